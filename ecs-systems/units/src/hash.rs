@@ -1,0 +1,129 @@
+//! Hashes and the secrets behind them.
+
+use crate::{ParseUnitError, serde_as_text};
+use sha2::{Digest, Sha256};
+use std::{fmt, str::FromStr};
+
+macro_rules! bytes32 {
+    ($(#[$doc:meta])* $name:ident, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; 32]);
+
+        impl FromStr for $name {
+            type Err = ParseUnitError;
+
+            /// Reads 64 hexadecimal digits of either case.
+            fn from_str(text: &str) -> Result<Self, ParseUnitError> {
+                let mut bytes = [0; 32];
+                hex::decode_to_slice(text, &mut bytes)
+                    .map_err(|_| ParseUnitError { expected: $expected, got: $name::shown(text) })?;
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+bytes32! {
+    /// SHA256 of a payment's preimage: what an HTLC is locked to (BOLT 2). 64 hexadecimal digits.
+    PaymentHash, "64 hexadecimal digits (a payment hash)"
+}
+bytes32! {
+    /// What unlocks an HTLC, and proves that it was paid. **Secret**: `Debug` does not show it and
+    /// there is no `Display`; [`Preimage::reveal`] says in the code where it is let out.
+    Preimage, "64 hexadecimal digits (a preimage)"
+}
+bytes32! {
+    /// What the payee put into the invoice so that only its payer can pay (BOLT 11, field `s`).
+    /// **Secret**, like [`Preimage`].
+    PaymentSecret, "64 hexadecimal digits (a payment secret)"
+}
+
+impl PaymentHash {
+    fn shown(text: &str) -> String {
+        ParseUnitError::new("", text).got
+    }
+}
+
+impl fmt::Display for PaymentHash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for PaymentHash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+serde_as_text!(PaymentHash);
+
+macro_rules! secret {
+    ($name:ident) => {
+        impl $name {
+            /// The secret as 64 lower-case hexadecimal digits. Call it only where it must go out.
+            #[must_use]
+            pub fn reveal(&self) -> String {
+                hex::encode(self.0)
+            }
+
+            /// A secret that didn't parse is not repeated in the error.
+            fn shown(text: &str) -> String {
+                format!("{} characters", text.chars().count())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.reveal())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+secret!(Preimage);
+secret!(PaymentSecret);
+
+impl Preimage {
+    /// The hash this preimage unlocks.
+    /// ```
+    /// # use payecs_units::Preimage;
+    /// assert!(Preimage([0; 32]).hash().to_string().starts_with("66687aad"));
+    /// ```
+    #[must_use]
+    pub fn hash(&self) -> PaymentHash {
+        PaymentHash(Sha256::digest(self.0).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_print_neither_themselves_nor_what_failed_to_be_one() {
+        let preimage = Preimage([0xab; 32]);
+        assert_eq!(format!("{preimage:?}"), "Preimage(…)");
+        let error = "abab".parse::<Preimage>().unwrap_err();
+        assert!(!error.to_string().contains("abab"), "{error}");
+    }
+
+    #[test]
+    fn hashes_are_read_in_either_case_and_printed_in_lower_case() {
+        let hash: PaymentHash = "AB".repeat(32).parse().unwrap();
+        assert_eq!(hash.to_string(), "ab".repeat(32));
+        assert!("ab".repeat(31).parse::<PaymentHash>().is_err());
+    }
+}
