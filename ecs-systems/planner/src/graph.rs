@@ -1,0 +1,202 @@
+//! The network as announced: an immutable snapshot in compressed sparse rows.
+
+mod build;
+
+pub use build::{GraphBuilder, GraphDelta, GraphError};
+
+use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};
+use serde::{Deserialize, Serialize};
+
+/// What a node announces for one direction of a channel (BOLT 7, `channel_update`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Whether it forwards that way at the moment.
+    pub enabled: bool,
+    /// Fee for each HTLC.
+    pub fee_base_msat: Msat,
+    /// Fee in proportion to the amount that goes on.
+    pub fee_rate: Ppm,
+    /// Blocks kept between the expiries of the incoming and the outgoing HTLC.
+    pub cltv_delta: Blocks,
+    /// Smallest HTLC it forwards.
+    pub htlc_minimum_msat: Msat,
+    /// Largest HTLC it forwards.
+    pub htlc_maximum_msat: Msat,
+}
+
+/// A channel of a [`Graph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Which one.
+    pub short_channel_id: ShortChannelId,
+    /// The end with the lesser id: where direction 0 begins.
+    pub node_a: NodeId,
+    /// The end with the greater id.
+    pub node_b: NodeId,
+    /// The size of its funding output.
+    pub capacity: Msat,
+}
+
+/// The channels between nodes, with the policies announced for them. Immutable: a change makes a
+/// new one ([`Graph::patched`]).
+///
+/// Each channel is two arcs, one a direction. Arcs are sorted by the node they start from, and
+/// every field is an array of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graph {
+    /// Sorted; a node's number is its place.
+    nodes: Vec<NodeId>,
+    /// For each node the first of its arcs; one more at the end.
+    first: Vec<u32>,
+    to: Vec<u32>,
+    twin: Vec<u32>,
+    channel: Vec<u32>,
+    policy: Vec<Option<Policy>>,
+    /// Sorted; a channel's number is its place.
+    scids: Vec<ShortChannelId>,
+    capacity: Vec<Msat>,
+    /// For each channel its arcs of direction 0 and 1.
+    arcs: Vec<[u32; 2]>,
+}
+
+impl Default for Graph {
+    /// Without a channel.
+    fn default() -> Self {
+        GraphBuilder::new().build()
+    }
+}
+
+impl Graph {
+    /// How many nodes have a channel.
+    #[must_use]
+    pub fn nodes_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many channels there are.
+    #[must_use]
+    pub fn channels_count(&self) -> usize {
+        self.scids.len()
+    }
+
+    /// Every node, in the order of ids.
+    #[must_use]
+    pub fn nodes(&self) -> &[NodeId] {
+        &self.nodes
+    }
+
+    /// Whether the node has a channel.
+    #[must_use]
+    pub fn contains_node(&self, node: &NodeId) -> bool {
+        self.node_index(node).is_some()
+    }
+
+    /// A channel by its id.
+    #[must_use]
+    pub fn channel(&self, scid: ShortChannelId) -> Option<Channel> {
+        self.channel_index(scid).map(|index| self.channel_at(index))
+    }
+
+    /// The size of a channel.
+    #[must_use]
+    pub fn capacity(&self, scid: ShortChannelId) -> Option<Msat> {
+        self.channel_index(scid).map(|index| self.capacity[index])
+    }
+
+    /// The ends of a channel, the lesser id first.
+    #[must_use]
+    pub fn endpoints(&self, scid: ShortChannelId) -> Option<(NodeId, NodeId)> {
+        self.channel(scid).map(|channel| (channel.node_a, channel.node_b))
+    }
+
+    /// The node that offers HTLCs this way, and the one they are offered to.
+    #[must_use]
+    pub fn ends(&self, direction: ChannelDirection) -> Option<(NodeId, NodeId)> {
+        let (lesser, greater) = self.endpoints(direction.scid)?;
+        Some(match direction.direction {
+            Direction::Zero => (lesser, greater),
+            Direction::One => (greater, lesser),
+        })
+    }
+
+    /// What was announced for a direction; `None` where nothing was: it can't be used.
+    #[must_use]
+    pub fn policy(&self, direction: ChannelDirection) -> Option<&Policy> {
+        self.arc_index(direction).and_then(|arc| self.policy[arc as usize].as_ref())
+    }
+
+    /// Every channel, in the order of ids.
+    pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
+        (0..self.scids.len()).map(|index| self.channel_at(index))
+    }
+
+    /// The directions that start from `node`, each with the node at the other end.
+    pub fn outgoing(&self, node: &NodeId) -> impl Iterator<Item = (ChannelDirection, NodeId)> + '_ {
+        let arcs = self.node_index(node).map_or(0..0, |index| self.arcs_from(index));
+        arcs.map(|arc| (self.direction_of(arc), self.nodes[self.to[arc as usize] as usize]))
+    }
+
+    pub(crate) fn node_index(&self, node: &NodeId) -> Option<u32> {
+        self.nodes.binary_search(node).ok().map(number)
+    }
+
+    pub(crate) fn arcs_count(&self) -> u32 {
+        number(self.to.len())
+    }
+
+    pub(crate) fn arc_index(&self, direction: ChannelDirection) -> Option<u32> {
+        let index = self.channel_index(direction.scid)?;
+        Some(self.arcs[index][usize::from(direction.direction.bit())])
+    }
+
+    /// The arcs that start from the node with number `node`.
+    pub(crate) fn arcs_from(&self, node: u32) -> std::ops::Range<u32> {
+        self.first[node as usize]..self.first[node as usize + 1]
+    }
+
+    pub(crate) fn arc(&self, arc: u32) -> ArcView<'_> {
+        let at = arc as usize;
+        ArcView {
+            to: self.to[at],
+            twin: self.twin[at],
+            direction: self.direction_of(arc),
+            capacity: self.capacity[self.channel[at] as usize],
+            policy: self.policy[at].as_ref(),
+        }
+    }
+
+    fn direction_of(&self, arc: u32) -> ChannelDirection {
+        let channel = self.channel[arc as usize] as usize;
+        let direction = if self.arcs[channel][0] == arc { Direction::Zero } else { Direction::One };
+        ChannelDirection { scid: self.scids[channel], direction }
+    }
+
+    fn channel_index(&self, scid: ShortChannelId) -> Option<usize> {
+        self.scids.binary_search(&scid).ok()
+    }
+
+    fn channel_at(&self, index: usize) -> Channel {
+        let [zero, one] = self.arcs[index];
+        Channel {
+            short_channel_id: self.scids[index],
+            node_a: self.nodes[self.to[one as usize] as usize],
+            node_b: self.nodes[self.to[zero as usize] as usize],
+            capacity: self.capacity[index],
+        }
+    }
+}
+
+/// One direction of a channel as the search reads it.
+#[derive(Debug)]
+pub(crate) struct ArcView<'a> {
+    pub(crate) to: u32,
+    pub(crate) twin: u32,
+    pub(crate) direction: ChannelDirection,
+    pub(crate) capacity: Msat,
+    pub(crate) policy: Option<&'a Policy>,
+}
+
+/// A place in an array as a number of 32 bits.
+pub(crate) fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("GraphBuilder admits fewer than 2³¹ arcs")
+}

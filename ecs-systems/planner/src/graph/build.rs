@@ -1,0 +1,338 @@
+//! How a graph is made and changed.
+
+use super::{Channel, Graph, Policy, number};
+use payecs_units::{ChannelDirection, Direction, Msat, NodeId, ShortChannelId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most channels of one graph: arcs are numbered in 32 bits.
+const CHANNELS_MAX: usize = 1 << 30;
+
+/// A change that makes no sense on the graph it is for. The graph stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// The channel is there already.
+    #[error("channel {scid} is in the graph already")]
+    KnownChannel {
+        /// Which one.
+        scid: ShortChannelId,
+    },
+    /// There is no such channel.
+    #[error("channel {scid} is not in the graph")]
+    UnknownChannel {
+        /// Which one.
+        scid: ShortChannelId,
+    },
+    /// Both ends are the same node.
+    #[error("channel {scid} has {node} at both ends")]
+    SameEnds {
+        /// Which one.
+        scid: ShortChannelId,
+        /// The node.
+        node: NodeId,
+    },
+    /// No further channel fits.
+    #[error("a graph holds {max} channels at most")]
+    Full {
+        /// How many fit.
+        max: usize,
+    },
+}
+
+/// A change of the network, as gossip brings it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GraphDelta {
+    /// A channel was announced; no direction has a policy yet.
+    ChannelAnnounced {
+        /// The channel.
+        short_channel_id: ShortChannelId,
+        /// One end.
+        node_a: NodeId,
+        /// The other end.
+        node_b: NodeId,
+        /// The size of its funding output.
+        capacity: Msat,
+    },
+    /// A node announced a policy for a direction.
+    PolicyChanged {
+        /// Which direction.
+        direction: ChannelDirection,
+        /// What holds from now on.
+        policy: Policy,
+    },
+    /// The channel was closed.
+    ChannelClosed {
+        /// The channel.
+        short_channel_id: ShortChannelId,
+    },
+}
+
+/// Collects channels and policies for a [`Graph`], in any order but channel before policy.
+#[derive(Clone, Debug, Default)]
+pub struct GraphBuilder {
+    channels: BTreeMap<ShortChannelId, (Channel, [Option<Policy>; 2])>,
+}
+
+impl GraphBuilder {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a channel between two nodes, given in either order, without policies.
+    ///
+    /// # Errors
+    /// [`GraphError::KnownChannel`], [`GraphError::SameEnds`], [`GraphError::Full`].
+    pub fn add_channel(
+        &mut self,
+        scid: ShortChannelId,
+        node_a: NodeId,
+        node_b: NodeId,
+        capacity: Msat,
+    ) -> Result<(), GraphError> {
+        if node_a == node_b {
+            return Err(GraphError::SameEnds { scid, node: node_a });
+        }
+        if self.channels.contains_key(&scid) {
+            return Err(GraphError::KnownChannel { scid });
+        }
+        if self.channels.len() >= CHANNELS_MAX {
+            return Err(GraphError::Full { max: CHANNELS_MAX });
+        }
+        let (node_a, node_b) = (node_a.min(node_b), node_a.max(node_b));
+        let channel = Channel { short_channel_id: scid, node_a, node_b, capacity };
+        self.channels.insert(scid, (channel, [None, None]));
+        Ok(())
+    }
+
+    /// Sets what holds for one direction of a channel, in place of what held before.
+    ///
+    /// # Errors
+    /// [`GraphError::UnknownChannel`].
+    pub fn set_policy(
+        &mut self,
+        direction: ChannelDirection,
+        policy: Policy,
+    ) -> Result<(), GraphError> {
+        let scid = direction.scid;
+        let (_, policies) =
+            self.channels.get_mut(&scid).ok_or(GraphError::UnknownChannel { scid })?;
+        policies[usize::from(direction.direction.bit())] = Some(policy);
+        Ok(())
+    }
+
+    /// Takes a channel out.
+    ///
+    /// # Errors
+    /// [`GraphError::UnknownChannel`].
+    pub fn remove_channel(&mut self, scid: ShortChannelId) -> Result<(), GraphError> {
+        self.channels.remove(&scid).map(|_| ()).ok_or(GraphError::UnknownChannel { scid })
+    }
+
+    /// Applies one change.
+    ///
+    /// # Errors
+    /// As the method that it stands for.
+    pub fn apply(&mut self, delta: &GraphDelta) -> Result<(), GraphError> {
+        match delta {
+            GraphDelta::ChannelAnnounced { short_channel_id, node_a, node_b, capacity } => {
+                self.add_channel(*short_channel_id, *node_a, *node_b, *capacity)
+            }
+            GraphDelta::PolicyChanged { direction, policy } => {
+                self.set_policy(*direction, policy.clone())
+            }
+            GraphDelta::ChannelClosed { short_channel_id } => {
+                self.remove_channel(*short_channel_id)
+            }
+        }
+    }
+
+    /// The graph of what was collected.
+    #[must_use]
+    pub fn build(self) -> Graph {
+        let ends = self.channels.values().flat_map(|(channel, _)| [channel.node_a, channel.node_b]);
+        let nodes: Vec<NodeId> = ends.collect::<BTreeSet<_>>().into_iter().collect();
+        let place = |node: &NodeId| nodes.partition_point(|other| other < node);
+        let ends: Vec<[usize; 2]> = self
+            .channels
+            .values()
+            .map(|(channel, _)| [place(&channel.node_a), place(&channel.node_b)])
+            .collect();
+        let first = row_starts(nodes.len(), &ends);
+        let arcs_count = ends.len() * 2;
+        let mut graph = Graph {
+            nodes,
+            first: Vec::new(),
+            to: vec![0; arcs_count],
+            twin: vec![0; arcs_count],
+            channel: vec![0; arcs_count],
+            policy: vec![None; arcs_count],
+            scids: Vec::with_capacity(ends.len()),
+            capacity: Vec::with_capacity(ends.len()),
+            arcs: Vec::with_capacity(ends.len()),
+        };
+        let mut next = first.clone();
+        let mut take = |node: usize| {
+            next[node] += 1;
+            next[node] - 1
+        };
+        for ((scid, (channel, policies)), [a, b]) in self.channels.into_iter().zip(ends) {
+            let arcs = [take(a), take(b)];
+            for (bit, policy) in policies.into_iter().enumerate() {
+                let arc = arcs[bit] as usize;
+                graph.to[arc] = number([b, a][bit]);
+                graph.twin[arc] = arcs[1 - bit];
+                graph.channel[arc] = number(graph.scids.len());
+                graph.policy[arc] = policy;
+            }
+            graph.scids.push(scid);
+            graph.capacity.push(channel.capacity);
+            graph.arcs.push(arcs);
+        }
+        graph.first = first;
+        graph
+    }
+}
+
+/// For each node the number of arcs that start from lower nodes; one more at the end.
+fn row_starts(nodes: usize, ends: &[[usize; 2]]) -> Vec<u32> {
+    let mut first = vec![0; nodes + 1];
+    for node in ends.iter().flatten() {
+        first[node + 1] += 1;
+    }
+    for node in 0..nodes {
+        first[node + 1] += first[node];
+    }
+    first
+}
+
+impl Graph {
+    /// The builder that would build this graph again.
+    #[must_use]
+    pub fn to_builder(&self) -> GraphBuilder {
+        let policies = |scid, direction| self.policy(ChannelDirection { scid, direction }).cloned();
+        let entry = |channel: Channel| {
+            let scid = channel.short_channel_id;
+            (scid, (channel, [Direction::Zero, Direction::One].map(|bit| policies(scid, bit))))
+        };
+        GraphBuilder { channels: self.channels().map(entry).collect() }
+    }
+
+    /// This graph after the changes, in their order. All or nothing.
+    ///
+    /// # Errors
+    /// The first change that makes no sense: see [`GraphError`].
+    pub fn patched(&self, deltas: &[GraphDelta]) -> Result<Self, GraphError> {
+        let mut builder = self.to_builder();
+        deltas.iter().try_for_each(|delta| builder.apply(delta))?;
+        Ok(builder.build())
+    }
+
+    /// This graph with another policy for one direction.
+    ///
+    /// # Errors
+    /// [`GraphError::UnknownChannel`].
+    pub fn with_policy(
+        &self,
+        direction: ChannelDirection,
+        policy: Policy,
+    ) -> Result<Self, GraphError> {
+        let scid = direction.scid;
+        let arc = self.arc_index(direction).ok_or(GraphError::UnknownChannel { scid })?;
+        let mut graph = self.clone();
+        graph.policy[arc as usize] = Some(policy);
+        Ok(graph)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use payecs_units::{Blocks, Ppm};
+
+    fn node(index: u8) -> NodeId {
+        NodeId([index; 33])
+    }
+
+    fn direction(scid: u64, direction: Direction) -> ChannelDirection {
+        ChannelDirection { scid: ShortChannelId(scid), direction }
+    }
+
+    fn policy(rate: u32) -> Policy {
+        Policy {
+            enabled: true,
+            fee_base_msat: Msat(1),
+            fee_rate: Ppm(rate),
+            cltv_delta: Blocks(40),
+            htlc_minimum_msat: Msat(1),
+            htlc_maximum_msat: Msat(1_000),
+        }
+    }
+
+    fn announced(scid: u64, a: u8, b: u8) -> GraphDelta {
+        GraphDelta::ChannelAnnounced {
+            short_channel_id: ShortChannelId(scid),
+            node_a: node(a),
+            node_b: node(b),
+            capacity: Msat(scid * 1_000),
+        }
+    }
+
+    #[test]
+    fn lookups_answer_what_was_put_in_whatever_the_order_of_the_ends() {
+        let mut builder = GraphBuilder::new();
+        builder.add_channel(ShortChannelId(9), node(3), node(2), Msat(900)).unwrap();
+        builder.add_channel(ShortChannelId(5), node(2), node(7), Msat(500)).unwrap();
+        builder.set_policy(direction(9, Direction::One), policy(11)).unwrap();
+        let graph = builder.build();
+        assert_eq!((graph.nodes_count(), graph.channels_count()), (3, 2));
+        assert_eq!(graph.endpoints(ShortChannelId(9)), Some((node(2), node(3))));
+        assert_eq!(graph.ends(direction(9, Direction::One)), Some((node(3), node(2))));
+        assert_eq!(graph.capacity(ShortChannelId(5)), Some(Msat(500)));
+        assert_eq!(graph.policy(direction(9, Direction::One)), Some(&policy(11)));
+        assert_eq!(graph.policy(direction(9, Direction::Zero)), None);
+        let from_two: Vec<_> = graph.outgoing(&node(2)).collect();
+        let expected = vec![
+            (direction(5, Direction::Zero), node(7)),
+            (direction(9, Direction::Zero), node(3)),
+        ];
+        assert_eq!(from_two, expected);
+        assert_eq!(graph.outgoing(&node(1)).count(), 0);
+        assert!(graph.contains_node(&node(7)) && !graph.contains_node(&node(1)));
+    }
+
+    #[test]
+    fn patches_are_all_or_nothing_and_leave_the_old_graph_alone() {
+        let graph = Graph::default().patched(&[announced(1, 1, 2), announced(2, 2, 3)]).unwrap();
+        let to = direction(2, Direction::Zero);
+        let deltas = [
+            GraphDelta::PolicyChanged { direction: to, policy: policy(5) },
+            GraphDelta::ChannelClosed { short_channel_id: ShortChannelId(1) },
+        ];
+        let patched = graph.patched(&deltas).unwrap();
+        assert_eq!((patched.channels_count(), patched.nodes_count()), (1, 2));
+        assert_eq!(patched.policy(to), Some(&policy(5)));
+        assert_eq!((graph.channels_count(), graph.policy(to)), (2, None));
+        assert_eq!(graph.with_policy(to, policy(5)).unwrap().policy(to), Some(&policy(5)));
+        let again = patched.patched(&deltas[1..]);
+        assert_eq!(again, Err(GraphError::UnknownChannel { scid: ShortChannelId(1) }));
+        assert_eq!(graph.to_builder().build(), graph);
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_its_facts() {
+        let scid = ShortChannelId(1);
+        let graph = Graph::default().patched(&[announced(1, 1, 2)]).unwrap();
+        for (delta, error) in [
+            (announced(1, 1, 3), GraphError::KnownChannel { scid }),
+            (announced(2, 4, 4), GraphError::SameEnds { scid: ShortChannelId(2), node: node(4) }),
+        ] {
+            assert_eq!(graph.patched(&[delta]), Err(error));
+        }
+        let unknown = direction(7, Direction::Zero);
+        let error = GraphError::UnknownChannel { scid: ShortChannelId(7) };
+        assert_eq!(graph.with_policy(unknown, policy(1)), Err(error));
+    }
+}

@@ -1,0 +1,202 @@
+//! What was learned from earlier payments: bounds on liquidity, what is in flight, what to avoid.
+
+mod learn;
+#[cfg(test)]
+mod tests;
+
+pub use learn::{FailedAt, HopFailure};
+
+use crate::cost::{Bounds, decayed};
+use payecs_units::{ChannelDirection, Msat, NodeId, Seconds, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How long and how much to remember.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnowledgeConfig {
+    /// An upper bound holds as it is for this long, then half of the way back to ignorance is gone,
+    /// and so on; a lower bound shrinks by half in it. Default 1 h. 0 counts as 1 ms.
+    pub half_life: Seconds,
+    /// How long a direction or node that refused for another cause than liquidity is avoided.
+    /// Default 30 min.
+    pub disabled_for: Seconds,
+    /// Most directions, and most disabled directions or nodes, that are remembered: beyond it the
+    /// oldest goes. Default 100 000.
+    pub entries_max: u32,
+}
+
+impl Default for KnowledgeConfig {
+    fn default() -> Self {
+        Self { half_life: Seconds(3_600), disabled_for: Seconds(1_800), entries_max: 100_000 }
+    }
+}
+
+impl KnowledgeConfig {
+    fn half_life_ms(&self) -> u64 {
+        self.half_life.0.saturating_mul(1_000).max(1)
+    }
+}
+
+/// The liquidity known of each direction, and our HTLCs on it. Shared between payments; to persist
+/// it, serialise it.
+///
+/// Report every part: [`Knowledge::sent`] once when it leaves, then [`Knowledge::paid`] or
+/// [`Knowledge::failed`] once with the same route. Repeating a report counts it twice.
+///
+/// The liquidity of a direction is what its near end could send if none of our HTLCs were on it.
+/// Knowledge of one direction is knowledge of its twin: what the one end has not, the other has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knowledge {
+    config: KnowledgeConfig,
+    version: u64,
+    learned: BTreeMap<ChannelDirection, Learned>,
+    in_flight: BTreeMap<ChannelDirection, Msat>,
+    disabled: BTreeMap<ChannelDirection, Timestamp>,
+    disabled_nodes: BTreeMap<NodeId, Timestamp>,
+}
+
+/// What was seen of one direction, as it was then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Learned {
+    /// This much could pass at `lo_at`.
+    lo: Msat,
+    lo_at: Timestamp,
+    ceiling: Option<Ceiling>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ceiling {
+    /// No more than this could pass at `at`, all our HTLCs together.
+    hi: Msat,
+    /// The least single HTLC that was refused.
+    refused: Msat,
+    at: Timestamp,
+}
+
+impl Learned {
+    fn learned_at(&self) -> Timestamp {
+        self.lo_at.max(self.ceiling.map_or(Timestamp(0), |ceiling| ceiling.at))
+    }
+
+    fn lo_now(&self, now: Timestamp, half_life_ms: u64) -> Msat {
+        decayed(self.lo, now.0.saturating_sub(self.lo_at.0), half_life_ms)
+    }
+
+    /// The upper bound on a channel of this capacity: held for a half-life, then relaxing.
+    fn hi_now(&self, capacity: Msat, now: Timestamp, half_life_ms: u64) -> Option<Msat> {
+        let ceiling = self.ceiling?;
+        let age_ms = now.0.saturating_sub(ceiling.at.0);
+        if age_ms < half_life_ms {
+            return Some(ceiling.hi.min(capacity));
+        }
+        let distance = capacity.saturating_sub(ceiling.hi);
+        Some(capacity.saturating_sub(decayed(distance, age_ms, half_life_ms)))
+    }
+}
+
+impl Knowledge {
+    /// Knows nothing.
+    #[must_use]
+    pub fn new(config: KnowledgeConfig) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// How long and how much it remembers.
+    #[must_use]
+    pub fn config(&self) -> &KnowledgeConfig {
+        &self.config
+    }
+
+    /// Goes up at each change: a plan made with another version is stale.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many directions something was learned about.
+    #[must_use]
+    pub fn directions_count(&self) -> usize {
+        self.learned.len()
+    }
+
+    /// What we have in flight on a direction.
+    #[must_use]
+    pub fn in_flight(&self, direction: ChannelDirection) -> Msat {
+        self.in_flight.get(&direction).copied().unwrap_or(Msat::ZERO)
+    }
+
+    /// All of our HTLCs in flight, summed over the hops they are on; 2⁶⁴−1 msat if more.
+    #[must_use]
+    pub fn in_flight_total(&self) -> Msat {
+        Msat::sum(self.in_flight.values().copied()).unwrap_or(Msat(u64::MAX))
+    }
+
+    /// Whether anything at all is known: where not, every direction is `0..=capacity`.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.learned.is_empty() && self.in_flight.is_empty() && self.disabled.is_empty()
+    }
+
+    /// What is known of a direction of a channel of `capacity`, relaxed from when it was learned
+    /// to `now`; rounded to the worse side. Where two reports contradict, the younger holds.
+    #[must_use]
+    pub fn bounds(&self, direction: ChannelDirection, capacity: Msat, now: Timestamp) -> Bounds {
+        let half_life_ms = self.config.half_life_ms();
+        let mut reports = Vec::with_capacity(4);
+        if let Some(own) = self.learned.get(&direction) {
+            reports.push((own.lo_at, Bounds { lo: own.lo_now(now, half_life_ms), hi: capacity }));
+            if let (Some(hi), Some(ceiling)) =
+                (own.hi_now(capacity, now, half_life_ms), own.ceiling)
+            {
+                reports.push((ceiling.at, Bounds { lo: Msat::ZERO, hi }));
+            }
+        }
+        if let Some(twin) = self.learned.get(&twin_of(direction)) {
+            let hi = capacity.saturating_sub(twin.lo_now(now, half_life_ms));
+            reports.push((twin.lo_at, Bounds { lo: Msat::ZERO, hi }));
+            if let (Some(hi), Some(ceiling)) =
+                (twin.hi_now(capacity, now, half_life_ms), twin.ceiling)
+            {
+                let lo = capacity.saturating_sub(hi);
+                reports.push((ceiling.at, Bounds { lo, hi: capacity }));
+            }
+        }
+        reports.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let mut known = Bounds { lo: Msat::ZERO, hi: capacity };
+        for (_, report) in reports {
+            known.lo = report.lo.clamp(known.lo, known.hi);
+            known.hi = report.hi.clamp(known.lo, known.hi);
+        }
+        known
+    }
+
+    /// The least single HTLC that this direction refused within the half-life: nothing as large
+    /// should be tried. `None` where nothing was refused.
+    #[must_use]
+    pub fn refused_from(&self, direction: ChannelDirection, now: Timestamp) -> Option<Msat> {
+        let ceiling = self.learned.get(&direction)?.ceiling?;
+        let young = now.0.saturating_sub(ceiling.at.0) < self.config.half_life_ms();
+        young.then_some(ceiling.refused)
+    }
+
+    /// Whether a direction is to be avoided since it refused for its policy, or was down.
+    #[must_use]
+    pub fn is_disabled(&self, direction: ChannelDirection, now: Timestamp) -> bool {
+        self.disabled.get(&direction).is_some_and(|until| now < *until)
+    }
+
+    /// Whether a node is to be avoided since it failed as a whole.
+    #[must_use]
+    pub fn is_node_disabled(&self, node: &NodeId, now: Timestamp) -> bool {
+        self.disabled_nodes.get(node).is_some_and(|until| now < *until)
+    }
+
+    /// The nodes to avoid.
+    pub fn disabled_nodes(&self, now: Timestamp) -> impl Iterator<Item = NodeId> + '_ {
+        self.disabled_nodes.iter().filter(move |(_, until)| now < **until).map(|(node, _)| *node)
+    }
+}
+
+/// The other direction of the same channel.
+pub(crate) fn twin_of(direction: ChannelDirection) -> ChannelDirection {
+    ChannelDirection { direction: direction.direction.reversed(), ..direction }
+}

@@ -1,0 +1,43 @@
+//! From a question to a plan, or to why there is none.
+
+mod refuse;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
+use crate::cost::probability_ppm;
+use crate::net::Net;
+use crate::path::joint_neg_ln_micro;
+use crate::split::{Ask, Weights, solve};
+use crate::{Graph, Knowledge, NoPlan, Plan, PlanRequest};
+
+/// Routes that together deliver exactly the amount asked for, within every limit of the request.
+///
+/// One route where one will do. Where none carries the amount, or only with a chance below 25 %,
+/// several; the set is taken that costs least, counting fees, the chance to fail and the number of
+/// parts. The answer depends on the arguments alone.
+///
+/// # Errors
+/// [`NoPlan`]: the first cause that applies, in the order of [`NoPlanReason`](crate::NoPlanReason),
+/// with what could go instead. A request for nothing, or in no part, is
+/// [`NoPlanReason::NoRoute`](crate::NoPlanReason::NoRoute).
+pub fn plan(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Result<Plan, NoPlan> {
+    let net = Net::new(graph, knowledge, request);
+    let ask = Ask {
+        amount: request.amount_msat,
+        fee_max: request.fee_budget_msat,
+        delay_max: request.delay_max_blocks,
+        parts_max: usize::try_from(request.parts_max).unwrap_or(usize::MAX),
+    };
+    if ask.amount.0 == 0 || ask.parts_max == 0 {
+        return Err(refuse::empty());
+    }
+    let paths = solve(&net, ask, Weights::of(&net)).ok_or_else(|| refuse::explain(&net, ask))?;
+    let chance = joint_neg_ln_micro(&net, &paths).map_or(0, probability_ppm);
+    Ok(Plan {
+        routes: paths.iter().map(|path| path.to_route(&net)).collect(),
+        probability_ppm: chance,
+        knowledge_version: knowledge.version(),
+    })
+}

@@ -1,0 +1,245 @@
+//! Properties of every plan, on random small networks.
+
+use super::plan;
+use crate::fixture::{graph, local, node, policy, request};
+use crate::net::Net;
+use crate::path::{HOPS_MAX, Load, Path};
+use crate::search::{Question, cheapest};
+use crate::{
+    Exclusion, FailedAt, Graph, GraphShape, HintHop, HopFailure, Knowledge, LocalChannel,
+    PlanRequest, Policy, Rng, check, cost, generate,
+};
+use payecs_units::{Blocks, ChannelDirection, MicroPercent, Msat, Ppm, ShortChannelId};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const LETTERS: [char; 7] = ['A', 'B', 'C', 'D', 'E', 'F', 'G'];
+
+/// A small network and a question on it, with all limits where they may bind.
+fn case(seed: u64) -> (Graph, PlanRequest) {
+    let mut rng = Rng::new(seed);
+    let nodes = 3 + usize::try_from(rng.below(5)).unwrap();
+    let mut rows = Vec::new();
+    for channel in 1..=3 + rng.below(9) {
+        let (from, to) = (letter(&mut rng, nodes), letter(&mut rng, nodes));
+        if from != to {
+            let capacity = 10_000 + rng.below(200_000);
+            rows.push((channel, from, to, capacity, terms(&mut rng)));
+            if rng.chance(800_000) {
+                rows.push((channel, to, from, capacity, terms(&mut rng)));
+            }
+        }
+    }
+    let to = if rng.chance(200_000) { 'A' } else { LETTERS[nodes - 1] };
+    let ours = |rng: &mut Rng, channel, peer| {
+        let mut ours = local(channel, peer, rng.below(150_000), rng.below(150_000));
+        ours.free_slots = u32::try_from(rng.below(4)).unwrap();
+        ours.usable = rng.chance(900_000);
+        ours.htlc_minimum_msat = Msat(rng.below(3_000));
+        ours
+    };
+    let mut locals = vec![ours(&mut rng, 90, 'B')];
+    for (channel, from, to, ..) in &rows {
+        let peer = if *from == 'A' { *to } else { *from };
+        if (*from == 'A' || *to == 'A') && rng.chance(900_000) {
+            locals.push(ours(&mut rng, *channel, peer));
+        }
+    }
+    let mut asked = request(to, 1_000 + rng.below(60_000), locals);
+    asked.fee_budget_msat = Msat(rng.below(8_000));
+    asked.delay_max_blocks = Blocks(18 + u32::try_from(rng.below(200)).unwrap());
+    asked.parts_max = 1 + u32::try_from(rng.below(6)).unwrap();
+    asked.seed = seed;
+    narrow(&mut rng, &mut asked, nodes);
+    (graph(&rows), asked)
+}
+
+/// Now and then a hint, an exclusion, a first or last hop.
+fn narrow(rng: &mut Rng, asked: &mut PlanRequest, nodes: usize) {
+    if rng.chance(300_000) {
+        asked.hints.push(vec![HintHop {
+            pubkey: node(letter(rng, nodes)),
+            short_channel_id: ShortChannelId(80),
+            fee_base_msat: Msat(rng.below(500)),
+            fee_proportional_millionths: Ppm(100),
+            cltv_expiry_delta: Blocks(20),
+        }]);
+    }
+    if rng.chance(150_000) {
+        asked.exclude.push(Exclusion::Node(node(letter(rng, nodes))));
+    }
+    if rng.chance(100_000) {
+        asked.first_hop = asked.local.first().map(|local| local.short_channel_id);
+    }
+    if rng.chance(100_000) {
+        asked.last_hop = Some(node(letter(rng, nodes)));
+    }
+}
+
+fn letter(rng: &mut Rng, nodes: usize) -> char {
+    LETTERS[usize::try_from(rng.below(u64::try_from(nodes).unwrap())).unwrap()]
+}
+
+fn terms(rng: &mut Rng) -> Policy {
+    let rate = u32::try_from(rng.below(30_000)).unwrap();
+    let delta = u32::try_from(rng.below(90)).unwrap();
+    let high = rng.chance(300_000);
+    Policy {
+        enabled: rng.chance(950_000),
+        htlc_minimum_msat: Msat(if high { rng.below(20_000) } else { 1 }),
+        htlc_maximum_msat: Msat(10_000 + rng.below(100_000)),
+        ..policy(rng.below(1_000), rate, delta)
+    }
+}
+
+fn question(request: &PlanRequest, per_nat: u64) -> Question {
+    Question {
+        amount: request.amount_msat,
+        fee_max: request.fee_budget_msat,
+        delay_max: request.delay_max_blocks,
+        per_nat: Msat(per_nat),
+        risk: MicroPercent(if per_nat == 0 { 0 } else { 50_000_000 }),
+    }
+}
+
+/// Fee + delay + chance to fail of a path within the limits; `None` beyond them.
+fn total(net: &Net<'_>, path: &Path, question: &Question) -> Option<u64> {
+    let within = path.fee() <= question.fee_max
+        && path.delay() <= question.delay_max
+        && path.edges.len() <= HOPS_MAX;
+    let mut sum = path.fee().0;
+    for (edge, htlc) in path.edges.iter().zip(&path.htlcs) {
+        let (edge, amount) = (net.edge(*edge), htlc.amount);
+        let micro_nats = Load::default().takes(edge, amount)?;
+        let fee = amount.forwarding_fee(edge.fee_base, edge.fee_rate)?;
+        let need = amount.checked_add(fee)?;
+        sum += cost::failure_cost(micro_nats, question.per_nat)?;
+        sum += cost::delay_cost(need, edge.cltv_delta, question.risk)?;
+    }
+    within.then_some(sum)
+}
+
+/// The least cost over all simple paths, by trying every one.
+fn brute(net: &Net<'_>, question: &Question) -> Option<u64> {
+    let mut best = None;
+    let mut stack = vec![(net.start, Vec::<u32>::new())];
+    while let Some((at, edges)) = stack.pop() {
+        if at == net.goal {
+            let channel = |edge: &u32| net.edge(*edge).direction.scid;
+            let twice = edges.len() > 1 && edges.first().map(channel) == edges.last().map(channel);
+            let path = (!twice).then(|| Path::priced(net, &edges, question.amount)).flatten();
+            let cost = path.and_then(|path| total(net, &path, question));
+            best = best.into_iter().chain(cost).min();
+            continue;
+        }
+        for (number, edge) in (0..).zip(&net.edges) {
+            let seen = |old: &u32| net.edge(*old).from == edge.to || net.edge(*old).to == edge.to;
+            if edge.from == at && edge.to != net.start && !edges.iter().any(seen) {
+                stack.push((edge.to, edges.iter().copied().chain([number]).collect()));
+            }
+        }
+    }
+    best
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_search_never_misses_the_best_single_path(seed: u64, weighted: bool) {
+        let (graph, request) = case(seed);
+        let knowledge = Knowledge::default();
+        let net = Net::new(&graph, &knowledge, &request);
+        let question = question(&request, if weighted { 2_000 } else { 0 });
+        let found = cheapest(&net, &Load::default(), &question);
+        let cost = found.map(|path| total(&net, &path, &question).expect("within the limits"));
+        prop_assert_eq!(cost, brute(&net, &question));
+    }
+
+    #[test]
+    fn no_plan_ever_breaks_a_rule_and_none_is_missed(seed: u64) {
+        let (graph, request) = case(seed);
+        let knowledge = Knowledge::default();
+        let answer = plan(&graph, &knowledge, &request);
+        match &answer {
+            Ok(plan) => prop_assert_eq!(check(&graph, &request, plan), Ok(()), "{:?}", plan),
+            Err(cause) => {
+                let net = Net::new(&graph, &knowledge, &request);
+                prop_assert_eq!(brute(&net, &question(&request, 0)), None);
+                prop_assert!(cause.largest_msat.is_none_or(|most| most < request.amount_msat));
+                prop_assert!(cause.cut.len() <= 8);
+            }
+        }
+        prop_assert_eq!(answer, plan(&graph, &knowledge, &request));
+    }
+
+    #[test]
+    fn what_could_go_never_fails_to_go(seed: u64) {
+        let (graph, request) = case(seed);
+        let knowledge = Knowledge::default();
+        if let Err(cause) = plan(&graph, &knowledge, &request)
+            && let Some(amount_msat) = cause.largest_msat
+        {
+            let less = PlanRequest { amount_msat, ..request };
+            let plan = plan(&graph, &knowledge, &less).unwrap();
+            prop_assert_eq!(check(&graph, &less, &plan), Ok(()));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn merged_and_split_parts_never_break_a_rule_on_a_larger_network(seed: u64) {
+        let shape = GraphShape { nodes: 60, seed, ..GraphShape::default() };
+        let graph = generate(&shape);
+        let mut rng = Rng::new(seed);
+        let mut node = || graph.nodes()[usize::try_from(rng.below(60)).unwrap()];
+        let (source, destination) = (node(), node());
+        let ours = graph.outgoing(&source).map(|(way, peer)| LocalChannel {
+            short_channel_id: way.scid,
+            peer,
+            ..local(0, 'A', graph.capacity(way.scid).unwrap().0 / 2, u64::MAX)
+        });
+        let ours: Vec<_> = ours.collect();
+        for amount in [1_000, 100_000_000, 2_000_000_000] {
+            let request =
+                PlanRequest { source, destination, ..request('B', amount, ours.clone()) };
+            if let Ok(plan) = plan(&graph, &Knowledge::default(), &request) {
+                prop_assert_eq!(check(&graph, &request, &plan), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_amount_is_never_planned_again_within_the_half_life(seed: u64) {
+        let (graph, request) = case(seed);
+        let mut rng = Rng::new(seed);
+        let mut knowledge = Knowledge::default();
+        let mut refused: BTreeMap<ChannelDirection, Msat> = BTreeMap::new();
+        for _ in 0..30 {
+            let Ok(plan) = plan(&graph, &knowledge, &request) else { break };
+            prop_assert_eq!(plan.knowledge_version, knowledge.version());
+            let hops = || plan.routes.iter().flat_map(|route| &route.hops);
+            for hop in hops() {
+                let limit = refused.get(&hop.short_channel_id_dir);
+                prop_assert!(limit.is_none_or(|limit| hop.amount_msat < *limit), "{:?}", hop);
+            }
+            plan.routes.iter().for_each(|route| knowledge.sent(route));
+            for route in &plan.routes {
+                let index = usize::try_from(rng.below(4)).unwrap() % route.hops.len();
+                let kind = HopFailure::LiquidityLack;
+                knowledge.failed(route, FailedAt::Hop { index, kind }, request.now);
+                for hop in &route.hops[..index] {
+                    refused.retain(|way, limit| {
+                        *way != hop.short_channel_id_dir || hop.amount_msat < *limit
+                    });
+                }
+                let hop = &route.hops[index];
+                refused.insert(hop.short_channel_id_dir, hop.amount_msat);
+            }
+        }
+        prop_assert_eq!(knowledge.in_flight_total(), Msat::ZERO);
+    }
+}

@@ -1,0 +1,167 @@
+//! Why there is no plan.
+
+use crate::net::{Edge, Net};
+use crate::path::{Load, Path};
+use crate::split::{Ask, Weights, by_widest, solve_cheaply};
+use crate::{Binding, Limit, NoPlan, NoPlanReason};
+use payecs_units::{Blocks, Msat};
+
+/// Most directions in an answer.
+const CUT_MAX: usize = 8;
+/// Most amounts tried to find the largest that could go.
+const LARGEST_STEPS: u32 = 6;
+/// The fee and delay limits lifted: far above any real one, far from overflow.
+const FEE_UNLIMITED: Msat = Msat(u64::MAX >> 2);
+const DELAY_UNLIMITED: Blocks = Blocks(u32::MAX >> 1);
+
+/// The answer to a request for nothing.
+pub(super) fn empty() -> NoPlan {
+    NoPlan {
+        reason: NoPlanReason::NoRoute,
+        largest_msat: None,
+        fee_needed_msat: None,
+        delay_needed_blocks: None,
+        cut: Vec::new(),
+    }
+}
+
+/// The first cause that applies to an ask without a solution.
+pub(super) fn explain(net: &Net<'_>, ask: Ask) -> NoPlan {
+    if !net.knows_destination() {
+        return NoPlan { reason: NoPlanReason::Unreachable, ..empty() };
+    }
+    let (largest_msat, load) = largest(net, ask);
+    let refused = |reason, cut| NoPlan { reason, largest_msat, cut, ..empty() };
+    let parts_max = u64::try_from(ask.parts_max).unwrap_or(u64::MAX);
+    let ours = || net.edges.iter().filter(|edge| edge.from == net.start);
+    let theirs = || net.edges_to(net.goal).map(|edge| net.edge(edge));
+    if carried_at_most(ours(), parts_max) < ask.amount {
+        return refused(NoPlanReason::InsufficientFunds, binding(ours(), &Load::default()));
+    }
+    if carried_at_most(theirs(), parts_max) < ask.amount {
+        return refused(NoPlanReason::DestinationCapacity, binding(theirs(), &Load::default()));
+    }
+    let lifted = Ask { fee_max: FEE_UNLIMITED, delay_max: DELAY_UNLIMITED, ..ask };
+    if let Some(paths) = solve_cheaply(net, lifted) {
+        let fee = Msat::sum(paths.iter().map(Path::fee));
+        let dear = fee.is_none_or(|fee| fee > ask.fee_max);
+        return NoPlan {
+            fee_needed_msat: fee,
+            delay_needed_blocks: paths.iter().map(Path::delay).max(),
+            ..refused(NoPlanReason::TooExpensive, dearest(net, &paths, dear))
+        };
+    }
+    let more = Ask { parts_max: usize::MAX, ..ask };
+    if let Some(paths) = solve_cheaply(net, more) {
+        let ways = paths.iter().map(|path| net.edge(path.edges[0]));
+        let cut = binding(ways, &Load::default());
+        let parts = |binding: Binding| Binding { limit: Limit::Parts, ..binding };
+        return refused(NoPlanReason::NoRoute, cut.into_iter().map(parts).collect());
+    }
+    refused(NoPlanReason::NoRoute, bottleneck(net, &load))
+}
+
+/// The most that was found to go under the same limits, and what it loads.
+fn largest(net: &Net<'_>, ask: Ask) -> (Option<Msat>, Load) {
+    let placed = by_widest(net, ask, Weights::FEE_ONLY);
+    let (mut low, mut high) = (0, placed.amount().0);
+    let mut amount = high;
+    for _ in 0..LARGEST_STEPS {
+        if amount == low {
+            break;
+        }
+        let less = Ask { amount: Msat(amount), ..ask };
+        if solve_cheaply(net, less).is_some() {
+            low = amount;
+        } else {
+            high = amount;
+        }
+        if low == high {
+            break;
+        }
+        amount = low + (high - low) / 2;
+    }
+    ((low > 0).then_some(Msat(low)), placed.load)
+}
+
+/// What edges could carry together if nothing else were in the way and nothing were learned.
+fn carried_at_most<'e>(edges: impl Iterator<Item = &'e Edge>, parts_max: u64) -> Msat {
+    let each = edges.filter(|edge| edge.blocked.is_none()).map(|edge| {
+        let htlcs = u64::from(edge.slots).min(parts_max);
+        edge.capacity.min(Msat(edge.max.0.saturating_mul(htlcs)))
+    });
+    Msat::sum(each).unwrap_or(Msat(u64::MAX))
+}
+
+/// Edges as an answer: first those that allow least.
+fn binding<'e>(edges: impl Iterator<Item = &'e Edge>, load: &Load) -> Vec<Binding> {
+    let mut cut: Vec<Binding> = edges
+        .map(|edge| {
+            let (allows_msat, limit) = load.allows(edge);
+            Binding { short_channel_id_dir: edge.direction, allows_msat, limit }
+        })
+        .collect();
+    cut.sort_by_key(|binding| (binding.allows_msat, binding.short_channel_id_dir));
+    cut.dedup_by_key(|binding| binding.short_channel_id_dir);
+    cut.truncate(CUT_MAX);
+    cut
+}
+
+/// The hops that cost most fee (where that is too much) or delay.
+fn dearest(net: &Net<'_>, paths: &[Path], dear: bool) -> Vec<Binding> {
+    let hops = paths.iter().flat_map(|path| path.edges.iter().zip(&path.htlcs));
+    let mut hops: Vec<(u64, Binding)> = hops
+        .map(|(edge, htlc)| {
+            let edge = net.edge(*edge);
+            let fee = htlc.amount.forwarding_fee(edge.fee_base, edge.fee_rate);
+            let delay = u64::from(edge.cltv_delta.0);
+            let asks = if dear { fee.map_or(u64::MAX, |fee| fee.0) } else { delay };
+            let limit = if dear { Limit::FeeBudget } else { Limit::Delay };
+            let allows_msat = Load::default().allows(edge).0;
+            (asks, Binding { short_channel_id_dir: edge.direction, allows_msat, limit })
+        })
+        .filter(|(asks, _)| *asks > 0)
+        .collect();
+    hops.sort_by_key(|(asks, hop)| (std::cmp::Reverse(*asks), hop.short_channel_id_dir));
+    hops.dedup_by_key(|(_, hop)| hop.short_channel_id_dir);
+    hops.truncate(CUT_MAX);
+    hops.into_iter().map(|(_, hop)| hop).collect()
+}
+
+/// The edges out of what we can reach beside `load`: with more on one of them, more might go. First
+/// those into what reaches the destination.
+fn bottleneck(net: &Net<'_>, load: &Load) -> Vec<Binding> {
+    let open = |edge: &Edge| {
+        let (allows, _) = load.allows(edge);
+        allows > Msat::ZERO && allows >= edge.min
+    };
+    let ours = spread(net, net.start, |edge| open(edge).then_some((edge.from, edge.to)));
+    let theirs = spread(net, net.goal, |edge| open(edge).then_some((edge.to, edge.from)));
+    let out = |edge: &&Edge| ours[edge.from as usize] && !ours[edge.to as usize];
+    let across: Vec<&Edge> = net.edges.iter().filter(out).collect();
+    let (near, far): (Vec<&Edge>, Vec<&Edge>) =
+        across.into_iter().partition(|edge| theirs[edge.to as usize]);
+    let mut cut = binding(near.into_iter(), load);
+    cut.extend(binding(far.into_iter(), load));
+    cut.truncate(CUT_MAX);
+    cut
+}
+
+/// The nodes that steps reach from `start`. Each round visits every edge; there are at most as many
+/// rounds as hops in a route.
+fn spread(net: &Net<'_>, start: u32, step: impl Fn(&Edge) -> Option<(u32, u32)>) -> Vec<bool> {
+    let mut reached = vec![false; net.nodes_count as usize];
+    reached[start as usize] = true;
+    for _ in 0..crate::path::HOPS_MAX {
+        let mut grew = false;
+        for (from, to) in net.edges.iter().filter_map(&step) {
+            if reached[from as usize] && !reached[to as usize] {
+                (reached[to as usize], grew) = (true, true);
+            }
+        }
+        if !grew {
+            break;
+        }
+    }
+    reached
+}
