@@ -1,0 +1,392 @@
+//! Advancing: run the first System that matches, scan again from the top, until the Entity rests.
+
+use crate::{
+    Engine, EntityId, Error, Json,
+    commit::Batch,
+    dispatch::{Found, matches},
+    effect::{Effect, EffectClass, EffectId, EffectRequest},
+    engine::Rest,
+    error::{ErrorObject, Refusal},
+    inputs::Inputs,
+    life::Life,
+    registry::{Body, Owner, SystemIndex},
+    system::{Next, Step},
+    systems::{Failing, Systems, no_list},
+    trace::TraceEntry,
+    write::{Write, Writer},
+};
+use bevy_ecs::entity::Entity;
+use std::sync::Arc;
+
+/// Most steps of one Entity in one run; past it third parties' Systems no longer run on it, and
+/// past twice as many every System that still runs is set aside for it.
+pub const STEPS_PER_ADVANCE_MAX: u32 = 1_000;
+/// Most steps in an Entity's life.
+pub const STEPS_PER_LIFE_MAX: u32 = 10_000;
+/// Longest life of an Entity that still takes steps: a day.
+pub const LIFE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// How often a System of this process may run in a row without a change.
+const IDLE_RUNS_MAX: u32 = 2;
+/// How often an external one may.
+const IDLE_RUNS_EXTERNAL_MAX: u32 = 3;
+
+/// What one scan of an Entity's list came to.
+enum Scanned {
+    Run(SystemIndex, Option<u32>),
+    Wrote,
+    Rests,
+}
+
+impl Engine {
+    /// Runs Systems until the Entity, and every other it wakes, rests: `payecs_advance`.
+    ///
+    /// A busy Entity is advanced when its reply is in. `invocation` is the number that an external
+    /// System was announced with.
+    /// ```
+    /// # use ecs_core::{Engine, Error, Systems, Write, Writer};
+    /// let mut app = Engine::new();
+    /// let entity = app.new_entity();
+    /// let write = Write::to(entity).attach(&Systems::listing(["acme:gone"]));
+    /// app.set_components(&Writer::Caller, &[write], &[]).unwrap();
+    /// assert_eq!(app.advance(entity, None).unwrap_err().code(), 2200, "nobody registered it");
+    /// assert_eq!(app.advance(entity, Some(7)), Err(Error::StaleInvocation(7)));
+    /// ```
+    ///
+    /// # Errors
+    /// No such Entity, no proper list, or an unregistered name before a match (2200); nothing
+    /// matches at once (2201); the invocation isn't current (2207), or is outstanding and not named
+    /// (2205). 2200 and 2201 are recorded in `lightningd:systems.error` of an Entity that exists.
+    /// Errors after the first match are only recorded.
+    pub fn advance(&mut self, id: EntityId, invocation: Option<u64>) -> Result<(), Error> {
+        self.check_invocation(id, invocation)?;
+        let entity = self.find(id).ok_or_else(no_list)?;
+        self.answer_invocation(id);
+        if self.is_busy(id) {
+            return Ok(());
+        }
+        let first = self.step(id);
+        if let Err(error) = &first
+            && self.world.get::<Systems>(entity).is_none()
+        {
+            let kept = Write::to(id).attach(&Systems::only_error(&error.into()));
+            self.write_as_engine(id, &[kept]);
+        }
+        self.run();
+        first
+    }
+
+    /// Puts an Entity onto the queue, for [`Engine::run`].
+    /// ```
+    /// # use ecs_core::{Engine, EntityId};
+    /// let mut app = Engine::new();
+    /// app.wake(EntityId::FIRST);
+    /// assert_eq!(app.run_one(), Some(EntityId::FIRST));
+    /// assert_eq!(app.run_one(), None, "it stood there once");
+    /// ```
+    pub fn wake(&mut self, id: EntityId) {
+        self.queue.push_back(id);
+    }
+
+    /// Runs everything on the queue to its rest point.
+    pub fn run(&mut self) {
+        while self.run_one().is_some() {}
+    }
+
+    /// Takes one step of the first Entity on the queue: one System, one record. `None`: the queue
+    /// is empty. For drivers that look at the state between any two records.
+    pub fn run_one(&mut self) -> Option<EntityId> {
+        let Some(id) = self.queue.pop() else {
+            self.steps.clear();
+            return None;
+        };
+        // What goes wrong after the first match is recorded in the Entity.
+        let _recorded = self.step(id);
+        Some(id)
+    }
+
+    /// One System on one Entity; the Entity is put back onto the queue if it may go on.
+    fn step(&mut self, id: EntityId) -> Result<(), Error> {
+        let Some(entity) = self.find(id) else { return Ok(()) };
+        let life = self.world.get::<Life>(entity).expect("spawned with it");
+        if life.is_busy() || life.invocation.is_some() {
+            return Ok(());
+        }
+        match self.scan(id, entity) {
+            Ok(Scanned::Run(system, position)) => {
+                if let Some(position) = position {
+                    let mut systems = self.world.get_mut::<Systems>(entity).expect("just scanned");
+                    systems.set_current(position);
+                }
+                if !self.exceeds_bounds(id, entity) {
+                    self.run_system(id, entity, system);
+                }
+            }
+            Ok(Scanned::Wrote) => self.wake(id),
+            Ok(Scanned::Rests) => {}
+            Err(error) => {
+                if let Some(mut systems) = self.world.get_mut::<Systems>(entity) {
+                    systems.set_error((&error).into());
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(&mut self, id: EntityId, entity: Entity) -> Result<Scanned, Error> {
+        let list = self.list_of(entity)?;
+        let world = self.world.entity(entity);
+        let life = world.get::<Life>().expect("spawned with it");
+        match self.lists.find(list, &self.systems, world, life) {
+            Found::System { index, position } => Ok(Scanned::Run(index, Some(position))),
+            Found::Unregistered(name) => Err(Error::InvalidSystems(format!(
+                "`systems` array contains unregistered system: {name}"
+            ))),
+            Found::Nothing => self.nothing_matches(id, entity),
+        }
+    }
+
+    fn nothing_matches(&mut self, id: EntityId, entity: Entity) -> Result<Scanned, Error> {
+        let world = self.world.entity(entity);
+        let life = world.get::<Life>().expect("spawned with it");
+        let fits = |index: &&SystemIndex| matches(self.systems.get(**index), world, life);
+        if let Some(system) = self.epilogue.iter().find(fits) {
+            return Ok(Scanned::Run(*system, None));
+        }
+        if life.awaits_something() {
+            return Ok(Scanned::Rests);
+        }
+        match (self.at_rest)(&self.world, entity) {
+            Rest::Waiting => Ok(Scanned::Rests),
+            Rest::Stuck => Err(Error::NoMatch),
+            Rest::Write(write) => self.write_at_rest(id, life.changes, write),
+        }
+    }
+
+    /// Writes what a resting Entity comes to; what changes nothing, or goes on for ever, helps
+    /// none.
+    fn write_at_rest(&mut self, id: EntityId, before: u64, write: Write) -> Result<Scanned, Error> {
+        if self.count_step(id) > 2 * STEPS_PER_ADVANCE_MAX {
+            return Err(Error::NoMatch);
+        }
+        self.write_as_engine(id, &[write]);
+        if self.changes(id) == Some(before) { Err(Error::NoMatch) } else { Ok(Scanned::Wrote) }
+    }
+
+    /// The change counter of an Entity, while it exists.
+    fn changes(&self, id: EntityId) -> Option<u64> {
+        Some(self.world.get::<Life>(self.find(id)?)?.changes)
+    }
+
+    fn count_step(&mut self, id: EntityId) -> u32 {
+        let taken = self.steps.entry(id).or_default();
+        *taken += 1;
+        *taken
+    }
+
+    /// Counts a step that is about to be taken. `true`: it is one too many; the Entity fails, only
+    /// the flow's own Systems go on, and the list is scanned again.
+    fn exceeds_bounds(&mut self, id: EntityId, entity: Entity) -> bool {
+        let taken = self.count_step(id);
+        let now_ms = self.world.resource::<Inputs>().now_ms;
+        let lasting = self.lasting.iter().any(|id| self.world.entity(entity).contains_id(*id));
+        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+        let age_ms = now_ms.saturating_sub(life.born_ms);
+        let old = !lasting && (life.steps >= STEPS_PER_LIFE_MAX || age_ms > LIFE_MS_MAX);
+        life.steps = life.steps.saturating_add(1);
+        if life.own_systems_only || (taken <= STEPS_PER_ADVANCE_MAX && !old) {
+            return false;
+        }
+        life.own_systems_only = true;
+        let steps = life.steps;
+        let what = if old {
+            format!("Entity {id} took {steps} steps in {age_ms} ms.")
+        } else {
+            format!("Entity {id} took more than {STEPS_PER_ADVANCE_MAX} steps in one advance.")
+        };
+        self.fail(id, "payecs", Error::Loop(what).into());
+        true
+    }
+
+    fn run_system(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
+        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+        let (before, in_a_row) = (life.changes, life.matched_in_a_row(index));
+        let name = Arc::clone(&self.systems.get(index).def.system);
+        if in_a_row >= IDLE_RUNS_EXTERNAL_MAX && self.is_external(index) {
+            self.fail_as_loop(id, &name, in_a_row);
+            return;
+        }
+        self.note_run(id, index);
+        let system = self.systems.get_mut(index);
+        let writer = match &system.owner {
+            Owner::BuiltIn => Writer::Engine,
+            Owner::Plugin(prefix) => Writer::Plugin(prefix.clone()),
+            Owner::External => Writer::Caller,
+        };
+        let mut rests = false;
+        match system.run(entity, &self.world) {
+            None => self.invoke(id, entity, index),
+            Some(Ok(Ok(step))) => {
+                let waits = step.next == Next::Wait;
+                rests = self.take_step(id, &name, &writer, step) && waits && self.rests_rightly(id);
+            }
+            Some(Ok(Err(refusal))) => self.fail(id, &name, refusal),
+            Some(Err(error)) => {
+                self.mute(id, &name);
+                self.fail(id, &name, error.into());
+            }
+        }
+        let unchanged = self.changes(id) == Some(before);
+        if unchanged && !rests && in_a_row >= IDLE_RUNS_MAX && !self.is_external(index) {
+            self.fail_as_loop(id, &name, in_a_row);
+        } else if self.steps.get(&id).is_some_and(|taken| *taken > 2 * STEPS_PER_ADVANCE_MAX) {
+            self.mute(id, &name);
+        }
+    }
+
+    /// Whether something will happen to an Entity whose System waits. Where nothing will, it comes
+    /// to what an Entity without a matching System comes to.
+    fn rests_rightly(&mut self, id: EntityId) -> bool {
+        let Some(entity) = self.find(id) else { return true };
+        let world = self.world.entity(entity);
+        if !world.contains::<Systems>() || world.get::<Life>().is_some_and(Life::awaits_something) {
+            return true;
+        }
+        match (self.at_rest)(&self.world, entity) {
+            Rest::Waiting => true,
+            Rest::Stuck => false,
+            Rest::Write(write) => {
+                let before = self.changes(id);
+                self.write_as_engine(id, &[write]);
+                self.wake(id);
+                self.changes(id) != before
+            }
+        }
+    }
+
+    fn is_external(&self, index: SystemIndex) -> bool {
+        matches!(self.systems.get(index).body, Body::External { .. })
+    }
+
+    /// Traces, counts and, where someone watches, announces a System that is about to run.
+    fn note_run(&mut self, id: EntityId, index: SystemIndex) {
+        let now_ms = self.world.resource::<Inputs>().now_ms;
+        let components = self.matched(id, index);
+        if self.announces && !self.is_external(index) {
+            self.announce(id, index, &components, None);
+        }
+        let system = self.systems.get_mut(index);
+        system.counts.runs += 1;
+        let system = Arc::clone(&system.def.system);
+        self.traces.push(id, TraceEntry { now_ms, system, components });
+    }
+
+    /// The required Components as they are now, secrets left out.
+    pub(crate) fn matched(&self, id: EntityId, index: SystemIndex) -> Vec<(Arc<str>, Json)> {
+        let required = &self.systems.get(index).def.required;
+        let mut matched: Vec<(Arc<str>, Json)> = Vec::with_capacity(required.len());
+        for name in required.iter().filter(|name| !self.is_secret(name)) {
+            let twice = matched.iter().any(|(earlier, _)| **earlier == **name);
+            if let Some(json) = self.component(id, name).filter(|_| !twice) {
+                matched.push((Arc::from(&**name), json));
+            }
+        }
+        matched
+    }
+
+    /// Writes what a System answered, or fails the Entity with why it can't be; `false` then.
+    fn take_step(&mut self, id: EntityId, name: &Arc<str>, writer: &Writer, step: Step) -> bool {
+        let batch =
+            Batch { writer, subject: Some(id), writes: &step.writes, records: &step.records };
+        if let Err(error) = self.commit(&batch) {
+            self.fail(id, name, error.into());
+            return false;
+        }
+        for kind in step.cancels {
+            self.cancel_timers(id, kind);
+        }
+        for request in step.effects {
+            self.emit(id, request);
+        }
+        for other in step.wakes {
+            self.wake(other);
+        }
+        if step.next == Next::Advance {
+            self.queue.push_front(id);
+        }
+        true
+    }
+
+    /// Gives an effect its number and hands it out.
+    pub(crate) fn emit(&mut self, id: EntityId, request: EffectRequest) -> EffectId {
+        let number = EffectId(self.next_effect);
+        self.next_effect += 1;
+        let effect = Effect {
+            id: number,
+            entity: id,
+            kind: request.kind.to_owned(),
+            class: request.class,
+            body: request.body,
+        };
+        if effect.class != EffectClass::Notice
+            && let Some(entity) = self.find(id)
+        {
+            let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+            life.outstanding.push(effect.clone());
+        }
+        self.effects.push(effect);
+        number
+    }
+
+    pub(crate) fn cancel_timers(&mut self, id: EntityId, kind: &str) {
+        if let Some(entity) = self.find(id) {
+            let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+            life.outstanding.retain(|effect| {
+                effect.kind != kind || !matches!(effect.class, EffectClass::Timer { .. })
+            });
+        }
+    }
+
+    /// A refusal, a panic, a loop: the Entity begins to fail; what failed it first stays.
+    pub(crate) fn fail(&mut self, id: EntityId, system: &str, refusal: Refusal) {
+        if self.find(id).is_none() {
+            return;
+        }
+        tracing::info!(
+            target: "payecs::advance", entity = %id, system, code = refusal.code, "system refused"
+        );
+        if self.get::<Failing>(id).is_none() {
+            let failing = Failing(with_system(refusal, system));
+            self.write_as_engine(id, &[Write::to(id).attach(&failing)]);
+        }
+        self.wake(id);
+    }
+
+    /// The same System on an unchanged Entity again and again ends in 2202, never in silence.
+    fn fail_as_loop(&mut self, id: EntityId, name: &str, in_a_row: u32) {
+        let what = format!("System `{name}` matched {in_a_row} times in a row on the same Entity.");
+        self.mute(id, name);
+        self.fail(id, name, Error::Loop(what).into());
+    }
+
+    fn write_as_engine(&mut self, id: EntityId, writes: &[Write]) {
+        let batch = Batch { writer: &Writer::Engine, subject: Some(id), writes, records: &[] };
+        if let Err(error) = self.commit(&batch) {
+            tracing::error!(target: "payecs::advance", entity = %id, %error, "own write refused");
+        }
+    }
+
+    pub(crate) fn mute(&mut self, id: EntityId, name: &str) {
+        if let Some(entity) = self.find(id) {
+            let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+            life.muted.insert(name.into());
+        }
+    }
+}
+
+/// The refusal with the System's name among its facts.
+fn with_system(refusal: Refusal, system: &str) -> ErrorObject {
+    let mut facts = refusal.data.as_ref().and_then(Json::fields).unwrap_or_default();
+    facts.entry("system".to_owned()).or_insert_with(|| Json::of(system));
+    refusal.with_data(&facts)
+}

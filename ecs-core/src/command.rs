@@ -1,0 +1,121 @@
+//! Commands: what changes the state from outside.
+
+use crate::{
+    EntityId, Error,
+    commit::Batch,
+    effect::{Effect, EffectClass, EffectId, INVOCATION_TIMEOUT},
+    engine::Engine,
+    inputs::{Entities, Inputs},
+    life::Life,
+    write::{Expected, Record, Write, Writer},
+};
+
+impl Engine {
+    /// Takes the time and randomness of the next command. `now_ms` never goes back.
+    /// ```
+    /// # use ecs_core::{Engine, Inputs};
+    /// let mut app = Engine::new();
+    /// app.begin(Inputs { now_ms: 7, ..Inputs::default() });
+    /// app.begin(Inputs { now_ms: 5, ..Inputs::default() });
+    /// assert_eq!(app.resource::<Inputs>().unwrap().now_ms, 7);
+    /// ```
+    pub fn begin(&mut self, inputs: Inputs) {
+        let mut current = self.world.resource_mut::<Inputs>();
+        let now_ms = inputs.now_ms.max(current.now_ms);
+        *current = Inputs { now_ms, ..inputs };
+    }
+
+    /// Gives out a number for a new Entity. It exists once it has a Component.
+    pub fn new_entity(&mut self) -> EntityId {
+        self.world.resource_mut::<Entities>().allot()
+    }
+
+    /// Checks `expected` against the state before the call, then writes; all or nothing.
+    /// ```
+    /// # use ecs_core::{Engine, Error, Expected, Json, Write, Writer};
+    /// let mut app = Engine::new();
+    /// let entity = app.new_entity();
+    /// let writes = [Write::to(entity).attach_json("acme:x", Json::of(&1))];
+    /// let absent = Expected { entity, exact: true, components: Vec::new() };
+    /// app.set_components(&Writer::Caller, &writes, &[absent.clone()]).unwrap();
+    /// let again = app.set_components(&Writer::Caller, &writes, &[absent]);
+    /// assert_eq!(again, Err(Error::Unexpected), "it is there now");
+    /// ```
+    ///
+    /// # Errors
+    /// A name or value is refused, the Entity is frozen, or `expected` did not hold.
+    pub fn set_components(
+        &mut self,
+        by: &Writer,
+        writes: &[Write],
+        expected: &[Expected],
+    ) -> Result<(), Error> {
+        self.check_expected(expected)?;
+        self.commit(&Batch { writer: by, subject: None, writes, records: &[] })
+    }
+
+    /// Writes lines beside the Components on nobody's behalf, e.g. the opening of the books.
+    ///
+    /// # Errors
+    /// Who keeps them refuses.
+    pub fn keep_records(&mut self, records: &[Record]) -> Result<(), Error> {
+        let writer = &Writer::Engine;
+        self.commit(&Batch { writer, subject: None, writes: &[], records })
+    }
+
+    /// Takes the reply to an effect: writes it and advances the Entity. A reply nobody waits for
+    /// any more is dropped; `false` then.
+    ///
+    /// # Errors
+    /// The writes are refused: our own mistake, as they come from us. The Entity then fails with
+    /// it.
+    pub fn reply(
+        &mut self,
+        entity: EntityId,
+        id: EffectId,
+        writes: &[Write],
+    ) -> Result<bool, Error> {
+        let Some(effect) = self.take_outstanding(entity, id) else { return Ok(false) };
+        tracing::debug!(target: "payecs::effect", %entity, kind = effect.kind, "effect answered");
+        let subject = Some(entity);
+        let batch = Batch { writer: &Writer::Engine, subject, writes, records: &[] };
+        let written = self.commit(&batch);
+        if let Err(error) = &written {
+            self.fail(entity, &effect.kind, error.into());
+        }
+        self.wake(entity);
+        self.run();
+        written.map(|()| true)
+    }
+
+    /// Fires a timer: writes what it was set up with, if its condition holds, and advances.
+    /// `false`: there is no such timer any more.
+    ///
+    /// # Errors
+    /// The writes are refused: our own mistake. The Entity then fails with it.
+    pub fn fire_timer(&mut self, entity: EntityId, id: EffectId) -> Result<bool, Error> {
+        let timer = self.outstanding(entity).iter().find(|effect| effect.id == id);
+        let Some(EffectClass::Timer { writes, only_if, .. }) =
+            timer.map(|effect| effect.class.clone())
+        else {
+            return Ok(false);
+        };
+        if timer.is_some_and(|effect| effect.kind == INVOCATION_TIMEOUT) {
+            return Ok(self.time_out_invocation(entity, id));
+        }
+        let holds = only_if.is_none_or(|name| self.component(entity, &name).is_some());
+        self.reply(entity, id, if holds { &writes } else { &[] })
+    }
+
+    fn take_outstanding(&mut self, entity: EntityId, id: EffectId) -> Option<Effect> {
+        let entity = self.find(entity)?;
+        self.world.get_mut::<Life>(entity)?.take_outstanding(id)
+    }
+
+    /// The effects asked for since the last call, in order. They may leave only once everything
+    /// written before is durable.
+    #[must_use]
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+}

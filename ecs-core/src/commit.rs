@@ -1,0 +1,351 @@
+//! The one write path: everything that changes a Component goes through here, whole or not at all.
+
+use crate::{
+    Engine, EntityId, Error, Json,
+    component::{
+        ComponentSpec, Insertion, OWN_PREFIX, TypedComponent, WhenFrozen, Writable, misshapen,
+    },
+    dispatch::ListId,
+    inputs::{Entities, Inputs},
+    life::{Foreign, Id, Life},
+    names::{ForeignId, Named},
+    systems::{Systems, no_list},
+    trace::TraceEntry,
+    write::{Expected, Record, Write, Writer},
+};
+use bevy_ecs::{component::ComponentId, entity::Entity};
+use std::collections::BTreeSet;
+
+/// A change that was judged and decoded: it cannot fail any more.
+enum Change {
+    Clear,
+    AttachTyped(Box<TypedComponent>, Json, Insertion),
+    AttachForeign(ForeignId, Json),
+    DetachTyped(Box<TypedComponent>),
+    DetachForeign(ForeignId),
+}
+
+/// Everything that is written in one record.
+pub(crate) struct Batch<'a> {
+    pub(crate) writer: &'a Writer,
+    /// The Entity that writes without a number mean.
+    pub(crate) subject: Option<EntityId>,
+    pub(crate) writes: &'a [Write],
+    pub(crate) records: &'a [Record],
+}
+
+impl Engine {
+    /// Writes a batch.
+    ///
+    /// # Errors
+    /// A name, value or writer is refused, or what is kept beside refuses its lines; then nothing
+    /// was written.
+    pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        let names = self.names.mark();
+        let judged = self.judge_all(batch).and_then(|changes| {
+            self.keep(batch)?;
+            Ok(changes)
+        });
+        let changes = judged.inspect_err(|_| self.names.forget_since(names))?;
+        let mut touched = BTreeSet::new();
+        for (entity, change) in changes {
+            touched.insert(entity);
+            self.apply(entity, change);
+        }
+        for entity in touched {
+            self.end_if_empty(entity);
+        }
+        Ok(())
+    }
+
+    /// Whether the state is as a caller believes.
+    ///
+    /// # Errors
+    /// A name is no name (judged first), or the state is another (2244).
+    pub(crate) fn check_expected(&self, expected: &[Expected]) -> Result<(), Error> {
+        for (name, _) in expected.iter().flat_map(|wanted| &wanted.components) {
+            self.names.look_up(name)?;
+        }
+        if expected.iter().all(|wanted| self.holds(wanted)) {
+            Ok(())
+        } else {
+            Err(Error::Unexpected)
+        }
+    }
+
+    fn holds(&self, wanted: &Expected) -> bool {
+        let named = wanted.components.iter().all(|(name, value)| {
+            let attached = self.component(wanted.entity, name);
+            match value.as_ref().filter(|value| !value.is_null()) {
+                None => attached.is_none(),
+                Some(value) => attached.is_some_and(|attached| {
+                    attached == *value || Some(attached) == self.canonical(name, value)
+                }),
+            }
+        });
+        let only = || {
+            let known = |name: &str| wanted.components.iter().any(|(known, _)| known == name);
+            self.components(wanted.entity).iter().all(|(name, _)| known(name))
+        };
+        named && (!wanted.exact || only())
+    }
+
+    /// A value as it would be stored; `None`: the Component doesn't take it.
+    fn canonical(&self, name: &str, value: &Json) -> Option<Json> {
+        match self.names.find(name) {
+            Some(Named::Typed(typed)) => (typed.decode)(value).ok().map(|(canonical, _)| canonical),
+            Some(Named::Foreign(_)) | None => Some(value.clone()),
+        }
+    }
+
+    fn judge_all(&mut self, batch: &Batch<'_>) -> Result<Vec<(EntityId, Change)>, Error> {
+        let mut changes = Vec::new();
+        for write in batch.writes {
+            let entity = write.entity.or(batch.subject).ok_or_else(|| {
+                Error::Invalid("a write outside a System must name its entity".to_owned())
+            })?;
+            self.judge(batch.writer, entity, write, &mut changes)?;
+        }
+        Ok(changes)
+    }
+
+    fn judge(
+        &mut self,
+        writer: &Writer,
+        entity: EntityId,
+        write: &Write,
+        changes: &mut Vec<(EntityId, Change)>,
+    ) -> Result<(), Error> {
+        let frozen = *writer != Writer::Engine && self.is_frozen(entity);
+        if write.exact {
+            if frozen {
+                return Err(frozen_error(entity, "`exact`"));
+            }
+            changes.push((entity, Change::Clear));
+        }
+        for (name, value) in &write.components {
+            let value = value.as_ref().filter(|value| !value.is_null());
+            let mut named = match value {
+                Some(_) => Some(self.names.intern(name)?),
+                None => self.names.look_up(name)?,
+            };
+            if *writer != Writer::Engine {
+                match named {
+                    Some(Named::Typed(typed)) => {
+                        named = Some(self.permit_typed(entity, typed, frozen, value.is_some())?);
+                    }
+                    Some(Named::Foreign(_)) | None => {
+                        permit_foreign(writer, entity, name, frozen)?;
+                    }
+                }
+            }
+            if let Some(named) = named {
+                changes.push((entity, decode(name, named, value)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a caller's write of a documented Component comes to.
+    fn permit_typed(
+        &self,
+        entity: EntityId,
+        typed: TypedComponent,
+        frozen: bool,
+        attaching: bool,
+    ) -> Result<Named, Error> {
+        let ComponentSpec { name, writable, when_frozen, .. } = typed.spec;
+        if writable == Writable::Engine && attaching {
+            return Err(Error::Invalid(format!("`{name}` is set by the engine")));
+        }
+        if !frozen {
+            return Ok(Named::Typed(typed));
+        }
+        match when_frozen {
+            WhenFrozen::Allowed => Ok(Named::Typed(typed)),
+            WhenFrozen::Becomes(other) if attaching => {
+                Ok(self.names.find(other).unwrap_or(Named::Typed(typed)))
+            }
+            WhenFrozen::Becomes(_) | WhenFrozen::Refused => Err(frozen_error(entity, name)),
+        }
+    }
+
+    /// Hands the batch's lines to what is kept beside the Components.
+    fn keep(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        if batch.records.is_empty() {
+            return Ok(());
+        }
+        let keeper = self.keeper.ok_or_else(|| {
+            Error::SystemFailed("records were written, but nothing keeps them".to_owned())
+        })?;
+        keeper(&mut self.world, batch.subject, batch.records).map_err(Error::Refused)?;
+        let now_ms = self.world.resource::<Inputs>().now_ms;
+        if let Some(id) = batch.subject {
+            for record in batch.records {
+                let components = vec![("entry".into(), record.body.clone())];
+                let system = record.system.as_str().into();
+                self.traces.push(id, TraceEntry { now_ms, system, components });
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, entity: EntityId, change: Change) {
+        match change {
+            Change::Clear => self.clear(entity),
+            Change::AttachTyped(typed, json, insertion) => {
+                let target = self.spawned(entity);
+                let old = (typed.get)(self.world.entity(target));
+                if old.as_ref().map(Json::text) == Some(json.text()) {
+                    return;
+                }
+                self.release_list(target, &typed);
+                insertion(&mut self.world.entity_mut(target));
+                self.take_list(target, typed.id);
+                self.count_attached(target, old.as_ref(), &json);
+            }
+            Change::AttachForeign(id, json) => {
+                let target = self.spawned(entity);
+                let mut foreign = self.world.get_mut::<Foreign>(target).expect("spawned with it");
+                let old = foreign.values.insert(id, json.clone());
+                foreign.mask.insert(id);
+                self.count_attached(target, old.as_ref(), &json);
+            }
+            Change::DetachTyped(typed) => {
+                let Some(target) = self.find(entity) else { return };
+                if self.world.entity(target).contains_id(typed.id) {
+                    self.release_list(target, &typed);
+                    (typed.remove)(&mut self.world.entity_mut(target));
+                    self.count(target, -1);
+                }
+            }
+            Change::DetachForeign(id) => {
+                let Some(target) = self.find(entity) else { return };
+                let mut foreign = self.world.get_mut::<Foreign>(target).expect("spawned with it");
+                if foreign.values.remove(&id).is_some() {
+                    foreign.mask.remove(id);
+                    self.count(target, -1);
+                }
+            }
+        }
+    }
+
+    fn clear(&mut self, entity: EntityId) {
+        let Some(target) = self.find(entity) else { return };
+        let typed: Vec<TypedComponent> = self.names.typed().copied().collect();
+        for component in typed {
+            self.apply(entity, Change::DetachTyped(Box::new(component)));
+        }
+        let foreign = self.world.get::<Foreign>(target).expect("spawned with it");
+        let names: Vec<ForeignId> = foreign.values.keys().copied().collect();
+        for id in names {
+            self.apply(entity, Change::DetachForeign(id));
+        }
+    }
+
+    /// The new text always stays; but only another value is a change.
+    fn count_attached(&mut self, target: Entity, old: Option<&Json>, new: &Json) {
+        if old != Some(new) {
+            self.count(target, i64::from(old.is_none()));
+        }
+    }
+
+    /// Notes a change, and how the number of attached Components changed with it.
+    fn count(&mut self, target: Entity, attached: i64) {
+        let mut life = self.world.get_mut::<Life>(target).expect("spawned with it");
+        life.changes += 1;
+        let now = i64::from(life.attached) + attached;
+        life.attached = u32::try_from(now).expect("as many detached as attached");
+    }
+
+    fn take_list(&mut self, target: Entity, attached: ComponentId) {
+        if attached != self.systems_id {
+            return;
+        }
+        let lists = &mut self.lists;
+        let mut systems = self.world.get_mut::<Systems>(target).expect("attached just now");
+        let list = systems.shared_names().ok().and_then(|names| lists.take(names));
+        systems.list = list;
+    }
+
+    /// The interned list of an Entity; tried again if there was no room for it when it was written.
+    pub(crate) fn list_of(&mut self, target: Entity) -> Result<ListId, Error> {
+        let systems = self.world.get::<Systems>(target).ok_or_else(no_list)?;
+        systems.shared_names()?;
+        if systems.list.is_none() {
+            self.take_list(target, self.systems_id);
+        }
+        let list = self.world.get::<Systems>(target).and_then(|systems| systems.list);
+        list.ok_or_else(|| {
+            Error::InvalidSystems("too many different lists are in use, use fewer.".to_owned())
+        })
+    }
+
+    fn release_list(&mut self, target: Entity, typed: &TypedComponent) {
+        if typed.id != self.systems_id {
+            return;
+        }
+        if let Some(list) = self.world.get::<Systems>(target).and_then(|systems| systems.list) {
+            self.lists.give_back(list);
+        }
+    }
+
+    /// The Entity with that number, made if there is none.
+    fn spawned(&mut self, id: EntityId) -> Entity {
+        if let Some(entity) = self.find(id) {
+            return entity;
+        }
+        let born_ms = self.world.resource::<Inputs>().now_ms;
+        let entity = self.world.spawn((Id(id), Life::new(born_ms), Foreign::default())).id();
+        self.world.resource_mut::<Entities>().add(id, entity);
+        entity
+    }
+
+    fn end_if_empty(&mut self, id: EntityId) {
+        let Some(entity) = self.find(id) else { return };
+        if self.world.get::<Life>(entity).is_some_and(|life| life.attached == 0) {
+            self.world.despawn(entity);
+            self.world.resource_mut::<Entities>().live.remove(&id);
+            self.traces.end(id);
+        }
+    }
+}
+
+fn decode(name: &str, named: Named, value: Option<&Json>) -> Result<Change, Error> {
+    if let Some(json) = value {
+        json.check().map_err(|error| Error::Invalid(format!("`{name}`: {error}")))?;
+    }
+    match (named, value) {
+        (Named::Typed(typed), Some(json)) => {
+            let (canonical, insertion) =
+                (typed.decode)(json).map_err(|shape| misshapen(&typed.spec, json, &shape))?;
+            Ok(Change::AttachTyped(Box::new(typed), canonical, insertion))
+        }
+        (Named::Typed(typed), None) => Ok(Change::DetachTyped(Box::new(typed))),
+        (Named::Foreign(id), Some(json)) => Ok(Change::AttachForeign(id, json.clone())),
+        (Named::Foreign(id), None) => Ok(Change::DetachForeign(id)),
+    }
+}
+
+fn permit_foreign(
+    writer: &Writer,
+    entity: EntityId,
+    name: &str,
+    frozen: bool,
+) -> Result<(), Error> {
+    if name.starts_with(OWN_PREFIX) {
+        return if frozen { Err(frozen_error(entity, name)) } else { Ok(()) };
+    }
+    match writer {
+        Writer::Plugin(prefix) if !name.starts_with(prefix.as_str()) => Err(Error::Invalid(
+            format!("a System of `{prefix}` may not write `{name}`: it is another party's name"),
+        )),
+        Writer::Plugin(_) | Writer::Caller | Writer::Engine => Ok(()),
+    }
+}
+
+fn frozen_error(entity: EntityId, what: &str) -> Error {
+    Error::Frozen(format!(
+        "Entity {entity} is frozen: {what} can no longer be changed from outside."
+    ))
+}

@@ -1,0 +1,323 @@
+//! The engine: one world, one writer.
+
+use crate::{
+    EntityId, Error,
+    component::{TypedComponent, WireComponent},
+    dispatch::Lists,
+    effect::Effect,
+    error::Refusal,
+    inputs::{Entities, Inputs},
+    method::{Method, Scope},
+    methods,
+    names::Names,
+    queue::Queue,
+    registry::{Owner, Registry, SystemIndex},
+    system::{Answer, On, SystemDef},
+    systems::{Failed, Failing, Systems, SystemsFinal},
+    trace::Traces,
+    write::{Record, Write},
+};
+use bevy_ecs::{
+    component::ComponentId,
+    entity::Entity,
+    error::{BevyError, ErrorContext, FallbackErrorHandler},
+    resource::Resource,
+    system::{IntoSystem, ReadOnlySystem},
+    world::World,
+};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// Writes a record's lines beside the Components: all of them, or none with a refusal.
+pub type Keeper = fn(&mut World, Option<EntityId>, &[Record]) -> Result<(), Refusal>;
+
+/// Says what an Entity comes to that no System matches, or whose System waits. Asked only where
+/// nothing is awaited.
+pub type AtRest = fn(&World, Entity) -> Rest;
+
+/// When what the Entity stands for must be over, in milliseconds since 1970: no external System is
+/// waited for past it. `None`: no bound but the System's own.
+pub type Deadline = fn(&World, Entity) -> Option<u64>;
+
+/// What an Entity without a matching System comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It waits for another Entity.
+    Waiting,
+    /// Nothing will happen by itself: 2201 is recorded where no System matches.
+    Stuck,
+    /// The engine writes this and scans again.
+    Write(Write),
+}
+
+/// Runs Systems on Entities. Sans I/O: what is to be done outside comes out as [`Effect`]s, and
+/// what came of it goes in through [`Engine::reply`].
+pub struct Engine {
+    pub(crate) world: World,
+    pub(crate) names: Names,
+    pub(crate) systems: Registry,
+    pub(crate) lists: Lists,
+    pub(crate) traces: Traces,
+    pub(crate) systems_id: ComponentId,
+    pub(crate) freezing: Vec<ComponentId>,
+    pub(crate) keeper: Option<Keeper>,
+    pub(crate) at_rest: AtRest,
+    pub(crate) deadline: Deadline,
+    pub(crate) default_systems: Vec<Arc<str>>,
+    pub(crate) replaceable_systems: Vec<Arc<str>>,
+    pub(crate) epilogue: Vec<SystemIndex>,
+    /// Components that lift the bounds on an Entity's life.
+    pub(crate) lasting: Vec<ComponentId>,
+    /// Components that only callers with that scope may write.
+    pub(crate) guarded: BTreeMap<&'static str, Scope>,
+    pub(crate) methods: BTreeMap<&'static str, &'static Method>,
+    pub(crate) queue: Queue,
+    /// The steps each Entity took since the queue was last empty.
+    pub(crate) steps: BTreeMap<EntityId, u32>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) next_effect: u64,
+    pub(crate) next_invocation: u64,
+    pub(crate) announces: bool,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Engine").field("entities", &self.entities().len()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine that knows `lightningd:systems`, `…:systems:final`, `…:failing` and `…:error`, and
+    /// answers the `payecs_…` methods.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut world = World::new();
+        world.insert_resource(Inputs::default());
+        world.insert_resource(Entities::default());
+        world.insert_resource(FallbackErrorHandler(log_bevy_error));
+        let systems_id = world.register_component::<Systems>();
+        let mut engine = Self {
+            world,
+            names: Names::default(),
+            systems: Registry::default(),
+            lists: Lists::default(),
+            traces: Traces::default(),
+            systems_id,
+            freezing: Vec::new(),
+            keeper: None,
+            at_rest: |_, _| Rest::Stuck,
+            deadline: |_, _| None,
+            default_systems: Vec::new(),
+            replaceable_systems: Vec::new(),
+            epilogue: Vec::new(),
+            lasting: Vec::new(),
+            guarded: BTreeMap::new(),
+            methods: BTreeMap::new(),
+            queue: Queue::default(),
+            steps: BTreeMap::new(),
+            effects: Vec::new(),
+            next_effect: 1,
+            next_invocation: 1,
+            announces: false,
+        };
+        engine.add_component::<Systems>();
+        engine.add_component::<SystemsFinal>();
+        engine.add_component::<Failing>();
+        engine.add_component::<Failed>();
+        for method in methods::ALL {
+            engine.add_method(method);
+        }
+        engine
+    }
+
+    /// Registers a documented Component.
+    ///
+    /// # Panics
+    /// If one of that name is registered.
+    pub fn add_component<C: WireComponent>(&mut self) {
+        let component = TypedComponent::of::<C>(&mut self.world);
+        if component.spec.freezes {
+            self.freezing.push(component.id);
+        }
+        self.names.add_typed(component);
+    }
+
+    /// Lets callers use any name under a prefix of ours, e.g. `lightningd:invoice:`.
+    pub fn add_free_prefix(&mut self, prefix: &'static str) {
+        self.names.add_free_prefix(prefix);
+    }
+
+    /// Registers a System of the default flow.
+    ///
+    /// # Errors
+    /// The name is taken, or a Component it names is none.
+    pub fn add_system<S, M>(&mut self, def: impl Into<SystemDef>, system: S) -> Result<(), Error>
+    where
+        S: IntoSystem<On, Answer, M>,
+        S::System: ReadOnlySystem<In = On, Out = Answer>,
+    {
+        let parts = (&mut self.world, &mut self.names);
+        self.systems.add_here(def.into(), Owner::BuiltIn, system, parts).map(|_| ())
+    }
+
+    /// Registers a third party's System. Its own names begin as its name does, up to the first
+    /// colon; it may write those, and what callers may.
+    /// ```
+    /// # use ecs_core::{Engine, Json, On, Step, system};
+    /// let mut app = Engine::new();
+    /// app.add_payment_system(
+    ///     system("acme:hello").requires(["lightningd:systems"]).disallows(["acme:greeted"]),
+    ///     |_: On| Ok(Step::advance().attach_json("acme:greeted", Json::yes())),
+    /// )
+    /// .unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The name has no prefix, is ours, or is taken; it requires nothing; a name is no name.
+    pub fn add_payment_system<S, M>(&mut self, def: SystemDef, system: S) -> Result<(), Error>
+    where
+        S: IntoSystem<On, Answer, M>,
+        S::System: ReadOnlySystem<In = On, Out = Answer>,
+    {
+        let owner = owner_of(&def.system)?;
+        let parts = (&mut self.world, &mut self.names);
+        self.systems.add_here(def, owner, system, parts).map(|_| ())
+    }
+
+    /// Registers an external System: it is announced, and its answer is an advance.
+    ///
+    /// # Errors
+    /// The name is taken by another, it requires nothing, or a name is no name.
+    pub fn add_external_system(&mut self, def: SystemDef) -> Result<(), Error> {
+        self.systems.add_external(def, None, &mut self.names)
+    }
+
+    /// The same with a timeout of its own, in milliseconds; that given last holds.
+    ///
+    /// # Errors
+    /// See [`Engine::add_external_system`].
+    pub fn add_external_system_for(
+        &mut self,
+        def: SystemDef,
+        timeout_ms: u64,
+    ) -> Result<(), Error> {
+        self.systems.add_external(def, Some(timeout_ms), &mut self.names)
+    }
+
+    /// Sets the list that `payecs_setdefaultsystems` writes.
+    ///
+    /// # Errors
+    /// A System of it is not registered.
+    pub fn set_default_systems(&mut self, names: &[&str]) -> Result<(), Error> {
+        self.check_registered(names)?;
+        self.default_systems = names.iter().map(|name| Arc::from(*name)).collect();
+        Ok(())
+    }
+
+    /// Sets the Systems of that list that callers may replace by others.
+    ///
+    /// # Errors
+    /// A System of it is not registered.
+    pub fn set_replaceable_systems(&mut self, names: &[&str]) -> Result<(), Error> {
+        self.check_registered(names)?;
+        self.replaceable_systems = names.iter().map(|name| Arc::from(*name)).collect();
+        Ok(())
+    }
+
+    pub(crate) fn check_registered<S: AsRef<str>>(&self, names: &[S]) -> Result<(), Error> {
+        match names.iter().find(|name| !self.has_system(name.as_ref())) {
+            Some(name) => Err(Error::Invalid(format!("Unregistered system: {}", name.as_ref()))),
+            None => Ok(()),
+        }
+    }
+
+    /// The list that `payecs_setdefaultsystems` writes.
+    #[must_use]
+    pub fn default_systems(&self) -> &[Arc<str>] {
+        &self.default_systems
+    }
+
+    /// Names a System that is tried where nothing of the list matches, listed or not.
+    ///
+    /// # Errors
+    /// It is not registered.
+    pub fn add_epilogue(&mut self, name: &str) -> Result<(), Error> {
+        self.check_registered(&[name])?;
+        self.epilogue.extend(self.systems.find(name));
+        Ok(())
+    }
+
+    /// Sets who keeps the lines written beside the Components.
+    pub fn set_keeper(&mut self, keeper: Keeper) {
+        self.keeper = Some(keeper);
+    }
+
+    /// Sets who says what an Entity without a matching System comes to.
+    pub fn set_at_rest(&mut self, at_rest: AtRest) {
+        self.at_rest = at_rest;
+    }
+
+    /// Sets who says how long external Systems may be waited for.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
+    /// Lifts the bounds on an Entity's life while that Component is attached: something else bounds
+    /// it.
+    pub fn lift_life_bounds<C: WireComponent>(&mut self) {
+        self.lasting.push(self.world.register_component::<C>());
+    }
+
+    /// Lets only callers with that scope write a Component.
+    pub fn guard_component(&mut self, name: &'static str, scope: Scope) {
+        self.guarded.insert(name, scope);
+    }
+
+    /// Gives Systems something to read.
+    pub fn insert_resource<R: Resource>(&mut self, resource: R) {
+        self.world.insert_resource(resource);
+    }
+
+    /// What Systems read.
+    #[must_use]
+    pub fn resource<R: Resource>(&self) -> Option<&R> {
+        self.world.get_resource::<R>()
+    }
+
+    /// What Systems read, to change it between commands.
+    #[must_use]
+    pub fn resource_mut<R: Resource<Mutability = bevy_ecs::component::Mutable>>(
+        &mut self,
+    ) -> Option<bevy_ecs::change_detection::Mut<'_, R>> {
+        self.world.get_resource_mut::<R>()
+    }
+
+    /// Whether built-in Systems are announced too: only while someone watches.
+    pub fn announce_all(&mut self, announce: bool) {
+        self.announces = announce;
+    }
+}
+
+/// What bevy reports of its own accord is logged: its default would panic.
+#[expect(clippy::needless_pass_by_value, reason = "bevy gives the signature")]
+fn log_bevy_error(error: BevyError, context: ErrorContext) {
+    tracing::error!(target: "payecs::system", system = %context.name(), %error, "bevy reported");
+}
+
+fn owner_of(name: &str) -> Result<Owner, Error> {
+    let Some((prefix, _)) = name.split_once(':') else {
+        return Err(Error::Invalid(format!("System `{name}` needs a prefix, as in `acme:{name}`")));
+    };
+    if prefix.is_empty() {
+        return Err(Error::Invalid(format!("System `{name}`: the prefix before `:` is empty")));
+    }
+    if matches!(prefix, "lightningd" | "ledger" | "payecs") {
+        return Err(Error::Invalid(format!("System `{name}`: the prefix `{prefix}:` is ours")));
+    }
+    Ok(Owner::Plugin(format!("{prefix}:")))
+}

@@ -1,0 +1,68 @@
+//! What a command brings along, and the Entities there are.
+
+use crate::EntityId;
+use bevy_ecs::{entity::Entity, resource::Resource};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Time and randomness of one command: recorded with it, so that it can be replayed.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// Milliseconds since 1970.
+    pub now_ms: u64,
+    /// 256 random bits.
+    pub entropy: [u8; 32],
+}
+
+/// The Entities there are, by number. Systems read it to name the Entities they make.
+#[derive(Resource, Debug)]
+pub struct Entities {
+    pub(crate) next: EntityId,
+    pub(crate) live: BTreeMap<EntityId, Entity>,
+}
+
+impl Default for Entities {
+    fn default() -> Self {
+        Self { next: EntityId::FIRST, live: BTreeMap::new() }
+    }
+}
+
+impl Entities {
+    /// The numbers the next new Entities get, in order.
+    pub fn free(&self) -> impl Iterator<Item = EntityId> + '_ {
+        std::iter::successors(Some(self.next), |id| Some(id.next()))
+            .filter(|id| !self.live.contains_key(id))
+    }
+
+    /// The Entity with that number, if it has a Component.
+    #[must_use]
+    pub fn get(&self, id: EntityId) -> Option<Entity> {
+        self.live.get(&id).copied()
+    }
+
+    /// All Entities, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (EntityId, Entity)> + '_ {
+        self.live.iter().map(|(id, entity)| (*id, *entity))
+    }
+
+    /// Gives out the next number.
+    pub(crate) fn allot(&mut self) -> EntityId {
+        let id = self.free().next().expect("fewer Entities than numbers");
+        self.next = id.next();
+        self.pass_live();
+        id
+    }
+
+    /// Notes a new Entity.
+    pub(crate) fn add(&mut self, id: EntityId, entity: Entity) {
+        self.live.insert(id, entity);
+        self.pass_live();
+    }
+
+    /// A number that was in use when its turn came is not given out later, when it is free again.
+    fn pass_live(&mut self) {
+        while self.live.contains_key(&self.next) {
+            self.next = self.next.next();
+        }
+    }
+}

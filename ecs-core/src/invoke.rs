@@ -1,0 +1,147 @@
+//! External Systems: announced with a number, answered by an advance, or timed out.
+
+use crate::{
+    Engine, EntityId, Error, Json,
+    effect::{EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT, Invoke},
+    inputs::Inputs,
+    life::{Invocation, Life},
+    registry::{Body, SystemIndex},
+    write::{Expected, Write, Writer},
+};
+use bevy_ecs::entity::Entity;
+use std::sync::Arc;
+
+impl Engine {
+    /// Writes and advances in one call, so that an external System costs one round trip: nothing is
+    /// written unless the invocation is current and `expected` holds.
+    /// ```
+    /// # use ecs_core::{Engine, Json, Systems, Write, system};
+    /// let mut app = Engine::new();
+    /// app.add_external_system(system("acme:out").requires(["acme:go"]).disallows(["acme:done"]))?;
+    /// let entity = app.new_entity();
+    /// let list = Write::to(entity).attach(&Systems::listing(["acme:out"]));
+    /// app.advance_with(entity, None, &[list.attach_json("acme:go", Json::yes())], &[])?;
+    /// assert_eq!(app.invocation(entity).and_then(|invoke| invoke.invocation), Some(1));
+    /// let done = Write::to(entity).attach_json("acme:done", Json::yes());
+    /// let answer = app.advance_with(entity, Some(1), &[done], &[]);
+    /// assert_eq!(answer.unwrap_err().code(), 2201, "nothing is left to do");
+    /// # Ok::<(), ecs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Engine::set_components`], then as [`Engine::advance`]; what was written stays then.
+    pub fn advance_with(
+        &mut self,
+        id: EntityId,
+        invocation: Option<u64>,
+        writes: &[Write],
+        expected: &[Expected],
+    ) -> Result<(), Error> {
+        self.check_invocation(id, invocation)?;
+        self.set_components(&Writer::Caller, writes, expected)?;
+        if !writes.is_empty() && self.find(id).is_none() {
+            return Ok(());
+        }
+        self.advance(id, invocation)
+    }
+
+    /// The external System at work on an Entity, as it would be announced now: for whoever takes
+    /// the invocation over.
+    #[must_use]
+    pub fn invocation(&self, id: EntityId) -> Option<Invoke> {
+        let invocation = self.current_invocation(id)?;
+        let index = self.systems.find(&invocation.system)?;
+        let components = self.matched(id, index);
+        Some(self.invoke_body(id, index, &components, Some(invocation.number)))
+    }
+
+    /// Refuses a number that is not that of the Entity's current invocation, and an advance without
+    /// one where it is needed.
+    pub(crate) fn check_invocation(&self, id: EntityId, named: Option<u64>) -> Result<(), Error> {
+        let current = self.current_invocation(id).map(|invocation| invocation.number);
+        match (named, current) {
+            (Some(named), current) if current != Some(named) => Err(Error::StaleInvocation(named)),
+            (None, Some(number)) if self.is_frozen(id) => Err(Error::Frozen(format!(
+                "Entity {id} is frozen and invocation {number} is outstanding: name it."
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn current_invocation(&self, id: EntityId) -> Option<&Invocation> {
+        self.world.get::<Life>(self.find(id)?)?.invocation.as_ref()
+    }
+
+    fn invoke_body(
+        &self,
+        id: EntityId,
+        index: SystemIndex,
+        components: &[(Arc<str>, Json)],
+        invocation: Option<u64>,
+    ) -> Invoke {
+        let system = self.systems.get(index).def.system.to_string();
+        let number = [(Arc::from("entity"), Json::of(&id))];
+        let entity = Json::object(number.into_iter().chain(components.iter().cloned()));
+        Invoke { system, invocation, entity }
+    }
+
+    pub(crate) fn announce(
+        &mut self,
+        id: EntityId,
+        index: SystemIndex,
+        components: &[(Arc<str>, Json)],
+        invocation: Option<u64>,
+    ) {
+        let body = self.invoke_body(id, index, components, invocation);
+        self.emit(id, EffectRequest::notice(&body));
+    }
+
+    /// Announces an external System and begins to wait for its answer.
+    pub(crate) fn invoke(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
+        let system = self.systems.get(index);
+        let Body::External { timeout_ms } = system.body else { return };
+        let name = system.def.system.to_string();
+        let number = self.next_invocation;
+        self.next_invocation += 1;
+        let since_ms = self.world.resource::<Inputs>().now_ms;
+        let at_ms = since_ms.saturating_add(timeout_ms);
+        let at_ms = (self.deadline)(&self.world, entity).map_or(at_ms, |end| at_ms.min(end));
+        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+        life.invocation = Some(Invocation { number, system: name, since_ms });
+        let components = self.matched(id, index);
+        self.announce(id, index, &components, Some(number));
+        let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
+        self.emit(id, EffectRequest { kind: INVOCATION_TIMEOUT, class, body: Json::of(&number) });
+    }
+
+    /// An advance answers the outstanding invocation, if there is one.
+    pub(crate) fn answer_invocation(&mut self, id: EntityId) {
+        let Some(invocation) = self.take_invocation(id) else { return };
+        let now_ms = self.world.resource::<Inputs>().now_ms;
+        if let Some(index) = self.systems.find(&invocation.system) {
+            let counts = &mut self.systems.get_mut(index).counts;
+            counts.answers += 1;
+            counts.answers_ms += now_ms.saturating_sub(invocation.since_ms);
+        }
+    }
+
+    fn take_invocation(&mut self, id: EntityId) -> Option<Invocation> {
+        let entity = self.find(id)?;
+        let invocation = self.world.get_mut::<Life>(entity)?.invocation.take()?;
+        self.cancel_timers(id, INVOCATION_TIMEOUT);
+        Some(invocation)
+    }
+
+    /// An external System has not answered in time. `false`: that timer is no longer set.
+    pub(crate) fn time_out_invocation(&mut self, id: EntityId, timer: EffectId) -> bool {
+        if !self.outstanding(id).iter().any(|effect| effect.id == timer) {
+            return false;
+        }
+        let Some(invocation) = self.take_invocation(id) else { return false };
+        self.mute(id, &invocation.system);
+        let what = format!("System `{}` did not answer in time.", invocation.system);
+        self.fail(id, &invocation.system, Error::SystemFailed(what).into());
+        self.run();
+        true
+    }
+}

@@ -1,0 +1,357 @@
+//! JSON values, kept as the text that came.
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeOwned},
+};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+
+/// Deepest nesting of arrays and objects that is read.
+pub const JSON_DEPTH_MAX: u32 = 64;
+/// Deepest nesting of what we wrapped around values that were read.
+const WRAPPED_DEPTH_MAX: u32 = 2 * JSON_DEPTH_MAX;
+/// Most digits of a number that is read.
+pub const NUMBER_DIGITS_MAX: usize = 64;
+/// Largest exponent of a number that is read, either way from zero.
+pub const NUMBER_EXPONENT_MAX: i32 = 1_000;
+
+/// A JSON value as its text: key order, `0.50` and integers beyond 2⁵³ come back as they went in.
+///
+/// Two values are equal if they mean the same: whitespace and the order of keys don't matter, and
+/// numbers compare by exact value (`1 = 1.0 = 10e-1`).
+/// ```
+/// # use ecs_core::Json;
+/// let (left, right) = (Json::parse(r#"{"a":1,"b":[2]}"#), Json::parse(r#"{"b":[2.0],"a":1}"#));
+/// assert_eq!(left.unwrap(), right.unwrap());
+/// assert_ne!(Json::parse("9007199254740993").unwrap(), Json::parse("9007199254740992").unwrap());
+/// ```
+#[derive(Clone)]
+pub struct Json(Arc<str>);
+
+/// A text that is not JSON, or beyond a limit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Not JSON.
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    /// Nested too deep.
+    #[error("nested deeper than {JSON_DEPTH_MAX} levels")]
+    Depth,
+    /// A number that cannot be compared in bounded time.
+    #[error(
+        "a number has more than {NUMBER_DIGITS_MAX} digits or an exponent beyond \
+         ±{NUMBER_EXPONENT_MAX}"
+    )]
+    Number,
+}
+
+impl Json {
+    /// Reads a text that came from outside.
+    ///
+    /// # Errors
+    /// Not JSON, or beyond one of the limits of this module.
+    pub fn parse(text: &str) -> Result<Self, JsonError> {
+        let raw: &RawValue =
+            serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
+        check_limits(raw.get(), JSON_DEPTH_MAX)?;
+        Ok(Self(raw.get().into()))
+    }
+
+    /// Judges a value of ours as [`Json::parse`] judges a text from outside.
+    ///
+    /// # Errors
+    /// It is beyond one of the limits of this module.
+    pub(crate) fn check(&self) -> Result<(), JsonError> {
+        check_limits(&self.0, JSON_DEPTH_MAX)
+    }
+
+    /// An object with these fields, in this order.
+    /// ```
+    /// # use ecs_core::Json;
+    /// let object = Json::object([("b", Json::yes()), ("a", Json::of(&1))]);
+    /// assert_eq!(object.text(), r#"{"b":true,"a":1}"#);
+    /// ```
+    #[must_use]
+    pub fn object<N: AsRef<str>>(fields: impl IntoIterator<Item = (N, Self)>) -> Self {
+        let mut text = String::from("{");
+        for (name, value) in fields {
+            let comma = if text.len() > 1 { "," } else { "" };
+            text = text + comma + Self::of(name.as_ref()).text() + ":" + value.text();
+        }
+        Self((text + "}").into())
+    }
+
+    /// An array of these values.
+    /// ```
+    /// # use ecs_core::Json;
+    /// assert_eq!(Json::array([Json::yes(), Json::of("a")]).text(), r#"[true,"a"]"#);
+    /// ```
+    #[must_use]
+    pub fn array(values: impl IntoIterator<Item = Self>) -> Self {
+        let mut text = String::from("[");
+        for value in values {
+            let comma = if text.len() > 1 { "," } else { "" };
+            text = text + comma + value.text();
+        }
+        Self((text + "]").into())
+    }
+
+    /// The JSON of a value of ours.
+    ///
+    /// # Panics
+    /// If the value has a map whose keys aren't strings: our own mistake.
+    #[must_use]
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
+        let text = serde_json::to_string(value).expect("our values have string keys");
+        Self(text.into())
+    }
+
+    /// `true`, the value of every flag.
+    #[must_use]
+    pub fn yes() -> Self {
+        Self("true".into())
+    }
+
+    /// `null`.
+    #[must_use]
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
+    /// `{}`: the answer of what only acts.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self("{}".into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is `null`.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        &*self.0 == "null"
+    }
+
+    /// Reads it as a Rust value.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+
+    /// The values of an array. `None`: no array.
+    /// ```
+    /// # use ecs_core::Json;
+    /// assert_eq!(Json::of(&[1, 2]).items().unwrap()[1], Json::of(&2));
+    /// assert_eq!(Json::of("no array").items(), None);
+    /// ```
+    #[must_use]
+    pub fn items(&self) -> Option<Vec<Self>> {
+        self.0.starts_with('[').then(|| self.decode().ok()).flatten()
+    }
+
+    /// The fields of an object as they stand in the text; of two with one name both. `None`: no
+    /// object.
+    /// ```
+    /// # use ecs_core::Json;
+    /// let entries = Json::parse(r#"{"b":1,"a":2,"b":3}"#).unwrap().entries().unwrap();
+    /// assert_eq!(entries.iter().map(|(name, _)| name.as_str()).collect::<String>(), "bab");
+    /// ```
+    #[must_use]
+    pub fn entries(&self) -> Option<Vec<(String, Self)>> {
+        self.0.starts_with('{').then(|| self.decode().ok()).flatten().map(|Entries(all)| all)
+    }
+
+    /// Reads it as a string; borrowed where it has no escapes. `None`: it is something else.
+    #[must_use]
+    pub fn as_str(&self) -> Option<Cow<'_, str>> {
+        if !self.0.starts_with('"') {
+            return None;
+        }
+        if !self.0.contains('\\') {
+            return Some(Cow::Borrowed(&self.0[1..self.0.len() - 1]));
+        }
+        serde_json::from_str::<String>(&self.0).ok().map(Cow::Owned)
+    }
+
+    /// The fields of an object, in byte order; of two with one name the last. `None`: no object.
+    #[must_use]
+    pub fn fields(&self) -> Option<BTreeMap<String, Json>> {
+        self.0.starts_with('{').then(|| self.decode().ok()).flatten()
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0 || same(&self.0, &other.0)
+    }
+}
+
+impl Eq for Json {}
+
+impl fmt::Display for Json {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Json({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(from)?;
+        check_limits(raw.get(), WRAPPED_DEPTH_MAX).map_err(de::Error::custom)?;
+        Ok(Self(raw.get().into()))
+    }
+}
+
+/// The fields of an object in the order of its text.
+struct Entries(Vec<(String, Json)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Entries;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        from.deserialize_map(Visitor)
+    }
+}
+
+/// Walks the bytes of valid JSON once and judges depth and numbers.
+fn check_limits(text: &str, depth_max: u32) -> Result<(), JsonError> {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_u32, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = end_of_string(bytes, at),
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > depth_max {
+                    return Err(JsonError::Depth);
+                }
+            }
+            b']' | b'}' => depth -= 1,
+            b'-' | b'0'..=b'9' => {
+                let rest = &text[at..];
+                let end = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len());
+                Decimal::read(&rest[..end]).ok_or(JsonError::Number)?;
+                at += end - 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+/// The index of the quote that closes the string opened at `start`.
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while bytes[at] != b'"' {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    at
+}
+
+/// Deep equality of two valid texts within the limits.
+fn same(left: &str, right: &str) -> bool {
+    match (left.as_bytes()[0], right.as_bytes()[0]) {
+        (b'{', b'{') => match (read::<Fields<'_>>(left), read::<Fields<'_>>(right)) {
+            (Some(left), Some(right)) => {
+                left.len() == right.len()
+                    && left.iter().zip(&right).all(|((left_key, left), (right_key, right))| {
+                        left_key == right_key && same(left.get(), right.get())
+                    })
+            }
+            _ => false,
+        },
+        (b'[', b'[') => match (read::<Vec<&RawValue>>(left), read::<Vec<&RawValue>>(right)) {
+            (Some(left), Some(right)) => {
+                left.len() == right.len()
+                    && left.iter().zip(&right).all(|(left, right)| same(left.get(), right.get()))
+            }
+            _ => false,
+        },
+        (b'"', b'"') => left == right || read::<String>(left) == read::<String>(right),
+        (b'-' | b'0'..=b'9', b'-' | b'0'..=b'9') => {
+            left == right
+                || Decimal::read(left).is_some_and(|left| Decimal::read(right) == Some(left))
+        }
+        _ => left == right,
+    }
+}
+
+type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+/// An exact decimal number: ± digits × 10^exponent, without zeros at either end of the digits.
+#[derive(PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    digits: String,
+    exponent: i32,
+}
+
+impl Decimal {
+    /// `None`: beyond the limits of this module.
+    fn read(text: &str) -> Option<Self> {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        if whole.len() + decimals.len() > NUMBER_DIGITS_MAX || exponent.abs() > NUMBER_EXPONENT_MAX
+        {
+            return None;
+        }
+        let digits = format!("{whole}{decimals}");
+        let kept = digits.trim_end_matches('0');
+        let dropped = digits.len() - kept.len();
+        let kept = kept.trim_start_matches('0');
+        if kept.is_empty() {
+            return Some(Self { negative: false, digits: String::new(), exponent: 0 });
+        }
+        let shift = i32::try_from(dropped).ok()? - i32::try_from(decimals.len()).ok()?;
+        Some(Self { negative, digits: kept.to_owned(), exponent: exponent + shift })
+    }
+}
+
+#[cfg(test)]
+mod tests;

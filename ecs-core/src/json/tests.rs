@@ -1,0 +1,65 @@
+//! Tests of JSON values.
+
+use super::*;
+use proptest::prelude::*;
+
+fn json(text: &str) -> Json {
+    Json::parse(text).unwrap()
+}
+
+#[test]
+fn equality_is_of_values_not_of_texts() {
+    for (left, right, equal) in [
+        ("1", "1.0", true),
+        ("1", "10e-1", true),
+        ("0", "-0.0", true),
+        ("0.50", "0.5", true),
+        ("9007199254740993", "9007199254740992", false),
+        ("1", "-1", false),
+        ("1", "\"1\"", false),
+        ("\"a\"", "\"\\u0061\"", true),
+        ("[1, 2]", "[1,2]", true),
+        ("[1,2]", "[2,1]", false),
+        ("{\"a\":1,\"b\":2}", " {\"b\":2, \"a\":1}", true),
+        ("{\"a\":1}", "{\"a\":1,\"b\":null}", false),
+        ("null", "false", false),
+        ("{}", "[]", false),
+    ] {
+        assert_eq!(json(left) == json(right), equal, "{left} and {right}");
+    }
+}
+
+#[test]
+fn text_beyond_a_limit_is_refused() {
+    let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    assert!(Json::parse(&deep(64)).is_ok());
+    assert_eq!(Json::parse(&deep(65)).unwrap_err(), JsonError::Depth);
+    assert_eq!(Json::parse(&deep(100_000)).unwrap_err(), JsonError::Depth);
+    assert_eq!(Json::parse("1e1001").unwrap_err(), JsonError::Number);
+    assert_eq!(Json::parse("[1e999999999999]").unwrap_err(), JsonError::Number);
+    assert_eq!(Json::parse(&"9".repeat(65)).unwrap_err(), JsonError::Number);
+    assert!(Json::parse(&"9".repeat(64)).is_ok());
+    for text in ["", "{", "nul", "01", "\"", "[1,]", "1 2"] {
+        assert!(matches!(Json::parse(text), Err(JsonError::Syntax(_))), "{text}");
+    }
+    assert!(Json::parse("\"[[[ 1e9999 \\\" \"").is_ok(), "strings are not looked into");
+}
+
+#[test]
+fn the_text_comes_back_as_it_went_in() {
+    for text in ["0.50", "{\"b\":1,\"a\":2}", "18446744073709551616", "\"\\u0061\""] {
+        assert_eq!(json(text).text(), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn integers_are_equal_exactly_when_their_texts_are(left: u64, right: u64) {
+        prop_assert_eq!(json(&left.to_string()) == json(&right.to_string()), left == right);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[\\[\\]{}\",:0-9eE.+\\\\a -]{0,40}") {
+        let _ = Json::parse(&text);
+    }
+}

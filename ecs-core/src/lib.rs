@@ -1,0 +1,81 @@
+//! An Entity Component System spoken in JSON: it knows no money and no Lightning.
+//!
+//! An [`Entity`](EntityId) is a number that Components are attached to; a Component is a named JSON
+//! value; a System matches on which Components are present and absent, and answers with a [`Step`]:
+//! what it wants written, and what it wants done outside. [`Engine::advance`] runs the first System
+//! of the Entity's list that matches, and again from the top, until the Entity rests.
+//!
+//! ```
+//! use ecs_core::{Engine, Json, On, Step, Systems, Write, Writer, system};
+//!
+//! let mut app = Engine::new();
+//! app.add_payment_system(
+//!     system("acme:greet").requires(["acme:name"]).disallows(["acme:greeted"]),
+//!     |_: On| Ok(Step::advance().attach_json("acme:greeted", Json::yes())),
+//! )?;
+//! let entity = app.new_entity();
+//! let write = Write::to(entity)
+//!     .attach(&Systems::listing(["acme:greet"]))
+//!     .attach_json("acme:name", Json::of("Ada"));
+//! app.set_components(&Writer::Caller, &[write], &[])?;
+//! app.advance(entity, None)?;
+//! assert_eq!(app.component(entity, "acme:greeted"), Some(Json::yes()));
+//! # Ok::<(), ecs_core::Error>(())
+//! ```
+
+mod entity;
+mod json;
+mod error;
+mod component;
+mod names;
+mod life;
+mod systems;
+mod effect;
+mod write;
+mod system;
+mod registry;
+mod dispatch;
+mod inputs;
+mod time;
+mod trace;
+mod queue;
+mod engine;
+mod read;
+mod command;
+mod commit;
+mod advance;
+mod invoke;
+mod method;
+mod args;
+mod methods;
+mod plugin;
+mod snapshot;
+
+pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
+pub use args::{Args, Fields};
+pub use component::{
+    ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent, Writable,
+    check_name,
+};
+pub use dispatch::LISTS_MAX;
+pub use effect::{
+    Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT, Invoke,
+};
+pub use engine::{AtRest, Deadline, Engine, Keeper, Rest};
+pub use entity::{EntityId, EntityIdError};
+pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Refusal};
+pub use inputs::{Entities, Inputs};
+pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
+pub use life::Id;
+pub use method::{Caller, Handle, Method, NOT_PERMITTED, Param, Scope, optional, required};
+pub use names::FOREIGN_NAMES_MAX;
+pub use plugin::Plugin;
+pub use registry::Owner;
+pub use snapshot::{EntityState, Snapshot};
+pub use system::{
+    Answer, Next, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, Step, SystemDef,
+    SystemSpec, system,
+};
+pub use systems::{Failed, Failing, LIST_LENGTH_MAX, Systems, SystemsFinal};
+pub use trace::{ENDED_TRACES_MAX, TRACE_LENGTH_MAX, TraceEntry};
+pub use write::{Expected, Record, Write, Writer};

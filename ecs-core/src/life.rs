@@ -1,0 +1,107 @@
+//! What the engine notes of each Entity beside its Components.
+
+use crate::{
+    Effect, EffectId, EntityId, Json,
+    effect::EffectClass,
+    names::{ForeignId, Mask},
+    registry::SystemIndex,
+};
+use bevy_ecs::component::Component;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// All Components of an Entity that have no type, and which those are as bits.
+#[derive(Component, Default)]
+#[component(storage = "Table")]
+pub(crate) struct Foreign {
+    pub(crate) mask: Mask,
+    pub(crate) values: BTreeMap<ForeignId, Json>,
+}
+
+/// An external System at work on an Entity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Invocation {
+    pub(crate) number: u64,
+    pub(crate) system: String,
+    /// When it was announced, in milliseconds since 1970.
+    pub(crate) since_ms: u64,
+}
+
+/// The System that matched last, and how often in a row on the Entity as it is.
+#[derive(Clone, Copy)]
+struct Streak {
+    system: SystemIndex,
+    changes: u64,
+    runs: u32,
+}
+
+/// The Entity's number, for Systems that name it elsewhere. On every Entity.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(storage = "Table")]
+pub struct Id(pub EntityId);
+
+/// The engine's own notes.
+#[derive(Component)]
+#[component(storage = "Table")]
+pub(crate) struct Life {
+    /// How many Components are attached.
+    pub(crate) attached: u32,
+    /// Bumped whenever a value really changes.
+    pub(crate) changes: u64,
+    /// Steps taken so far.
+    pub(crate) steps: u32,
+    pub(crate) born_ms: u64,
+    /// Effects that will still say something: replies and timers.
+    pub(crate) outstanding: Vec<Effect>,
+    pub(crate) invocation: Option<Invocation>,
+    streak: Option<Streak>,
+    /// Systems that may not run here any more: they looped, failed, or used up the Entity's steps.
+    pub(crate) muted: BTreeSet<Arc<str>>,
+    /// No System of a third party may run here any more.
+    pub(crate) own_systems_only: bool,
+}
+
+impl Life {
+    pub(crate) fn new(born_ms: u64) -> Self {
+        Self {
+            attached: 0,
+            changes: 0,
+            steps: 0,
+            born_ms,
+            outstanding: Vec::new(),
+            invocation: None,
+            streak: None,
+            muted: BTreeSet::new(),
+            own_systems_only: false,
+        }
+    }
+
+    /// Whether an effect's reply is awaited.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.outstanding.iter().any(|effect| effect.class == EffectClass::Reply)
+    }
+
+    /// Notes that a System matches, and answers how often in a row it has, this time included,
+    /// while nothing changed.
+    pub(crate) fn matched_in_a_row(&mut self, system: SystemIndex) -> u32 {
+        let runs = match self.streak {
+            Some(last) if last.system == system && last.changes == self.changes => last.runs + 1,
+            _ => 1,
+        };
+        self.streak = Some(Streak { system, changes: self.changes, runs });
+        runs
+    }
+
+    /// Whether anything will still happen by itself.
+    pub(crate) fn awaits_something(&self) -> bool {
+        !self.outstanding.is_empty() || self.invocation.is_some()
+    }
+
+    pub(crate) fn take_outstanding(&mut self, id: EffectId) -> Option<Effect> {
+        let at = self.outstanding.iter().position(|effect| effect.id == id)?;
+        Some(self.outstanding.remove(at))
+    }
+}

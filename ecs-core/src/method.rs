@@ -1,0 +1,173 @@
+//! The method table: what can be called by name, whatever the transport.
+
+use crate::{
+    Engine, ErrorObject, Inputs, Json, args::Args, error::METHOD_NOT_FOUND, names::did_you_mean,
+};
+use std::collections::BTreeSet;
+
+/// What a caller may do. Each method asks for one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Looks, and changes nothing.
+    Read,
+    /// Makes what others pay to.
+    Receive,
+    /// Pays.
+    Pay,
+    /// Writes Components, advances, adds Systems: whoever may do this can also pay.
+    Flow,
+    /// Answers what was held for approval.
+    Approve,
+    /// Looks after the engine itself.
+    Admin,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Read, Self::Receive, Self::Pay, Self::Flow, Self::Approve, Self::Admin];
+}
+
+/// Whoever calls, after the transport has made out who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+    /// Whether it may read Components that are never shown.
+    pub secrets: bool,
+}
+
+impl Caller {
+    /// The owner: everything.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self { scopes: Scope::ALL.into(), secrets: true }
+    }
+
+    /// Someone with these scopes, who may read no secrets.
+    /// ```
+    /// # use ecs_core::{Caller, Scope};
+    /// assert!(Caller::with([Scope::Read]).may(Scope::Read));
+    /// assert!(!Caller::with([Scope::Read]).may(Scope::Pay));
+    /// ```
+    #[must_use]
+    pub fn with(scopes: impl IntoIterator<Item = Scope>) -> Self {
+        Self { scopes: scopes.into_iter().collect(), secrets: false }
+    }
+
+    /// Whether it has that scope.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+/// A parameter of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// The JSON it takes, for errors and the reference.
+    pub shape: &'static str,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+/// A parameter that must be given.
+#[must_use]
+pub const fn required(name: &'static str, shape: &'static str) -> Param {
+    Param { name, shape, required: true }
+}
+
+/// A parameter that may be left out; `null` stands for that.
+#[must_use]
+pub const fn optional(name: &'static str, shape: &'static str) -> Param {
+    Param { name, shape, required: false }
+}
+
+/// Answers a call whose parameters were bound.
+pub type Handle = fn(&mut Engine, &Args<'_>) -> Result<Json, ErrorObject>;
+
+/// A method: the one source of server, command line and reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// Its name.
+    pub name: &'static str,
+    /// Its parameters, in the order in which they are given by position.
+    pub params: &'static [Param],
+    /// What a caller needs.
+    pub scope: Scope,
+    /// The codes it fails with besides −32602, in order of precedence.
+    pub errors: &'static [i32],
+    /// The shape of its answer.
+    pub result: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// Does it.
+    pub handle: Handle,
+}
+
+/// The code where a caller lacks a scope; Core Lightning's for a rune that does not permit a call.
+pub const NOT_PERMITTED: i32 = 1502;
+
+/// Refuses what a caller lacks the scope for.
+pub(crate) fn permit(caller: &Caller, scope: Scope, what: &str) -> Result<(), ErrorObject> {
+    if caller.may(scope) {
+        return Ok(());
+    }
+    let scope = format!("{scope:?}").to_lowercase();
+    Err(ErrorObject::new(NOT_PERMITTED, format!("Not permitted: {what} needs scope `{scope}`.")))
+}
+
+impl Engine {
+    /// Adds a method to the table.
+    ///
+    /// # Panics
+    /// If one of that name is in it.
+    pub fn add_method(&mut self, method: &'static Method) {
+        let earlier = self.methods.insert(method.name, method);
+        assert!(earlier.is_none(), "method {} added twice", method.name);
+    }
+
+    /// All methods, by name.
+    pub fn methods(&self) -> impl Iterator<Item = &'static Method> + '_ {
+        self.methods.values().copied()
+    }
+
+    /// Calls a method by name, with params as they came: an array, an object, or none.
+    /// ```
+    /// # use ecs_core::{Caller, Engine, Inputs, Json};
+    /// let mut app = Engine::new();
+    /// let owner = Caller::owner();
+    /// let new = app.call(&owner, Inputs::default(), "payecs_newentity", None).unwrap();
+    /// assert_eq!(new.text(), r#"{"entity":1}"#);
+    /// let params = Json::parse(r#"[1, {"surplus":true}, [], 1, 2]"#).unwrap();
+    /// let refused = app.call(&owner, Inputs::default(), "payecs_advance", Some(&params));
+    /// assert_eq!(refused.unwrap_err().code, -32602);
+    /// ```
+    ///
+    /// # Errors
+    /// No such method (−32601), the caller lacks its scope (1502), params that don't fit (−32602,
+    /// naming the one), or what the method refuses.
+    pub fn call(
+        &mut self,
+        caller: &Caller,
+        inputs: Inputs,
+        name: &str,
+        params: Option<&Json>,
+    ) -> Result<Json, ErrorObject> {
+        let Some(method) = self.methods.get(name).copied() else {
+            let hint = did_you_mean(self.methods.keys().copied(), name);
+            let shown: String = name.chars().take(NAME_SHOWN_CHARS_MAX).collect();
+            let what = format!("Unknown command `{shown}`{hint}");
+            return Err(ErrorObject::new(METHOD_NOT_FOUND, what));
+        };
+        permit(caller, method.scope, method.name)?;
+        let args = Args::bind(method, params, caller)?;
+        self.begin(inputs);
+        (method.handle)(self, &args)
+    }
+}
+
+/// Longest part of an unknown name that is repeated.
+const NAME_SHOWN_CHARS_MAX: usize = 64;

@@ -1,0 +1,112 @@
+//! Reading and writing Components.
+
+use super::{ENTITY, EXPECTED, INVOCATION, NAMES, WRITES};
+use crate::{
+    Engine, EntityId, Error, ErrorObject, Expected, Json, Write, Writer,
+    args::{Args, Fields},
+    component::check_name,
+    method::{Method, NOT_PERMITTED, Scope, optional, permit, required},
+};
+
+pub(super) const GET_COMPONENTS: Method = Method {
+    name: "payecs_getcomponents",
+    params: &[required("entity", ENTITY), required("components", NAMES)],
+    scope: Scope::Read,
+    errors: &[NOT_PERMITTED],
+    result: r#"{"entity": id, component: value or null, …}"#,
+    doc: "Reads Components in one look, in the order asked for; null where one is not attached. \
+          Secret ones are given only to callers who may read secrets.",
+    handle: get_components,
+};
+
+pub(super) const SET_COMPONENTS: Method = Method {
+    name: "payecs_setcomponents",
+    params: &[
+        required("writes", WRITES),
+        optional("expected", EXPECTED),
+        optional("invocation", INVOCATION),
+    ],
+    scope: Scope::Flow,
+    errors: &[NOT_PERMITTED, 2207, 2244, 2205],
+    result: "{}",
+    doc: "Writes Components, all or nothing. First all `expected` are compared with the state \
+          before the call: values by meaning, numbers exactly. Then the writes are applied in \
+          order. With `invocation`, only while that is current on an Entity written.",
+    handle: set_components,
+};
+
+fn get_components(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+    let id = args.entity("entity")?;
+    let mut fields: Fields = vec![("entity".to_owned(), Json::of(&id))];
+    for name in args.strings("components")? {
+        check_name(&name)?;
+        if engine.is_secret(&name) && !args.caller().secrets {
+            let what = format!("Not permitted: `{name}` is secret.");
+            return Err(ErrorObject::new(NOT_PERMITTED, what));
+        }
+        if fields.iter().all(|(known, _)| *known != name) {
+            let value = engine.component(id, &name).unwrap_or_else(Json::null);
+            fields.push((name, value));
+        }
+    }
+    Ok(Json::object(fields))
+}
+
+fn set_components(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+    let (writes, expected) = (writes(engine, args)?, expected(args)?);
+    if let Some(number) = args.read::<u64>("invocation")? {
+        let is_current = |id| engine.check_invocation(id, Some(number)).is_ok();
+        if !writes.iter().filter_map(|write| write.entity).any(is_current) {
+            return Err(Error::StaleInvocation(number).into());
+        }
+    }
+    engine.set_components(&Writer::Caller, &writes, &expected)?;
+    Ok(Json::nothing())
+}
+
+/// The parameter `writes`; what only callers with another scope may write is refused.
+pub(super) fn writes(engine: &Engine, args: &Args<'_>) -> Result<Vec<Write>, ErrorObject> {
+    let mut writes = Vec::new();
+    for fields in args.objects("writes")? {
+        let (entity, exact, components) = named(args, "writes", fields)?;
+        for (name, _) in &components {
+            if let Some(scope) = engine.guarded.get(name.as_str()) {
+                permit(args.caller(), *scope, &format!("writing `{name}`"))?;
+            }
+        }
+        writes.push(Write { entity: Some(entity), exact, components });
+    }
+    Ok(writes)
+}
+
+/// The parameter `expected`.
+pub(super) fn expected(args: &Args<'_>) -> Result<Vec<Expected>, ErrorObject> {
+    let objects = args.objects("expected")?.into_iter();
+    objects
+        .map(|fields| {
+            let (entity, exact, components) = named(args, "expected", fields)?;
+            Ok(Expected { entity, exact, components })
+        })
+        .collect()
+}
+
+type Named = (EntityId, bool, Vec<(String, Option<Json>)>);
+
+/// Takes `entity` and `exact` out of an object of Components.
+fn named(args: &Args<'_>, param: &str, fields: Fields) -> Result<Named, ErrorObject> {
+    let (mut entity, mut exact, mut components) = (None, false, Vec::new());
+    for (name, value) in fields {
+        match name.as_str() {
+            "entity" => {
+                let id = value.decode::<EntityId>();
+                entity = Some(id.map_err(|_| args.misshapen(param))?);
+            }
+            "exact" => exact = value.decode().map_err(|_| args.misshapen(param))?,
+            _ => {
+                check_name(&name)?;
+                components.push((name, Some(value).filter(|value| !value.is_null())));
+            }
+        }
+    }
+    Ok((entity.ok_or_else(|| args.misshapen(param))?, exact, components))
+}

@@ -1,0 +1,90 @@
+//! The default list of Systems.
+
+use super::ENTITY;
+use crate::{
+    Engine, EntityId, ErrorObject, Json, Systems, Write, Writer,
+    args::Args,
+    component::WireComponent,
+    method::{Method, Scope, optional, required},
+    systems::LIST_LENGTH_MAX,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+const SYSTEM_NAMES: &str = "an array of names of Systems, or one name";
+
+pub(super) const GET_DEFAULT_SYSTEMS: Method = Method {
+    name: "payecs_getdefaultsystems",
+    params: &[],
+    scope: Scope::Read,
+    errors: &[],
+    result: r#"{"systems": [name, …]}"#,
+    doc: "The default list of Systems, in order.",
+    handle: |engine, _| Ok(Json::object([("systems", Json::of(engine.default_systems()))])),
+};
+
+pub(super) const SET_DEFAULT_SYSTEMS: Method = Method {
+    name: "payecs_setdefaultsystems",
+    params: &[
+        required("entity", ENTITY),
+        optional("prepend", SYSTEM_NAMES),
+        optional("append", SYSTEM_NAMES),
+        optional("replace", "an object: the name of a default System, and of the one in its place"),
+    ],
+    scope: Scope::Flow,
+    errors: &[2205],
+    result: "{}",
+    doc: "Sets `systems` of the Entity's `lightningd:systems` to the default list, with Systems \
+          before, after, or in place of some of it. Other fields stay; a value that is no object \
+          is replaced.",
+    handle: set_default_systems,
+};
+
+fn set_default_systems(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+    let id = args.entity("entity")?;
+    let (prepend, append) = (args.strings("prepend")?, args.strings("append")?);
+    let replaced = replaced(engine, args)?;
+    engine.check_registered(&prepend)?;
+    engine.check_registered(&append)?;
+    let default = replaced.iter().map(|name| &**name);
+    let names: Vec<&str> = prepend
+        .iter()
+        .map(String::as_str)
+        .chain(default)
+        .chain(append.iter().map(String::as_str))
+        .collect();
+    if names.len() > LIST_LENGTH_MAX {
+        let what = format!("a list holds at most {LIST_LENGTH_MAX} Systems, got {}", names.len());
+        return Err(ErrorObject::invalid(what));
+    }
+    write_list(engine, id, &names)?;
+    Ok(Json::nothing())
+}
+
+/// The default list with the replacements asked for.
+fn replaced(engine: &Engine, args: &Args<'_>) -> Result<Vec<Arc<str>>, ErrorObject> {
+    let objects = match args.given("replace") {
+        Some(json) if json.items().is_some() => return Err(args.misshapen("replace")),
+        _ => args.objects("replace")?,
+    };
+    let mut new_names = BTreeMap::new();
+    for (old, new) in objects.into_iter().flatten() {
+        let new = new.as_str().ok_or_else(|| args.misshapen("replace"))?;
+        engine.check_registered(&[&old])?;
+        engine.check_registered(&[&*new])?;
+        if engine.replaceable_systems.iter().all(|name| **name != *old) {
+            return Err(ErrorObject::invalid(format!("System `{old}` cannot be replaced")));
+        }
+        new_names.insert(old, Arc::from(&*new));
+    }
+    let new_name = |name: &Arc<str>| new_names.get(&**name).unwrap_or(name).clone();
+    Ok(engine.default_systems().iter().map(new_name).collect())
+}
+
+fn write_list(engine: &mut Engine, id: EntityId, names: &[&str]) -> Result<(), ErrorObject> {
+    let systems = match engine.get::<Systems>(id) {
+        Some(present) => present.with_names(names),
+        None => Systems::listing(names),
+    };
+    let write = Write::to(id).attach_json(Systems::SPEC.name, systems.to_json());
+    Ok(engine.set_components(&Writer::Caller, &[write], &[])?)
+}

@@ -1,0 +1,242 @@
+//! Names of Components, interned.
+
+use crate::{
+    Error,
+    component::{OWN_PREFIX, TypedComponent, check_name},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Most foreign names an engine takes in its life.
+pub const FOREIGN_NAMES_MAX: u32 = 4_096;
+
+/// An interned foreign name: the number of its bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ForeignId(pub(crate) u32);
+
+/// What stands behind a name.
+#[derive(Clone, Copy)]
+pub(crate) enum Named {
+    /// A documented Component.
+    Typed(TypedComponent),
+    /// A name without a type: a third party's, or under a free prefix of ours.
+    Foreign(ForeignId),
+}
+
+/// All names that were ever registered, attached, or named by a System.
+#[derive(Default)]
+pub(crate) struct Names {
+    typed: BTreeMap<&'static str, TypedComponent>,
+    foreign: BTreeMap<Arc<str>, ForeignId>,
+    foreign_texts: Vec<Arc<str>>,
+    free_prefixes: Vec<&'static str>,
+}
+
+impl Names {
+    pub(crate) fn add_typed(&mut self, component: TypedComponent) {
+        let earlier = self.typed.insert(component.spec.name, component);
+        assert!(earlier.is_none(), "component {} registered twice", component.spec.name);
+    }
+
+    pub(crate) fn add_free_prefix(&mut self, prefix: &'static str) {
+        self.free_prefixes.push(prefix);
+    }
+
+    pub(crate) fn typed(&self) -> impl Iterator<Item = &TypedComponent> {
+        self.typed.values()
+    }
+
+    pub(crate) fn text(&self, id: ForeignId) -> &Arc<str> {
+        &self.foreign_texts[id.0 as usize]
+    }
+
+    /// What stands behind a name, if it was ever used.
+    pub(crate) fn find(&self, name: &str) -> Option<Named> {
+        match self.typed.get(name) {
+            Some(typed) => Some(Named::Typed(*typed)),
+            None => self.foreign.get(name).copied().map(Named::Foreign),
+        }
+    }
+
+    /// What stands behind a name; a new one is interned.
+    ///
+    /// # Errors
+    /// A bad name, an unknown name under our own prefix, or too many names.
+    pub(crate) fn intern(&mut self, name: &str) -> Result<Named, Error> {
+        if let Some(named) = self.look_up(name)? {
+            return Ok(named);
+        }
+        let id = u32::try_from(self.foreign_texts.len()).unwrap_or(u32::MAX);
+        if id >= FOREIGN_NAMES_MAX {
+            return Err(Error::Invalid(format!(
+                "component name `{name}`: this engine has seen {FOREIGN_NAMES_MAX} names of third \
+                 parties, its limit; put variable data into values"
+            )));
+        }
+        let text: Arc<str> = name.into();
+        self.foreign_texts.push(Arc::clone(&text));
+        self.foreign.insert(text, ForeignId(id));
+        Ok(Named::Foreign(ForeignId(id)))
+    }
+
+    /// What stands behind a name that is only asked for: nothing is interned.
+    ///
+    /// # Errors
+    /// A bad name, or an unknown name under our own prefix.
+    pub(crate) fn look_up(&self, name: &str) -> Result<Option<Named>, Error> {
+        if let Some(named) = self.find(name) {
+            return Ok(Some(named));
+        }
+        check_name(name)?;
+        if name.starts_with(OWN_PREFIX) && !self.is_free(name) {
+            return Err(self.unknown(name));
+        }
+        Ok(None)
+    }
+
+    /// How many foreign names there are: for [`Names::forget_since`].
+    pub(crate) fn mark(&self) -> usize {
+        self.foreign_texts.len()
+    }
+
+    /// Takes back the names interned since, when what they were for was refused.
+    pub(crate) fn forget_since(&mut self, mark: usize) {
+        for text in self.foreign_texts.drain(mark..) {
+            self.foreign.remove(&text);
+        }
+    }
+
+    fn is_free(&self, name: &str) -> bool {
+        self.free_prefixes
+            .iter()
+            .any(|prefix| name.len() > prefix.len() && name.starts_with(prefix))
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let hint = did_you_mean(self.typed.keys().copied(), name);
+        Error::Invalid(format!("`{name}` is no documented component{hint}"))
+    }
+}
+
+/// "; `known`?" for the known name that is nearest, if one is near.
+pub(crate) fn did_you_mean<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> String {
+    const DISTANCE_MAX: usize = 3;
+    let nearest = known.map(|known| (edit_distance(known, name), known)).min();
+    match nearest {
+        Some((distance, known)) if distance <= DISTANCE_MAX => format!("; `{known}`?"),
+        _ => String::new(),
+    }
+}
+
+/// How many characters must be put in, taken out or changed to make one text of the other.
+fn edit_distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, left_char) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, right_char) in right.iter().enumerate() {
+            let changed = diagonal + usize::from(left_char != *right_char);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+/// A set of foreign names as bits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mask(Vec<u64>);
+
+impl Mask {
+    pub(crate) fn insert(&mut self, id: ForeignId) {
+        let word = (id.0 / 64) as usize;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (id.0 % 64);
+    }
+
+    pub(crate) fn remove(&mut self, id: ForeignId) {
+        if let Some(word) = self.0.get_mut((id.0 / 64) as usize) {
+            *word &= !(1 << (id.0 % 64));
+        }
+    }
+
+    /// Whether every name of `other` is in this set.
+    pub(crate) fn contains_all(&self, other: &Self) -> bool {
+        other.0.iter().enumerate().all(|(at, word)| self.0.get(at).unwrap_or(&0) & word == *word)
+    }
+
+    /// Whether no name of `other` is in this set.
+    pub(crate) fn contains_none(&self, other: &Self) -> bool {
+        other.0.iter().zip(&self.0).all(|(other, own)| other & own == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_of_ours_must_be_known_and_are_suggested() {
+        let mut names = Names::default();
+        names.add_free_prefix("lightningd:invoice:");
+        assert!(names.intern("lightningd:invoice:type").is_ok());
+        assert!(names.intern("lightningd:invoice:").is_err());
+        assert!(names.intern("lightningd:unknown").is_err());
+        assert_eq!(did_you_mean(["amount", "label"].into_iter(), "amuont"), "; `amount`?");
+        assert_eq!(did_you_mean(["amount"].into_iter(), "preimage"), "");
+        assert_eq!(edit_distance("amount", "amuont"), 2);
+        assert_eq!(edit_distance("", "abc"), 3);
+    }
+
+    #[test]
+    fn the_name_after_the_last_one_is_refused() {
+        let mut names = Names::default();
+        for number in 0..FOREIGN_NAMES_MAX {
+            names
+                .intern(&format!("acme:{number}"))
+                .map_err(|error| error.to_string())
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+        assert!(names.intern("acme:7").is_ok());
+        assert!(names.intern("acme:more").is_err());
+    }
+
+    #[test]
+    fn names_that_were_only_asked_for_or_taken_back_use_no_room() {
+        let mut names = Names::default();
+        assert!(names.look_up("acme:asked").is_ok_and(|named| named.is_none()));
+        let mark = names.mark();
+        names.intern("acme:new").map_err(|error| error.to_string()).map(|_| ()).unwrap();
+        names.forget_since(mark);
+        assert!(names.find("acme:new").is_none());
+        assert_eq!(names.mark(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_mask_answers_as_a_set_would(
+            own in prop::collection::btree_set(0_u32..200, 0..20),
+            gone in prop::collection::btree_set(0_u32..200, 0..20),
+            asked in prop::collection::btree_set(0_u32..200, 0..4),
+        ) {
+            let mask_of = |set: &BTreeSet<u32>| {
+                let mut mask = Mask::default();
+                for id in set {
+                    mask.insert(ForeignId(*id));
+                }
+                mask
+            };
+            let mut mask = mask_of(&own);
+            for id in &gone {
+                mask.remove(ForeignId(*id));
+            }
+            let left: BTreeSet<u32> = own.difference(&gone).copied().collect();
+            prop_assert_eq!(mask.contains_all(&mask_of(&asked)), asked.is_subset(&left));
+            prop_assert_eq!(mask.contains_none(&mask_of(&asked)), asked.is_disjoint(&left));
+        }
+    }
+}

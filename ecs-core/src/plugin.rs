@@ -1,0 +1,44 @@
+//! Plugins: crates that add Components, Systems and Resources to an engine.
+
+use crate::{Engine, Error};
+
+/// Something that adds to an engine. The default flow is one; a third party's crate is another.
+/// ```
+/// # use ecs_core::{Engine, Error, Json, On, Plugin, Step, system};
+/// struct Greeter;
+/// impl Plugin for Greeter {
+///     fn name(&self) -> &'static str {
+///         "acme"
+///     }
+///     fn build(&self, app: &mut Engine) -> Result<(), Error> {
+///         let hello = system("acme:hello").requires(["acme:wave"]).disallows(["acme:greeted"]);
+///         app.add_payment_system(hello, |_: On| {
+///             Ok(Step::advance().attach_json("acme:greeted", Json::yes()))
+///         })
+///     }
+/// }
+/// let mut app = Engine::new();
+/// app.add_plugin(&Greeter).unwrap();
+/// assert!(app.has_system("acme:hello"));
+/// ```
+pub trait Plugin {
+    /// What to call it in messages.
+    fn name(&self) -> &'static str;
+
+    /// Adds what it has.
+    ///
+    /// # Errors
+    /// A name is taken or no name.
+    fn build(&self, app: &mut Engine) -> Result<(), Error>;
+}
+
+impl Engine {
+    /// Adds a plugin.
+    ///
+    /// # Errors
+    /// See [`Plugin::build`]; the engine is then of no use.
+    pub fn add_plugin(&mut self, plugin: &dyn Plugin) -> Result<(), Error> {
+        tracing::debug!(target: "payecs::plugin", plugin = plugin.name(), "plugin added");
+        plugin.build(self)
+    }
+}

@@ -1,0 +1,126 @@
+//! Reading the state: what there is, what is attached, what is awaited.
+
+use crate::{
+    EntityId, Json,
+    component::{ComponentSpec, WireComponent},
+    effect::{Effect, EffectClass},
+    engine::Engine,
+    inputs::Entities,
+    life::{Foreign, Life},
+    names::Named,
+    registry::Owner,
+    system::SystemDef,
+    trace::TraceEntry,
+};
+use bevy_ecs::entity::Entity;
+use std::sync::Arc;
+
+impl Engine {
+    /// All Entities, by number.
+    #[must_use]
+    pub fn entities(&self) -> Vec<EntityId> {
+        self.world.resource::<Entities>().iter().map(|(id, _)| id).collect()
+    }
+
+    pub(crate) fn find(&self, id: EntityId) -> Option<Entity> {
+        self.world.resource::<Entities>().get(id)
+    }
+
+    /// One Component; `None` where it, or the Entity, isn't there.
+    #[must_use]
+    pub fn component(&self, id: EntityId, name: &str) -> Option<Json> {
+        let entity = self.find(id)?;
+        match self.names.find(name)? {
+            Named::Typed(typed) => (typed.get)(self.world.entity(entity)),
+            Named::Foreign(name) => self.world.get::<Foreign>(entity)?.values.get(&name).cloned(),
+        }
+    }
+
+    pub(crate) fn is_attached(&self, id: EntityId, name: Named) -> bool {
+        let Some(entity) = self.find(id).map(|entity| self.world.entity(entity)) else {
+            return false;
+        };
+        match name {
+            Named::Typed(typed) => entity.contains_id(typed.id),
+            Named::Foreign(name) => {
+                entity.get::<Foreign>().is_some_and(|foreign| foreign.values.contains_key(&name))
+            }
+        }
+    }
+
+    /// One documented Component with its type.
+    #[must_use]
+    pub fn get<C: WireComponent>(&self, id: EntityId) -> Option<&C> {
+        self.world.get::<C>(self.find(id)?)
+    }
+
+    /// All Components, by name in byte order, secret ones too.
+    #[must_use]
+    pub fn components(&self, id: EntityId) -> Vec<(Arc<str>, Json)> {
+        let Some(entity) = self.find(id) else { return Vec::new() };
+        let entity = self.world.entity(entity);
+        let typed = self
+            .names
+            .typed()
+            .filter_map(|typed| (typed.get)(entity).map(|json| (Arc::from(typed.spec.name), json)));
+        let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| {
+            foreign
+                .values
+                .iter()
+                .map(|(name, json)| (Arc::clone(self.names.text(*name)), json.clone()))
+        });
+        let mut all: Vec<(Arc<str>, Json)> = typed.chain(foreign).collect();
+        all.sort_by(|left, right| left.0.cmp(&right.0));
+        all
+    }
+
+    /// Whether a Component is never shown.
+    #[must_use]
+    pub fn is_secret(&self, name: &str) -> bool {
+        matches!(self.names.find(name), Some(Named::Typed(typed)) if typed.spec.secret)
+    }
+
+    /// Whether callers can no longer change the Entity's documented Components.
+    #[must_use]
+    pub fn is_frozen(&self, id: EntityId) -> bool {
+        let Some(entity) = self.find(id) else { return false };
+        let entity = self.world.entity(entity);
+        self.freezing.iter().any(|component| entity.contains_id(*component))
+    }
+
+    /// The specs of all documented Components, by name.
+    pub fn component_specs(&self) -> impl Iterator<Item = &ComponentSpec> {
+        self.names.typed().map(|typed| &typed.spec)
+    }
+
+    /// All registered Systems with their owners, in order of registration.
+    pub fn registered_systems(&self) -> impl Iterator<Item = (&SystemDef, &Owner)> {
+        self.systems.iter().map(|system| (&system.def, &system.owner))
+    }
+
+    /// Whether a System of that name is registered.
+    #[must_use]
+    pub fn has_system(&self, name: &str) -> bool {
+        self.systems.find(name).is_some()
+    }
+
+    /// The Systems that ran on an Entity, oldest first, also after it ended.
+    #[must_use]
+    pub fn trace(&self, id: EntityId) -> Vec<TraceEntry> {
+        self.traces.of(id)
+    }
+
+    /// The effects of an Entity that will still say something.
+    #[must_use]
+    pub fn outstanding(&self, id: EntityId) -> &[Effect] {
+        self.find(id)
+            .and_then(|entity| self.world.get::<Life>(entity))
+            .map_or(&[], |life| life.outstanding.as_slice())
+    }
+
+    /// Whether an effect's reply is awaited for the Entity.
+    #[must_use]
+    pub fn is_busy(&self, id: EntityId) -> bool {
+        self.outstanding(id).iter().any(|effect| effect.class == EffectClass::Reply)
+    }
+}

@@ -1,0 +1,251 @@
+//! The registered Systems.
+
+use crate::{
+    Error,
+    names::{Mask, Named, Names},
+    system::{Answer, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, SystemDef},
+};
+use bevy_ecs::{
+    component::ComponentId,
+    entity::Entity,
+    system::{IntoSystem, ReadOnlySystem},
+    world::World,
+};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+/// After that many panics a System is not run any more.
+const PANICS_MAX: u8 = 3;
+
+/// The place of a System in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SystemIndex(pub(crate) u16);
+
+/// Whose System it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The default flow's: may write everything.
+    BuiltIn,
+    /// A third party's in this process; what it may write begins with this prefix.
+    Plugin(String),
+    /// A third party's outside, reached by announcement.
+    External,
+}
+
+type Runner = Box<dyn ReadOnlySystem<In = On, Out = Answer>>;
+
+/// How a System is run.
+pub(crate) enum Body {
+    /// In this process.
+    Here(Runner),
+    /// By announcement.
+    External {
+        /// How long it may take.
+        timeout_ms: u64,
+    },
+}
+
+/// A registered System, its names resolved.
+pub(crate) struct Registered {
+    pub(crate) def: SystemDef,
+    pub(crate) owner: Owner,
+    pub(crate) body: Body,
+    required: Vec<ComponentId>,
+    disallowed: Vec<ComponentId>,
+    required_foreign: Mask,
+    disallowed_foreign: Mask,
+    panics: u8,
+    pub(crate) counts: Counts,
+}
+
+/// What is counted of a System since the engine began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// How often it was run or announced.
+    pub(crate) runs: u64,
+    /// How many announcements were answered in time.
+    pub(crate) answers: u64,
+    /// How long those answers took, together, in milliseconds.
+    pub(crate) answers_ms: u64,
+}
+
+impl Registered {
+    /// Whether an archetype has the typed Components as the match wants them.
+    pub(crate) fn fits_archetype(&self, contains: impl Fn(ComponentId) -> bool) -> bool {
+        self.required.iter().all(|id| contains(*id))
+            && !self.disallowed.iter().any(|id| contains(*id))
+    }
+
+    /// Whether the foreign names are as the match wants them.
+    pub(crate) fn fits_foreign(&self, mask: &Mask) -> bool {
+        mask.contains_all(&self.required_foreign) && mask.contains_none(&self.disallowed_foreign)
+    }
+
+    /// Runs a System of this process.
+    ///
+    /// # Errors
+    /// It panicked, could not be given what it reads, or has been set aside. `None`: it is
+    /// external.
+    pub(crate) fn run(&mut self, entity: Entity, world: &World) -> Option<Result<Answer, Error>> {
+        let Body::Here(runner) = &mut self.body else { return None };
+        let name = &self.def.system;
+        if self.panics >= PANICS_MAX {
+            let why = format!("System `{name}` has panicked {PANICS_MAX} times and is set aside.");
+            return Some(Err(Error::SystemFailed(why)));
+        }
+        let ran = catch_unwind(AssertUnwindSafe(|| runner.run_readonly(entity, world)));
+        Some(match ran {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                Err(Error::SystemFailed(format!("System `{name}` could not be run: {error}")))
+            }
+            Err(panic) => {
+                self.panics += 1;
+                let said = panic_message(panic.as_ref());
+                tracing::error!(target: "payecs::system", system = %name, said, "system panicked");
+                Err(Error::SystemFailed(format!("System `{name}` panicked: {said}")))
+            }
+        })
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// All registered Systems, by name and by number.
+#[derive(Default)]
+pub(crate) struct Registry {
+    systems: Vec<Registered>,
+    by_name: BTreeMap<Arc<str>, SystemIndex>,
+    /// Grows with each registration, so that what was resolved before can be told.
+    pub(crate) generation: u64,
+}
+
+impl Registry {
+    pub(crate) fn find(&self, name: &str) -> Option<SystemIndex> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, index: SystemIndex) -> &Registered {
+        &self.systems[usize::from(index.0)]
+    }
+
+    pub(crate) fn get_mut(&mut self, index: SystemIndex) -> &mut Registered {
+        &mut self.systems[usize::from(index.0)]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Registered> {
+        self.systems.iter()
+    }
+
+    /// Registers an external System. The same again is no error and no second System; the timeout
+    /// given last holds.
+    pub(crate) fn add_external(
+        &mut self,
+        def: SystemDef,
+        timeout_ms: Option<u64>,
+        names: &mut Names,
+    ) -> Result<(), Error> {
+        if let Some(index) = self.find(&def.system) {
+            let existing = self.get_mut(index);
+            if existing.owner != Owner::External || existing.def != def {
+                return Err(conflict(&def.system));
+            }
+            if let Some(timeout_ms) = timeout_ms {
+                existing.body = Body::External { timeout_ms };
+            }
+            return Ok(());
+        }
+        let body = Body::External { timeout_ms: timeout_ms.unwrap_or(SYSTEM_TIMEOUT_MS) };
+        self.add(def, Owner::External, body, names).map(|_| ())
+    }
+
+    /// Registers a System of this process.
+    pub(crate) fn add_here<S, M>(
+        &mut self,
+        def: SystemDef,
+        owner: Owner,
+        system: S,
+        (world, names): (&mut World, &mut Names),
+    ) -> Result<SystemIndex, Error>
+    where
+        S: IntoSystem<On, Answer, M>,
+        S::System: ReadOnlySystem<In = On, Out = Answer>,
+    {
+        if self.find(&def.system).is_some() {
+            return Err(conflict(&def.system));
+        }
+        let mut runner: Runner = Box::new(IntoSystem::into_system(system));
+        runner.initialize(world);
+        self.add(def, owner, Body::Here(runner), names)
+    }
+
+    fn add(
+        &mut self,
+        def: SystemDef,
+        owner: Owner,
+        body: Body,
+        names: &mut Names,
+    ) -> Result<SystemIndex, Error> {
+        crate::component::check_name(&def.system)?;
+        let name = &def.system;
+        if def.required.is_empty() {
+            let why = format!("System `{name}` requires nothing, so it could never match");
+            return Err(Error::Invalid(why));
+        }
+        if def.required.len() + def.disallowed.len() > SYSTEM_NAMES_MAX {
+            let why = format!("System `{name}` names more than {SYSTEM_NAMES_MAX} components");
+            return Err(Error::Invalid(why));
+        }
+        if self.systems.len() >= SYSTEMS_MAX {
+            let why = format!("System `{name}`: {SYSTEMS_MAX} Systems are registered, the limit");
+            return Err(Error::Invalid(why));
+        }
+        let mark = names.mark();
+        let resolved = resolve(&def.required, names)
+            .and_then(|required| Ok((required, resolve(&def.disallowed, names)?)))
+            .inspect_err(|_| names.forget_since(mark));
+        let ((required, required_foreign), (disallowed, disallowed_foreign)) = resolved?;
+        let index = SystemIndex(u16::try_from(self.systems.len()).expect("SYSTEMS_MAX fits"));
+        self.by_name.insert(Arc::clone(&def.system), index);
+        self.systems.push(Registered {
+            def,
+            owner,
+            body,
+            required,
+            disallowed,
+            required_foreign,
+            disallowed_foreign,
+            panics: 0,
+            counts: Counts::default(),
+        });
+        self.generation += 1;
+        Ok(index)
+    }
+}
+
+fn conflict(name: &str) -> Error {
+    Error::Invalid(format!("Conflict with existing `system`: {name}"))
+}
+
+fn resolve(
+    wanted: &[impl AsRef<str>],
+    names: &mut Names,
+) -> Result<(Vec<ComponentId>, Mask), Error> {
+    let (mut typed, mut foreign) = (Vec::new(), Mask::default());
+    for name in wanted {
+        match names.intern(name.as_ref())? {
+            Named::Typed(component) => typed.push(component.id),
+            Named::Foreign(id) => foreign.insert(id),
+        }
+    }
+    Ok((typed, foreign))
+}

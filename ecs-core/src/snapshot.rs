@@ -1,0 +1,124 @@
+//! The state as data: what a crash must not lose.
+
+use crate::{
+    Engine, EntityId, Error, Json,
+    effect::Effect,
+    inputs::{Entities, Inputs},
+    life::{Invocation, Life},
+    write::{Write, Writer},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One Entity with everything the engine notes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityState {
+    /// Its number.
+    pub entity: EntityId,
+    /// Its Components, by name.
+    pub components: Vec<(String, Json)>,
+    /// Effects that will still say something.
+    pub outstanding: Vec<Effect>,
+    born_ms: u64,
+    steps: u32,
+    invocation: Option<Invocation>,
+    muted: Vec<String>,
+    own_systems_only: bool,
+}
+
+/// The whole state of an engine, apart from what is registered and what is kept beside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The Entities, by number.
+    pub entities: Vec<EntityState>,
+    next_entity: EntityId,
+    next_effect: u64,
+    next_invocation: u64,
+    now_ms: u64,
+}
+
+impl Engine {
+    /// The state now. The queue and the effects not yet taken are not in it: a crash loses those.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let entities = self.world.resource::<Entities>();
+        Snapshot {
+            entities: self.entities().into_iter().map(|id| self.entity_state(id)).collect(),
+            next_entity: entities.next,
+            next_effect: self.next_effect,
+            next_invocation: self.next_invocation,
+            now_ms: self.world.resource::<Inputs>().now_ms,
+        }
+    }
+
+    fn entity_state(&self, id: EntityId) -> EntityState {
+        let entity = self.find(id).expect("listed as live");
+        let life = self.world.get::<Life>(entity).expect("spawned with it");
+        let components = self.components(id);
+        EntityState {
+            entity: id,
+            components: components
+                .into_iter()
+                .map(|(name, json)| (name.to_string(), json))
+                .collect(),
+            outstanding: life.outstanding.clone(),
+            born_ms: life.born_ms,
+            steps: life.steps,
+            invocation: life.invocation.clone(),
+            muted: life.muted.iter().map(ToString::to_string).collect(),
+            own_systems_only: life.own_systems_only,
+        }
+    }
+
+    /// Puts a state in place of the present one. What is registered, and traces, stay.
+    /// ```
+    /// # use ecs_core::{Engine, Json, Write, Writer};
+    /// let mut app = Engine::new();
+    /// let write = Write::to(app.new_entity()).attach_json("acme:x", Json::yes());
+    /// app.set_components(&Writer::Caller, &[write], &[])?;
+    /// let kept = app.snapshot();
+    /// let mut other = Engine::new();
+    /// other.restore(&kept)?;
+    /// assert_eq!(other.snapshot(), kept);
+    /// # Ok::<(), ecs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A Component of it is no longer documented, or its shape has changed. The engine then holds a
+    /// part of the state only, and is of no use.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        for id in self.entities() {
+            self.write_all(&[Write::end(id)])?;
+        }
+        self.queue.clear();
+        self.effects.clear();
+        let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
+        self.world.insert_resource(now);
+        for state in &snapshot.entities {
+            let attached =
+                state.components.iter().map(|(name, json)| (name.clone(), Some(json.clone())));
+            let write = Write { components: attached.collect(), ..Write::to(state.entity) };
+            self.write_all(&[write])?;
+            self.restore_life(state);
+        }
+        self.world.resource_mut::<Entities>().next = snapshot.next_entity;
+        self.next_effect = snapshot.next_effect;
+        self.next_invocation = snapshot.next_invocation;
+        Ok(())
+    }
+
+    fn write_all(&mut self, writes: &[Write]) -> Result<(), Error> {
+        self.set_components(&Writer::Engine, writes, &[])
+    }
+
+    fn restore_life(&mut self, state: &EntityState) {
+        let Some(entity) = self.find(state.entity) else { return };
+        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+        life.outstanding.clone_from(&state.outstanding);
+        life.born_ms = state.born_ms;
+        life.steps = state.steps;
+        life.invocation.clone_from(&state.invocation);
+        life.muted = state.muted.iter().map(|name| Arc::from(name.as_str())).collect();
+        life.own_systems_only = state.own_systems_only;
+    }
+}

@@ -1,0 +1,237 @@
+//! `lightningd:systems`: the list an Entity is advanced by.
+
+use crate::{
+    Error, Json,
+    component::{ComponentSpec, Shape, WhenFrozen, WireComponent},
+    dispatch::ListId,
+    error::ErrorObject,
+};
+use bevy_ecs::component::Component;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Most names in a list.
+pub const LIST_LENGTH_MAX: usize = 256;
+
+/// The names of a list, in order.
+pub(crate) type Names = Arc<[Arc<str>]>;
+
+/// The list of Systems an Entity is advanced by: `lightningd:systems`, a JSON object with `systems`
+/// (array of names, or one name), `current` (index of the last match) and `error` (a JSON-RPC
+/// error); other fields are kept.
+///
+/// Never judged when it is written, only when the Entity is advanced: payz's clients store anything
+/// here.
+#[derive(Component, Clone, Debug)]
+#[component(storage = "SparseSet")]
+pub struct Systems {
+    /// What was stored; `current` and `error` are laid over it.
+    text: Json,
+    names: Option<Names>,
+    current: Option<u32>,
+    error: Option<ErrorObject>,
+    touched: bool,
+    pub(crate) list: Option<ListId>,
+}
+
+impl Systems {
+    /// A list of these names.
+    /// ```
+    /// # use ecs_core::{Systems, WireComponent};
+    /// assert_eq!(Systems::listing(["acme:x"]).to_json().text(), r#"{"systems":["acme:x"]}"#);
+    /// ```
+    pub fn listing<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
+        let names: Vec<String> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
+        Self::read(Json::of(&BTreeMap::from([("systems", names)])))
+    }
+
+    /// The same fields with another list; of a value that is no object, only the list.
+    #[must_use]
+    pub fn with_names<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Self {
+        let mut fields = self.to_json().fields().unwrap_or_default();
+        let names: Vec<String> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
+        fields.insert("systems".to_owned(), Json::of(&names));
+        Self::read(Json::of(&fields))
+    }
+
+    /// The names, if the value is a proper list.
+    #[must_use]
+    pub fn names(&self) -> Option<&[Arc<str>]> {
+        self.names.as_deref()
+    }
+
+    pub(crate) fn shared_names(&self) -> Result<&Names, Error> {
+        self.names.as_ref().ok_or_else(no_list)
+    }
+
+    pub(crate) fn set_current(&mut self, current: u32) {
+        (self.current, self.error, self.touched) = (Some(current), None, true);
+    }
+
+    pub(crate) fn set_error(&mut self, error: ErrorObject) {
+        (self.error, self.touched) = (Some(error), true);
+    }
+
+    /// A value without a list, where only an error is to be kept.
+    pub(crate) fn only_error(error: &ErrorObject) -> Self {
+        Self::read(Json::of(&BTreeMap::from([("error", error)])))
+    }
+
+    fn read(text: Json) -> Self {
+        let fields = text.fields().unwrap_or_default();
+        let names = fields.get("systems").and_then(read_names);
+        let current = fields.get("current").and_then(|current| current.decode().ok());
+        let error = fields.get("error").and_then(|error| error.decode().ok());
+        Self { text, names, current, error, touched: false, list: None }
+    }
+}
+
+/// What is said of a value without a proper list.
+pub(crate) fn no_list() -> Error {
+    Error::InvalidSystems("invalid or absent `systems` field.".to_owned())
+}
+
+fn read_names(json: &Json) -> Option<Names> {
+    if let Some(name) = json.as_str() {
+        return Some(Arc::from([Arc::from(&*name)]));
+    }
+    let names: Vec<String> = json.decode().ok()?;
+    (names.len() <= LIST_LENGTH_MAX).then(|| names.into_iter().map(Arc::from).collect())
+}
+
+impl WireComponent for Systems {
+    const SPEC: ComponentSpec = ComponentSpec::input(
+        "lightningd:systems",
+        "object: `systems` array of names, `current` index, `error` JSON-RPC error",
+        "The Systems the Entity is advanced by, in order; detaching it ends processing. \
+         256 names at most. Never judged on write, only by `payecs_advance`.",
+    )
+    .when_frozen(WhenFrozen::Refused);
+
+    fn from_json(json: &Json) -> Result<Self, Shape> {
+        Ok(Self::read(json.clone()))
+    }
+
+    fn to_json(&self) -> Json {
+        if !self.touched {
+            return self.text.clone();
+        }
+        let mut fields = self.text.fields().unwrap_or_default();
+        fields.remove("error");
+        if let Some(current) = self.current {
+            fields.insert("current".to_owned(), Json::of(&current));
+        }
+        if let Some(error) = &self.error {
+            fields.insert("error".to_owned(), Json::of(error));
+        }
+        Json::of(&fields)
+    }
+}
+
+/// Declares a Component that keeps a JSON-RPC error object.
+macro_rules! error_component {
+    ($(#[$doc:meta])* $name:ident, $spec:expr) => {
+        $(#[$doc])*
+        #[derive(Component, Clone, Debug, PartialEq, Eq)]
+        #[component(storage = "SparseSet")]
+        pub struct $name(pub ErrorObject);
+
+        impl WireComponent for $name {
+            const SPEC: ComponentSpec = $spec;
+
+            fn from_json(json: &Json) -> Result<Self, Shape> {
+                Ok(Self(json.decode()?))
+            }
+
+            fn to_json(&self) -> Json {
+                Json::of(&self.0)
+            }
+        }
+    };
+}
+
+const ERROR_SHAPE: &str = "a JSON-RPC error object: `code` integer, `message` string, `data`";
+
+error_component! {
+    /// Processing is failing: `lightningd:failing`. Held until nothing is open, then it becomes
+    /// [`Failed`].
+    Failing,
+    ComponentSpec::engine(
+        "lightningd:failing",
+        ERROR_SHAPE,
+        "On the way to `lightningd:error`; held while HTLCs are in flight.",
+    )
+}
+
+error_component! {
+    /// Processing ended with an error: `lightningd:error`. `lightningd:systems` is gone in the same
+    /// write.
+    Failed,
+    ComponentSpec::input(
+        "lightningd:error",
+        ERROR_SHAPE,
+        "Processing ended; attached by `finish_error`, or by a client's own System on a draft. \
+         `data` carries `final` (bool), `system` and the facts. On a frozen Entity a write of it \
+         is taken as `lightningd:failing`.",
+    )
+    .when_frozen(WhenFrozen::Becomes("lightningd:failing"))
+}
+
+/// The list as it stood when processing ended: `lightningd:systems:final`.
+#[derive(Component, Clone, Debug, PartialEq, Eq)]
+#[component(storage = "SparseSet")]
+pub struct SystemsFinal(pub Json);
+
+impl WireComponent for SystemsFinal {
+    const SPEC: ComponentSpec = ComponentSpec::engine(
+        "lightningd:systems:final",
+        "as `lightningd:systems`",
+        "What `lightningd:systems` was when processing ended.",
+    );
+
+    fn from_json(json: &Json) -> Result<Self, Shape> {
+        Ok(Self(json.clone()))
+    }
+
+    fn to_json(&self) -> Json {
+        self.0.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn systems(text: &str) -> Systems {
+        Systems::from_json(&Json::parse(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_list_is_an_array_of_strings_or_one_string() {
+        for (text, names) in [
+            (r#"{"systems":["a","b"]}"#, Some(2)),
+            (r#"{"systems":"a"}"#, Some(1)),
+            (r#"{"systems":[]}"#, Some(0)),
+            (r#"{"systems":["a",1]}"#, None),
+            (r#"{"systems":null}"#, None),
+            ("{}", None),
+            ("7", None),
+        ] {
+            assert_eq!(systems(text).names().map(<[_]>::len), names, "{text}");
+            assert_eq!(systems(text).to_json().text(), text, "kept as it came");
+        }
+        let long = format!("{{\"systems\":{}}}", Json::of(&vec!["a"; LIST_LENGTH_MAX + 1]));
+        assert_eq!(systems(&long).names(), None);
+    }
+
+    #[test]
+    fn progress_is_laid_over_the_stored_value_and_other_fields_stay() {
+        let mut stored = systems(r#"{"note":"x","systems":"a","error":{"code":1,"message":"m"}}"#);
+        stored.set_current(0);
+        assert_eq!(stored.to_json().text(), r#"{"current":0,"note":"x","systems":"a"}"#);
+        stored.set_error(ErrorObject::new(2201, "none"));
+        assert!(stored.to_json().text().contains(r#""error":{"code":2201"#));
+        let other = stored.with_names(["b", "c"]);
+        assert!(other.to_json().text().contains(r#""systems":["b","c"]"#));
+        assert!(other.to_json().text().contains(r#""note":"x""#));
+    }
+}

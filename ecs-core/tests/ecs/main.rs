@@ -1,0 +1,10 @@
+//! What the engine promises as a whole, seen from outside.
+
+mod common;
+mod model;
+mod dispatch;
+mod misbehaving;
+mod external;
+mod progress;
+mod freeze;
+mod snapshot;
