@@ -272,12 +272,12 @@ impl Engine {
     fn note_run(&mut self, id: EntityId, index: SystemIndex) {
         let now_ms = self.world.resource::<Inputs>().now_ms;
         let components = self.matched(id, index);
-        if self.announces && !self.is_external(index) {
-            self.announce(id, index, &components, None);
-        }
         let system = self.systems.get_mut(index);
         system.counts.runs += 1;
         let system = Arc::clone(&system.def.system);
+        if self.announces && !self.is_external(index) {
+            self.announce(id, &system, &components, None);
+        }
         self.traces.push(id, TraceEntry { now_ms, system, components });
     }
 

@@ -179,15 +179,21 @@ impl Engine {
             Error::SystemFailed("records were written, but nothing keeps them".to_owned())
         })?;
         keeper(&mut self.world, batch.subject, batch.records).map_err(Error::Refused)?;
-        let now_ms = self.world.resource::<Inputs>().now_ms;
         if let Some(id) = batch.subject {
-            for record in batch.records {
-                let components = vec![("entry".into(), record.body.clone())];
-                let system = record.system.as_str().into();
-                self.traces.push(id, TraceEntry { now_ms, system, components });
-            }
+            batch.records.iter().for_each(|record| self.note_line(id, record));
         }
         Ok(())
+    }
+
+    /// Traces a line and, where someone watches, announces it, as the System it is named for.
+    fn note_line(&mut self, id: EntityId, record: &Record) {
+        let now_ms = self.world.resource::<Inputs>().now_ms;
+        let components = vec![("entry".into(), record.shown.clone())];
+        if self.announces {
+            self.announce(id, &record.system, &components, None);
+        }
+        let system = record.system.as_str().into();
+        self.traces.push(id, TraceEntry { now_ms, system, components });
     }
 
     fn apply(&mut self, entity: EntityId, change: Change) {

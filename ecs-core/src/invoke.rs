@@ -50,9 +50,8 @@ impl Engine {
     #[must_use]
     pub fn invocation(&self, id: EntityId) -> Option<Invoke> {
         let invocation = self.current_invocation(id)?;
-        let index = self.systems.find(&invocation.system)?;
-        let components = self.matched(id, index);
-        Some(self.invoke_body(id, index, &components, Some(invocation.number)))
+        let components = self.matched(id, self.systems.find(&invocation.system)?);
+        Some(invoke_body(id, &invocation.system, &components, Some(invocation.number)))
     }
 
     /// Refuses a number that is not that of the Entity's current invocation, and an advance without
@@ -72,27 +71,15 @@ impl Engine {
         self.world.get::<Life>(self.find(id)?)?.invocation.as_ref()
     }
 
-    fn invoke_body(
-        &self,
-        id: EntityId,
-        index: SystemIndex,
-        components: &[(Arc<str>, Json)],
-        invocation: Option<u64>,
-    ) -> Invoke {
-        let system = self.systems.get(index).def.system.to_string();
-        let number = [(Arc::from("entity"), Json::of(&id))];
-        let entity = Json::object(number.into_iter().chain(components.iter().cloned()));
-        Invoke { system, invocation, entity }
-    }
-
+    /// Tells whoever watches or serves that a System runs.
     pub(crate) fn announce(
         &mut self,
         id: EntityId,
-        index: SystemIndex,
+        system: &str,
         components: &[(Arc<str>, Json)],
         invocation: Option<u64>,
     ) {
-        let body = self.invoke_body(id, index, components, invocation);
+        let body = invoke_body(id, system, components, invocation);
         self.emit(id, EffectRequest::notice(&body));
     }
 
@@ -107,9 +94,9 @@ impl Engine {
         let at_ms = since_ms.saturating_add(timeout_ms);
         let at_ms = (self.deadline)(&self.world, entity).map_or(at_ms, |end| at_ms.min(end));
         let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
-        life.invocation = Some(Invocation { number, system: name, since_ms });
+        life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
         let components = self.matched(id, index);
-        self.announce(id, index, &components, Some(number));
+        self.announce(id, &name, &components, Some(number));
         let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
         self.emit(id, EffectRequest { kind: INVOCATION_TIMEOUT, class, body: Json::of(&number) });
     }
@@ -144,4 +131,15 @@ impl Engine {
         self.run();
         true
     }
+}
+
+fn invoke_body(
+    id: EntityId,
+    system: &str,
+    components: &[(Arc<str>, Json)],
+    invocation: Option<u64>,
+) -> Invoke {
+    let number = [(Arc::from("entity"), Json::of(&id))];
+    let entity = Json::object(number.into_iter().chain(components.iter().cloned()));
+    Invoke { system: system.to_owned(), invocation, entity }
 }

@@ -204,8 +204,8 @@ impl Step {
     }
 
     /// Writes a line beside the Components, in the same record.
-    pub fn record(mut self, system: &str, body: Json) -> Self {
-        self.records.push(Record { system: system.to_owned(), body });
+    pub fn record(mut self, record: Record) -> Self {
+        self.records.push(record);
         self
     }
 

@@ -104,4 +104,20 @@ pub struct Record {
     pub system: String,
     /// The line.
     pub body: Json,
+    /// What traces and announcements show of it: the line without its secrets.
+    pub shown: Json,
+}
+
+impl Record {
+    /// A line without secrets.
+    #[must_use]
+    pub fn new(system: &str, body: Json) -> Self {
+        Self { system: system.to_owned(), shown: body.clone(), body }
+    }
+
+    /// The same line, shown as something else.
+    #[must_use]
+    pub fn showing(self, shown: Json) -> Self {
+        Self { shown, ..self }
+    }
 }

@@ -132,7 +132,7 @@ fn the_trace_of_an_entity_that_ends_in_a_step_keeps_the_lines_of_that_step() {
     });
     let end = |_: On| {
         let step = Step::stop().detach_name("acme:go").detach_name("lightningd:systems");
-        Ok(step.record("ledger:post", Json::of(&7)))
+        Ok(step.record(Record::new("ledger:post", Json::of(&7))))
     };
     app.add_payment_system(once("acme:end", "acme:x"), end).unwrap();
     let entity = entity(&mut app, &["acme:end"], &["acme:go"]);
@@ -147,7 +147,7 @@ fn a_step_whose_lines_are_refused_writes_nothing() {
     app.set_keeper(|_, _, _| Err(ErrorObject::new(2320, "out of balance")));
     let step = |_: On| {
         let step = Step::advance().attach_json("acme:done", Json::yes());
-        Ok(step.record("ledger:post", Json::yes()))
+        Ok(step.record(Record::new("ledger:post", Json::yes())))
     };
     app.add_payment_system(once("acme:post", "acme:done"), step).unwrap();
     let entity = entity(&mut app, &["acme:post"], &["acme:go"]);
@@ -261,7 +261,7 @@ fn a_life_over_a_day_ends_in_2202_unless_something_else_bounds_it() {
 #[test]
 fn lines_beside_need_someone_who_keeps_them() {
     let mut app = engine();
-    let line = Record { system: "ledger:open".to_owned(), body: Json::yes() };
+    let line = Record::new("ledger:open", Json::yes());
     assert_eq!(app.keep_records(std::slice::from_ref(&line)).unwrap_err().code(), 2203);
     app.set_keeper(|_, _, _| Ok(()));
     app.keep_records(&[line]).unwrap();

@@ -4,6 +4,12 @@
 //! waiting is [`Blocks`], [`Seconds`] or a [`Timestamp`]. Identifiers parse from and print as the
 //! texts that BOLTs and Core Lightning use. Secrets ([`Preimage`], [`PaymentSecret`]) do not print.
 
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::cast_possible_truncation
+)]
+
 mod msat;
 mod percent;
 mod time;

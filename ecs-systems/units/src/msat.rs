@@ -63,8 +63,8 @@ impl Msat {
     /// ```
     #[must_use]
     pub fn share(self, share: MicroPercent) -> Option<Self> {
-        let product = u128::from(self.0) * u128::from(share.0) / MicroPercent::WHOLE;
-        u64::try_from(product).ok().map(Self)
+        let product = u128::from(self.0).checked_mul(u128::from(share.0))?;
+        u64::try_from(product.checked_div(MicroPercent::WHOLE)?).ok().map(Self)
     }
 
     /// What a channel asks for forwarding `self`: `base + self × rate`, the product rounded down.
@@ -75,8 +75,11 @@ impl Msat {
     /// ```
     #[must_use]
     pub fn forwarding_fee(self, base: Self, rate: Ppm) -> Option<Self> {
-        let proportional = u128::from(self.0) * u128::from(rate.0) / 1_000_000;
-        u64::try_from(proportional).ok().and_then(|fee| base.0.checked_add(fee)).map(Self)
+        let product = u128::from(self.0).checked_mul(u128::from(rate.0))?;
+        u64::try_from(product.checked_div(1_000_000)?)
+            .ok()
+            .and_then(|fee| base.0.checked_add(fee))
+            .map(Self)
     }
 }
 
@@ -133,7 +136,7 @@ fn scaled(number: &str, unit: u64, decimals_max: usize) -> Option<u64> {
     if !all_digits(decimals) {
         return None;
     }
-    let step = unit / 10_u64.checked_pow(u32::try_from(decimals.len()).ok()?)?;
+    let step = unit.checked_div(10_u64.checked_pow(u32::try_from(decimals.len()).ok()?)?)?;
     decimals.parse::<u64>().ok()?.checked_mul(step)?.checked_add(whole)
 }
 

@@ -60,9 +60,9 @@ fn micro(text: &str) -> Option<u64> {
     if kept.is_empty() {
         return Some(0);
     }
-    let dropped = i32::try_from(digits.len() - kept.len()).ok()?;
-    let scale = i32::try_from(DECIMALS_MAX).ok()? - i32::try_from(decimals.len()).ok()?;
-    let power = exponent.checked_add(scale)?.checked_add(dropped)?;
+    let dropped = i32::try_from(digits.len().checked_sub(kept.len())?).ok()?;
+    let moved = exponent.checked_sub(i32::try_from(decimals.len()).ok()?)?;
+    let power = moved.checked_add(i32::try_from(DECIMALS_MAX).ok()?)?.checked_add(dropped)?;
     let factor = 10_u64.checked_pow(u32::try_from(power).ok()?)?;
     kept.parse::<u64>().ok()?.checked_mul(factor)
 }
