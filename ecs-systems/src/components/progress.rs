@@ -1,0 +1,267 @@
+//! What the engine notes of a payment under way.
+
+use super::kinds::{amounts, texts, values};
+use super::shape;
+use crate::port::{Claim, EntryId, Failure, IncomingHtlc, PartKey};
+use ecs_core::{ComponentSpec, EntityId};
+use payecs_planner::{Plan, Route};
+use payecs_units::{
+    BlockHeight, Blocks, GroupId, Msat, PartId, PaymentHash, PaymentSecret, Preimage, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// What was claimed: nothing of it changes afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimFacts {
+    /// As the books have it.
+    #[serde(flatten)]
+    pub claim: Claim,
+    /// What the payee recognises us by.
+    pub payment_secret: Option<PaymentSecret>,
+}
+
+impl ClaimFacts {
+    /// The hash.
+    #[must_use]
+    pub fn payment_hash(&self) -> PaymentHash {
+        self.claim.payment.payment_hash
+    }
+
+    /// The attempt.
+    #[must_use]
+    pub fn group_id(&self) -> GroupId {
+        self.claim.payment.group_id
+    }
+}
+
+/// What is set aside for a payment, and what was used of its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationFacts {
+    /// What the payee is to get.
+    pub amount_msat: Msat,
+    /// What fees may take.
+    pub fee_budget_msat: Msat,
+    /// Rounds of planning used.
+    pub rounds: u32,
+    /// The next part's number.
+    pub next_part: PartId,
+    /// Parts that failed so far.
+    pub parts_failed: u32,
+}
+
+/// One attempt at planning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptFacts {
+    /// Its number, from 1.
+    pub n: u32,
+    /// What fees may still take.
+    pub fee_left_msat: Msat,
+    /// How long a path may take.
+    pub delay_left_blocks: Blocks,
+    /// How many parts may still be opened.
+    pub parts_left: u32,
+}
+
+/// A part as its Entity has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartFacts {
+    /// What the node knows it by.
+    #[serde(flatten)]
+    pub key: PartKey,
+    /// Its way; expiries count from `height`.
+    pub route: Route,
+    /// The height it was planned at.
+    pub height: BlockHeight,
+    /// What the payee is to get over all parts.
+    pub total_msat: Msat,
+}
+
+/// A part that is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenPart {
+    /// Its Entity.
+    pub entity: EntityId,
+    /// Its number.
+    #[serde(rename = "partid")]
+    pub part_id: PartId,
+    /// What the payee gets of it.
+    pub amount_msat: Msat,
+    /// What its route keeps.
+    pub fee_msat: Msat,
+}
+
+/// A part that failed, not yet learned from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedPart {
+    /// Its number.
+    #[serde(rename = "partid")]
+    pub part_id: PartId,
+    /// What goes back to `remaining`.
+    pub amount_msat: Msat,
+    /// Whether another try is useless.
+    pub permanent: bool,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// All parts that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidParts {
+    /// How many.
+    pub count: u32,
+    /// What the payee got.
+    pub amount_msat: Msat,
+    /// What it cost on top.
+    pub fee_msat: Msat,
+}
+
+/// Why an operator is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What would be spent at most.
+    pub requested_msat: Msat,
+    /// Above this an operator is asked.
+    pub above_msat: Msat,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// A set of HTLCs that pay one receipt; this one crosses no channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetFacts {
+    /// What they are locked to.
+    pub payment_hash: PaymentHash,
+    /// The payer's attempt: this node's own.
+    #[serde(rename = "groupid")]
+    pub group_id: GroupId,
+    /// What they are worth.
+    pub amount_msat: Msat,
+    /// What all parts sum to.
+    pub total_msat: Msat,
+}
+
+values! {
+    /// Row 22.
+    Claimed(ClaimFacts) = ComponentSpec::engine("lightningd:claim", "an object",
+        "Hash, destination, amount, secret and group id as they were claimed. Freezes the payment.")
+        .freezing().secret();
+    /// Row 24.
+    ApprovalAsked(Question) = ComponentSpec::engine("lightningd:approval:asked", "an object",
+        "Policy asks an operator; answer with `lightningd:approval`.");
+    /// Row 26.
+    SelfAsked(EntityId) = ComponentSpec::engine("lightningd:self:asked", "an entity id",
+        "The set that this payment to ourselves waits for.");
+    /// Row 27.
+    Reservation(ReservationFacts) = ComponentSpec::engine("lightningd:reservation", "an object",
+        "What is set aside for the payment, and how many rounds and parts it has used.");
+    /// Row 27.
+    Deadline(Timestamp) = ComponentSpec::engine("lightningd:deadline", "RFC 3339 time",
+        "No attempt starts after this moment.");
+    /// Row 29.
+    Attempt(AttemptFacts) = ComponentSpec::engine("lightningd:attempt", "an object",
+        "The attempt under way: number, and what is left of fee, delay and parts.");
+    /// Row 30.
+    PlanningEntity(EntityId) = ComponentSpec::engine("lightningd:planning-entity", "an entity id",
+        "The plan Entity that this payment waits for.");
+    /// Row P1.
+    Planned(Plan) = ComponentSpec::engine("lightningd:plan", "an object",
+        "Routes with amounts, fees, expiries and probability.");
+    /// Row 31.
+    Part(PartFacts) = ComponentSpec::engine("lightningd:part", "an object",
+        "One part: its key, route, and what all parts sum to.").freezing();
+    /// Row S3.
+    PartFailure(Failure) = ComponentSpec::engine("lightningd:part:failure", "an object",
+        "Who failed the part, where and why (BOLT 4).");
+    /// Row 31.
+    PartsOpen(Vec<OpenPart>) = ComponentSpec::engine("lightningd:parts:open", "an array of objects",
+        "The parts that are out; absent where none is.");
+    /// Row S3.
+    PartsFailed(Vec<FailedPart>) = ComponentSpec::engine("lightningd:parts:failed",
+        "an array of objects", "Parts that failed and were not learned from yet.");
+    /// Row S2.
+    PartsPaid(PaidParts) = ComponentSpec::engine("lightningd:parts:paid", "an object",
+        "How many parts arrived, and what they came to.");
+    /// The proof.
+    PaidPreimage(Preimage) = ComponentSpec::engine("lightningd:preimage", "64 hex digits",
+        "What the payee released: the proof of payment.").secret();
+    /// Row 33.
+    LedgerRef(EntryId) = ComponentSpec::engine("lightningd:ledger", "an entry id",
+        "Where the books have this payment.");
+    /// Row 26.
+    Set(SetFacts) = ComponentSpec::engine("lightningd:set", "an object",
+        "HTLCs that together pay one receipt of ours.").freezing();
+    /// Row R1.
+    Htlc(IncomingHtlc) = ComponentSpec::engine("lightningd:htlc", "an object",
+        "One HTLC that came in.").freezing().secret();
+}
+
+amounts! {
+    /// Rows 27 to 32.
+    Remaining = ComponentSpec::engine("lightningd:remaining", "an amount",
+        "What is neither paid nor in a part that is out."), min Msat(1);
+    /// Row 14.
+    Total = ComponentSpec::engine("lightningd:total", "an amount",
+        "What the payee gets from all payers, where this payment is only a part of it."),
+        min Msat(1);
+    /// Row 33.
+    FeePaid = ComponentSpec::engine("lightningd:fee", "an amount",
+        "What was paid in routing fees."),
+        min Msat::ZERO;
+    /// Row S2.
+    PartSpent = ComponentSpec::engine("lightningd:part:spent", "an amount",
+        "What left us for this part, fees included."), min Msat::ZERO;
+}
+
+texts! {
+    /// How far the payment is.
+    Status = ComponentSpec::engine("lightningd:status", "a string",
+        "`deciding`, `planning`, `sending`, `complete` or `failed`."), check shape::string;
+}
+
+impl Status {
+    /// The hash is claimed; policy and funds are being looked at.
+    #[must_use]
+    pub fn deciding() -> Self {
+        Self(ecs_core::Json::of("deciding"))
+    }
+
+    /// Routes are being chosen.
+    #[must_use]
+    pub fn planning() -> Self {
+        Self(ecs_core::Json::of("planning"))
+    }
+
+    /// Parts are out.
+    #[must_use]
+    pub fn sending() -> Self {
+        Self(ecs_core::Json::of("sending"))
+    }
+
+    /// Paid.
+    #[must_use]
+    pub fn complete() -> Self {
+        Self(ecs_core::Json::of("complete"))
+    }
+
+    /// Not paid, and nothing is out.
+    #[must_use]
+    pub fn failed() -> Self {
+        Self(ecs_core::Json::of("failed"))
+    }
+}
+
+impl PartsOpen {
+    /// The fees of all open parts; `None` above 2⁶⁴−1 msat.
+    #[must_use]
+    pub fn fees(&self) -> Option<Msat> {
+        Msat::sum(self.0.iter().map(|part| part.fee_msat))
+    }
+}
+
+impl Set {
+    /// The books' name for the payment that this set receives.
+    #[must_use]
+    pub fn payment(&self) -> crate::port::PaymentRef {
+        crate::port::PaymentRef { payment_hash: self.0.payment_hash, group_id: self.0.group_id }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the flow wants done outside: the effects of its Systems.
+
+use crate::port::{Failure, Lesson, PartKey, Preapproval, SendPart};
+use ecs_core::{EffectBody, EntityId, ErrorObject};
+use payecs_planner::PlanRequest;
+use payecs_units::{Msat, PaymentHash};
+use serde::{Deserialize, Serialize};
+
+/// Names the kind of each body.
+macro_rules! kinds {
+    ($($body:ty = $kind:literal;)*) => {$(
+        impl EffectBody for $body {
+            const KIND: &'static str = $kind;
+        }
+    )*};
+}
+
+/// Decode an invoice that is not BOLT 11. Reply: `replies::decoded`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecodeByNode {
+    /// The invoice.
+    pub invoice: String,
+}
+
+/// Ask the node's signer. Reply: `replies::preapproved`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskSigner(pub Preapproval);
+
+/// Choose routes, on a worker. Reply: `replies::planned`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChooseRoutes(pub PlanRequest);
+
+/// Offer an HTLC. Reply, once it is final: `replies::part_ended`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferPart(pub SendPart);
+
+/// Tell the planner. No reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learn(pub Lesson);
+
+/// A part has left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartStarted {
+    /// The payment.
+    pub entity: EntityId,
+    /// The part.
+    #[serde(flatten)]
+    pub key: PartKey,
+    /// What the payee is to get over all parts.
+    pub total_payment_msat: Msat,
+    /// What the payee gets of this one.
+    pub attempt_msat: Msat,
+    /// What its route keeps.
+    pub fee_msat: Msat,
+    /// Channels on its way.
+    pub hops: u32,
+}
+
+/// A part has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartEnded {
+    /// The payment.
+    pub entity: EntityId,
+    /// The part.
+    #[serde(flatten)]
+    pub key: PartKey,
+    /// `success` or `failure`.
+    pub status: String,
+    /// Why, if it failed.
+    pub failure: Option<Failure>,
+}
+
+/// A payment is complete. Carries no preimage: those who may see it read the Component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaySuccess {
+    /// The payment.
+    pub entity: EntityId,
+    /// What was paid.
+    pub payment_hash: PaymentHash,
+    /// The invoice, if there was one.
+    pub bolt11: Option<String>,
+    /// What the payee got of us.
+    pub amount_msat: Msat,
+    /// What it cost on top.
+    pub fee_msat: Msat,
+    /// Parts that arrived.
+    pub successful_parts: u32,
+    /// Parts that failed.
+    pub failed_parts: u32,
+}
+
+/// A payment has failed; nothing was paid and nothing is out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayFailure {
+    /// The payment.
+    pub entity: EntityId,
+    /// What was to be paid, if that was known.
+    pub payment_hash: Option<PaymentHash>,
+    /// The invoice, if there was one.
+    pub bolt11: Option<String>,
+    /// Why.
+    pub error: ErrorObject,
+}
+
+kinds! {
+    DecodeByNode = "node:decode";
+    AskSigner = "node:preapprove";
+    ChooseRoutes = "planner:plan";
+    OfferPart = "node:send_part";
+    Learn = "planner:learn";
+    PartStarted = "pay_part_start";
+    PartEnded = "pay_part_end";
+    PaySuccess = "pay_success";
+    PayFailure = "pay_failure";
+}
+
+/// The timer of a question to an operator.
+pub const APPROVAL_TIMER: &str = "timer:approval";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{PREIMAGE, part};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_effect_has_a_kind_of_its_own() {
+        let kinds = [
+            DecodeByNode::KIND,
+            AskSigner::KIND,
+            ChooseRoutes::KIND,
+            OfferPart::KIND,
+            Learn::KIND,
+            PartStarted::KIND,
+            PartEnded::KIND,
+            PaySuccess::KIND,
+            PayFailure::KIND,
+            APPROVAL_TIMER,
+        ];
+        assert_eq!(BTreeSet::from(kinds).len(), kinds.len());
+    }
+
+    #[test]
+    fn what_is_told_of_a_part_has_its_key_beside_it() {
+        let ended = PartEnded {
+            entity: EntityId::FIRST,
+            key: part().key,
+            status: "success".to_owned(),
+            failure: None,
+        };
+        let text = serde_json::to_string(&ended).unwrap();
+        for field in ["\"entity\":1", "\"payment_hash\":", "\"groupid\":9", "\"partid\":1"] {
+            assert!(text.contains(field), "{text}");
+        }
+        assert!(!text.contains(&PREIMAGE.reveal()));
+        assert_eq!(serde_json::from_str::<PartEnded>(&text).unwrap(), ended);
+    }
+}

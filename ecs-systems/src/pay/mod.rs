@@ -1,0 +1,7 @@
+//! Paying, in the order of a payment: decode, limit, plan, send, settle.
+
+pub mod decode;
+pub mod limit;
+pub mod plan;
+pub mod send;
+pub mod settle;

@@ -1,0 +1,69 @@
+//! The question to the planner, as route and dispatch both need it.
+
+use crate::{
+    components::{
+        Claimed, Exclude, FirstHop, InvoiceMinFinalCltv, InvoiceRoutes, LastHop, Nonce, RiskFactor,
+    },
+    port::NodeView,
+};
+use bevy_ecs::query::QueryData;
+use ecs_core::Inputs;
+use payecs_planner::PlanRequest;
+use payecs_units::{Blocks, MicroPercent, Msat, Timestamp};
+
+/// Blocks added to what the payee asks for: a block may be found while the part travels.
+pub const FINAL_CLTV_MARGIN: Blocks = Blocks(2);
+/// What the last HTLC must have left where no invoice says (BOLT 11).
+const FINAL_CLTV_BLOCKS_DEFAULT: u32 = 18;
+/// 10 % a year.
+const RISK_DEFAULT: MicroPercent = MicroPercent(10_000_000);
+
+/// What of a payment is the same in all its rounds.
+#[derive(QueryData, Debug)]
+pub struct Target {
+    pub(crate) claim: &'static Claimed,
+    cltv: Option<&'static InvoiceMinFinalCltv>,
+    hints: Option<&'static InvoiceRoutes>,
+    exclude: Option<&'static Exclude>,
+    risk: Option<&'static RiskFactor>,
+    first_hop: Option<&'static FirstHop>,
+    last_hop: Option<&'static LastHop>,
+    nonce: Option<&'static Nonce>,
+}
+
+/// What differs from round to round.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// What is to be delivered.
+    pub amount_msat: Msat,
+    /// What fees may take.
+    pub fee_left_msat: Msat,
+    /// How long a path may take.
+    pub delay_left_blocks: Blocks,
+    /// How many routes there may be.
+    pub parts_left: u32,
+}
+
+impl TargetItem<'_, '_> {
+    /// The question.
+    pub(crate) fn question(&self, round: &Round, node: &NodeView, inputs: &Inputs) -> PlanRequest {
+        let asked = self.cltv.map_or(FINAL_CLTV_BLOCKS_DEFAULT, |cltv| cltv.0);
+        PlanRequest {
+            source: node.identity,
+            destination: self.claim.0.claim.destination,
+            amount_msat: round.amount_msat,
+            fee_budget_msat: round.fee_left_msat,
+            delay_max_blocks: round.delay_left_blocks,
+            final_cltv_blocks: Blocks(asked.saturating_add(FINAL_CLTV_MARGIN.0)),
+            parts_max: round.parts_left,
+            risk_factor_micro_percent: self.risk.map_or(RISK_DEFAULT, RiskFactor::share),
+            exclude: self.exclude.map(|exclude| exclude.0.clone()).unwrap_or_default(),
+            hints: self.hints.map(|hints| hints.0.clone()).unwrap_or_default(),
+            local: node.channels.clone(),
+            first_hop: self.first_hop.map(|hop| hop.0),
+            last_hop: self.last_hop.map(|hop| hop.0),
+            now: Timestamp(inputs.now_ms),
+            seed: self.nonce.map_or(0, Nonce::seed),
+        }
+    }
+}

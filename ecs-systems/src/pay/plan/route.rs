@@ -1,0 +1,140 @@
+//! Row P1.
+
+use crate::{
+    components::{Amount, FeeBudget, MaxDelay, MaxParts, Parent},
+    effects::ChooseRoutes,
+    pay::plan::request::{Round, Target},
+    port::NodeView,
+    refusal::{
+        PAY_DESTINATION_INSUFFICIENT_CAPACITY, PAY_ROUTE_NOT_FOUND, PAY_ROUTE_TOO_EXPENSIVE,
+        PAY_UNREACHABLE,
+    },
+};
+use bevy_ecs::prelude::{In, Query, Res};
+use ecs_core::{Answer, EffectRequest, Entities, Inputs, On, Refusal, Step, SystemSpec};
+
+/// Asks the planner.
+pub const ROUTE: SystemSpec = SystemSpec {
+    name: "lightningd:route",
+    required: &[
+        "lightningd:planning",
+        "lightningd:amount",
+        "lightningd:feebudget",
+        "lightningd:maxdelay",
+    ],
+    disallowed: &["lightningd:plan", "lightningd:failing", "lightningd:preimage"],
+    attaches: &["lightningd:plan"],
+    detaches: &[],
+    refuses: &[
+        PAY_ROUTE_NOT_FOUND,
+        PAY_ROUTE_TOO_EXPENSIVE,
+        PAY_UNREACHABLE,
+        PAY_DESTINATION_INSUFFICIENT_CAPACITY,
+    ],
+    does: "asks the planner, which works elsewhere; its answer is a plan or why there is none",
+};
+
+type Reads<'w> = (&'w Parent, &'w Amount, &'w FeeBudget, &'w MaxDelay, Option<&'w MaxParts>);
+
+pub(crate) fn route(
+    In(entity): On,
+    plans: Query<Reads<'_>>,
+    payments: Query<Target>,
+    entities: Res<Entities>,
+    node: Res<NodeView>,
+    inputs: Res<Inputs>,
+) -> Answer {
+    let (Parent(parent), amount, fee, delay, parts) = plans.get(entity)?;
+    let orphan = || Refusal::new(PAY_ROUTE_NOT_FOUND, "The payment this plan was for has ended");
+    let payment = entities.get(*parent).and_then(|parent| payments.get(parent).ok());
+    let round = Round {
+        amount_msat: amount.0,
+        fee_left_msat: fee.0,
+        delay_left_blocks: delay.blocks(),
+        parts_left: parts.map_or(1, |parts| parts.0.get()),
+    };
+    let question = payment.ok_or_else(orphan)?.question(&round, &node, &inputs);
+    Ok(Step::wait().effect(EffectRequest::with_reply(&ChooseRoutes(question))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        components::{
+            Claimed, Exclude, FirstHop, InvoiceMinFinalCltv, InvoiceRoutes, LastHop, Nonce,
+            Planning, RiskFactor,
+        },
+        fixture::{AMOUNT, BUDGET, Bench, HUB, child, claim, here, payment, question},
+    };
+    use ecs_core::{Json, Write};
+    use payecs_planner::{Exclusion, PlanRequest};
+    use payecs_units::{Blocks, MicroPercent, Msat, ShortChannelId};
+    use std::num::NonZeroU32;
+
+    fn plan_entity() -> Write {
+        here()
+            .attach(&Planning)
+            .attach(&Parent(payment()))
+            .attach(&Amount(AMOUNT))
+            .attach(&FeeBudget(BUDGET))
+            .attach(&MaxDelay(NonZeroU32::new(2_016).unwrap()))
+    }
+
+    fn asked(parent: Write, plan: Write) -> PlanRequest {
+        let mut bench = Bench::new().with(payment(), parent.attach(&Claimed(claim())));
+        let ran = bench.run_on(child(), &ROUTE, plan);
+        assert!(ran.names().is_empty(), "the answer attaches");
+        let ChooseRoutes(question) = ran.effects[0].read().unwrap();
+        question
+    }
+
+    #[test]
+    fn what_nobody_says_has_a_default() {
+        let defaults = PlanRequest { parts_max: 1, ..question(AMOUNT) };
+        assert_eq!(asked(here(), plan_entity()), defaults);
+    }
+
+    #[test]
+    fn all_that_the_payment_says_is_asked() {
+        let payment = here()
+            .attach(&InvoiceMinFinalCltv(40))
+            .attach(&InvoiceRoutes(vec![vec![]]))
+            .attach(&Exclude(vec![Exclusion::Node(HUB)]))
+            .attach(&RiskFactor(Json::of(&3)))
+            .attach(&FirstHop(ShortChannelId(10)))
+            .attach(&LastHop(HUB))
+            .attach(&Nonce(Json::of(&format!("{:064x}", 0x1234_u64 << 48))));
+        let plan = plan_entity()
+            .attach(&MaxParts(NonZeroU32::new(7).unwrap()))
+            .attach(&FeeBudget(Msat(3)))
+            .attach(&MaxDelay(NonZeroU32::new(9).unwrap()));
+        let expected = PlanRequest {
+            fee_budget_msat: Msat(3),
+            delay_max_blocks: Blocks(9),
+            final_cltv_blocks: Blocks(42),
+            parts_max: 7,
+            risk_factor_micro_percent: MicroPercent(3_000_000),
+            exclude: vec![Exclusion::Node(HUB)],
+            hints: vec![vec![]],
+            first_hop: Some(ShortChannelId(10)),
+            last_hop: Some(HUB),
+            seed: 0,
+            ..question(AMOUNT)
+        };
+        assert_eq!(asked(payment, plan), expected);
+    }
+
+    #[test]
+    fn the_last_expiry_never_overflows() {
+        let request = asked(here().attach(&InvoiceMinFinalCltv(u32::MAX)), plan_entity());
+        assert_eq!(request.final_cltv_blocks, Blocks(u32::MAX));
+    }
+
+    #[test]
+    fn a_plan_for_a_payment_that_has_ended_fails() {
+        let ran = Bench::new().run_on(child(), &ROUTE, plan_entity());
+        assert_eq!(ran.code(), Some(PAY_ROUTE_NOT_FOUND));
+        assert!(ran.effects.is_empty());
+    }
+}

@@ -1,0 +1,173 @@
+//! Rows S2 and S3.
+
+use super::*;
+use crate::{
+    fixture::{
+        AMOUNT, Bench, PREIMAGE, Ran, child, claim, failure, here, open_part, part, payment,
+        reservation,
+    },
+    port::FailureCode,
+};
+
+fn parent(open: Vec<OpenPart>) -> Write {
+    here()
+        .attach(&Claimed(claim()))
+        .attach(&PartsOpen(open))
+        .attach(&Reservation(reservation()))
+        .attach(&Systems::listing(["lightningd:settle"]))
+}
+
+/// Another part of the same payment.
+fn other() -> OpenPart {
+    OpenPart { part_id: PartId(8), amount_msat: Msat(9), ..open_part() }
+}
+
+fn part_entity() -> Write {
+    here().attach(&Part(part())).attach(&Parent(payment())).attach(&PartSent)
+}
+
+fn paid(spent: Option<u64>) -> Write {
+    let spent = spent.map(Msat).map(PartSpent);
+    part_entity().attach(&PaidPreimage(PREIMAGE)).attach_some(spent.as_ref())
+}
+
+fn failed(failure: Failure) -> Write {
+    part_entity().attach(&PartFailure(failure))
+}
+
+fn ran(parent: Write, spec: &SystemSpec, part: Write) -> (Bench, Ran) {
+    let mut bench = Bench::new().with(payment(), parent);
+    let ran = bench.run_on(child(), spec, part);
+    assert!(ran.matched);
+    (bench, ran)
+}
+
+#[test]
+fn a_part_that_arrived_is_posted_and_pays_its_payment() {
+    for (others, left) in [(vec![], None), (vec![other()], Some(vec![other()]))] {
+        let open = [vec![open_part()], others].concat();
+        let (mut bench, ran) = ran(parent(open), &PART_PAID, paid(None));
+        assert!(ran.detached_from(child(), "systems"), "the part has ended");
+        let (app, fee_msat) = (&bench.app, open_part().fee_msat);
+        assert_eq!(app.get::<PartsOpen>(payment()).map(|open| open.0.clone()), left);
+        let paid = PaidParts { count: 1, amount_msat: AMOUNT, fee_msat };
+        assert_eq!(app.get::<PartsPaid>(payment()), Some(&PartsPaid(paid)));
+        assert_eq!(app.get::<PaidPreimage>(payment()), Some(&PaidPreimage(PREIMAGE)));
+        let (entity_ref, part_id) = (claim().claim.payment, PartId(1));
+        let entry =
+            LedgerEntry::PostPart { payment: entity_ref, part_id, fee_msat, circular: false };
+        assert_eq!(ran.entries, [entry]);
+        assert_eq!(ran.kinds(), ["planner:learn", "pay_part_end"]);
+        assert_eq!(ran.effects[0].read(), Some(Learn(Lesson::Paid(part().route))));
+        let ended: PartEnded = ran.effects[1].read().unwrap();
+        assert_eq!((&*ended.status, ended.failure), ("success", None));
+        assert_eq!(bench.woken()[0], payment());
+    }
+}
+
+#[test]
+fn what_arrived_adds_up() {
+    let earlier = PaidParts { count: 2, amount_msat: Msat(50), fee_msat: Msat(3) };
+    let with = |earlier| parent(vec![open_part()]).attach(&PartsPaid(earlier));
+    let (bench, _) = ran(with(earlier), &PART_PAID, paid(Some(AMOUNT.0 + 4)));
+    let sum = PaidParts { count: 3, amount_msat: Msat(AMOUNT.0 + 50), fee_msat: Msat(7) };
+    assert_eq!(bench.app.get::<PartsPaid>(payment()), Some(&PartsPaid(sum)));
+
+    let full = PaidParts { amount_msat: Msat(u64::MAX), ..earlier };
+    assert_eq!(ran(with(full), &PART_PAID, paid(None)).1.code(), Some(-32602));
+}
+
+#[test]
+fn a_fee_is_what_left_less_what_arrived_and_never_more_than_was_held() {
+    let held = open_part().fee_msat.0;
+    for (spent, fee) in [
+        (None, held),
+        (Some(AMOUNT.0 + held), held),
+        (Some(AMOUNT.0 + 1), 1),
+        (Some(AMOUNT.0), 0),
+        (Some(AMOUNT.0 - 1), 0),
+        (Some(0), 0),
+        (Some(AMOUNT.0 + held + 1), held),
+        (Some(u64::MAX), held),
+    ] {
+        assert_eq!(fee_spent(&open_part(), spent.map(Msat)), Msat(fee), "{spent:?}");
+        let (_, ran) = ran(parent(vec![open_part()]), &PART_PAID, paid(spent));
+        let LedgerEntry::PostPart { fee_msat, .. } = ran.entries[0] else { panic!("no posting") };
+        assert_eq!(fee_msat, Msat(fee), "{spent:?}");
+    }
+}
+
+#[test]
+fn a_circle_is_posted_as_one() {
+    let (_, ran) = ran(parent(vec![open_part()]).attach(&Circular), &PART_PAID, paid(None));
+    assert!(matches!(ran.entries[0], LedgerEntry::PostPart { circular: true, .. }));
+}
+
+#[test]
+fn a_part_that_failed_is_voided_and_its_payment_told() {
+    for (others, left) in [(vec![], None), (vec![other()], Some(vec![other()]))] {
+        let open = [vec![open_part()], others].concat();
+        let (mut bench, ran) = ran(parent(open), &PART_FAILED, failed(failure()));
+        assert!(ran.detached_from(child(), "systems"));
+        let app = &bench.app;
+        assert_eq!(app.get::<PartsOpen>(payment()).map(|open| open.0.clone()), left);
+        let PartsFailed(parts) = app.get::<PartsFailed>(payment()).unwrap();
+        assert_eq!((parts.len(), parts[0].amount_msat, parts[0].permanent), (1, AMOUNT, false));
+        assert_eq!(app.get::<Reservation>(payment()).unwrap().0.parts_failed, 1);
+        assert!(app.get::<PaidPreimage>(payment()).is_none());
+        let (entity_ref, part_id) = (claim().claim.payment, PartId(1));
+        assert_eq!(ran.entries, [LedgerEntry::VoidPart { payment: entity_ref, part_id }]);
+        assert_eq!(ran.kinds(), ["pay_part_end", "planner:learn"]);
+        let lesson = Learn(Lesson::Failed(part().route, failure()));
+        assert_eq!(ran.effects[1].read(), Some(lesson));
+        assert_eq!(bench.woken()[0], payment());
+    }
+}
+
+#[test]
+fn only_the_payee_fails_a_part_for_good() {
+    let by = |index, failcode| Failure { erring_index: Some(index), failcode, ..failure() };
+    for (failure, permanent) in [
+        (by(2, FailureCode::IncorrectOrUnknownPaymentDetails), true),
+        (by(2, FailureCode::MppTimeout), false),
+        (by(1, FailureCode::UnknownNextPeer), false),
+        (by(0, FailureCode::TemporaryChannelFailure), false),
+    ] {
+        let (bench, _) = ran(parent(vec![open_part()]), &PART_FAILED, failed(failure));
+        assert_eq!(bench.app.get::<PartsFailed>(payment()).unwrap().0[0].permanent, permanent);
+    }
+}
+
+#[test]
+fn a_part_that_never_left_teaches_nothing() {
+    let write = failed(failure()).detach::<PartSent>();
+    let (_, ran) = ran(parent(vec![open_part()]), &PART_FAILED, write);
+    assert_eq!(ran.kinds(), ["pay_part_end"]);
+}
+
+#[test]
+fn failed_parts_queue_up_until_they_are_learned_from() {
+    let first = FailedPart {
+        part_id: PartId(8),
+        amount_msat: Msat(9),
+        permanent: false,
+        failure: failure(),
+    };
+    let parent = parent(vec![open_part()]).attach(&PartsFailed(vec![first.clone()]));
+    let (bench, _) = ran(parent, &PART_FAILED, failed(failure()));
+    let PartsFailed(parts) = bench.app.get::<PartsFailed>(payment()).unwrap();
+    assert_eq!((parts.len(), &parts[0]), (2, &first));
+}
+
+#[test]
+fn an_end_that_belongs_to_no_open_part_writes_nothing() {
+    for (spec, part) in [(&PART_PAID, paid(None)), (&PART_FAILED, failed(failure()))] {
+        let (_, twice) = ran(parent(vec![other()]), spec, part.clone());
+        assert_eq!(twice.code(), Some(-32602), "not open there");
+        assert!(twice.entries.is_empty() && twice.names_on(payment()).is_empty());
+
+        let gone = Bench::new().run_on(child(), spec, part);
+        assert_eq!(gone.code(), Some(-32602), "the payment is gone");
+        assert!(gone.entries.is_empty());
+    }
+}

@@ -1,0 +1,152 @@
+//! Row 34.
+
+use crate::{
+    components::{Claimed, Invoice, PayHash, Status},
+    effects::{APPROVAL_TIMER, PayFailure},
+    port::LedgerEntry,
+    records::RecordEntry,
+};
+use bevy_ecs::prelude::{In, Query};
+use ecs_core::{
+    Answer, EffectRequest, ErrorObject, Failed, Failing, Id, Json, On, Step, SystemSpec, Systems,
+    SystemsFinal, WireComponent,
+};
+
+/// Ends what failed, once nothing of it is open.
+pub const FINISH_ERROR: SystemSpec = SystemSpec {
+    name: "lightningd:finish_error",
+    required: &["lightningd:failing"],
+    disallowed: &[
+        "lightningd:preimage",
+        "lightningd:parts:open",
+        "lightningd:parts:failed",
+        "lightningd:self:asked",
+        "lightningd:planning",
+        "lightningd:part",
+        "lightningd:set",
+        "lightningd:htlc",
+    ],
+    attaches: &["lightningd:error", "lightningd:status", "lightningd:systems:final"],
+    detaches: &["lightningd:failing", "lightningd:systems"],
+    refuses: &[],
+    does: "once no part is open: gives the reservation back, makes `failing` the `error`, and ends \
+           the payment",
+};
+
+type Reads<'w> = (
+    &'w Id,
+    &'w Failing,
+    Option<&'w Systems>,
+    Option<&'w Claimed>,
+    Option<&'w PayHash>,
+    Option<&'w Invoice>,
+);
+
+pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
+    let (id, Failing(failing), systems, claim, hash, invoice) = payments.get(entity)?;
+    let error = as_final(failing);
+    let failure = PayFailure {
+        entity: id.0,
+        payment_hash: hash.map(|hash| hash.0),
+        bolt11: invoice.map(|invoice| invoice.text().into_owned()),
+        error: error.clone(),
+    };
+    let mut step = Step::stop()
+        .attach(&Failed(error))
+        .attach(&Status::failed())
+        .detach::<Failing>()
+        .detach::<Systems>()
+        .cancel_timers(APPROVAL_TIMER)
+        .effect(EffectRequest::notice(&failure));
+    if let Some(systems) = systems {
+        step = step.attach(&SystemsFinal(systems.to_json()));
+    }
+    Ok(match claim {
+        Some(Claimed(facts)) => step.keep(&LedgerEntry::Fail { payment: facts.claim.payment }),
+        None => step,
+    })
+}
+
+/// The error with `final: true` among its facts: nothing of it can still be paid.
+fn as_final(error: &ErrorObject) -> ErrorObject {
+    let mut facts = error.data.as_ref().and_then(Json::fields).unwrap_or_default();
+    facts.insert("final".to_owned(), Json::yes());
+    error.clone().with_data(&facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Bench, Ran, claim, failure, here, payment, sample};
+    use ecs_core::Write;
+    use serde_json::json;
+
+    fn failing(data: Option<&str>) -> Write {
+        let error = ErrorObject::new(205, "no route");
+        let data = data.map(|text| Json::parse(text).unwrap());
+        here().attach(&Failing(ErrorObject { data, ..error }))
+    }
+
+    fn ran(write: Write) -> (Bench, Ran) {
+        let mut bench = Bench::new();
+        let ran = bench.run(&FINISH_ERROR, write);
+        (bench, ran)
+    }
+
+    #[test]
+    fn failing_becomes_the_error_in_the_write_that_ends_the_payment() {
+        let (bench, ran) = ran(failing(None));
+        assert_eq!(ran.names(), ["error", "failing", "status", "systems", "systems:final"]);
+        assert!(ran.detached("failing") && ran.detached("systems"));
+        assert_eq!(ran.attached("status"), Some("\"failed\""));
+        let list = r#"{"current":0,"systems":["lightningd:finish_error"]}"#;
+        assert_eq!(ran.attached("systems:final"), Some(list));
+        assert!(ran.entries.is_empty(), "a draft has nothing in the books");
+        let error = bench.app.get::<Failed>(payment()).unwrap().0.clone();
+        assert_eq!((error.code, &*error.message), (205, "no route"));
+        let told: PayFailure = ran.effects[0].read().unwrap();
+        assert_eq!((told.entity, told.payment_hash, told.bolt11), (payment(), None, None));
+        assert_eq!(told.error, error);
+    }
+
+    #[test]
+    fn the_facts_stay_and_say_that_it_is_final() {
+        for (data, facts) in [
+            (None, json!({ "final": true })),
+            (
+                Some(r#"{"system":"lightningd:x","n":1}"#),
+                json!({ "system": "lightningd:x", "n": 1, "final": true }),
+            ),
+            (Some(r#"{"final":false}"#), json!({ "final": true })),
+            (Some("7"), json!({ "final": true })),
+        ] {
+            let (bench, _) = ran(failing(data));
+            let error = &bench.app.get::<Failed>(payment()).unwrap().0;
+            assert_eq!(error.data, Some(Json::of(&facts)));
+        }
+    }
+
+    #[test]
+    fn a_claim_is_given_up_in_the_same_record() {
+        let invoice = "lightningd:invoice";
+        let write = failing(None)
+            .attach(&Claimed(claim()))
+            .attach(&PayHash(claim().payment_hash()))
+            .attach_json(invoice, sample(invoice));
+        let (_, ran) = ran(write);
+        assert_eq!(ran.entries, [LedgerEntry::Fail { payment: claim().claim.payment }]);
+        let told: PayFailure = ran.effects[0].read().unwrap();
+        assert_eq!(told.payment_hash, Some(claim().payment_hash()));
+        assert_eq!(told.bolt11, sample(invoice).decode().ok());
+    }
+
+    #[test]
+    fn a_payment_with_anything_open_or_paid_never_fails() {
+        assert!(failure().erring_index.is_some());
+        for name in FINISH_ERROR.disallowed {
+            let (bench, ran) = ran(failing(None).attach_json(*name, sample(name)));
+            assert!(!ran.matched, "{name}");
+            assert!(bench.app.get::<Failed>(payment()).is_none(), "{name}");
+        }
+    }
+}

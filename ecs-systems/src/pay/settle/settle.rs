@@ -1,0 +1,88 @@
+//! Row 33.
+
+use crate::{
+    components::{
+        Amount, Claimed, FeePaid, Invoice, LedgerRef, PaidPreimage, PartsPaid, PayHash, Replayed,
+        Reservation, Status,
+    },
+    effects::PaySuccess,
+    port::{EntryId, LedgerEntry, PaymentRef},
+    records::RecordEntry,
+};
+use bevy_ecs::prelude::{Has, In, Query};
+use ecs_core::{
+    Answer, EffectRequest, Failing, Id, On, Refusal, Step, SystemSpec, Systems, SystemsFinal,
+    WireComponent,
+};
+use payecs_units::Msat;
+
+/// Ends a payment that is paid.
+pub const SETTLE: SystemSpec = SystemSpec {
+    name: "lightningd:settle",
+    required: &["lightningd:main-payment", "lightningd:preimage"],
+    disallowed: &["lightningd:parts:open", "lightningd:parts:failed"],
+    attaches: &[
+        "lightningd:fee",
+        "lightningd:status",
+        "lightningd:ledger",
+        "lightningd:systems:final",
+    ],
+    detaches: &["lightningd:systems", "lightningd:failing"],
+    refuses: &[],
+    does: "checks the preimage, gives back what is left of the reservation, and ends the payment",
+};
+
+type Reads<'w> = (
+    &'w Id,
+    &'w Systems,
+    &'w PaidPreimage,
+    &'w PayHash,
+    Option<&'w Claimed>,
+    Option<&'w PartsPaid>,
+    Option<&'w FeePaid>,
+    Option<&'w Amount>,
+    Option<&'w Invoice>,
+    Option<&'w Reservation>,
+    Has<Replayed>,
+);
+
+pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
+    let (id, systems, preimage, hash, claim, paid, fee, amount, invoice, reservation, replayed) =
+        payments.get(entity)?;
+    assert!(preimage.0.hash() == hash.0, "a preimage that was checked belongs to another hash");
+    let fee_msat = match (replayed, paid, fee) {
+        (true, _, Some(FeePaid(fee))) => *fee,
+        (_, paid, _) => paid.map_or(Msat::ZERO, |paid| paid.0.fee_msat),
+    };
+    let success = PaySuccess {
+        entity: id.0,
+        payment_hash: hash.0,
+        bolt11: invoice.map(|invoice| invoice.text().into_owned()),
+        amount_msat: amount.map_or(Msat::ZERO, |amount| amount.0),
+        fee_msat,
+        successful_parts: paid.map_or(0, |paid| paid.0.count),
+        failed_parts: reservation.map_or(0, |reservation| reservation.0.parts_failed),
+    };
+    let step = Step::stop()
+        .attach(&FeePaid(fee_msat))
+        .attach(&Status::complete())
+        .attach(&SystemsFinal(systems.to_json()))
+        .detach::<Systems>()
+        .detach::<Failing>()
+        .effect(EffectRequest::notice(&success));
+    if replayed {
+        return Ok(step);
+    }
+    let nobody = || Refusal::invalid("a preimage without a claim");
+    let payment = claim.ok_or_else(nobody)?.0.claim.payment;
+    let entry = LedgerEntry::Complete { payment, preimage: preimage.0, fee_msat };
+    Ok(step.attach(&LedgerRef(reference_of(&payment))).keep(&entry))
+}
+
+/// How the books name the payment: hash and group.
+pub(crate) fn reference_of(payment: &PaymentRef) -> EntryId {
+    EntryId(format!("{}/{}", payment.payment_hash, payment.group_id))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! The plugin that makes an engine one of payments.
+
+use crate::{
+    components::{self, Approval, Deadline},
+    flow,
+    policy::Policy,
+    records, rest,
+};
+use bevy_ecs::{entity::Entity, world::World};
+use ecs_core::{Engine, Error, Plugin, Scope, WireComponent};
+use std::{fmt, sync::Arc};
+
+/// Adds the documented Components and the Systems of the default flow.
+///
+/// The Systems read `NodeView`, `GraphView`, `Books` and `ReceiptsBook`, which the driver inserts;
+/// a payment that needs one of them before it is there fails with 2203.
+#[derive(Clone)]
+pub struct PaymentSystems {
+    /// What the operator allows.
+    pub policy: Policy,
+    /// Changes what Systems match; leaves them as they are by default.
+    pub amend: flow::Amend,
+}
+
+impl fmt::Debug for PaymentSystems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("PaymentSystems").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl Default for PaymentSystems {
+    fn default() -> Self {
+        Self { policy: Policy::default(), amend: Arc::new(|def| def) }
+    }
+}
+
+/// No external System has longer than the payment's deadline.
+fn deadline_ms(world: &World, entity: Entity) -> Option<u64> {
+    world.get::<Deadline>(entity).map(|deadline| deadline.0.0)
+}
+
+impl Plugin for PaymentSystems {
+    fn name(&self) -> &'static str {
+        "lightningd"
+    }
+
+    fn build(&self, app: &mut Engine) -> Result<(), Error> {
+        components::register(app);
+        flow::register(app, &self.amend)?;
+        app.add_epilogue(crate::pay::settle::finish_error::FINISH_ERROR.name)?;
+        app.set_keeper(records::keep);
+        app.set_at_rest(rest::at_rest);
+        app.set_deadline(deadline_ms);
+        app.guard_component(Approval::SPEC.name, Scope::Approve);
+        let replaceable: Vec<&str> = flow::replaceable_systems().collect();
+        app.set_replaceable_systems(&replaceable)?;
+        app.insert_resource(self.policy.clone());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::{Books, NodeView};
+    use ecs_core::{Json, Systems, Write, Writer};
+
+    #[test]
+    fn a_payment_that_needs_what_is_not_there_fails_with_2203() {
+        for (system, required) in [
+            ("lightningd:check_currency", vec!["lightningd:invoice:currency"]),
+            (
+                "lightningd:claim_hash",
+                vec![
+                    "lightningd:main-payment",
+                    "lightningd:payment_hash",
+                    "lightningd:destination",
+                    "lightningd:amount",
+                    "lightningd:feebudget",
+                ],
+            ),
+        ] {
+            let mut app = Engine::new();
+            PaymentSystems::default().build(&mut app).unwrap();
+            assert!(app.resource::<NodeView>().is_none() && app.resource::<Books>().is_none());
+            let entity = app.new_entity();
+            let draft = Write::to(entity).attach(&Systems::listing([system]));
+            let write = required
+                .into_iter()
+                .fold(draft, |write, name| write.attach_json(name, crate::fixture::sample(name)));
+            app.set_components(&Writer::Engine, &[write], &[]).unwrap();
+            app.advance(entity, None).unwrap();
+            let error = app.component(entity, "lightningd:error").unwrap().fields().unwrap();
+            assert_eq!(error["code"], Json::of(&2203), "{system}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_added_once() {
+        let mut app = Engine::new();
+        let plugin = PaymentSystems::default();
+        assert_eq!(plugin.name(), "lightningd");
+        plugin.build(&mut app).unwrap();
+        assert_eq!(app.resource::<Policy>(), Some(&Policy::default()));
+        assert!(app.has_system(crate::pay::settle::finish_error::FINISH_ERROR.name));
+    }
+}

@@ -1,0 +1,389 @@
+//! The books: who may spend what, and what was spent.
+
+use bevy_ecs::prelude::Resource;
+use ecs_core::{EntityId, Json};
+use payecs_units::{
+    GroupId, Msat, NodeId, PartId, PaymentHash, Preimage, Seconds, ShortChannelId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One attempt to pay a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PaymentRef {
+    /// The hash.
+    pub payment_hash: PaymentHash,
+    /// The attempt.
+    #[serde(rename = "groupid")]
+    pub group_id: GroupId,
+}
+
+/// What a payer means to do: a second payment of the same hash must mean the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The attempt.
+    #[serde(flatten)]
+    pub payment: PaymentRef,
+    /// The Entity that pays.
+    pub entity: EntityId,
+    /// Who gets it.
+    pub destination: NodeId,
+    /// How much of it we pay.
+    pub amount_msat: Msat,
+}
+
+impl Claim {
+    /// Whether the other pays the same to the same for the same hash.
+    #[must_use]
+    pub fn same_intent(&self, other: &Self) -> bool {
+        self.payment.payment_hash == other.payment.payment_hash
+            && self.destination == other.destination
+            && self.amount_msat == other.amount_msat
+    }
+}
+
+/// How far a claim has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimState {
+    /// Its payment runs.
+    Open,
+    /// It was paid; a hash that was paid is never paid again.
+    Complete {
+        /// The proof.
+        preimage: Preimage,
+        /// What it cost on top.
+        fee_msat: Msat,
+    },
+    /// It failed with nothing paid: the hash may be claimed again.
+    Failed,
+}
+
+/// What a part takes from a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartHold {
+    /// The part.
+    #[serde(rename = "partid")]
+    pub part_id: PartId,
+    /// The channel it leaves through.
+    pub short_channel_id: ShortChannelId,
+    /// What the payee gets of it.
+    pub amount_msat: Msat,
+    /// What the route may keep.
+    pub fee_msat: Msat,
+}
+
+/// A bound on what is spent within a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpendLimit {
+    /// What to call it in the refusal.
+    pub name: String,
+    /// Only payments with this label; absent: all.
+    pub label: Option<String>,
+    /// The time that is looked back over.
+    pub window: Seconds,
+    /// Most that may be spent or reserved in it, fees included.
+    pub max_msat: Msat,
+}
+
+/// One line of a ledger batch: what happened, not how it is booked.
+///
+/// The ledger turns it into postings (accounts: docs/GLOSSARY.md). Each kind is visible in traces
+/// as the System [`LedgerEntry::system`] names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "entry")]
+pub enum LedgerEntry {
+    /// A channel is ours with this much in it: from equity.
+    Opening {
+        /// The channel.
+        short_channel_id: ShortChannelId,
+        /// Our balance.
+        amount_msat: Msat,
+    },
+    /// Compare-and-set of the hash: refused while another claim on it is open or complete.
+    Claim(Claim),
+    /// Set aside amount and fee budget, within the limits and what is there.
+    Reserve {
+        /// For whom.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// What the payee is to get.
+        amount_msat: Msat,
+        /// What fees may take.
+        fee_budget_msat: Msat,
+        /// The label that limits look at.
+        label: Option<String>,
+        /// The limits, checked in this order.
+        limits: Vec<SpendLimit>,
+    },
+    /// Parts leave: their share moves from the reservation to their channels. Linked.
+    Dispatch {
+        /// Of whom.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// The parts.
+        parts: Vec<PartHold>,
+    },
+    /// A part arrived.
+    PostPart {
+        /// Of whom.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// The part.
+        #[serde(rename = "partid")]
+        part_id: PartId,
+        /// What really left us for fees; at most what was held.
+        fee_msat: Msat,
+        /// It came back to us over another channel: no expense but the fee.
+        circular: bool,
+    },
+    /// A part failed: its share goes back to the reservation.
+    VoidPart {
+        /// Of whom.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// The part.
+        #[serde(rename = "partid")]
+        part_id: PartId,
+    },
+    /// We paid ourselves without a channel: expense and income through `control:self`. Linked.
+    SelfPay {
+        /// Of whom.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// How much.
+        amount_msat: Msat,
+    },
+    /// The payment is complete: what is left of the reservation goes back. Refused while a part of
+    /// it is open.
+    Complete {
+        /// Whose.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// The proof.
+        preimage: Preimage,
+        /// All fees.
+        fee_msat: Msat,
+    },
+    /// The payment failed: what is left of the reservation goes back. Refused while a part of it is
+    /// open or paid.
+    Fail {
+        /// Whose.
+        #[serde(flatten)]
+        payment: PaymentRef,
+    },
+}
+
+impl LedgerEntry {
+    /// The name this kind of entry has in traces.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match self {
+            Self::Claim(_) => "ledger:claim",
+            Self::Reserve { .. } | Self::Dispatch { .. } => "ledger:reserve",
+            Self::Opening { .. } | Self::PostPart { .. } | Self::SelfPay { .. } => "ledger:post",
+            Self::VoidPart { .. } | Self::Complete { .. } | Self::Fail { .. } => "ledger:void",
+        }
+    }
+
+    /// The entry as traces and announcements show it: without the preimage.
+    #[must_use]
+    pub fn shown(&self) -> Json {
+        let mut fields = Json::of(self).fields().unwrap_or_default();
+        fields.remove("preimage");
+        Json::of(&fields)
+    }
+}
+
+/// Why the books refuse a batch; nothing of it is written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Another payment of this hash is under way. Code 200.
+    #[error("entity {entity} is already paying this hash")]
+    InProgress {
+        /// The other payment.
+        entity: EntityId,
+    },
+    /// The hash was paid, or is being paid, with another amount or to another node. Code 201.
+    #[error("this hash is already used: {used_msat} to {destination}")]
+    HashUsed {
+        /// What the first claim pays.
+        used_msat: Msat,
+        /// Whom the first claim pays.
+        destination: NodeId,
+    },
+    /// There is less than that. Code 215.
+    #[error("{requested_msat} needed, {available_msat} available")]
+    InsufficientFunds {
+        /// Amount and fee budget.
+        requested_msat: Msat,
+        /// What is neither spent nor set aside.
+        available_msat: Msat,
+    },
+    /// A limit is reached. Code 2310.
+    #[error("limit `{limit}`: {used_msat} used, {requested_msat} requested, {max_msat} allowed")]
+    LimitReached {
+        /// Its name.
+        limit: String,
+        /// Spent or set aside within the window.
+        used_msat: Msat,
+        /// What was asked for on top.
+        requested_msat: Msat,
+        /// What the limit allows.
+        max_msat: Msat,
+        /// When enough of the window has passed; `None` where it alone is above the limit.
+        resets_at: Option<Timestamp>,
+    },
+    /// The batch would break an invariant: our own mistake, or damaged books. Code 2320.
+    #[error("ledger invariant: {what}")]
+    Invariant {
+        /// Which one, with its figures.
+        what: String,
+    },
+}
+
+/// The id of a posting: 128 bits, derived from (kind, hash, group, part), as 32 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EntryId(pub String);
+
+/// Whether a posting counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostingState {
+    /// Set aside.
+    Pending,
+    /// Counts.
+    Posted,
+    /// Took back what was pending.
+    Voided,
+}
+
+/// One transfer between two accounts. Immutable: what resolves a pending one is another posting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posting {
+    /// Its id.
+    pub entry_id: EntryId,
+    /// All postings of one batch have it in common.
+    pub tx_id: u64,
+    /// The account that is debited.
+    pub debit_account: String,
+    /// The account that is credited.
+    pub credit_account: String,
+    /// How much.
+    pub amount_msat: Msat,
+    /// Why: `reserve`, `part`, `fee`, `void`, …
+    pub code: String,
+    /// Whether it counts.
+    pub state: PostingState,
+    /// The pending posting that this one resolves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_id: Option<EntryId>,
+    /// The Entity whose step wrote it.
+    pub entity: Option<EntityId>,
+    /// The payment.
+    #[serde(flatten)]
+    pub payment: Option<PaymentRef>,
+    /// The part.
+    #[serde(rename = "partid", default, skip_serializing_if = "Option::is_none")]
+    pub part_id: Option<PartId>,
+    /// When it was written.
+    pub recorded_at: Timestamp,
+}
+
+/// What an account's postings sum to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Pending debits.
+    pub debits_pending_msat: Msat,
+    /// Posted debits.
+    pub debits_posted_msat: Msat,
+    /// Pending credits.
+    pub credits_pending_msat: Msat,
+    /// Posted credits.
+    pub credits_posted_msat: Msat,
+}
+
+/// The balance as wallets know it. Each `sats` figure is computed in msat, then rounded down;
+/// `available` and `net` may be negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceObject {
+    /// All that came in.
+    pub incoming_total_msat: Msat,
+    /// All that went out, fees not counted.
+    pub outgoing_total_msat: Msat,
+    /// Routing fees of what went out.
+    pub fees_paid_msat: Msat,
+    /// in − out − fees.
+    pub net_msat: i128,
+    /// Held for us, not settled.
+    pub pending_incoming_msat: Msat,
+    /// Set aside for payments under way, fees not counted.
+    pub pending_outgoing_msat: Msat,
+    /// Fee budgets of payments under way.
+    pub reserved_fees_msat: Msat,
+    /// What can be spent now: our channels less everything set aside.
+    pub spendable_msat: Msat,
+    /// net − pending out, as in the ledger view that wallets had before.
+    pub available_msat: i128,
+}
+
+/// The books.
+///
+/// The laws are `ledger_laws!`: a batch is written whole or not at all; debits equal credits,
+/// pending and posted, after each; a pending posting is resolved exactly once and by at most its
+/// amount; no limited account is overdrawn; a hash is complete at most once; the same entry again
+/// with the same fields is no error and no second posting, with other fields it is an invariant's
+/// breach.
+pub trait Ledger: Send + Sync {
+    /// Writes a batch.
+    ///
+    /// # Errors
+    /// See [`LedgerError`]; then nothing was written.
+    fn commit(
+        &mut self,
+        batch: &[LedgerEntry],
+        entity: Option<EntityId>,
+        at: Timestamp,
+    ) -> Result<Vec<EntryId>, LedgerError>;
+
+    /// The latest claim on a hash.
+    fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)>;
+
+    /// What is neither spent nor set aside.
+    fn available(&self) -> Msat;
+
+    /// An account's sums; zeros for one without postings.
+    fn balance(&self, account: &str) -> Balance;
+
+    /// Every account with postings, in byte order.
+    fn trial_balance(&self) -> Vec<(String, Balance)>;
+
+    /// The balance as wallets know it.
+    fn balance_object(&self) -> BalanceObject;
+
+    /// Postings from number `from` on (the first is 0), `limit` at most.
+    fn postings(&self, from: u64, limit: u32) -> Vec<Posting>;
+
+    /// The postings of one payment, in order.
+    fn postings_of(&self, payment: &PaymentRef) -> Vec<Posting>;
+
+    /// Checks everything that can be checked from the postings alone.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold, with its figures.
+    fn verify(&self) -> Result<(), LedgerError>;
+}
+
+/// The books as Systems see them: they read, and ask for writes in their Step.
+#[derive(Resource)]
+pub struct Books(pub Box<dyn Ledger>);
+
+impl fmt::Debug for Books {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Books(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

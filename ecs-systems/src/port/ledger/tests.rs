@@ -1,0 +1,62 @@
+//! Claims and lines.
+
+use super::*;
+use crate::fixture::{AMOUNT, PREIMAGE, claim, made_up};
+
+fn payment() -> PaymentRef {
+    claim().claim.payment
+}
+
+fn entries() -> Vec<(&'static str, LedgerEntry)> {
+    let (part_id, amount_msat) = (PartId(1), AMOUNT);
+    let (payment, fee_msat) = (payment(), Msat(10));
+    let short_channel_id = ShortChannelId(10);
+    let hold = PartHold { part_id, short_channel_id, amount_msat, fee_msat };
+    let limit = SpendLimit {
+        name: "daily".to_owned(),
+        label: Some("rent".to_owned()),
+        window: Seconds(86_400),
+        max_msat: Msat(9),
+    };
+    let (label, limits) = (Some("rent".to_owned()), vec![limit]);
+    let reserve =
+        LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat: fee_msat, label, limits };
+    let complete = LedgerEntry::Complete { payment, preimage: PREIMAGE, fee_msat };
+    vec![
+        ("ledger:post", LedgerEntry::Opening { short_channel_id, amount_msat }),
+        ("ledger:claim", LedgerEntry::Claim(claim().claim)),
+        ("ledger:reserve", reserve),
+        ("ledger:reserve", LedgerEntry::Dispatch { payment, parts: vec![hold] }),
+        ("ledger:post", LedgerEntry::PostPart { payment, part_id, fee_msat, circular: true }),
+        ("ledger:void", LedgerEntry::VoidPart { payment, part_id }),
+        ("ledger:post", LedgerEntry::SelfPay { payment, amount_msat }),
+        ("ledger:void", complete),
+        ("ledger:void", LedgerEntry::Fail { payment }),
+    ]
+}
+
+#[test]
+fn every_line_is_traced_by_its_kind_and_read_back() {
+    for (system, entry) in entries() {
+        assert_eq!(entry.system(), system);
+        let text = serde_json::to_string(&entry).unwrap();
+        assert_eq!(serde_json::from_str::<LedgerEntry>(&text).unwrap(), entry, "{system}");
+    }
+}
+
+#[test]
+fn the_same_intent_is_hash_destination_and_amount_whoever_has_it() {
+    let one = claim().claim;
+    let group = PaymentRef { group_id: GroupId(1), ..payment() };
+    let hash = PaymentRef { payment_hash: PaymentHash([1; 32]), ..payment() };
+    for (other, same) in [
+        (one.clone(), true),
+        (Claim { entity: one.entity.next(), ..one.clone() }, true),
+        (Claim { payment: group, ..one.clone() }, true),
+        (Claim { payment: hash, ..one.clone() }, false),
+        (Claim { destination: made_up(0x44), ..one.clone() }, false),
+        (Claim { amount_msat: Msat(AMOUNT.0 + 1), ..one.clone() }, false),
+    ] {
+        assert_eq!((one.same_intent(&other), other.same_intent(&one)), (same, same));
+    }
+}

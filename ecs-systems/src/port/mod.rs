@@ -1,0 +1,31 @@
+//! What the flow needs of the world outside: one trait and one law suite for each seam.
+//!
+//! | port | who stands behind it |
+//! |---|---|
+//! | [`Node`] | a Lightning node, or the simulated network |
+//! | [`Planner`] | our planner, a node's own, a test's |
+//! | [`Ledger`] | the books: claims, reservations, postings |
+//! | [`Receipts`] | what we wait to be paid for |
+//!
+//! Time and randomness are no ports: each command carries them (`ecs_core::Inputs`).
+
+pub mod failure;
+pub mod ledger;
+pub mod node;
+pub mod node_view;
+pub mod planner;
+pub mod receipts;
+pub mod laws;
+
+pub use failure::{Failure, FailureCode};
+pub use ledger::{
+    Balance, BalanceObject, Books, Claim, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError,
+    PartHold, PaymentRef, Posting, PostingState, SpendLimit,
+};
+pub use node::{
+    HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,
+    PartKey, PartRecord, PartStatus, Preapproval, RequestId, SendPart,
+};
+pub use node_view::{Capabilities, Network, NodeView};
+pub use planner::{Lesson, PlanJob, Planner};
+pub use receipts::{Receipt, ReceiptState, Receipts, ReceiptsBook, Verdict, VirtualHtlc};

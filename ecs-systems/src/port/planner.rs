@@ -1,0 +1,45 @@
+//! Who chooses the routes.
+
+use super::Failure;
+use payecs_planner::{Graph, GraphDelta, NoPlan, Plan, PlanRequest, Route};
+use payecs_units::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A question with everything needed to answer it, so that a worker can run it away from the
+/// engine's thread: a snapshot of graph and knowledge rides along.
+pub type PlanJob = Box<dyn FnOnce() -> Result<Plan, NoPlan> + Send>;
+
+/// What one part taught about the liquidity on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lesson {
+    /// The part is about to leave: what it takes is not free for others.
+    Sent(Route),
+    /// It arrived.
+    Paid(Route),
+    /// It failed, or never left.
+    Failed(Route, Failure),
+}
+
+/// Chooses routes. Whatever it answers, the engine checks before a part leaves.
+///
+/// The laws are `planner_laws!`: a plan delivers exactly the amount asked for, within fee budget,
+/// delay and parts; the same question on the same knowledge gets the same answer; a direction that
+/// failed at an amount is not used again at that amount or more within the half-life.
+pub trait Planner: Send {
+    /// Makes a job of a question. Cheap; the job may take long.
+    fn prepare(&self, request: PlanRequest) -> PlanJob;
+
+    /// Takes a lesson. Lessons come in the order in which things happened.
+    fn learn(&mut self, lesson: &Lesson, now: Timestamp);
+
+    /// Takes changes of the graph. One that doesn't fit is logged and left out.
+    fn patch(&mut self, deltas: &[GraphDelta]);
+
+    /// The graph that plans are made on now; the engine checks plans against it.
+    fn graph(&self) -> Arc<Graph>;
+
+    /// Grows whenever what is known changes, so that an older plan can be told.
+    fn knowledge_version(&self) -> u64;
+}

@@ -1,0 +1,96 @@
+//! All of a record is written, or nothing.
+
+use super::*;
+use crate::{
+    components::MainPayment,
+    fixture::{AMOUNT, Bench, NOW_MS, PREIMAGE, child, claim, here, payment},
+    port::{LedgerError, Receipt},
+};
+use ecs_core::{On, Record, system};
+
+fn settles() -> SettleReceipt {
+    SettleReceipt { payment_hash: PREIMAGE.hash(), amount_msat: AMOUNT }
+}
+
+fn books() -> LedgerEntry {
+    LedgerEntry::Fail { payment: claim().claim.payment }
+}
+
+fn receipt(state: ReceiptState) -> Receipt {
+    let (payment_hash, expires_at) = (PREIMAGE.hash(), Timestamp(NOW_MS + 1));
+    Receipt { payment_hash, amount_msat: None, expires_at, state }
+}
+
+/// Writes a line for the books and one for the receipts in one record; answers the refusal's code.
+fn written(bench: &mut Bench) -> Option<i32> {
+    let lines = Step::advance().keep(&books()).settle_receipt(&settles());
+    bench.app.keep_records(lines.records()).err().map(|error| error.code())
+}
+
+fn seen(bench: &Bench) -> (usize, usize) {
+    (bench.notebook.batches().len(), bench.shelf.0.lock().unwrap().settled.len())
+}
+
+#[test]
+fn books_and_receipts_are_written_together() {
+    let mut bench = Bench::new().receipt(receipt(ReceiptState::Unpaid));
+    assert_eq!(written(&mut bench), None);
+    assert_eq!(bench.notebook.batches(), [vec![books()]]);
+    assert_eq!(bench.shelf.0.lock().unwrap().settled, [(PREIMAGE.hash(), AMOUNT)]);
+}
+
+#[test]
+fn books_that_refuse_leave_the_receipt_unpaid() {
+    let error = LedgerError::Invariant { what: "no".to_owned() };
+    let mut bench = Bench::new().receipt(receipt(ReceiptState::Unpaid)).refusing(error);
+    assert_eq!((written(&mut bench), seen(&bench)), (Some(LEDGER_INVARIANT), (0, 0)));
+}
+
+#[test]
+fn a_receipt_that_cannot_be_paid_leaves_the_books_untouched() {
+    for state in [None, Some(ReceiptState::Paid), Some(ReceiptState::Cancelled)] {
+        let mut bench = Bench::new();
+        if let Some(state) = state {
+            bench = bench.receipt(receipt(state));
+        }
+        let code = written(&mut bench);
+        assert_eq!((code, seen(&bench)), (Some(PAY_DESTINATION_PERM_FAIL), (0, 0)), "{state:?}");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_read_writes_nothing() {
+    for system in ["ledger:claim", SETTLE_RECEIPT] {
+        let mut bench = Bench::new().receipt(receipt(ReceiptState::Unpaid));
+        let lines = Step::advance().keep(&books()).settle_receipt(&settles());
+        let lines = lines.record(Record::new(system, Json::of("no line")));
+        let error = bench.app.keep_records(lines.records()).unwrap_err();
+        assert_eq!((error.code(), seen(&bench)), (LEDGER_INVARIANT, (0, 0)), "{system}");
+        assert!(error.to_string().contains(system));
+    }
+}
+
+#[test]
+fn a_line_of_a_child_is_booked_for_its_payment() {
+    for (on, parent) in [(payment(), None), (child(), Some(Parent(payment())))] {
+        let mut bench = Bench::new();
+        let once = system("acme:keep").requires(["acme:go"]).disallows(["acme:gone"]);
+        let keeps = |_: On| {
+            let entry = LedgerEntry::Fail { payment: claim().claim.payment };
+            Ok(Step::stop().attach_json("acme:gone", Json::yes()).keep(&entry))
+        };
+        bench.app.add_payment_system(once, keeps).unwrap();
+        let list = ecs_core::Systems::listing(["acme:keep"]);
+        let write = here().attach(&list).attach_some(parent.as_ref());
+        bench.put(on, write.attach_json("acme:go", Json::yes()));
+        bench.put(payment(), here().attach(&MainPayment(Json::yes())));
+        bench.app.advance(on, None).unwrap();
+        assert_eq!(bench.notebook.0.lock().unwrap().batches[0].0, Some(payment()));
+    }
+}
+
+#[test]
+fn a_line_is_traced_as_the_system_that_writes_its_kind() {
+    assert_eq!(ledger_record(&books()).system, "ledger:void");
+    assert_eq!(ledger_record(&books()).body.decode::<LedgerEntry>().unwrap(), books());
+}

@@ -1,0 +1,168 @@
+//! Why a payment fails: codes as Core Lightning has them, ours from 2200 on.
+
+use crate::port::LedgerError;
+use ecs_core::{INVALID_PARAMS, Refusal};
+use payecs_planner::{NoPlan, NoPlanReason};
+use serde_json::json;
+
+/// Another payment of the same hash is under way.
+pub const PAY_IN_PROGRESS: i32 = 200;
+/// The hash was used with another amount or destination.
+pub const PAY_RHASH_ALREADY_USED: i32 = 201;
+/// The payee says no.
+pub const PAY_DESTINATION_PERM_FAIL: i32 = 203;
+/// There is no route.
+pub const PAY_ROUTE_NOT_FOUND: i32 = 205;
+/// Every route is above the fee or delay limit.
+pub const PAY_ROUTE_TOO_EXPENSIVE: i32 = 206;
+/// The invoice has expired.
+pub const PAY_INVOICE_EXPIRED: i32 = 207;
+/// All rounds are used up, or the node isn't ready.
+pub const PAY_UNSPECIFIED_ERROR: i32 = 209;
+/// Time is up, or the payment was cancelled; nothing is in flight.
+pub const PAY_STOPPED_RETRYING: i32 = 210;
+/// The signer refused.
+pub const PREAPPROVAL_DECLINED: i32 = 213;
+/// There isn't that much to spend.
+pub const PAY_INSUFFICIENT_FUNDS: i32 = 215;
+/// The destination is not in the graph and no hint leads there.
+pub const PAY_UNREACHABLE: i32 = 216;
+/// The channels into the destination are too small.
+pub const PAY_DESTINATION_INSUFFICIENT_CAPACITY: i32 = 220;
+/// Policy, a limit or an operator refused.
+pub const POLICY_REFUSED: i32 = 2310;
+/// The books would no longer balance.
+pub const LEDGER_INVARIANT: i32 = 2320;
+
+/// An amount is beyond 2⁶⁴−1 msat: −32602.
+#[must_use]
+pub fn overflow(what: &str) -> Refusal {
+    Refusal::new(INVALID_PARAMS, format!("{what} is more than 2^64-1 msat"))
+}
+
+/// What the planner could not do, as the payment's error.
+#[must_use]
+pub fn from_no_plan(no_plan: &NoPlan) -> Refusal {
+    let code = match no_plan.reason {
+        NoPlanReason::Unreachable => PAY_UNREACHABLE,
+        NoPlanReason::InsufficientFunds => PAY_INSUFFICIENT_FUNDS,
+        NoPlanReason::DestinationCapacity => PAY_DESTINATION_INSUFFICIENT_CAPACITY,
+        NoPlanReason::NoRoute => PAY_ROUTE_NOT_FOUND,
+        NoPlanReason::TooExpensive => PAY_ROUTE_TOO_EXPENSIVE,
+    };
+    Refusal::new(code, capitalised(&no_plan.explain())).with_data(no_plan)
+}
+
+/// What the books refused, as the payment's error.
+#[must_use]
+pub fn from_ledger(error: &LedgerError) -> Refusal {
+    let message = capitalised(&error.to_string());
+    match error {
+        LedgerError::InProgress { entity } => {
+            Refusal::new(PAY_IN_PROGRESS, message).with_data(&json!({ "entity": entity }))
+        }
+        LedgerError::HashUsed { used_msat, destination } => {
+            Refusal::new(PAY_RHASH_ALREADY_USED, message)
+                .with_data(&json!({ "used_msat": used_msat, "destination": destination }))
+        }
+        LedgerError::InsufficientFunds { requested_msat, available_msat } => {
+            Refusal::new(PAY_INSUFFICIENT_FUNDS, message).with_data(
+                &json!({ "requested_msat": requested_msat, "available_msat": available_msat }),
+            )
+        }
+        LedgerError::LimitReached { limit, used_msat, requested_msat, max_msat, resets_at } => {
+            Refusal::new(POLICY_REFUSED, message).with_data(&json!({
+                "limit": limit, "used": used_msat, "requested": requested_msat, "max": max_msat,
+                "resets_at": resets_at,
+            }))
+        }
+        LedgerError::Invariant { .. } => Refusal::new(LEDGER_INVARIANT, message),
+    }
+}
+
+/// The sentence with a capital letter in front.
+pub(crate) fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ecs_core::EntityId;
+    use payecs_planner::Binding;
+    use payecs_units::{Msat, NodeId, Timestamp};
+
+    #[test]
+    fn why_there_is_no_plan_has_its_code_and_its_facts() {
+        for (reason, code) in [
+            (NoPlanReason::Unreachable, 216),
+            (NoPlanReason::InsufficientFunds, 215),
+            (NoPlanReason::DestinationCapacity, 220),
+            (NoPlanReason::NoRoute, 205),
+            (NoPlanReason::TooExpensive, 206),
+        ] {
+            let no_plan = NoPlan {
+                reason,
+                largest_msat: Some(Msat(7)),
+                fee_needed_msat: None,
+                delay_needed_blocks: None,
+                cut: Vec::<Binding>::new(),
+            };
+            let refusal = from_no_plan(&no_plan);
+            assert_eq!(refusal.code, code);
+            assert!(refusal.message.starts_with(char::is_uppercase), "{}", refusal.message);
+            assert_eq!(refusal.data.unwrap().decode::<NoPlan>().unwrap(), no_plan);
+        }
+    }
+
+    #[test]
+    fn what_the_books_refuse_has_its_code_and_its_facts() {
+        let node = NodeId([2; 33]);
+        let (one, two, three) = (Msat(1), Msat(2), Msat(3));
+        let limit = |resets_at| LedgerError::LimitReached {
+            limit: "daily".to_owned(),
+            used_msat: one,
+            requested_msat: two,
+            max_msat: three,
+            resets_at,
+        };
+        let limit_facts = |resets_at: Option<&str>| {
+            json!({ "limit": "daily", "used": 1, "requested": 2, "max": 3,
+                "resets_at": resets_at })
+        };
+        for (error, code, facts) in [
+            (
+                LedgerError::InProgress { entity: EntityId::FIRST },
+                200,
+                Some(json!({ "entity": 1 })),
+            ),
+            (
+                LedgerError::HashUsed { used_msat: one, destination: node },
+                201,
+                Some(json!({ "used_msat": 1, "destination": node.to_string() })),
+            ),
+            (
+                LedgerError::InsufficientFunds { requested_msat: two, available_msat: one },
+                215,
+                Some(json!({ "requested_msat": 2, "available_msat": 1 })),
+            ),
+            (limit(None), 2310, Some(limit_facts(None))),
+            (limit(Some(Timestamp(0))), 2310, Some(limit_facts(Some("1970-01-01T00:00:00.000Z")))),
+            (LedgerError::Invariant { what: "sums differ".to_owned() }, 2320, None),
+        ] {
+            let refusal = from_ledger(&error);
+            assert_eq!(refusal.code, code, "{error}");
+            assert_eq!(refusal.data, facts.map(|facts| ecs_core::Json::of(&facts)), "{error}");
+            assert!(!refusal.message.starts_with(char::is_lowercase), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn an_overflow_names_what_overflows() {
+        let refusal = overflow("The sum");
+        assert_eq!((refusal.code, &*refusal.message), (-32602, "The sum is more than 2^64-1 msat"));
+        assert_eq!(capitalised(""), "");
+        assert_eq!(capitalised("\u{e9}t\u{e9}"), "\u{c9}t\u{e9}");
+    }
+}
