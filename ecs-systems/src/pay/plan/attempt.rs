@@ -82,9 +82,16 @@ fn check_time(
             .with_data(&json!({ "deadline": deadline })));
     }
     match expires_at {
-        Some(at) if too_late_for(at, now_ms) => Err(expired(at, now_ms)),
+        Some(at) if now_ms >= at.saturating_mul(1_000) => Err(expired(at, now_ms)),
+        Some(at) if too_late_for(at, now_ms) => Err(expires_too_soon(at, now_ms)),
         _ => Ok(()),
     }
+}
+
+/// Code 207: it still holds, but not for long enough.
+fn expires_too_soon(expires_at: u64, now_ms: u64) -> Refusal {
+    let why = format!("Invoice expires within {EXPIRY_MARGIN_SECONDS} seconds: ask for a new one");
+    Refusal { message: why, ..expired(expires_at, now_ms) }
 }
 
 /// Whether less than the margin is left.

@@ -1,0 +1,217 @@
+//! How each kind of [`LedgerEntry`] is booked, and what refuses it.
+
+mod claim;
+mod dispatch;
+mod end;
+mod opening;
+mod part;
+mod repeat;
+mod reserve;
+mod self_pay;
+
+pub(crate) use repeat::{Applied, EntryKey};
+
+use crate::chart::Account;
+use crate::journal::{Batch, Changes, Circumstances, Resolution, Transfer, broken};
+use crate::limit::Spend;
+use crate::memory::State;
+use crate::payment::{Payment, Rest};
+use ecs_systems::port::{ClaimState, EntryId, LedgerEntry, LedgerError, PaymentRef};
+use ecs_systems::units::{Msat, PartId, PaymentHash};
+use std::collections::BTreeMap;
+
+/// Most entries in one batch. Reached: [`LedgerError::Invariant`], nothing is written.
+pub const ENTRIES_PER_BATCH_MAX: usize = 10_000;
+
+/// Most parts in one dispatch. Reached: [`LedgerError::Invariant`], nothing is written.
+pub const PARTS_PER_DISPATCH_MAX: usize = 1_000;
+
+/// A batch under way over the books as they are; dropped, it has changed nothing.
+#[derive(Debug)]
+pub(crate) struct Writer<'a> {
+    state: &'a State,
+    batch: Batch<'a>,
+    written: Written,
+}
+
+/// What a batch adds to or replaces in the books, besides postings.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) payments: BTreeMap<PaymentRef, Payment>,
+    pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
+    pub(crate) applied: BTreeMap<EntryKey, Applied>,
+    pub(crate) spends: Vec<Spend>,
+}
+
+impl<'a> Writer<'a> {
+    /// A batch that has written nothing.
+    pub(crate) fn new(state: &'a State, circumstances: Circumstances) -> Self {
+        let batch = Batch::new(&state.journal, circumstances);
+        Self { state, batch, written: Written::default() }
+    }
+
+    /// Everything the batch came to.
+    pub(crate) fn into_changes(self) -> (Changes, Written) {
+        (self.batch.into_changes(), self.written)
+    }
+
+    /// Books one entry, or finds that it was booked before. Returns the ids of its postings, the
+    /// first time and every time.
+    ///
+    /// # Errors
+    /// What refuses the entry; then the batch must be dropped.
+    pub(crate) fn write(&mut self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+        let Some(key) = EntryKey::of(entry)? else {
+            return self.book(entry);
+        };
+        let before = self.written.applied.get(&key).or_else(|| self.state.applied.get(&key));
+        if let Some(before) = before {
+            return before.repeated(entry);
+        }
+        let ids = self.book(entry)?;
+        self.written.applied.insert(key, Applied { entry: entry.clone(), ids: ids.clone() });
+        Ok(ids)
+    }
+
+    fn book(&mut self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+        match entry {
+            LedgerEntry::Opening { short_channel_id, amount_msat } => {
+                self.opening(*short_channel_id, *amount_msat)
+            }
+            LedgerEntry::Claim(claim) => self.claim(claim),
+            LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, label, limits } => self
+                .reserve(
+                    payment,
+                    &reserve::Request {
+                        amount: *amount_msat,
+                        fee_budget: *fee_budget_msat,
+                        label: label.as_deref(),
+                        limits,
+                    },
+                ),
+            LedgerEntry::Dispatch { payment, parts } => self.dispatch(payment, parts),
+            LedgerEntry::PostPart { payment, part_id, fee_msat, circular } => {
+                self.post_part(payment, *part_id, *fee_msat, *circular)
+            }
+            LedgerEntry::VoidPart { payment, part_id } => self.void_part(payment, *part_id),
+            LedgerEntry::SelfPay { payment, amount_msat } => self.self_pay(payment, *amount_msat),
+            LedgerEntry::Complete { payment, preimage, fee_msat } => {
+                self.complete(payment, preimage, *fee_msat)
+            }
+            LedgerEntry::Fail { payment } => self.fail(payment),
+        }
+    }
+
+    fn payment(&self, payment: &PaymentRef) -> Option<&Payment> {
+        self.written.payments.get(payment).or_else(|| self.state.payments.get(payment))
+    }
+
+    /// A copy of a payment that may still change, to be changed and given to [`Self::put`].
+    fn open_payment(&self, payment: &PaymentRef) -> Result<Payment, LedgerError> {
+        let known = self.payment(payment);
+        let known = known.ok_or_else(|| broken(format!("{} is unknown", named(payment))))?;
+        let owner = known.claim.entity;
+        if let Some(writer) = self.batch.circumstances().entity.filter(|writer| *writer != owner) {
+            let what = format!("{} is entity {owner}'s, not entity {writer}'s", named(payment));
+            return Err(broken(what));
+        }
+        match known.state {
+            ClaimState::Open => Ok(known.clone()),
+            ClaimState::Complete { .. } => {
+                Err(broken(format!("{} is complete already", named(payment))))
+            }
+            ClaimState::Failed => Err(broken(format!("{} has failed already", named(payment)))),
+        }
+    }
+
+    fn put(&mut self, payment: Payment) {
+        self.written.payments.insert(payment.claim.payment, payment);
+    }
+
+    /// Writes one transfer for a payment.
+    fn transfer(&mut self, wanted: &Transfer, ids: &mut Vec<EntryId>) -> Result<(), LedgerError> {
+        ids.push(self.batch.transfer(wanted)?);
+        Ok(())
+    }
+
+    fn resolve(
+        &mut self,
+        pending: &EntryId,
+        resolution: Resolution,
+        ids: &mut Vec<EntryId>,
+    ) -> Result<(), LedgerError> {
+        ids.push(self.batch.resolve(pending, resolution)?);
+        Ok(())
+    }
+
+    /// Gives the rest of a reservation back.
+    fn void_rest(
+        &mut self,
+        payment: &mut Payment,
+        ids: &mut Vec<EntryId>,
+    ) -> Result<(), LedgerError> {
+        match payment.rest.take() {
+            Some(rest) => self.resolve(&rest.id, Resolution::Void, ids),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets a rest aside, unless it is nothing.
+    fn set_rest(
+        &mut self,
+        payment: &mut Payment,
+        amount: Msat,
+        ids: &mut Vec<EntryId>,
+    ) -> Result<(), LedgerError> {
+        if amount == Msat::ZERO {
+            return Ok(());
+        }
+        let id = self.batch.transfer(&Transfer {
+            code: "reserve",
+            debit: Account::Reserved,
+            credit: Account::Spendable,
+            amount,
+            pending: true,
+            payment: Some(payment.claim.payment),
+            part_id: None,
+            number: payment.rests,
+        })?;
+        ids.push(id.clone());
+        payment.rest = Some(Rest { id, amount });
+        payment.rests = payment.rests.saturating_add(1);
+        Ok(())
+    }
+
+    /// Puts `returned` back to the rest.
+    fn return_to_rest(
+        &mut self,
+        payment: &mut Payment,
+        returned: Msat,
+        ids: &mut Vec<EntryId>,
+    ) -> Result<(), LedgerError> {
+        if returned == Msat::ZERO {
+            return Ok(());
+        }
+        let rest = payment.rest_amount().checked_add(returned).ok_or_else(above_64_bits)?;
+        self.void_rest(payment, ids)?;
+        self.set_rest(payment, rest, ids)
+    }
+}
+
+/// A transfer that concerns a part or the whole of a payment, posted at once.
+fn posted(code: &'static str, debit: Account, credit: Account, amount: Msat) -> Transfer {
+    let (payment, part_id) = (None, None);
+    Transfer { code, debit, credit, amount, pending: false, payment, part_id, number: 0 }
+}
+
+fn above_64_bits() -> LedgerError {
+    broken("a sum is above 2^64-1 msat")
+}
+
+fn named(payment: &PaymentRef) -> String {
+    format!("payment {} of group {}", payment.payment_hash, payment.group_id)
+}
+
+fn part_named(payment: &PaymentRef, part_id: PartId) -> String {
+    format!("part {part_id} of {}", named(payment))
+}

@@ -1,0 +1,44 @@
+//! Compare-and-set of a payment hash.
+
+use super::{Writer, named};
+use crate::journal::broken;
+use crate::payment::Payment;
+use ecs_systems::port::{Claim, ClaimState, EntryId, LedgerError};
+
+impl Writer<'_> {
+    /// Takes the hash, unless another claim on it is open or complete. Nothing is posted.
+    ///
+    /// The very claim that is open is no error. After a failure the hash is free for a new group;
+    /// a group is never used twice, since its postings stay.
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<Vec<EntryId>, LedgerError> {
+        let payment = claim.payment;
+        if let Some(writer) = self.batch.circumstances().entity.filter(|it| *it != claim.entity) {
+            let what = format!("entity {writer} claims for entity {}", claim.entity);
+            return Err(broken(what));
+        }
+        let hash = payment.payment_hash;
+        let latest = self.written.latest.get(&hash).or_else(|| self.state.latest.get(&hash));
+        if let Some(held) = latest.and_then(|latest| self.payment(latest)) {
+            let other = &held.claim;
+            match held.state {
+                ClaimState::Open if other == claim => return Ok(Vec::new()),
+                ClaimState::Open if other.same_intent(claim) => {
+                    return Err(LedgerError::InProgress { entity: other.entity });
+                }
+                ClaimState::Open | ClaimState::Complete { .. } => {
+                    return Err(LedgerError::HashUsed {
+                        used_msat: other.amount_msat,
+                        destination: other.destination,
+                    });
+                }
+                ClaimState::Failed => {}
+            }
+        }
+        if self.payment(&payment).is_some() {
+            return Err(broken(format!("{} has failed already: use a new group", named(&payment))));
+        }
+        self.written.latest.insert(hash, payment);
+        self.put(Payment::claimed(claim.clone()));
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,113 @@
+//! The same entry again.
+
+use super::part_named;
+use crate::journal::broken;
+use ecs_systems::port::{EntryId, LedgerEntry, LedgerError, PaymentRef};
+use ecs_systems::units::{PartId, ShortChannelId};
+
+/// What can happen once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum EntryKey {
+    /// A channel opens.
+    Opening(ShortChannelId),
+    /// A payment reserves.
+    Reserve(PaymentRef),
+    /// Parts leave, of which this is the first.
+    Dispatch(PaymentRef, PartId),
+    /// A part ends, one way or the other.
+    Part(PaymentRef, PartId),
+    /// A payment pays ourselves.
+    SelfPay(PaymentRef),
+    /// A payment ends, one way or the other.
+    End(PaymentRef),
+}
+
+impl EntryKey {
+    /// What an entry is the happening of; `None` for a claim, which is compared with the state of
+    /// its hash instead.
+    ///
+    /// # Errors
+    /// A dispatch without parts.
+    pub(crate) fn of(entry: &LedgerEntry) -> Result<Option<Self>, LedgerError> {
+        Ok(Some(match entry {
+            LedgerEntry::Claim(_) => return Ok(None),
+            LedgerEntry::Opening { short_channel_id, .. } => Self::Opening(*short_channel_id),
+            LedgerEntry::Reserve { payment, .. } => Self::Reserve(*payment),
+            LedgerEntry::Dispatch { payment, parts } => match parts.first() {
+                Some(first) => Self::Dispatch(*payment, first.part_id),
+                None => return Err(broken("a dispatch without parts")),
+            },
+            LedgerEntry::PostPart { payment, part_id, .. }
+            | LedgerEntry::VoidPart { payment, part_id } => Self::Part(*payment, *part_id),
+            LedgerEntry::SelfPay { payment, .. } => Self::SelfPay(*payment),
+            LedgerEntry::Complete { payment, .. } | LedgerEntry::Fail { payment } => {
+                Self::End(*payment)
+            }
+        }))
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Opening(channel) => format!("channel {channel}"),
+            Self::Reserve(payment) => format!("reservation of {}", super::named(payment)),
+            Self::Dispatch(payment, part) => {
+                format!("dispatch from {} on", part_named(payment, *part))
+            }
+            Self::Part(payment, part) => part_named(payment, *part),
+            Self::SelfPay(payment) => format!("self-payment of {}", super::named(payment)),
+            Self::End(payment) => super::named(payment),
+        }
+    }
+}
+
+/// An entry that was booked, and its postings.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    pub(crate) entry: LedgerEntry,
+    pub(crate) ids: Vec<EntryId>,
+}
+
+impl Applied {
+    /// What the same entry again comes to: the ids it has.
+    ///
+    /// # Errors
+    /// `exists_with_different_<field>` for the first field that differs. The limits of a
+    /// reservation are no field of it: they are asked once.
+    pub(crate) fn repeated(&self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+        let Some(field) = difference(&self.entry, entry) else {
+            return Ok(self.ids.clone());
+        };
+        let name = EntryKey::of(entry)?.map_or_else(String::new, |key| key.name());
+        Err(broken(format!("{name}: exists_with_different_{field}")))
+    }
+}
+
+/// The first field in which two entries with one key differ.
+fn difference(existing: &LedgerEntry, wanted: &LedgerEntry) -> Option<&'static str> {
+    use LedgerEntry::{Complete, Dispatch, Opening, PostPart, Reserve, SelfPay};
+    let fields: &[(&'static str, bool)] = match (existing, wanted) {
+        (Opening { amount_msat: a, .. }, Opening { amount_msat: b, .. })
+        | (SelfPay { amount_msat: a, .. }, SelfPay { amount_msat: b, .. }) => {
+            &[("amount_msat", a == b)]
+        }
+        (
+            Reserve { amount_msat: a, fee_budget_msat: budget_a, label: label_a, .. },
+            Reserve { amount_msat: b, fee_budget_msat: budget_b, label: label_b, .. },
+        ) => &[
+            ("amount_msat", a == b),
+            ("fee_budget_msat", budget_a == budget_b),
+            ("label", label_a == label_b),
+        ],
+        (Dispatch { parts: a, .. }, Dispatch { parts: b, .. }) => &[("parts", a == b)],
+        (
+            PostPart { fee_msat: a, circular: circular_a, .. },
+            PostPart { fee_msat: b, circular: circular_b, .. },
+        ) => &[("fee_msat", a == b), ("circular", circular_a == circular_b)],
+        (
+            Complete { fee_msat: a, preimage: preimage_a, .. },
+            Complete { fee_msat: b, preimage: preimage_b, .. },
+        ) => &[("fee_msat", a == b), ("preimage", preimage_a == preimage_b)],
+        (a, b) => &[("entry", a == b)],
+    };
+    fields.iter().find(|(_, equal)| !equal).map(|(field, _)| *field)
+}

@@ -1,0 +1,185 @@
+use super::*;
+use crate::chart::Account;
+use crate::laws::fixture::channel;
+use ecs_systems::port::PostingState;
+use ecs_systems::units::Timestamp;
+
+const NOW: Circumstances = Circumstances { entity: None, at: Timestamp(0) };
+
+fn opening(msat: u64) -> Transfer {
+    Transfer {
+        code: "opening",
+        debit: Account::Channel(channel(1)),
+        credit: Account::EquityOpening,
+        amount: Msat(msat),
+        pending: false,
+        payment: None,
+        part_id: None,
+        number: 1,
+    }
+}
+
+fn hold(msat: u64) -> Transfer {
+    Transfer {
+        code: "part",
+        debit: Account::Payment,
+        credit: Account::Channel(channel(1)),
+        amount: Msat(msat),
+        pending: true,
+        ..opening(msat)
+    }
+}
+
+/// A channel with 100 msat, of which 60 are held.
+fn held() -> (Journal, EntryId) {
+    let mut journal = Journal::new("sim");
+    let mut batch = Batch::new(&journal, NOW);
+    batch.transfer(&opening(100)).unwrap();
+    let id = batch.transfer(&hold(60)).unwrap();
+    let changes = batch.into_changes();
+    journal.apply(changes);
+    (journal, id)
+}
+
+fn text(error: &LedgerError) -> String {
+    error.to_string()
+}
+
+#[test]
+fn the_remainder_of_a_posted_transfer_returns() {
+    for (posted, unheld) in [(60, 40), (59, 41), (1, 99)] {
+        let (mut journal, id) = held();
+        let mut batch = Batch::new(&journal, NOW);
+        batch.resolve(&id, Resolution::Post(Msat(posted))).unwrap();
+        let changes = batch.into_changes();
+        journal.apply(changes);
+        assert_eq!(journal.unheld(), Msat(unheld));
+        let expenses = journal.balance("sim:expenses:payment");
+        assert_eq!(expenses.debits_posted_msat, Msat(posted));
+        assert_eq!(expenses.debits_pending_msat, Msat(0));
+        crate::verify::journal(&journal).unwrap();
+    }
+}
+
+#[test]
+fn a_pending_transfer_has_one_resolution() {
+    let (journal, id) = held();
+    let mut batch = Batch::new(&journal, NOW);
+    let error = batch.resolve(&id, Resolution::Post(Msat(61))).unwrap_err();
+    assert!(text(&error).contains("61msat posted of 60msat pending"), "{error}");
+    let first = batch.resolve(&id, Resolution::Post(Msat(50))).unwrap();
+    assert_eq!(batch.resolve(&id, Resolution::Post(Msat(50))), Ok(first.clone()), "it exists");
+    for (other, field) in [
+        (Resolution::Post(Msat(49)), "exists_with_different_amount_msat"),
+        (Resolution::Void, "exists_with_different_state"),
+    ] {
+        let error = batch.resolve(&id, other).unwrap_err();
+        assert!(text(&error).ends_with(field), "{error}");
+    }
+    let error = batch.resolve(&first, Resolution::Void).unwrap_err();
+    assert!(text(&error).contains("no pending posting"), "{error}");
+}
+
+#[test]
+fn a_transfer_with_a_used_id_is_the_same_or_refused() {
+    let (journal, id) = held();
+    let mut batch = Batch::new(&journal, NOW);
+    assert_eq!(batch.transfer(&hold(60)), Ok(id));
+    let channel_2 = Account::Channel(channel(2));
+    for (other, field) in [
+        (hold(59), "amount_msat"),
+        (Transfer { debit: Account::RoutingFee, ..hold(60) }, "debit_account"),
+        (Transfer { credit: channel_2, ..hold(60) }, "credit_account"),
+        (Transfer { pending: false, ..hold(60) }, "state"),
+    ] {
+        let error = batch.transfer(&other).unwrap_err();
+        assert!(text(&error).ends_with(&format!("exists_with_different_{field}")), "{error}");
+    }
+    assert_eq!(batch.into_changes().len(), 0);
+}
+
+#[test]
+fn transfers_of_nothing_to_oneself_or_of_too_much_are_refused() {
+    let itself = Account::Channel(channel(1));
+    for (transfer, words) in [
+        (Transfer { number: 2, ..hold(0) }, "a transfer of 0msat"),
+        (Transfer { number: 2, debit: itself, ..hold(1) }, "a transfer of 1msat"),
+        (Transfer { number: 2, ..hold(41) }, "sim:assets:channel:1x0x0 is overdrawn"),
+        (Transfer { number: 2, ..opening(u64::MAX - 99) }, "a counter left 0 to 2^64-1 msat"),
+        (
+            Transfer {
+                number: 2,
+                debit: Account::Reserved,
+                credit: Account::Spendable,
+                ..hold(41)
+            },
+            "sim:control:spendable is overdrawn: 41msat reserved of 40msat",
+        ),
+    ] {
+        let (journal, _) = held();
+        let error = Batch::new(&journal, NOW).transfer(&transfer).unwrap_err();
+        assert!(text(&error).contains(words), "{error}");
+    }
+}
+
+#[test]
+fn verify_finds_each_kind_of_damage() {
+    type Damage = fn(&mut Journal);
+    let damages: [(&str, Damage); 9] = [
+        ("is used twice", |it| it.postings.push(it.postings[1].clone())),
+        ("its counters are not its postings", |it| {
+            it.postings.pop();
+        }),
+        ("is overdrawn", |it| it.postings[1].amount_msat = Msat(101)),
+        ("its counters are not", |it| it.postings[0].amount_msat = Msat(99)),
+        ("its counters are not", |it| it.postings[1].state = PostingState::Posted),
+        ("it voids nothing", |it| it.postings[1].state = PostingState::Voided),
+        ("is not pending", |it| it.postings[1].pending_id = Some(EntryId("x".to_owned()))),
+        ("older than the one before", |it| it.postings[1].tx_id = 0),
+        ("no counters", |it| {
+            it.accounts.remove("sim:equity:opening");
+        }),
+    ];
+    for (words, damage) in damages {
+        let (mut journal, _) = held();
+        crate::verify::journal(&journal).unwrap();
+        damage(&mut journal);
+        let error = crate::verify::journal(&journal).unwrap_err();
+        assert!(text(&error).contains(words), "{error} / {words}");
+    }
+}
+
+#[test]
+fn verify_finds_reservations_without_cover() {
+    let (mut journal, _) = held();
+    let mut batch = Batch::new(&journal, NOW);
+    let (debit, credit) = (Account::Reserved, Account::Spendable);
+    batch.transfer(&Transfer { code: "reserve", debit, credit, ..hold(40) }).unwrap();
+    let changes = batch.into_changes();
+    journal.apply(changes);
+    crate::verify::journal(&journal).unwrap();
+    journal.postings[2].amount_msat = Msat(41);
+    let error = crate::verify::journal(&journal).unwrap_err();
+    assert!(text(&error).ends_with("more is reserved than the channels have"), "{error}");
+}
+
+#[test]
+fn verify_finds_resolutions_that_do_not_fit() {
+    type Damage = fn(&mut Posting);
+    let damages: [(&str, Damage); 4] = [
+        ("it is not of what it resolves", |it| it.amount_msat = Msat(61)),
+        ("it is not of what it resolves", |it| it.debit_account = "sim:control:self".to_owned()),
+        ("it is pending and resolves another", |it| it.state = PostingState::Pending),
+        ("what it resolves is not pending", |it| it.pending_id = Some(it.entry_id.clone())),
+    ];
+    for (words, damage) in damages {
+        let (mut journal, id) = held();
+        let mut batch = Batch::new(&journal, NOW);
+        batch.resolve(&id, Resolution::Post(Msat(60))).unwrap();
+        let changes = batch.into_changes();
+        journal.apply(changes);
+        damage(journal.postings.last_mut().unwrap());
+        let error = crate::verify::journal(&journal).unwrap_err();
+        assert!(text(&error).contains(words), "{error} / {words}");
+    }
+}

@@ -1,0 +1,89 @@
+//! The laws of the two ports, for every implementation of them.
+//!
+//! Each law is a function that takes what opens an empty store, and panics where the law does not
+//! hold; [`ledger_laws!`](crate::ledger_laws) and [`receipts_laws!`](crate::receipts_laws) make one
+//! test of each.
+
+#![expect(clippy::missing_panics_doc, reason = "a law panics where it does not hold")]
+
+pub mod fixture;
+pub mod ledger;
+mod model;
+pub mod receipts;
+
+pub use model::follow;
+
+/// Tests that a [`Ledger`](ecs_systems::port::Ledger) keeps the port's laws. The expression opens
+/// empty books and is evaluated anew for each test.
+/// ```
+/// mod memory {
+///     ledger_store::ledger_laws!(ledger_store::MemoryLedger::new("sim"));
+/// }
+/// ```
+#[macro_export]
+macro_rules! ledger_laws {
+    ($open:expr) => {
+        $crate::ledger_laws! { @each $open;
+            a_batch_is_written_whole_or_not_at_all
+            debits_equal_credits_after_each_batch
+            a_pending_posting_is_resolved_exactly_once
+            no_limited_account_is_overdrawn
+            a_hash_is_complete_at_most_once
+            a_failed_hash_may_be_claimed_by_a_new_group
+            the_same_entry_again_is_no_error_and_no_second_posting
+            the_same_entry_with_other_fields_is_a_breach
+            nothing_is_written_for_an_unknown_payment
+            all_of_a_failed_payment_returns
+            limits_are_asked_before_funds
+            postings_are_immutable_and_read_in_pages
+            any_entries_follow_the_model
+        }
+    };
+    (@each $open:expr; $($law:ident)*) => {
+        $(
+            #[test]
+            fn $law() {
+                $crate::laws::ledger::$law(|| $open);
+            }
+        )*
+    };
+}
+
+/// Tests that a [`Receipts`](ecs_systems::port::Receipts) keeps the port's laws. The expression is
+/// a function that makes a store with the receipts it is given:
+/// `Fn(&[NewReceipt]) -> impl Receipts`.
+/// ```
+/// use ledger_store::{MemoryReceipts, NewReceipt};
+///
+/// fn open(made: &[NewReceipt]) -> MemoryReceipts {
+///     let mut receipts = MemoryReceipts::default();
+///     for receipt in made {
+///         receipts.add(receipt.clone()).expect("receipts of the laws are valid");
+///     }
+///     receipts
+/// }
+/// mod memory {
+///     ledger_store::receipts_laws!(super::open);
+/// }
+/// ```
+#[macro_export]
+macro_rules! receipts_laws {
+    ($open:expr) => {
+        $crate::receipts_laws! { @each $open;
+            a_receipt_is_settled_at_most_once
+            an_htlc_gets_the_same_verdict_until_the_receipt_is_settled
+            a_refusal_leaves_the_receipt_payable
+            no_preimage_leaves_without_a_settle_verdict
+            amounts_between_once_and_twice_are_taken
+            what_is_unknown_is_refused
+        }
+    };
+    (@each $open:expr; $($law:ident)*) => {
+        $(
+            #[test]
+            fn $law() {
+                $crate::laws::receipts::$law($open);
+            }
+        )*
+    };
+}

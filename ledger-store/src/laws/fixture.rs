@@ -1,0 +1,105 @@
+//! Payments for laws and tests: everything is derived from small numbers.
+
+use ecs_core::EntityId;
+use ecs_systems::port::{Claim, LedgerEntry, PartHold, PaymentRef};
+use ecs_systems::units::{GroupId, Msat, NodeId, PartId, Preimage, ShortChannelId};
+
+/// The preimage with that number.
+#[must_use]
+pub fn preimage(number: u8) -> Preimage {
+    Preimage([number; 32])
+}
+
+/// The payment of the hash with that number by that group.
+#[must_use]
+pub fn payment(number: u8, group: u64) -> PaymentRef {
+    PaymentRef { payment_hash: preimage(number).hash(), group_id: GroupId(group) }
+}
+
+/// The channel `<number>x0x0`.
+#[must_use]
+pub fn channel(number: u16) -> ShortChannelId {
+    ShortChannelId(u64::from(number) << 40)
+}
+
+/// The Entity that pays; it belongs to the hash, so 0 and 1 are the Entities 1 and 2.
+#[must_use]
+pub fn entity(number: u8) -> EntityId {
+    EntityId::new(u32::from(number).saturating_add(1)).expect("it is 1 or more")
+}
+
+/// A channel opens.
+#[must_use]
+pub fn opening(number: u16, msat: u64) -> LedgerEntry {
+    LedgerEntry::Opening { short_channel_id: channel(number), amount_msat: Msat(msat) }
+}
+
+/// What [`claim`] claims.
+#[must_use]
+pub fn claimed(number: u8, group: u64, msat: u64) -> Claim {
+    Claim {
+        payment: payment(number, group),
+        entity: entity(number),
+        destination: NodeId([2; 33]),
+        amount_msat: Msat(msat),
+    }
+}
+
+/// A claim on that hash by that group.
+#[must_use]
+pub fn claim(number: u8, group: u64, msat: u64) -> LedgerEntry {
+    LedgerEntry::Claim(claimed(number, group, msat))
+}
+
+/// A reservation without limits.
+#[must_use]
+pub fn reserve(payment: PaymentRef, msat: u64, fee_budget_msat: u64) -> LedgerEntry {
+    LedgerEntry::Reserve {
+        payment,
+        amount_msat: Msat(msat),
+        fee_budget_msat: Msat(fee_budget_msat),
+        label: None,
+        limits: Vec::new(),
+    }
+}
+
+/// Parts as (part, channel, amount in msat, fee in msat).
+#[must_use]
+pub fn dispatch(payment: PaymentRef, parts: &[(u64, u16, u64, u64)]) -> LedgerEntry {
+    let hold = |(part, number, msat, fee_msat): &(u64, u16, u64, u64)| PartHold {
+        part_id: PartId(*part),
+        short_channel_id: channel(*number),
+        amount_msat: Msat(*msat),
+        fee_msat: Msat(*fee_msat),
+    };
+    LedgerEntry::Dispatch { payment, parts: parts.iter().map(hold).collect() }
+}
+
+/// A part arrived for that fee.
+#[must_use]
+pub fn post(payment: PaymentRef, part: u64, fee_msat: u64) -> LedgerEntry {
+    let (part_id, fee_msat) = (PartId(part), Msat(fee_msat));
+    LedgerEntry::PostPart { payment, part_id, fee_msat, circular: false }
+}
+
+/// A part failed.
+#[must_use]
+pub fn void(payment: PaymentRef, part: u64) -> LedgerEntry {
+    LedgerEntry::VoidPart { payment, part_id: PartId(part) }
+}
+
+/// The payment of the hash with that number is complete.
+#[must_use]
+pub fn complete(number: u8, group: u64, fee_msat: u64) -> LedgerEntry {
+    LedgerEntry::Complete {
+        payment: payment(number, group),
+        preimage: preimage(number),
+        fee_msat: Msat(fee_msat),
+    }
+}
+
+/// The payment failed.
+#[must_use]
+pub fn fail(payment: PaymentRef) -> LedgerEntry {
+    LedgerEntry::Fail { payment }
+}

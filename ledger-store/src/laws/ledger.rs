@@ -1,0 +1,285 @@
+//! The laws of [`Ledger`].
+
+use super::fixture::{
+    claim, claimed, complete, dispatch, fail, opening, payment, post, reserve, void,
+};
+use super::model::{self, sums_are_balanced};
+use ecs_systems::port::{
+    Balance, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError, Posting, PostingState,
+    SpendLimit,
+};
+use ecs_systems::units::{Msat, Seconds, Timestamp};
+use std::collections::BTreeMap;
+
+/// How many random sequences [`any_entries_follow_the_model`] tries, and how long each is.
+const SEEDS: u64 = 24;
+const ENTRIES_PER_SEED: u64 = 150;
+
+/// Everything that the port shows of the books.
+fn seen<L: Ledger>(books: &L) -> (Vec<Posting>, Vec<(String, Balance)>, Msat) {
+    (books.postings(0, u32::MAX), books.trial_balance(), books.available())
+}
+
+fn write<L: Ledger>(books: &mut L, entry: LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+    books.commit(&[entry], None, Timestamp(1_000))
+}
+
+/// Writes all of it, each in a batch of its own.
+fn must<L: Ledger>(books: &mut L, entries: impl IntoIterator<Item = LedgerEntry>) {
+    for entry in entries {
+        let name = entry.system();
+        write(books, entry).unwrap_or_else(|error| panic!("{name} is refused: {error}"));
+        sums_are_balanced(books);
+    }
+}
+
+fn refuses<L: Ledger>(books: &mut L, entry: LedgerEntry) -> LedgerError {
+    let before = seen(books);
+    let name = entry.system();
+    let error = write(books, entry).err();
+    assert!(seen(books) == before, "{name} was refused and changed the books");
+    error.unwrap_or_else(|| panic!("{name} is not refused"))
+}
+
+/// A payment of 1 000 msat in two open parts with fees of 10 msat, over channels of 1 000 msat.
+fn two_parts_under_way<L: Ledger>(open: impl Fn() -> L) -> L {
+    let mut books = open();
+    let paying = payment(1, 1);
+    must(&mut books, [opening(1, 1_000), opening(2, 1_000), claim(1, 1, 1_000)]);
+    let parts = [(1, 1, 600, 10), (2, 2, 400, 10)];
+    must(&mut books, [reserve(paying, 1_000, 50), dispatch(paying, &parts)]);
+    books
+}
+
+/// One bad entry anywhere in a batch: nothing is written, claims included.
+pub fn a_batch_is_written_whole_or_not_at_all<L: Ledger>(open: impl Fn() -> L) {
+    let good = [claim(1, 1, 500), reserve(payment(1, 1), 500, 5), claim(2, 1, 500)];
+    for place in 0..=good.len() {
+        let mut books = open();
+        must(&mut books, [opening(1, 1_000)]);
+        let before = seen(&books);
+        let mut batch = good.to_vec();
+        batch.insert(place, void(payment(9, 9), 1));
+        assert!(books.commit(&batch, None, Timestamp(0)).is_err(), "bad entry at {place}");
+        assert!(seen(&books) == before, "a refused batch changed the books");
+        let claim_left = books.claim(&payment(1, 1).payment_hash);
+        assert!(claim_left.is_none(), "a refused batch left a claim");
+        books.commit(&good, None, Timestamp(0)).expect("the batch without the bad entry");
+    }
+}
+
+/// Through a whole payment, pending and posted.
+pub fn debits_equal_credits_after_each_batch<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let paying = payment(1, 1);
+    must(&mut books, [void(paying, 1), dispatch(paying, &[(3, 1, 600, 7)])]);
+    must(&mut books, [post(paying, 2, 10), post(paying, 3, 0), complete(1, 1, 10)]);
+    assert_eq!(books.available(), Msat(990), "2 000 less 1 000 and a fee of 10");
+}
+
+/// A part that ended does not end again; every pending posting has one resolution, of at most its
+/// amount.
+pub fn a_pending_posting_is_resolved_exactly_once<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let paying = payment(1, 1);
+    refuses(&mut books, post(paying, 1, 11));
+    must(&mut books, [post(paying, 1, 4), void(paying, 2)]);
+    refuses(&mut books, void(paying, 1));
+    refuses(&mut books, post(paying, 2, 0));
+    must(&mut books, [complete(1, 1, 4)]);
+    let postings = books.postings(0, u32::MAX);
+    let mut pending = BTreeMap::new();
+    for posting in &postings {
+        if posting.state == PostingState::Pending {
+            pending.insert(&posting.entry_id, posting.amount_msat);
+        }
+        if let Some(id) = &posting.pending_id {
+            let held = pending.remove(id).expect("each is resolved once");
+            assert!(posting.amount_msat <= held, "more than was pending");
+        }
+    }
+    assert!(pending.is_empty(), "a payment that is over leaves nothing pending");
+}
+
+/// Neither what is reserved nor what a channel holds passes what is there.
+pub fn no_limited_account_is_overdrawn<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = open();
+    must(&mut books, [opening(1, 600), opening(2, 400), claim(1, 1, 900), claim(2, 1, 900)]);
+    assert_eq!(
+        refuses(&mut books, reserve(payment(1, 1), 900, 101)),
+        LedgerError::InsufficientFunds { requested_msat: Msat(1_001), available_msat: Msat(1_000) }
+    );
+    must(&mut books, [reserve(payment(1, 1), 900, 100)]);
+    refuses(&mut books, reserve(payment(2, 1), 1, 0));
+    refuses(&mut books, dispatch(payment(1, 1), &[(1, 1, 590, 11)]));
+    refuses(&mut books, dispatch(payment(1, 1), &[(1, 1, 300, 1), (2, 1, 299, 1)]));
+    must(&mut books, [dispatch(payment(1, 1), &[(1, 1, 590, 10)])]);
+    refuses(&mut books, dispatch(payment(1, 1), &[(2, 2, 400, 1)]));
+    assert_eq!(books.available(), Msat(0));
+}
+
+/// While it is open the hash is in progress; once complete, every claim is refused.
+pub fn a_hash_is_complete_at_most_once<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let first = claimed(1, 1, 1_000);
+    let in_progress = LedgerError::InProgress { entity: first.entity };
+    let used = LedgerError::HashUsed { used_msat: Msat(1_000), destination: first.destination };
+    assert_eq!(refuses(&mut books, claim(1, 2, 1_000)), in_progress);
+    assert_eq!(refuses(&mut books, claim(1, 2, 999)), used);
+    let hash = first.payment.payment_hash;
+    assert!(books.claim(&hash) == Some((first.clone(), ClaimState::Open)), "its claim is open");
+    refuses(&mut books, complete(1, 1, 20));
+    must(&mut books, [post(payment(1, 1), 1, 10), post(payment(1, 1), 2, 10), complete(1, 1, 20)]);
+    for again in [claim(1, 1, 1_000), claim(1, 2, 1_000), claim(1, 2, 999)] {
+        assert_eq!(refuses(&mut books, again), used);
+    }
+    let done = ClaimState::Complete { preimage: super::fixture::preimage(1), fee_msat: Msat(20) };
+    assert!(books.claim(&hash) == Some((first, done)), "its claim is complete");
+    refuses(&mut books, fail(payment(1, 1)));
+}
+
+/// A failure frees the hash; the group that failed stays over.
+pub fn a_failed_hash_may_be_claimed_by_a_new_group<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let paying = payment(1, 1);
+    refuses(&mut books, fail(paying));
+    must(&mut books, [void(paying, 1), void(paying, 2), fail(paying)]);
+    refuses(&mut books, claim(1, 1, 1_000));
+    must(&mut books, [claim(1, 2, 700), reserve(payment(1, 2), 700, 0)]);
+    refuses(&mut books, dispatch(paying, &[(3, 1, 1, 0)]));
+    let (held, state) = books.claim(&paying.payment_hash).expect("the latest claim");
+    assert!(held == claimed(1, 2, 700) && state == ClaimState::Open, "the latest claim counts");
+}
+
+/// Every entry of a payment, twice.
+pub fn the_same_entry_again_is_no_error_and_no_second_posting<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = open();
+    let paying = payment(1, 1);
+    for entry in [
+        opening(1, 2_000),
+        claim(1, 1, 1_000),
+        reserve(paying, 1_000, 50),
+        dispatch(paying, &[(1, 1, 600, 10), (2, 1, 400, 10)]),
+        void(paying, 1),
+        post(paying, 2, 3),
+        complete(1, 1, 3),
+    ] {
+        let first = write(&mut books, entry.clone()).expect("the first time");
+        let before = seen(&books);
+        let again = books.commit(std::slice::from_ref(&entry), None, Timestamp(9_000));
+        assert!(again == Ok(first), "{} again is refused or has other ids", entry.system());
+        assert!(seen(&books) == before, "{} again changed the books", entry.system());
+    }
+}
+
+/// Every entry of a payment, again with one field changed.
+pub fn the_same_entry_with_other_fields_is_a_breach<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let paying = payment(1, 1);
+    must(&mut books, [post(paying, 1, 3), void(paying, 2)]);
+    for (entry, field) in [
+        (opening(1, 999), "amount_msat"),
+        (reserve(paying, 999, 50), "amount_msat"),
+        (reserve(paying, 1_000, 51), "fee_budget_msat"),
+        (dispatch(paying, &[(1, 1, 600, 10)]), "parts"),
+        (post(paying, 1, 4), "fee_msat"),
+        (void(paying, 1), "entry"),
+    ] {
+        let error = refuses(&mut books, entry);
+        let LedgerError::Invariant { what } = &error else { panic!("{error} is no breach") };
+        let wanted = format!("exists_with_different_{field}");
+        assert!(what.ends_with(&wanted), "`{what}` does not name {wanted}");
+    }
+}
+
+/// Neither for a hash nor for a group that was not claimed.
+pub fn nothing_is_written_for_an_unknown_payment<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    for foreign in [payment(1, 2), payment(2, 1)] {
+        let (amount_msat, number) = (Msat(1), if foreign == payment(2, 1) { 2 } else { 1 });
+        for entry in [
+            reserve(foreign, 1, 0),
+            dispatch(foreign, &[(9, 1, 1, 0)]),
+            post(foreign, 1, 0),
+            void(foreign, 1),
+            LedgerEntry::SelfPay { payment: foreign, amount_msat },
+            complete(number, foreign.group_id.0, 0),
+            fail(foreign),
+        ] {
+            let error = refuses(&mut books, entry);
+            assert!(matches!(error, LedgerError::Invariant { .. }), "{error} is no breach");
+        }
+    }
+}
+
+/// To the msat.
+pub fn all_of_a_failed_payment_returns<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let paying = payment(1, 1);
+    assert_eq!(books.available(), Msat(950));
+    must(&mut books, [void(paying, 2), void(paying, 1)]);
+    assert_eq!(books.available(), Msat(950), "what parts held is reserved again");
+    must(&mut books, [fail(paying)]);
+    assert_eq!(books.available(), Msat(2_000));
+    assert_eq!(books.balance_object().spendable_msat, Msat(2_000));
+}
+
+/// A payment above both is told of the limit.
+pub fn limits_are_asked_before_funds<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = open();
+    must(&mut books, [opening(1, 100), claim(1, 1, 200)]);
+    let limit = SpendLimit {
+        name: "daily".to_owned(),
+        label: None,
+        window: Seconds(86_400),
+        max_msat: Msat(150),
+    };
+    let entry = LedgerEntry::Reserve {
+        payment: payment(1, 1),
+        amount_msat: Msat(200),
+        fee_budget_msat: Msat(0),
+        label: None,
+        limits: vec![limit],
+    };
+    let error = refuses(&mut books, entry);
+    let reached = LedgerError::LimitReached {
+        limit: "daily".to_owned(),
+        used_msat: Msat(0),
+        requested_msat: Msat(200),
+        max_msat: Msat(150),
+        resets_at: None,
+    };
+    assert_eq!(error, reached);
+}
+
+/// Pages together are the whole, and what was written stays as it was.
+pub fn postings_are_immutable_and_read_in_pages<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let before = books.postings(0, u32::MAX);
+    must(&mut books, [void(payment(1, 1), 1)]);
+    let after = books.postings(0, u32::MAX);
+    assert!(after.starts_with(&before), "a posting was changed");
+    let mut paged = Vec::new();
+    loop {
+        let from = u64::try_from(paged.len()).expect("it fits");
+        let page = books.postings(from, 3);
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 3, "a page is at most its limit");
+        paged.extend(page);
+    }
+    assert!(paged == after, "pages leave something out");
+    let of_payment = books.postings_of(&payment(1, 1));
+    assert!(after.ends_with(&of_payment) && of_payment.len() < after.len(), "its postings only");
+    assert!(books.postings_of(&payment(1, 2)).is_empty(), "another group has none");
+}
+
+/// Random entries, good and bad: accepted and refused as the model says, with its figures.
+pub fn any_entries_follow_the_model<L: Ledger>(open: impl Fn() -> L) {
+    for seed in 0..SEEDS {
+        let mut draw = model::Draw::new(seed);
+        let choices: Vec<u64> = (0..ENTRIES_PER_SEED).map(|_| draw.next()).collect();
+        model::follow(&mut open(), &choices);
+    }
+}

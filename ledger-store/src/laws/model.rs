@@ -1,0 +1,364 @@
+//! Books as simple as can be, to hold an implementation's against.
+
+#![expect(clippy::arithmetic_side_effects, reason = "amounts here are small; a panic is a finding")]
+
+use super::fixture::{
+    claimed, complete, dispatch, fail, opening, payment, post, preimage, reserve, void,
+};
+use ecs_systems::port::{Claim, Ledger, LedgerEntry, PaymentRef};
+use ecs_systems::units::{Msat, PartId, ShortChannelId, Timestamp};
+use std::collections::BTreeMap;
+
+/// A small generator (splitmix64), so that a law replays on any machine.
+#[derive(Debug)]
+pub(super) struct Draw(u64);
+
+impl Draw {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn small(&mut self, bound: u8) -> u8 {
+        u8::try_from(self.below(bound.into())).expect("it is below the bound")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Over { failed: bool },
+}
+
+#[derive(Debug)]
+struct Attempt {
+    claim: Claim,
+    phase: Phase,
+    reserved: bool,
+    rest: u64,
+    parts: BTreeMap<PartId, ModelPart>,
+    self_paid: bool,
+}
+
+#[derive(Debug)]
+struct ModelPart {
+    channel: ShortChannelId,
+    amount: u64,
+    fee: u64,
+    phase: PartPhase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PartPhase {
+    Held,
+    Arrived,
+    Failed,
+}
+
+/// What the books must come to, in msat.
+#[derive(Debug, Default)]
+struct Model {
+    /// What each channel has that is neither spent nor held.
+    channels: BTreeMap<ShortChannelId, u64>,
+    attempts: Vec<Attempt>,
+    incoming: u64,
+    outgoing: u64,
+    fees: u64,
+    /// The greatest part id so far.
+    parts: u64,
+    accepted: Vec<LedgerEntry>,
+}
+
+/// Writes the entries that `choices` stand for, and checks after each that it was accepted or
+/// refused as the model says, that a refused or repeated one wrote nothing, that debits equal
+/// credits, that `verify` finds nothing, and that the balances are the model's.
+pub fn follow<L: Ledger>(books: &mut L, choices: &[u64]) {
+    let mut model = Model::default();
+    for (step, choice) in choices.iter().enumerate() {
+        let mut draw = Draw::new(*choice);
+        let entry = model.draw_entry(&mut draw);
+        let repeated = model.is_repeated(&entry);
+        let expected = repeated || model.allows(&entry);
+        let before = books.postings(0, u32::MAX).len();
+        let result = books.commit(std::slice::from_ref(&entry), None, Timestamp(*choice >> 24));
+        let name = entry.system();
+        assert_eq!(result.is_ok(), expected, "step {step}, {name}: {:?}", result.err());
+        if expected && !repeated {
+            model.apply(&entry);
+            model.accepted.push(entry);
+        } else {
+            let now = books.postings(0, u32::MAX).len();
+            assert_eq!(now, before, "step {step}: {name} wrote postings");
+        }
+        sums_are_balanced(books);
+        model.compare(books);
+    }
+}
+
+/// Debits equal credits, pending and posted, and `verify` finds nothing.
+pub(super) fn sums_are_balanced<L: Ledger>(books: &L) {
+    let mut pending = (0_u128, 0_u128);
+    let mut posted = (0_u128, 0_u128);
+    for (_, balance) in books.trial_balance() {
+        pending.0 += u128::from(balance.debits_pending_msat.0);
+        pending.1 += u128::from(balance.credits_pending_msat.0);
+        posted.0 += u128::from(balance.debits_posted_msat.0);
+        posted.1 += u128::from(balance.credits_posted_msat.0);
+    }
+    assert_eq!(pending.0, pending.1, "pending debits and credits");
+    assert_eq!(posted.0, posted.1, "posted debits and credits");
+    books.verify().unwrap_or_else(|error| panic!("{error}"));
+}
+
+impl Model {
+    fn draw_entry(&mut self, draw: &mut Draw) -> LedgerEntry {
+        let number = draw.small(3);
+        let latest = self.latest(number).map_or(0, |attempt| attempt.claim.payment.group_id.0);
+        let paying = payment(number, if draw.below(20) == 0 { draw.below(4) } else { latest });
+        let part = self.draw_part(number, draw);
+        let msat = draw.below(900);
+        if draw.below(12) == 0 && !self.accepted.is_empty() {
+            let place = draw.below(u64::try_from(self.accepted.len()).expect("it fits"));
+            return self.accepted[usize::try_from(place).expect("it fits")].clone();
+        }
+        match draw.below(16) {
+            0 => opening(u16::from(draw.small(4)), 1_000 * (1 + draw.below(2))),
+            1 | 2 => LedgerEntry::Claim(claimed(number, latest + draw.below(2), 900)),
+            3 | 4 => reserve(paying, 1 + msat, draw.below(60)),
+            5..=7 => {
+                let parts: Vec<_> = (1..=1 + draw.below(3))
+                    .map(|more| {
+                        let channel = u16::from(draw.small(4));
+                        (self.parts + more, channel, draw.below(400), draw.below(9))
+                    })
+                    .collect();
+                dispatch(paying, &parts)
+            }
+            8 | 9 => post(paying, part, draw.below(9)),
+            10 => LedgerEntry::PostPart {
+                payment: paying,
+                part_id: PartId(part),
+                fee_msat: Msat(draw.below(9)),
+                circular: true,
+            },
+            11 | 12 => void(paying, part),
+            13 => LedgerEntry::SelfPay { payment: paying, amount_msat: Msat(msat) },
+            14 => complete(number, paying.group_id.0, draw.below(9)),
+            _ => fail(paying),
+        }
+    }
+
+    /// A part of the latest payment of that hash, mostly.
+    fn draw_part(&self, number: u8, draw: &mut Draw) -> u64 {
+        let parts = self.latest(number).map(|it| &it.parts).filter(|it| !it.is_empty());
+        match parts {
+            Some(parts) if draw.below(8) > 0 => {
+                let count = u64::try_from(parts.len()).expect("it fits");
+                let place = usize::try_from(draw.below(count)).expect("it fits");
+                parts.keys().nth(place).map_or(1, |part| part.0)
+            }
+            _ => 1 + draw.below(self.parts + 1),
+        }
+    }
+
+    fn latest(&self, number: u8) -> Option<&Attempt> {
+        let hash = preimage(number).hash();
+        self.attempts.iter().rev().find(|it| it.claim.payment.payment_hash == hash)
+    }
+
+    fn attempt(&self, payment: &PaymentRef) -> Option<&Attempt> {
+        self.attempts.iter().find(|it| it.claim.payment == *payment)
+    }
+
+    fn open(&self, payment: &PaymentRef) -> Option<&Attempt> {
+        self.attempt(payment).filter(|it| it.phase == Phase::Open)
+    }
+
+    /// Whether the entry was accepted before. Claims are compared with the state instead.
+    fn is_repeated(&self, entry: &LedgerEntry) -> bool {
+        !matches!(entry, LedgerEntry::Claim(_)) && self.accepted.contains(entry)
+    }
+
+    fn set_aside(&self) -> u64 {
+        self.attempts.iter().map(|attempt| attempt.rest).sum()
+    }
+
+    fn available(&self) -> u64 {
+        self.channels.values().sum::<u64>() - self.set_aside()
+    }
+
+    /// Whether the entry is to be accepted, if it is not one of those accepted before.
+    fn allows(&self, entry: &LedgerEntry) -> bool {
+        match entry {
+            LedgerEntry::Opening { short_channel_id, .. } => {
+                !self.channels.contains_key(short_channel_id)
+            }
+            LedgerEntry::Claim(claim) => {
+                let hash = claim.payment.payment_hash;
+                let of_hash = |it: &&Attempt| it.claim.payment.payment_hash == hash;
+                let fresh = self.attempt(&claim.payment).is_none();
+                match self.attempts.iter().rev().find(of_hash) {
+                    None => true,
+                    Some(it) if it.phase == Phase::Open => it.claim == *claim,
+                    Some(it) => it.phase == Phase::Over { failed: true } && fresh,
+                }
+            }
+            LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, .. } => {
+                let requested = amount_msat.0 + fee_budget_msat.0;
+                self.open(payment).is_some_and(|it| {
+                    !it.reserved && amount_msat.0 <= 900 && requested <= self.available()
+                })
+            }
+            LedgerEntry::Dispatch { payment, parts } => {
+                let mut channels = self.channels.clone();
+                let mut rest = self.open(payment).map_or(0, |it| it.rest);
+                parts.iter().all(|hold| {
+                    let wanted = hold.amount_msat.0 + hold.fee_msat.0;
+                    let Some(unheld) = channels.get_mut(&hold.short_channel_id) else {
+                        return false;
+                    };
+                    let fits = hold.amount_msat.0 > 0 && wanted <= rest && wanted <= *unheld;
+                    rest = rest.saturating_sub(wanted);
+                    *unheld = unheld.saturating_sub(wanted);
+                    fits
+                })
+            }
+            LedgerEntry::PostPart { payment, part_id, fee_msat, .. } => {
+                self.held(payment, *part_id).is_some_and(|part| fee_msat.0 <= part.fee)
+            }
+            LedgerEntry::VoidPart { payment, part_id } => self.held(payment, *part_id).is_some(),
+            LedgerEntry::SelfPay { payment, amount_msat } => {
+                amount_msat.0 > 0 && self.open(payment).is_some_and(|it| !it.self_paid)
+            }
+            LedgerEntry::Complete { payment, .. } => self
+                .open(payment)
+                .is_some_and(|it| it.parts.values().all(|part| part.phase != PartPhase::Held)),
+            LedgerEntry::Fail { payment } => self.open(payment).is_some_and(|it| {
+                !it.self_paid && it.parts.values().all(|part| part.phase == PartPhase::Failed)
+            }),
+        }
+    }
+
+    fn held(&self, payment: &PaymentRef, part_id: PartId) -> Option<&ModelPart> {
+        let part = self.open(payment)?.parts.get(&part_id)?;
+        (part.phase == PartPhase::Held).then_some(part)
+    }
+}
+
+impl Model {
+    fn apply(&mut self, entry: &LedgerEntry) {
+        match entry {
+            LedgerEntry::Opening { short_channel_id, amount_msat } => {
+                self.channels.insert(*short_channel_id, amount_msat.0);
+            }
+            LedgerEntry::Claim(claim) => self.apply_claim(claim),
+            LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, .. } => {
+                let attempt = self.attempt_mut(payment);
+                attempt.reserved = true;
+                attempt.rest = amount_msat.0 + fee_budget_msat.0;
+            }
+            LedgerEntry::Dispatch { payment, parts } => {
+                for hold in parts {
+                    let (channel, amount, fee) =
+                        (hold.short_channel_id, hold.amount_msat.0, hold.fee_msat.0);
+                    self.unheld(channel, |unheld| unheld - amount - fee);
+                    let part = ModelPart { channel, amount, fee, phase: PartPhase::Held };
+                    let attempt = self.attempt_mut(payment);
+                    attempt.rest -= amount + fee;
+                    attempt.parts.insert(hold.part_id, part);
+                    self.parts = self.parts.max(hold.part_id.0);
+                }
+            }
+            LedgerEntry::PostPart { payment, part_id, fee_msat, circular } => {
+                let (channel, amount, fee) = self.end_part(payment, *part_id, PartPhase::Arrived);
+                let returned = fee - fee_msat.0;
+                self.attempt_mut(payment).rest += returned;
+                self.unheld(channel, |unheld| unheld + returned);
+                self.fees += fee_msat.0;
+                self.outgoing += if *circular { 0 } else { amount };
+            }
+            LedgerEntry::VoidPart { payment, part_id } => {
+                let (channel, amount, fee) = self.end_part(payment, *part_id, PartPhase::Failed);
+                self.attempt_mut(payment).rest += amount + fee;
+                self.unheld(channel, |unheld| unheld + amount + fee);
+            }
+            LedgerEntry::SelfPay { payment, amount_msat } => {
+                self.attempt_mut(payment).self_paid = true;
+                self.outgoing += amount_msat.0;
+                self.incoming += amount_msat.0;
+            }
+            LedgerEntry::Complete { payment, .. } => self.end(payment, false),
+            LedgerEntry::Fail { payment } => self.end(payment, true),
+        }
+    }
+
+    fn apply_claim(&mut self, claim: &Claim) {
+        if self.attempt(&claim.payment).is_some() {
+            return;
+        }
+        self.attempts.push(Attempt {
+            claim: claim.clone(),
+            phase: Phase::Open,
+            reserved: false,
+            rest: 0,
+            parts: BTreeMap::new(),
+            self_paid: false,
+        });
+    }
+
+    fn attempt_mut(&mut self, payment: &PaymentRef) -> &mut Attempt {
+        let found = self.attempts.iter_mut().find(|it| it.claim.payment == *payment);
+        found.expect("the model allowed it")
+    }
+
+    fn unheld(&mut self, channel: ShortChannelId, change: impl FnOnce(u64) -> u64) {
+        let unheld = self.channels.get_mut(&channel).expect("the model allowed it");
+        *unheld = change(*unheld);
+    }
+
+    fn end_part(
+        &mut self,
+        payment: &PaymentRef,
+        part_id: PartId,
+        phase: PartPhase,
+    ) -> (ShortChannelId, u64, u64) {
+        let part = self.attempt_mut(payment).parts.get_mut(&part_id).expect("allowed");
+        part.phase = phase;
+        (part.channel, part.amount, part.fee)
+    }
+
+    fn end(&mut self, payment: &PaymentRef, failed: bool) {
+        let attempt = self.attempt_mut(payment);
+        attempt.phase = Phase::Over { failed };
+        attempt.rest = 0;
+    }
+
+    fn compare<L: Ledger>(&self, books: &L) {
+        assert_eq!(books.available(), Msat(self.available()), "available");
+        let shown = books.balance_object();
+        assert_eq!(shown.incoming_total_msat, Msat(self.incoming), "incoming");
+        assert_eq!(shown.outgoing_total_msat, Msat(self.outgoing), "outgoing");
+        assert_eq!(shown.fees_paid_msat, Msat(self.fees), "fees");
+        let held = self.attempts.iter().flat_map(|attempt| attempt.parts.values());
+        let held = held.filter(|part| part.phase == PartPhase::Held);
+        let under_way = self.set_aside() + held.map(|part| part.amount + part.fee).sum::<u64>();
+        let told = shown.pending_outgoing_msat.0 + shown.reserved_fees_msat.0;
+        assert_eq!(told, under_way, "pending and reserved");
+        for number in 0..3 {
+            let latest = self.latest(number).map(|attempt| &attempt.claim);
+            let shown = books.claim(&preimage(number).hash()).map(|(claim, _)| claim);
+            assert!(shown.as_ref() == latest, "the latest claim");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What one attempt to pay has reserved, sent, paid and got back.
+
+use ecs_systems::port::{Claim, ClaimState, EntryId, PartHold};
+use ecs_systems::units::{Msat, PartId};
+use std::collections::BTreeMap;
+
+/// One attempt to pay a hash, from its claim on.
+#[derive(Clone, Debug)]
+pub(crate) struct Payment {
+    pub(crate) claim: Claim,
+    pub(crate) state: ClaimState,
+    pub(crate) reservation: Option<Reservation>,
+    /// What of the reservation no part holds; `None`: nothing.
+    pub(crate) rest: Option<Rest>,
+    /// How often a rest was set aside.
+    pub(crate) rests: u64,
+    pub(crate) parts: BTreeMap<PartId, Part>,
+    /// What it paid ourselves without a channel.
+    pub(crate) self_paid: Option<Msat>,
+}
+
+/// What was asked to be set aside.
+#[derive(Clone, Debug)]
+pub(crate) struct Reservation {
+    pub(crate) amount: Msat,
+    pub(crate) label: Option<String>,
+}
+
+/// A pending posting from `control:spendable`.
+#[derive(Clone, Debug)]
+pub(crate) struct Rest {
+    pub(crate) id: EntryId,
+    pub(crate) amount: Msat,
+}
+
+/// A part and the pending postings that hold its money.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) hold: PartHold,
+    pub(crate) amount_id: EntryId,
+    /// `None` where the route may keep nothing.
+    pub(crate) fee_id: Option<EntryId>,
+    pub(crate) state: PartState,
+}
+
+/// How far a part has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartState {
+    /// It holds its amount and fee.
+    Open,
+    /// It arrived.
+    Paid,
+    /// It failed.
+    Void,
+}
+
+impl Payment {
+    /// A payment that has only its claim.
+    pub(crate) fn claimed(claim: Claim) -> Self {
+        Self {
+            claim,
+            state: ClaimState::Open,
+            reservation: None,
+            rest: None,
+            rests: 0,
+            parts: BTreeMap::new(),
+            self_paid: None,
+        }
+    }
+
+    /// What no part holds of the reservation.
+    pub(crate) fn rest_amount(&self) -> Msat {
+        self.rest.as_ref().map_or(Msat::ZERO, |rest| rest.amount)
+    }
+
+    /// How many parts are in that state.
+    pub(crate) fn count(&self, state: PartState) -> usize {
+        self.parts.values().filter(|part| part.state == state).count()
+    }
+
+    /// The rest, and what open parts hold with their fees. It never passes what was reserved.
+    pub(crate) fn set_aside(&self) -> Msat {
+        let open = self.parts.values().filter(|part| part.state == PartState::Open);
+        let held = open.flat_map(|part| [part.hold.amount_msat, part.hold.fee_msat]);
+        let sum = Msat::sum(held.chain([self.rest_amount()]));
+        sum.expect("what is set aside of a reservation is at most the reservation")
+    }
+
+    /// What is set aside, as amount still to be paid and as fee budget.
+    pub(crate) fn amount_and_fees_set_aside(&self) -> (Msat, Msat) {
+        let paid = self.parts.values().filter(|part| part.state == PartState::Paid);
+        let unpaid = paid.fold(
+            self.reservation.as_ref().map_or(Msat::ZERO, |reserved| reserved.amount),
+            |left, part| left.saturating_sub(part.hold.amount_msat),
+        );
+        let all = self.set_aside();
+        let amount = unpaid.min(all);
+        (amount, all.saturating_sub(amount))
+    }
+}

@@ -1,0 +1,135 @@
+use super::*;
+use crate::laws::fixture::preimage;
+
+fn open(made: &[NewReceipt]) -> MemoryReceipts {
+    let mut receipts = MemoryReceipts::default();
+    for receipt in made {
+        receipts.add(receipt.clone()).unwrap();
+    }
+    receipts
+}
+
+mod memory {
+    crate::receipts_laws!(super::open);
+}
+
+fn receipt() -> NewReceipt {
+    NewReceipt {
+        preimage: preimage(1),
+        payment_secret: Some(PaymentSecret([9; 32])),
+        amount_msat: Some(Msat(100)),
+        expires_at: Timestamp(2_000),
+    }
+}
+
+fn htlc() -> VirtualHtlc {
+    VirtualHtlc {
+        payment_hash: preimage(1).hash(),
+        amount_msat: Msat(100),
+        total_msat: Msat(100),
+        payment_secret: Some(PaymentSecret([9; 32])),
+    }
+}
+
+#[test]
+fn each_refusal_says_why() {
+    let wrong = Some(PaymentSecret([8; 32]));
+    for (htlc, now, words) in [
+        (VirtualHtlc { payment_hash: preimage(2).hash(), ..htlc() }, 0, "no receipt of this hash"),
+        (htlc(), 2_000, "the receipt expired at 1970-01-01T00:00:02.000Z"),
+        (VirtualHtlc { payment_secret: wrong, ..htlc() }, 0, "the payment secret is wrong"),
+        (VirtualHtlc { payment_secret: None, ..htlc() }, 0, "the payment secret is wrong"),
+        (VirtualHtlc { amount_msat: Msat(0), ..htlc() }, 0, "the HTLC is worth nothing"),
+        (
+            VirtualHtlc { amount_msat: Msat(99), ..htlc() },
+            0,
+            "the set is incomplete: 99msat of 100msat",
+        ),
+        (
+            VirtualHtlc { amount_msat: Msat(99), total_msat: Msat(99), ..htlc() },
+            0,
+            "the total of 99msat is less than the 100msat asked for",
+        ),
+        (
+            VirtualHtlc { amount_msat: Msat(201), total_msat: Msat(201), ..htlc() },
+            0,
+            "the total of 201msat is more than twice the 100msat asked for",
+        ),
+    ] {
+        let verdict = open(&[receipt()]).judge(&htlc, Timestamp(now));
+        assert_eq!(verdict, Verdict::Refuse(words.to_owned()));
+    }
+}
+
+#[test]
+fn a_receipt_that_is_over_is_refused_before_its_secret_is_looked_at() {
+    let hash = preimage(1).hash();
+    let shown = VirtualHtlc { payment_secret: None, ..htlc() };
+    let mut paid = open(&[receipt()]);
+    paid.settle(&hash, Msat(100), Timestamp(1_000)).unwrap();
+    let words = "the receipt was paid at 1970-01-01T00:00:01.000Z".to_owned();
+    assert_eq!(paid.judge(&shown, Timestamp(0)), Verdict::Refuse(words));
+    assert_eq!(paid.paid(&hash), Some((Msat(100), Timestamp(1_000))));
+    let mut cancelled = open(&[receipt()]);
+    cancelled.cancel(&hash).unwrap();
+    let words = "the receipt was cancelled".to_owned();
+    assert_eq!(cancelled.judge(&shown, Timestamp(0)), Verdict::Refuse(words));
+    assert_eq!(cancelled.paid(&hash), None);
+}
+
+#[test]
+fn a_receipt_is_cancelled_unless_it_is_paid() {
+    let payment_hash = preimage(1).hash();
+    let mut receipts = open(&[receipt()]);
+    receipts.cancel(&payment_hash).unwrap();
+    receipts.cancel(&payment_hash).unwrap();
+    let error = receipts.settle(&payment_hash, Msat(100), Timestamp(0)).unwrap_err();
+    assert!(error.ends_with("was cancelled"), "{error}");
+    assert_eq!(receipts.find(&payment_hash).unwrap().state, ReceiptState::Cancelled);
+
+    let mut receipts = open(&[receipt()]);
+    receipts.settle(&payment_hash, Msat(150), Timestamp(0)).unwrap();
+    let paid = CancelReceiptError::Paid { payment_hash, received_msat: Msat(150) };
+    assert_eq!(receipts.cancel(&payment_hash), Err(paid));
+
+    let payment_hash = preimage(2).hash();
+    let unknown = CancelReceiptError::Unknown { payment_hash };
+    assert_eq!(receipts.cancel(&payment_hash), Err(unknown));
+}
+
+#[test]
+fn a_hash_has_one_receipt() {
+    let payment_hash = preimage(1).hash();
+    let mut receipts = open(&[receipt()]);
+    assert_eq!(receipts.add(receipt()), Ok(payment_hash), "the same again");
+    for other in [
+        NewReceipt { amount_msat: None, ..receipt() },
+        NewReceipt { payment_secret: None, ..receipt() },
+        NewReceipt { expires_at: Timestamp(1), ..receipt() },
+    ] {
+        assert_eq!(receipts.add(other), Err(AddReceiptError::HashTaken { payment_hash }));
+    }
+    let nothing = NewReceipt { amount_msat: Some(Msat(0)), ..receipt() };
+    assert_eq!(receipts.add(nothing), Err(AddReceiptError::ZeroAmount));
+}
+
+#[test]
+fn secrets_do_not_print() {
+    let shown = format!("{:?}", open(&[receipt()]));
+    for secret in [preimage(1).0, [9; 32]] {
+        assert!(!shown.contains(&format!("{secret:?}")), "{shown}");
+    }
+    assert!(!shown.contains(&preimage(1).reveal()), "{shown}");
+}
+
+#[test]
+fn secrets_are_equal_only_in_all_bytes() {
+    let secret = PaymentSecret([9; 32]);
+    for place in 0..32 {
+        let mut other = secret;
+        other.0[place] ^= 1;
+        assert!(!same_secret(Some(&secret), Some(&other)), "byte {place}");
+    }
+    assert!(same_secret(Some(&secret), Some(&secret)) && same_secret(None, None));
+    assert!(!same_secret(None, Some(&secret)) && !same_secret(Some(&secret), None));
+}
