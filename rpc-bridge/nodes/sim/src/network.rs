@@ -1,0 +1,337 @@
+//! The handle to a network that tests, auditors and demos hold.
+
+use crate::{
+    config::SimConfig,
+    error::SimError,
+    fault::Script,
+    flight::RemoteId,
+    invoice::InvoiceRequest,
+    node::SimNode,
+    remote::RemotePart,
+    state::State,
+    truth::{PaymentTruth, TruthRecord},
+};
+use ecs_systems::{
+    port::PartStatus,
+    units::{
+        BlockHeight, Blocks, ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp,
+    },
+};
+use payecs_planner::{GraphDelta, Policy, Route};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A simulated Lightning network. A handle: clones are the same network.
+///
+/// Time is what callers say it is: every call with a `now` first lets everything happen that is due
+/// by then. The first `now` ever said is the moment of the first block height.
+#[derive(Clone, Debug)]
+pub struct SimNetwork {
+    state: Arc<Mutex<State>>,
+}
+
+impl SimNetwork {
+    /// Generates a network.
+    ///
+    /// # Errors
+    /// [`SimError::NodeCount`] outside of 2 to 1000 nodes.
+    pub fn new(config: SimConfig) -> Result<Self, SimError> {
+        config.build()
+    }
+
+    pub(crate) fn of(state: State) -> Self {
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The state, also after a panic elsewhere: an auditor may still want to look.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state at `now`.
+    pub(crate) fn at(&self, now: Timestamp) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.advance(now);
+        state
+    }
+
+    /// Connects an engine to our node. From the second time on it is what follows a crash of the
+    /// engine: the connection before is dead, what it had not polled is gone, outcomes that nobody
+    /// polled are announced, and HTLCs that wait for our word are offered again.
+    #[must_use]
+    pub fn connect(&self, now: Timestamp) -> SimNode {
+        let generation = self.at(now).connect();
+        SimNode::new(self.clone(), generation)
+    }
+
+    /// Restarts our node under a connected engine: its HTLCs stay, requests it has not answered yet
+    /// are answered with `NodeError::Transport`, outcomes that nobody polled are announced, and
+    /// HTLCs that wait for our word are offered again.
+    pub fn restart(&self, now: Timestamp) {
+        self.at(now).restart();
+    }
+
+    /// Our node id.
+    #[must_use]
+    pub fn us(&self) -> NodeId {
+        let state = self.state();
+        state.peers[state.ours.node].key.id
+    }
+
+    /// The id of the node with that name.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownName`].
+    pub fn id(&self, name: &str) -> Result<NodeId, SimError> {
+        let state = self.state();
+        let peer = state.peers.iter().find(|peer| peer.name == name);
+        peer.map(|peer| peer.key.id).ok_or_else(|| SimError::UnknownName { name: name.to_owned() })
+    }
+
+    /// The name of a node; in a generated network `n0`, `n1`, … and [`crate::OUR_NAME`].
+    #[must_use]
+    pub fn name(&self, node: NodeId) -> Option<String> {
+        let state = self.state();
+        state.by_id.get(&node).map(|index| state.peers[*index].name.clone())
+    }
+
+    /// All nodes but ours, in the order in which they were added.
+    #[must_use]
+    pub fn others(&self) -> Vec<NodeId> {
+        let state = self.state();
+        let others = state.peers.iter().enumerate().filter(|(at, _)| *at != state.ours.node);
+        others.map(|(_, peer)| peer.key.id).collect()
+    }
+
+    /// The first channel between two nodes, in the direction from the one to the other.
+    #[must_use]
+    pub fn direction(&self, from: NodeId, to: NodeId) -> Option<ChannelDirection> {
+        let state = self.state();
+        let (from, to) = (*state.by_id.get(&from)?, *state.by_id.get(&to)?);
+        let mut channels = state.peers[from].channels.iter().map(|index| &state.channels[*index]);
+        channels.find_map(|channel| {
+            let side = usize::from(channel.sides[1].node == from);
+            (channel.sides[1 - side].node == to).then(|| channel.direction(side))
+        })
+    }
+
+    /// The height of the chain now.
+    #[must_use]
+    pub fn height(&self, now: Timestamp) -> BlockHeight {
+        self.at(now).height
+    }
+
+    /// The cheapest route that would work now, found by one who knows all hidden balances, real
+    /// policies and private channels; our node forwards nothing on it. `last` is what the last HTLC
+    /// has left. `None` where there is no way, and from a node to itself.
+    #[must_use]
+    pub fn route(
+        &self,
+        from: NodeId,
+        to: NodeId,
+        amount: Msat,
+        last: Blocks,
+        now: Timestamp,
+    ) -> Option<Route> {
+        let state = self.at(now);
+        state.path(*state.by_id.get(&from)?, *state.by_id.get(&to)?, amount, last)
+    }
+
+    /// Lets a remote node hand out a BOLT 11 invoice, signed with its key; it will take what is
+    /// paid to it.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownNode`]; [`SimError::OurOwnNode`]: ours is asked through the port;
+    /// [`SimError::Invoice`] for a request that BOLT 11 has no room for.
+    pub fn invoice(
+        &self,
+        payee: NodeId,
+        request: InvoiceRequest,
+        now: Timestamp,
+    ) -> Result<String, SimError> {
+        let mut state = self.at(now);
+        let payee = state.number(payee)?;
+        state.sell(payee, request)
+    }
+
+    /// Lets a remote node send us a part, along the cheapest route that works now.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownNode`], [`SimError::NoRoute`].
+    pub fn pay_us(
+        &self,
+        from: NodeId,
+        part: RemotePart,
+        now: Timestamp,
+    ) -> Result<RemoteId, SimError> {
+        let mut state = self.at(now);
+        let (from, us) = (state.number(from)?, state.ours.node);
+        let sent = state.send_remote_somehow(from, us, part);
+        state.refresh_view();
+        sent
+    }
+
+    /// Lets a remote node pay an invoice with an amount, ours or another's, in `parts` equal parts.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownNode`], [`SimError::Invoice`], [`SimError::NoRoute`]; parts for which
+    /// there was a route are under way even then.
+    pub fn pay_invoice(
+        &self,
+        from: NodeId,
+        invoice: &str,
+        parts: u32,
+        now: Timestamp,
+    ) -> Result<Vec<RemoteId>, SimError> {
+        let mut state = self.at(now);
+        let from = state.number(from)?;
+        let sent = state.pay_invoice(from, invoice, parts);
+        state.refresh_view();
+        sent
+    }
+
+    /// Lets the first node of a route, not ours, send a part along it, whatever the route is like.
+    ///
+    /// # Errors
+    /// [`SimError::OurOwnNode`]; [`SimError::UnknownNode`], also for a route without hops.
+    pub fn send_remote(
+        &self,
+        part: RemotePart,
+        route: Route,
+        now: Timestamp,
+    ) -> Result<RemoteId, SimError> {
+        let mut state = self.at(now);
+        let first = route.hops.first().map_or(NodeId([0; 33]), |hop| hop.from);
+        if state.number(first)? == state.ours.node {
+            return Err(SimError::OurOwnNode);
+        }
+        let id = state.send_remote(part, route);
+        state.refresh_view();
+        Ok(id)
+    }
+
+    /// What became of a part that a remote node sent; `None` if there is no such part.
+    #[must_use]
+    pub fn remote_status(&self, id: RemoteId) -> Option<PartStatus> {
+        self.state().remotes.get(&id).cloned()
+    }
+
+    /// Writes a fault down.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownNode`]; [`SimError::OurOwnNode`]: ours has [`SimNetwork::restart`].
+    pub fn script(&self, script: Script, now: Timestamp) -> Result<(), SimError> {
+        let mut state = self.at(now);
+        let node = script.node().map(|node| state.number(node)).transpose()?;
+        if node == Some(state.ours.node) {
+            return Err(SimError::OurOwnNode);
+        }
+        state.follow(script, node);
+        state.refresh_view();
+        Ok(())
+    }
+
+    /// Changes what a direction really asks for, and says so or not.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownChannel`].
+    pub fn set_policy(
+        &self,
+        direction: ChannelDirection,
+        policy: Policy,
+        announce: bool,
+        now: Timestamp,
+    ) -> Result<(), SimError> {
+        self.at(now).set_policy(direction, policy, announce)
+    }
+
+    /// Closes a channel: it takes no HTLC any more, those in it are still resolved, and balances
+    /// stay on the books.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownChannel`], also for one that is closed already.
+    pub fn close_channel(&self, scid: ShortChannelId, now: Timestamp) -> Result<(), SimError> {
+        self.at(now).close_channel(scid)
+    }
+
+    /// The log of what really happened, from line `since` on; 0 for all of it.
+    #[must_use]
+    pub fn truth(&self, since: usize) -> Vec<TruthRecord> {
+        self.state().truth.log.get(since..).unwrap_or_default().to_vec()
+    }
+
+    /// What really happened for a hash.
+    #[must_use]
+    pub fn payment(&self, payment_hash: PaymentHash) -> PaymentTruth {
+        self.state().truth.payments.get(&payment_hash).cloned().unwrap_or_default()
+    }
+
+    /// What is ours in each of our channels, HTLCs not counted.
+    #[must_use]
+    pub fn our_balance(&self) -> Vec<(ShortChannelId, Msat)> {
+        self.state().our_balances()
+    }
+
+    /// What a node could offer in a direction now: the balance that gossip doesn't tell.
+    #[must_use]
+    pub fn spendable(&self, direction: ChannelDirection) -> Option<Msat> {
+        let state = self.state();
+        let channel = &state.channels[*state.by_scid.get(&direction.scid)?];
+        Some(channel.spendable(crate::channel::side_of(direction.direction)))
+    }
+
+    /// How many parts, ours and others', are on their way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.state().flights.len()
+    }
+
+    /// Checks that no money was made or lost: each channel's balances and HTLCs sum to its
+    /// capacity, its HTLCs are those of parts on their way, and each node owns what it had, and has
+    /// gained, less what it gave.
+    ///
+    /// # Errors
+    /// The first thing that doesn't add up, as a sentence.
+    pub fn audit(&self) -> Result<(), String> {
+        self.state().audit()
+    }
+}
+
+impl State {
+    /// A node's number.
+    fn number(&self, node: NodeId) -> Result<usize, SimError> {
+        self.by_id.get(&node).copied().ok_or(SimError::UnknownNode { node })
+    }
+
+    fn set_policy(
+        &mut self,
+        direction: ChannelDirection,
+        policy: Policy,
+        announce: bool,
+    ) -> Result<(), SimError> {
+        let scid = direction.scid;
+        let index = *self.by_scid.get(&scid).ok_or(SimError::UnknownChannel { scid })?;
+        let channel = &mut self.channels[index];
+        let side = &mut channel.sides[crate::channel::side_of(direction.direction)];
+        side.policy = policy.clone();
+        if announce && channel.announced {
+            side.gossip = policy.clone();
+            self.gossip(GraphDelta::PolicyChanged { direction, policy });
+        }
+        self.refresh_view();
+        Ok(())
+    }
+
+    fn close_channel(&mut self, scid: ShortChannelId) -> Result<(), SimError> {
+        let unknown = SimError::UnknownChannel { scid };
+        let index = *self.by_scid.get(&scid).ok_or(unknown.clone())?;
+        let channel = &mut self.channels[index];
+        if std::mem::replace(&mut channel.closed, true) {
+            return Err(unknown);
+        }
+        if channel.announced {
+            self.gossip(GraphDelta::ChannelClosed { short_channel_id: scid });
+        }
+        self.refresh_view();
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+//! Our node: the parts it sends, the HTLCs it is offered, and what it tells us.
+
+use crate::{
+    flight::{Flight, FlightId, Onion, Origin, Refusal, Stage},
+    state::State,
+    truth::Fact,
+};
+use ecs_systems::{
+    port::{
+        Failure, FailureCode, HtlcId, IncomingHtlc, NodeError, NodeEvent, NodeView, PartKey,
+        PartRecord, PartStatus, SendPart,
+    },
+    units::{BlockHeight, Msat, Preimage, ShortChannelId, Timestamp},
+};
+use payecs_planner::Graph;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+/// Most hops of a route: what an onion has room for.
+const HOPS_MAX: usize = 20;
+
+/// A part as our node has written it down.
+#[derive(Debug)]
+pub(crate) struct OurPart {
+    pub(crate) record: PartRecord,
+    total: Msat,
+    /// Whether a final status was polled.
+    told: bool,
+}
+
+/// Our word on an HTLC that was offered to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    Awaited,
+    Settle(Preimage),
+    Fail,
+}
+
+/// An HTLC that was offered to us.
+#[derive(Debug)]
+pub(crate) struct OurIncoming {
+    pub(crate) htlc: IncomingHtlc,
+    flight: FlightId,
+    pub(crate) word: Word,
+    /// Once it is off the channel: whether the money is ours.
+    pub(crate) resolved: Option<bool>,
+}
+
+/// What our node knows, and what it has still to tell.
+#[derive(Debug)]
+pub(crate) struct Ours {
+    /// Our number among the peers.
+    pub(crate) node: usize,
+    pub(crate) parts: BTreeMap<PartKey, OurPart>,
+    /// Keys by `created_index`, which begins at 1.
+    pub(crate) order: Vec<PartKey>,
+    pub(crate) incoming: BTreeMap<HtlcId, OurIncoming>,
+    /// Parts whose outcome nobody announces.
+    pub(crate) lost: BTreeSet<PartKey>,
+    /// Questions about a part that will be answered with `Unknown`.
+    pub(crate) unknown_answers: BTreeMap<PartKey, u32>,
+    pub(crate) outbox: VecDeque<(Timestamp, NodeEvent)>,
+    pub(crate) view: NodeView,
+    pub(crate) graph: Arc<Graph>,
+    /// Counts connections: an older one is deaf and dumb.
+    pub(crate) generation: u64,
+}
+
+impl Ours {
+    pub(crate) fn new(node: usize, view: NodeView, graph: Arc<Graph>) -> Self {
+        Self {
+            node,
+            parts: BTreeMap::new(),
+            order: Vec::new(),
+            incoming: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            unknown_answers: BTreeMap::new(),
+            outbox: VecDeque::new(),
+            view,
+            graph,
+            generation: 0,
+        }
+    }
+}
+
+impl State {
+    /// Sends a part, unless it was sent before.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] for a part that was sent before with another amount.
+    pub(crate) fn send_part(&mut self, part: SendPart) -> Result<(), NodeError> {
+        let (key, amount, sent) = (part.key, part.route.amount(), part.route.sent());
+        if let Some(known) = self.ours.parts.get(&key) {
+            let record = &known.record;
+            let same = (record.amount_msat, record.sent_msat, known.total)
+                == (amount, sent, part.total_msat);
+            let status = record.status.clone();
+            if !same {
+                self.record(Fact::PartRefused { key, amount_msat: amount });
+                let message = format!("part {} was sent with another amount", key.part_id);
+                return Err(NodeError::Refused { code: -1, message });
+            }
+            if status != PartStatus::InFlight {
+                self.tell(NodeEvent::Part { key, status });
+            }
+            return Ok(());
+        }
+        self.write_down(&part);
+        self.record(Fact::PartSubmitted { key, amount_msat: amount, sent_msat: sent });
+        let failed = match self.unsound(&part) {
+            Some(failcode) => Some(Failure::local(part.route.hops.first(), failcode)),
+            None => self.launch(flight_of(part)).err().map(|failure| *failure),
+        };
+        if let Some(failure) = failed {
+            self.conclude_part(key, PartStatus::Failed(failure));
+        }
+        Ok(())
+    }
+
+    fn write_down(&mut self, part: &SendPart) {
+        self.ours.order.push(part.key);
+        let record = PartRecord {
+            key: part.key,
+            amount_msat: part.route.amount(),
+            sent_msat: part.route.sent(),
+            status: PartStatus::InFlight,
+            created_index: u64::try_from(self.ours.order.len()).expect("a length fits 64 bits"),
+        };
+        self.ours.parts.insert(part.key, OurPart { record, total: part.total_msat, told: false });
+    }
+
+    /// Why no onion can be made for the route, or why it isn't ours to send.
+    fn unsound(&self, part: &SendPart) -> Option<FailureCode> {
+        let hops = &part.route.hops;
+        let chained = hops.windows(2).all(|pair| pair[0].to == pair[1].from);
+        let fits = (1..=HOPS_MAX).contains(&hops.len());
+        if !fits || !chained || part.total_msat < part.route.amount() {
+            return Some(FailureCode::InvalidOnionPayload);
+        }
+        let us = self.peers[self.ours.node].key.id;
+        hops.first().is_some_and(|hop| hop.from != us).then_some(FailureCode::UnknownNextPeer)
+    }
+
+    /// One of our parts is final.
+    pub(crate) fn conclude_part(&mut self, key: PartKey, status: PartStatus) {
+        let part = self.ours.parts.get_mut(&key).expect("a part is written down before it leaves");
+        part.record.status = status.clone();
+        let sent_msat = part.record.sent_msat;
+        self.record(match &status {
+            PartStatus::Failed(failure) => Fact::PartFailed { key, failure: failure.clone() },
+            PartStatus::Paid { .. }
+            | PartStatus::InFlight
+            | PartStatus::NeverArrived
+            | PartStatus::Unknown => Fact::PartPaid { key, sent_msat },
+        });
+        let lost = self.rng.chance(self.settings.faults.lost_outcome_ppm);
+        if !(lost | self.ours.lost.contains(&key)) {
+            self.tell_maybe_twice(&NodeEvent::Part { key, status });
+        }
+    }
+
+    /// What became of a part, as our node answers.
+    pub(crate) fn status_of(&mut self, key: PartKey) -> PartStatus {
+        if let Some(times) = self.ours.unknown_answers.get_mut(&key).filter(|times| **times > 0) {
+            *times -= 1;
+            return PartStatus::Unknown;
+        }
+        let part = self.ours.parts.get(&key);
+        part.map_or(PartStatus::NeverArrived, |part| part.record.status.clone())
+    }
+
+    /// The last HTLC of a flight is at our node: it waits for our word.
+    pub(crate) fn offer_to_us(
+        &mut self,
+        flight: FlightId,
+        onion: &Onion,
+        amount_msat: Msat,
+        cltv_expiry: BlockHeight,
+    ) {
+        let last = self.flights[&flight].locked.last().expect("it has arrived");
+        let short_channel_id = self.channels[last.channel].scid;
+        let htlc = HtlcId { short_channel_id, id: last.htlc };
+        let incoming = IncomingHtlc {
+            htlc,
+            payment_hash: onion.hash,
+            amount_msat,
+            cltv_expiry,
+            total_msat: onion.total,
+            payment_secret: onion.secret,
+            payment_metadata: onion.metadata.clone(),
+            replayed: false,
+        };
+        self.record(Fact::Incoming { htlc, payment_hash: onion.hash, amount_msat });
+        let offered =
+            OurIncoming { htlc: incoming.clone(), flight, word: Word::Awaited, resolved: None };
+        self.ours.incoming.insert(htlc, offered);
+        self.tell_maybe_twice(&NodeEvent::Incoming(incoming));
+    }
+
+    /// Gives our word on an HTLC; giving the same word again changes nothing.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] for an HTLC we were never offered, one we gave another word on, one
+    /// that timed out, and a preimage that isn't its.
+    pub(crate) fn answer(
+        &mut self,
+        htlc: HtlcId,
+        settle: Result<Preimage, FailureCode>,
+    ) -> Result<(), NodeError> {
+        let refused = |message: &str| NodeError::Refused { code: -1, message: message.to_owned() };
+        let Some(offered) = self.ours.incoming.get_mut(&htlc) else {
+            return Err(refused("no such HTLC"));
+        };
+        let hash = offered.htlc.payment_hash;
+        let (flight, amount) = (offered.flight, offered.htlc.amount_msat);
+        if settle.is_ok_and(|preimage| preimage.hash() != hash) {
+            return Err(refused("the preimage does not belong to the HTLC"));
+        }
+        let word = settle.map_or(Word::Fail, Word::Settle);
+        match (offered.word, word) {
+            (Word::Awaited, _) => offered.word = word,
+            (Word::Settle(_), Word::Settle(_)) | (Word::Fail, Word::Fail) => return Ok(()),
+            (Word::Settle(_) | Word::Fail, _) => {
+                return Err(refused("the HTLC was answered otherwise"));
+            }
+        }
+        match settle {
+            Ok(preimage) => self.settle_last(flight, preimage),
+            Err(FailureCode::IncorrectOrUnknownPaymentDetails) => {
+                let refusal = self.unknown_details(amount);
+                self.refuse(flight, refusal);
+            }
+            Err(failcode) => self.refuse(flight, Refusal::of_node(failcode)),
+        }
+        Ok(())
+    }
+
+    /// Our word on an HTLC is not awaited any more: it expired.
+    pub(crate) fn close_incoming(&mut self, flight: FlightId) {
+        let offered = self.ours.incoming.values_mut().filter(|offered| offered.flight == flight);
+        for offered in offered.filter(|offered| offered.word == Word::Awaited) {
+            offered.word = Word::Fail;
+        }
+    }
+
+    /// An HTLC that was offered to us is off the channel.
+    pub(crate) fn incoming_resolved(&mut self, scid: ShortChannelId, id: u64, settled: bool) {
+        let htlc = HtlcId { short_channel_id: scid, id };
+        let offered = self.ours.incoming.get_mut(&htlc).expect("it was offered before");
+        offered.resolved = Some(settled);
+        let (payment_hash, amount_msat) = (offered.htlc.payment_hash, offered.htlc.amount_msat);
+        self.record(Fact::IncomingResolved { htlc, payment_hash, amount_msat, settled });
+        self.tell_maybe_twice(&NodeEvent::HtlcResolved { htlc, settled });
+    }
+
+    /// The events that are due, in order.
+    pub(crate) fn take_events(&mut self) -> Vec<NodeEvent> {
+        let mut events = Vec::new();
+        while self.ours.outbox.front().is_some_and(|(due, _)| *due <= self.now) {
+            let Some((_, event)) = self.ours.outbox.pop_front() else { break };
+            if let NodeEvent::Part {
+                key,
+                status: PartStatus::Paid { .. } | PartStatus::Failed(_),
+            } = &event
+            {
+                self.ours.parts.get_mut(key).expect("it is final").told = true;
+            }
+            events.push(event);
+        }
+        events
+    }
+
+    /// Parts that are final without anybody having heard it.
+    pub(crate) fn untold(&self) -> Vec<(PartKey, PartStatus)> {
+        let parts = self.ours.order.iter().map(|key| (key, &self.ours.parts[key]));
+        parts
+            .filter(|(_, part)| !part.told && part.record.status != PartStatus::InFlight)
+            .map(|(key, part)| (*key, part.record.status.clone()))
+            .collect()
+    }
+}
+
+fn flight_of(part: SendPart) -> Flight {
+    Flight {
+        origin: Origin::Us(part.key),
+        onion: Onion {
+            hash: part.key.payment_hash,
+            total: part.total_msat,
+            secret: part.payment_secret,
+            metadata: part.payment_metadata,
+        },
+        hops: part.route.hops,
+        height: part.height,
+        locked: Vec::new(),
+        open: 0,
+        stage: Stage::Outward,
+    }
+}

@@ -1,0 +1,172 @@
+//! What our node says, and when: events, its view, restarts.
+
+use crate::{
+    channel::Channel,
+    ours::Word,
+    settings::{Settings, Signer},
+    state::{SimPeer, State},
+    truth::Fact,
+};
+use ecs_systems::{
+    port::{Capabilities, IncomingHtlc, NodeError, NodeEvent, NodeView, PartStatus},
+    units::{BlockHeight, Msat, NodeId, Timestamp},
+};
+use payecs_planner::{GraphDelta, LocalChannel};
+use std::sync::Arc;
+
+impl State {
+    /// Queues an event; it is there after the time our node takes, and after all earlier ones.
+    pub(crate) fn tell(&mut self, event: NodeEvent) {
+        let late = self.rng.below(self.settings.answer_ms.saturating_mul(2).saturating_add(1));
+        let earliest = self.ours.outbox.back().map_or(self.now, |(due, _)| *due);
+        let due = self.now.after_ms(late).max(earliest);
+        self.ours.outbox.push_back((due, event));
+    }
+
+    /// [`State::tell`], and by chance once more.
+    pub(crate) fn tell_maybe_twice(&mut self, event: &NodeEvent) {
+        self.tell(event.clone());
+        if self.rng.chance(self.settings.faults.duplicate_event_ppm) {
+            self.tell(event.clone());
+        }
+    }
+
+    /// Announces our view if it isn't what it was.
+    pub(crate) fn refresh_view(&mut self) {
+        let (node, peers) = (self.ours.node, &self.peers);
+        let at = (self.height, self.height_at);
+        let view = view_of(&self.settings, node, peers, &self.channels, at);
+        if view != self.ours.view {
+            self.ours.view = view;
+            self.tell(NodeEvent::ViewChanged);
+        }
+    }
+
+    /// Changes the graph that we see, and says so.
+    pub(crate) fn gossip(&mut self, delta: GraphDelta) {
+        let patched = match &delta {
+            GraphDelta::PolicyChanged { direction, policy } => {
+                self.ours.graph.with_policy(*direction, policy.clone())
+            }
+            GraphDelta::ChannelAnnounced { .. } | GraphDelta::ChannelClosed { .. } => {
+                self.ours.graph.patched(std::slice::from_ref(&delta))
+            }
+        };
+        if let Ok(graph) = patched {
+            self.ours.graph = Arc::new(graph);
+            self.tell(NodeEvent::GraphChanged(vec![delta]));
+        }
+    }
+
+    /// Our node restarts: answers under way are lost, its HTLCs stay.
+    pub(crate) fn restart(&mut self) {
+        for (_, event) in &mut self.ours.outbox {
+            if let NodeEvent::Reply { reply, .. } = event {
+                let message = "the node restarted".to_owned();
+                *reply = Err(NodeError::Transport { message });
+            }
+        }
+        self.announce_again();
+    }
+
+    /// A new engine connects; what the old one was to be told is gone with it.
+    pub(crate) fn connect(&mut self) -> u64 {
+        self.ours.generation += 1;
+        if self.ours.generation > 1 {
+            self.ours.outbox.clear();
+            self.announce_again();
+        }
+        self.ours.generation
+    }
+
+    /// Outcomes that nobody has heard, and HTLCs that wait for our word, are told again.
+    fn announce_again(&mut self) {
+        self.record(Fact::Restarted);
+        self.ours.outbox.retain(|(_, event)| !is_told_again(event));
+        for (key, status) in self.untold() {
+            self.tell(NodeEvent::Part { key, status });
+        }
+        self.replay_incoming();
+    }
+
+    /// Offers every HTLC that waits for our word once more.
+    pub(crate) fn replay_incoming(&mut self) {
+        let waiting = self.ours.incoming.values().filter(|offered| offered.word == Word::Awaited);
+        let waiting: Vec<IncomingHtlc> = waiting
+            .map(|offered| IncomingHtlc { replayed: true, ..offered.htlc.clone() })
+            .collect();
+        for htlc in waiting {
+            self.tell(NodeEvent::Incoming(htlc));
+        }
+    }
+}
+
+/// Whether a restart brings this up again anyway.
+fn is_told_again(event: &NodeEvent) -> bool {
+    let is_final =
+        |status: &PartStatus| matches!(status, PartStatus::Paid { .. } | PartStatus::Failed(_));
+    match event {
+        NodeEvent::Incoming(_) => true,
+        NodeEvent::Part { status, .. } => is_final(status),
+        NodeEvent::Reply { .. }
+        | NodeEvent::HtlcResolved { .. }
+        | NodeEvent::ViewChanged
+        | NodeEvent::GraphChanged(_) => false,
+    }
+}
+
+/// Our node as it is, at a height seen at a moment.
+pub(crate) fn view_of(
+    settings: &Settings,
+    node: usize,
+    peers: &[SimPeer],
+    channels: &[Channel],
+    (height, height_at): (BlockHeight, Timestamp),
+) -> NodeView {
+    let ours = peers[node].channels.iter().map(|index| &channels[*index]);
+    let local = ours.map(|channel| {
+        let side = usize::from(channel.sides[1].node == node);
+        local_channel(settings, channel, side, &peers[channel.sides[1 - side].node])
+    });
+    NodeView {
+        identity: peers[node].key.id,
+        network: settings.network,
+        height,
+        height_at,
+        synced: true,
+        capabilities: Capabilities {
+            amountless: true,
+            hold: true,
+            keysend: false,
+            mpp: true,
+            preapprove: settings.signer != Signer::None,
+            decode: !settings.decodes.is_empty(),
+            idempotent_parts: true,
+        },
+        delay_max: settings.delay_max,
+        channels: local.collect(),
+    }
+}
+
+fn local_channel(
+    settings: &Settings,
+    channel: &Channel,
+    side: usize,
+    peer: &SimPeer,
+) -> LocalChannel {
+    let policy = &channel.sides[side].policy;
+    let usable = !channel.closed && policy.enabled && peer.tricks.offline.is_none();
+    let if_open = |amount: Msat| if channel.closed { Msat::ZERO } else { amount };
+    let peer_id: NodeId = peer.key.id;
+    LocalChannel {
+        short_channel_id: channel.scid,
+        peer: peer_id,
+        spendable_msat: if_open(channel.spendable(side)),
+        receivable_msat: if_open(channel.spendable(1 - side)),
+        htlc_minimum_msat: policy.htlc_minimum_msat,
+        htlc_maximum_msat: policy.htlc_maximum_msat,
+        free_slots: channel.free_slots(side),
+        dust_room_msat: settings.dust_exposure_max_msat.saturating_sub(channel.dust),
+        usable,
+    }
+}
