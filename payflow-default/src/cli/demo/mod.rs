@@ -1,0 +1,133 @@
+//! `payecs demo`: two payments on a simulated network, told as they happen.
+
+mod world;
+mod stage;
+mod story;
+mod report;
+mod advice;
+mod audit;
+mod words;
+mod tables;
+mod text;
+mod json;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use ecs_systems::units::Msat;
+use payflow_default::shell::{ShellError, Speed};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+/// Pays two invoices on a simulated Lightning network and shows how.
+///
+/// The engine is the real one, in this process. The network is simulated: nodes with keys, hidden
+/// balances, fees and latencies; invoices are real BOLT 11, signed by their payees. Nothing is
+/// faked: what happens to a seed and an amount happens, and is told.
+///
+/// Act 1 pays an invoice of a distant node that no single channel can carry: the plan has several
+/// parts, and parts that meet an empty channel are planned again around it. Act 2 tries to pay more
+/// than a payee can receive: the engine says why not, and nothing leaves. At the end the books are
+/// held against what the network knows.
+///
+/// Exit codes: 0 if act 1 was paid, act 2 was refused, and the books agree; 1 if not, e.g. because
+/// --amount is more than our channels have (code 215), or than this network's hidden balances let
+/// through (code 205 or 210): the error, its code and what it means are shown; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  payecs demo                      in real time, with a spinner while HTLCs fly
+  payecs demo --virtual            at once, on a virtual clock
+  payecs demo --seed 7 --trace     another network, and what each System matched
+  payecs demo --amount 0.01btc     another amount
+  payecs demo --json | tail -n 1   the summary as one JSON object")]
+pub(crate) struct Args {
+    /// Where the network comes from: keys, channels, balances, delays. The same seed and options
+    /// give the same output on the virtual clock.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    seed: u64,
+    /// What act 1 pays: `6000000sat`, `6000000000msat`, `0.06btc`, or bare millisatoshi.
+    #[arg(long, default_value = "6000000sat", value_parser = amount)]
+    amount: Msat,
+    /// How many nodes the network has, ours included.
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u16).range(2..=1000))]
+    nodes: u16,
+    /// One JSON object per line instead of text: each System, each part, each result; the last line
+    /// is a summary.
+    #[arg(long)]
+    json: bool,
+    /// Show with each System the Components that it matched.
+    #[arg(long)]
+    trace: bool,
+    /// How many times faster than real time the network lives; 1 where stdout is a terminal.
+    #[arg(long, value_name = "X")]
+    speed: Option<Speed>,
+    /// Don't wait for the network: jump from event to event. So it is anyway where stdout is not a
+    /// terminal and no --speed is given.
+    #[arg(long = "virtual", conflicts_with = "speed")]
+    at_once: bool,
+}
+
+fn amount(text: &str) -> Result<Msat, String> {
+    match text.parse::<Msat>() {
+        Ok(Msat::ZERO) => Err("an amount must be above zero".to_owned()),
+        Ok(amount) => Ok(amount),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    /// The network could not be made, or would not do what the demo asks of it.
+    #[error("the simulated network refused: {0}")]
+    Network(#[from] node_sim::SimError),
+    /// The engine could not be put together, or refused the payment as such.
+    #[error("the engine refused: {0}")]
+    Engine(#[from] ecs_core::Error),
+    /// The shell stopped or refused.
+    #[error("{0}")]
+    Shell(#[from] ShellError),
+    /// No thread, or stdout is closed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A payment had no end in time.
+    #[error("payment {entity} had not ended after {seconds} s of the network's time")]
+    Endless {
+        /// Which one.
+        entity: ecs_core::EntityId,
+        /// How long was waited.
+        seconds: u64,
+    },
+}
+
+/// How the demo's time goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    Virtual,
+    Real(Speed),
+}
+
+impl Args {
+    fn pace(&self) -> Pace {
+        match self.speed {
+            Some(speed) => Pace::Real(speed),
+            None if self.at_once || !io::stdout().is_terminal() => Pace::Virtual,
+            None => Pace::Real(Speed::REAL),
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    match show::show(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(DemoError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

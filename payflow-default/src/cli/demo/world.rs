@@ -1,0 +1,151 @@
+//! The simulated network, our engine on it, and whom to pay.
+
+use super::{Args, DemoError};
+use ecs_systems::{
+    planner::{Graph, KnowledgeConfig},
+    policy::Policy,
+    port::Node,
+    units::{ChannelDirection, Msat, NodeId, ShortChannelId, Timestamp},
+};
+use ledger_store::{MemoryLedger, MemoryReceipts};
+use node_sim::{OUR_NAME, SimConfig, SimNetwork};
+use payflow_default::{
+    Driver,
+    app::{Parts, engine},
+    entropy::Entropy,
+    planner::OwnPlanner,
+};
+use std::{
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
+    sync::Arc,
+};
+
+/// When the demo's world begins: 2026-01-01T00:00:00Z.
+const START: Timestamp = Timestamp(1_767_225_600_000);
+/// How much more than the amount the first payee can really receive, in percent: its other channels
+/// may be empty on the way.
+const RECEIVABLE_PERCENT: u64 = 125;
+
+/// The network and what gossip says of it.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) network: SimNetwork,
+    pub(crate) graph: Arc<Graph>,
+}
+
+/// Somebody to be paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Payee {
+    pub(crate) id: NodeId,
+    pub(crate) name: String,
+    /// Channels between us and them on the shortest way.
+    pub(crate) distance: u32,
+    /// What its channels can hold, whoever's it is: everybody knows that.
+    pub(crate) capacity_msat: Msat,
+    /// What its channels could really take in: only its peers know that.
+    pub(crate) receivable_msat: Msat,
+}
+
+/// Builds the network, and an engine whose books are open.
+pub(crate) fn build(args: &Args) -> Result<(World, Driver), DemoError> {
+    let nodes = usize::from(args.nodes);
+    let network = SimNetwork::new(SimConfig { nodes, seed: args.seed, ..SimConfig::default() })?;
+    let node = network.connect(START);
+    let graph = node.graph();
+    let planner = OwnPlanner::new(Arc::clone(&graph), KnowledgeConfig::default());
+    let engine = engine(Parts {
+        policy: Policy::default(),
+        ledger: Box::new(MemoryLedger::new(OUR_NAME)),
+        receipts: Box::new(MemoryReceipts::default()),
+        plugins: Vec::new(),
+    })?;
+    let entropy = Entropy::seeded(args.seed);
+    let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, START);
+    driver.run_until(START.after_ms(1_000));
+    driver.command(START, |engine| engine.announce_all(true));
+    Ok((World { network, graph }, driver))
+}
+
+impl World {
+    /// A node's name; its id where it has none.
+    pub(crate) fn name(&self, node: NodeId) -> String {
+        self.network.name(node).unwrap_or_else(|| node.to_string())
+    }
+
+    /// Our channels, with the peer's name and the size.
+    pub(crate) fn our_channels(&self) -> Vec<(ShortChannelId, String, Msat)> {
+        let us = self.network.us();
+        let channel = |(scid, _)| {
+            let (a, b) = self.graph.endpoints(scid)?;
+            let peer = if a == us { b } else { a };
+            Some((scid, self.name(peer), self.graph.capacity(scid)?))
+        };
+        self.network.our_balance().into_iter().filter_map(channel).collect()
+    }
+
+    /// Everybody but us, in the network's order.
+    fn payees(&self) -> Vec<Payee> {
+        let distances = self.distances();
+        let payee = |id: NodeId| {
+            let inwards: Vec<ChannelDirection> =
+                self.graph.outgoing(&id).map(|(direction, _)| reversed(direction)).collect();
+            let sum = |amounts: &mut dyn Iterator<Item = Msat>| {
+                Msat::sum(amounts).expect("what a thousand nodes have is far below 2^64 msat")
+            };
+            Payee {
+                id,
+                name: self.name(id),
+                distance: distances.get(&id).copied().unwrap_or(u32::MAX),
+                capacity_msat: sum(&mut inwards
+                    .iter()
+                    .filter_map(|inward| self.graph.capacity(inward.scid))),
+                receivable_msat: sum(&mut inwards
+                    .iter()
+                    .filter_map(|inward| self.network.spendable(*inward))),
+            }
+        };
+        self.network.others().into_iter().map(payee).collect()
+    }
+
+    /// Act 1's payee: the most distant one that can receive the amount with room to spare. Where
+    /// none can, the one that can receive most.
+    pub(crate) fn distant_payee(&self, amount: Msat) -> Payee {
+        let payees = self.payees();
+        let wanted = u128::from(amount.0) * u128::from(RECEIVABLE_PERCENT) / 100;
+        let able = payees.iter().filter(|payee| {
+            u128::from(payee.receivable_msat.0) >= wanted && payee.distance != u32::MAX
+        });
+        let furthest = able.rev().max_by_key(|payee| payee.distance);
+        let most = || payees.iter().rev().max_by_key(|payee| payee.receivable_msat);
+        furthest.or_else(most).expect("a network has two nodes").clone()
+    }
+
+    /// Act 2's payee: the one with the smallest channels, not a peer of ours if that can be, and
+    /// another than act 1's if there is one.
+    pub(crate) fn small_payee(&self, other_than: NodeId) -> Payee {
+        let payees = self.payees();
+        let size =
+            |payee: &&Payee| (payee.id == other_than, payee.distance < 2, payee.capacity_msat);
+        payees.iter().min_by_key(size).expect("a network has two nodes").clone()
+    }
+
+    /// How many channels each node is from us, by gossip alone.
+    fn distances(&self) -> BTreeMap<NodeId, u32> {
+        let us = self.network.us();
+        let mut distances = BTreeMap::from([(us, 0)]);
+        let mut queue = VecDeque::from([(us, 0)]);
+        while let Some((node, distance)) = queue.pop_front() {
+            for (_, peer) in self.graph.outgoing(&node) {
+                if let Entry::Vacant(entry) = distances.entry(peer) {
+                    entry.insert(distance + 1);
+                    queue.push_back((peer, distance + 1));
+                }
+            }
+        }
+        distances
+    }
+}
+
+fn reversed(direction: ChannelDirection) -> ChannelDirection {
+    ChannelDirection { direction: direction.direction.reversed(), ..direction }
+}

@@ -1,0 +1,70 @@
+//! The command line. Only what is here writes to stdout.
+
+mod demo;
+
+use clap::{Parser, Subcommand};
+use std::{io, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+/// A programmable Lightning payment engine.
+///
+/// A payment is an Entity, what is known of it are Components, and each thing that happens to it is
+/// a System that matched. Begin with `payecs demo`: it pays an invoice on a simulated network and
+/// shows every step.
+#[derive(Debug, Parser)]
+#[command(name = "payecs", version, arg_required_else_help = true)]
+struct Cli {
+    /// What to log to stderr: `info`, `payflow::send=debug`, `payecs=trace`, …
+    #[arg(long, global = true, env = "PAYECS_LOG", value_name = "FILTER", default_value = "off")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+}
+
+/// Does what the command line says. Exit codes: 0 done, 1 failed, 2 not understood.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = log_to_stderr(&cli.log) {
+        eprintln!("error: --log {}: {error}", cli.log);
+        return ExitCode::from(2);
+    }
+    match cli.command {
+        Command::Demo(args) => demo::run(&args),
+    }
+}
+
+fn log_to_stderr(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::try_new(filter)?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_bad_values_are_refused_with_exit_code_2() {
+        Cli::command().debug_assert();
+        for (args, expected) in [
+            (vec!["demo", "--amount", "0"], "above zero"),
+            (vec!["demo", "--amount", "12 sat"], "expected msat"),
+            (vec!["demo", "--nodes", "1"], "2..=1000"),
+            (vec!["demo", "--nodes", "1001"], "2..=1000"),
+            (vec!["demo", "--speed", "0"], "expected a speed"),
+            (vec!["demo", "--seed", "-1"], "unexpected argument"),
+            (vec!["demo", "--virtual", "--speed", "2"], "cannot be used with"),
+            (vec!["pay"], "unrecognized subcommand"),
+        ] {
+            let error = Cli::try_parse_from([&["payecs"], args.as_slice()].concat()).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{args:?}");
+            assert!(error.to_string().contains(expected), "{args:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The driver: engine, node and planner as one state machine without I/O.
+//!
+//! Whoever owns it brings the time: [`Driver::poll`] takes what is due, [`Driver::next_at`] says
+//! when to come again. Plans are made elsewhere: [`Driver::take_jobs`], then
+//! [`Driver::finish_plan`]. So a simulation on a virtual clock and a daemon on the real one run the
+//! same program.
+
+mod asking;
+mod effects;
+mod events;
+mod recover;
+
+pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
+
+use crate::entropy::Entropy;
+use asking::Asking;
+use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Systems, Write, Writer};
+use ecs_systems::{
+    components::MainPayment,
+    planner::{NoPlan, Plan},
+    policy::GraphView,
+    port::{Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
+    replies,
+    units::Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// A plan in the making: what to run elsewhere, and whom the answer is for.
+pub struct Job {
+    /// Give it back with the answer.
+    pub id: JobId,
+    /// Run it anywhere.
+    pub run: PlanJob,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Job").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Whom a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JobId {
+    entity: EntityId,
+    effect: EffectId,
+}
+
+/// What a reply of the node answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Decode { entity: EntityId, effect: EffectId },
+    Preapprove { entity: EntityId, effect: EffectId },
+    OpeningBalances,
+    Incoming,
+}
+
+/// Engine, node and planner as one state machine.
+pub struct Driver {
+    engine: Engine,
+    node: Box<dyn Node>,
+    planner: Box<dyn Planner>,
+    entropy: Entropy,
+    now: Timestamp,
+    timers: BTreeSet<(Timestamp, EntityId, EffectId)>,
+    /// Parts whose outcome is awaited.
+    parts: BTreeMap<PartKey, (EntityId, EffectId)>,
+    asking: Asking,
+    questions: BTreeMap<RequestId, Question>,
+    next_request: u64,
+    jobs: Vec<Job>,
+    notices: VecDeque<Effect>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Driver")
+            .field("now", &self.now)
+            .field("engine", &self.engine)
+            .field("parts", &self.parts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    /// A driver that knows its node's view and graph, and has asked for its balances: the books
+    /// open with the first [`Driver::poll`] that brings them.
+    #[must_use]
+    pub fn new(
+        engine: Engine,
+        node: Box<dyn Node>,
+        planner: Box<dyn Planner>,
+        entropy: Entropy,
+        now: Timestamp,
+    ) -> Self {
+        let mut driver = Self {
+            engine,
+            node,
+            planner,
+            entropy,
+            now,
+            timers: BTreeSet::new(),
+            parts: BTreeMap::new(),
+            asking: Asking::default(),
+            questions: BTreeMap::new(),
+            next_request: 1,
+            jobs: Vec::new(),
+            notices: VecDeque::new(),
+        };
+        driver.refresh_view();
+        driver.refresh_graph();
+        driver.ask(Question::OpeningBalances, NodeRequest::Balances);
+        driver
+    }
+
+    /// The engine, to read.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The moment of the last command.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Does something with the engine as one command: time and randomness are fresh, and what it
+    /// asks for outside is done.
+    pub fn command<R>(&mut self, now: Timestamp, command: impl FnOnce(&mut Engine) -> R) -> R {
+        self.begin(now);
+        let answer = command(&mut self.engine);
+        self.perform_effects();
+        answer
+    }
+
+    /// Makes a payment of these Components, with the default list and `main-payment`, and advances
+    /// it. The caller's own `lightningd:systems` is kept.
+    ///
+    /// # Errors
+    /// A Component is refused; then there is no payment.
+    pub fn start_payment(&mut self, now: Timestamp, components: Write) -> Result<EntityId, Error> {
+        self.command(now, |engine| {
+            let id = engine.new_entity();
+            let list = Systems::listing(engine.default_systems());
+            let mut write = Write::to(id).attach(&list).attach(&MainPayment(ecs_core::Json::yes()));
+            write.components.extend(components.components);
+            engine.set_components(&Writer::Caller, &[write], &[])?;
+            engine.advance(id, None)?;
+            Ok(id)
+        })
+    }
+
+    /// Takes everything that is due: the node's events, timers, questions to be asked again.
+    pub fn poll(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        let events = self.node.poll(self.now);
+        if !events.is_empty() {
+            // Before the events: what a failed part gives back is there for the plan that follows.
+            self.refresh_view();
+        }
+        for event in events {
+            self.take_event(event);
+        }
+        self.fire_timers();
+        self.ask_again();
+    }
+
+    /// When there is something to poll next. `None`: nothing is under way, or only plans are.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Timestamp> {
+        let timer = self.timers.first().map(|(at, _, _)| *at);
+        [self.node.next_event_at(), timer, self.asking.next_at()].into_iter().flatten().min()
+    }
+
+    /// Has the backend call when an event arrives between polls.
+    pub fn set_waker(&mut self, waker: std::task::Waker) {
+        self.node.set_waker(waker);
+    }
+
+    /// The plans to be made elsewhere, each once.
+    #[must_use]
+    pub fn take_jobs(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.jobs)
+    }
+
+    /// Takes what came of a job.
+    pub fn finish_plan(&mut self, now: Timestamp, job: JobId, plan: Result<Plan, NoPlan>) {
+        self.begin(now);
+        self.reply(job.entity, job.effect, &replies::planned(plan));
+    }
+
+    /// What nobody waits for: announcements and events, in order.
+    #[must_use]
+    pub fn take_notices(&mut self) -> Vec<Effect> {
+        self.notices.drain(..).collect()
+    }
+
+    /// Runs everything that is under way until `until`, jumping from event to event: for backends
+    /// on a virtual clock. Answers when nothing was left, or `until`.
+    pub fn run_until(&mut self, until: Timestamp) -> Timestamp {
+        loop {
+            for job in self.take_jobs() {
+                let plan = (job.run)();
+                self.finish_plan(self.now, job.id, plan);
+            }
+            if !self.jobs.is_empty() {
+                continue;
+            }
+            match self.next_at() {
+                Some(at) if at <= until => self.poll(at),
+                _ => return self.now,
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.engine.begin(Inputs { now_ms: self.now.0, entropy: self.entropy.draw() });
+    }
+
+    /// Gives an effect its reply, and does what follows from it.
+    fn reply(&mut self, entity: EntityId, effect: EffectId, writes: &[Write]) {
+        if let Err(error) = self.engine.reply(entity, effect, writes) {
+            tracing::error!(target: "payflow::driver", %entity, %error, "own reply refused");
+        }
+        self.perform_effects();
+    }
+
+    fn ask(&mut self, question: Question, request: NodeRequest) {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.questions.insert(id, question);
+        self.node.submit(id, request, self.now);
+    }
+
+    fn refresh_view(&mut self) {
+        self.engine.insert_resource(self.node.view().clone());
+    }
+
+    fn refresh_graph(&mut self) {
+        self.engine.insert_resource(GraphView(self.planner.graph()));
+    }
+
+    fn fire_timers(&mut self) {
+        while let Some((at, entity, effect)) = self.timers.first().copied() {
+            if at > self.now {
+                return;
+            }
+            self.timers.pop_first();
+            self.begin(self.now);
+            if let Err(error) = self.engine.fire_timer(entity, effect) {
+                tracing::error!(target: "payflow::driver", %entity, %error, "own timer refused");
+            }
+            self.perform_effects();
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Doing what Systems ask for.
+
+use super::{Driver, Job, JobId, Question};
+use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId};
+use ecs_systems::{
+    effects::{AskSigner, ChooseRoutes, DecodeByNode, Learn, OfferPart},
+    port::{NodeRequest, PartKey, RequestId},
+    units::Timestamp,
+};
+
+impl Driver {
+    /// Does everything the engine has asked for, in order.
+    pub(super) fn perform_effects(&mut self) {
+        for effect in self.engine.take_effects() {
+            self.perform(effect);
+        }
+    }
+
+    pub(super) fn perform(&mut self, effect: Effect) {
+        let (entity, id) = (effect.entity, effect.id);
+        if let EffectClass::Timer { at_ms, .. } = effect.class {
+            self.timers.insert((Timestamp(at_ms), entity, id));
+        } else if let Some(DecodeByNode { invoice }) = effect.read() {
+            self.ask(Question::Decode { entity, effect: id }, NodeRequest::Decode(invoice));
+        } else if let Some(AskSigner(question)) = effect.read() {
+            let request = NodeRequest::Preapprove(question);
+            self.ask(Question::Preapprove { entity, effect: id }, request);
+        } else if let Some(ChooseRoutes(request)) = effect.read() {
+            let run = self.planner.prepare(request);
+            self.jobs.push(Job { id: JobId { entity, effect: id }, run });
+        } else if let Some(OfferPart(part)) = effect.read() {
+            self.await_part(part.key, entity, id);
+            self.offer(NodeRequest::SendPart(part));
+        } else if let Some(Learn(lesson)) = effect.read() {
+            self.planner.learn(&lesson, self.now);
+        } else {
+            debug_assert!(is_notice(&effect), "nobody does `{}`", effect.kind);
+            self.notices.push_back(effect);
+        }
+    }
+
+    /// From now on the part's outcome is waited for, and asked for if nothing is heard of it.
+    pub(super) fn await_part(&mut self, key: PartKey, entity: EntityId, effect: EffectId) {
+        self.parts.insert(key, (entity, effect));
+        self.asking.watch(key, self.now);
+    }
+
+    /// Submits a request whose answer is an event of its own.
+    pub(super) fn offer(&mut self, request: NodeRequest) {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.node.submit(id, request, self.now);
+    }
+}
+
+fn is_notice(effect: &Effect) -> bool {
+    effect.class == EffectClass::Notice && effect.kind != Learn::KIND
+}

@@ -1,0 +1,131 @@
+//! Taking what the node tells.
+
+use super::{Driver, Question};
+use ecs_core::{EffectId, EntityId, Json, Write};
+use ecs_systems::{
+    components::{Part, PartFailure},
+    effects::OfferPart,
+    port::{
+        Failure, FailureCode, IncomingHtlc, LedgerEntry, NodeError, NodeEvent, NodeReply,
+        NodeRequest, PartKey, PartStatus, RequestId,
+    },
+    records::ledger_record,
+    replies::{self, PartReply},
+    units::{Msat, ShortChannelId},
+};
+
+impl Driver {
+    pub(super) fn take_event(&mut self, event: NodeEvent) {
+        match event {
+            NodeEvent::Reply { id, reply } => self.take_reply(id, reply),
+            NodeEvent::Part { key, status } => self.take_part(key, status),
+            NodeEvent::Incoming(htlc) => self.refuse_incoming(&htlc),
+            NodeEvent::HtlcResolved { .. } => {}
+            NodeEvent::ViewChanged => self.refresh_view(),
+            NodeEvent::GraphChanged(deltas) => {
+                self.planner.patch(&deltas);
+                self.refresh_graph();
+            }
+        }
+    }
+
+    fn take_reply(&mut self, id: RequestId, reply: Result<NodeReply, NodeError>) {
+        match self.questions.remove(&id) {
+            Some(Question::Decode { entity, effect }) => {
+                self.answer(entity, effect, &replies::decoded(reply.and_then(as_fields)));
+            }
+            Some(Question::Preapprove { entity, effect }) => {
+                self.answer(entity, effect, &replies::preapproved(reply.map(|_| ())));
+            }
+            Some(Question::OpeningBalances) => match reply {
+                Ok(NodeReply::Balances { channels, .. }) => self.open_books(&channels),
+                other => {
+                    tracing::error!(
+                        target: "payflow::driver", ?other, "no balances: the books stay empty"
+                    );
+                }
+            },
+            Some(Question::Incoming) | None => {}
+        }
+    }
+
+    fn answer(&mut self, entity: EntityId, effect: EffectId, writes: &[Write]) {
+        self.begin(self.now);
+        self.reply(entity, effect, writes);
+    }
+
+    /// Opens the books with what is ours in each channel; a channel is opened once.
+    fn open_books(&mut self, channels: &[(ShortChannelId, Msat)]) {
+        self.begin(self.now);
+        for (short_channel_id, amount_msat) in channels.iter().copied() {
+            let entry = LedgerEntry::Opening { short_channel_id, amount_msat };
+            if let Err(error) = self.engine.keep_records(&[ledger_record(&entry)]) {
+                tracing::error!(
+                    target: "payflow::ledger", %short_channel_id, %error, "channel not opened"
+                );
+            }
+        }
+    }
+
+    fn take_part(&mut self, key: PartKey, status: PartStatus) {
+        let Some((entity, effect)) = self.parts.get(&key).copied() else { return };
+        let Some(part) = self.engine.get::<Part>(entity).cloned() else { return };
+        match replies::part_status(&part, status) {
+            PartReply::Final(writes) => {
+                self.parts.remove(&key);
+                self.asking.forget(&key);
+                self.answer(entity, effect, &writes);
+            }
+            PartReply::Wait => {}
+            PartReply::AskAgain => self.asking.ask_later(key, self.now),
+            PartReply::OfferAgain => self.offer_again(key, entity, effect, &part),
+        }
+    }
+
+    /// The node never had the part. Where the same part twice is one HTLC it is offered again;
+    /// elsewhere it counts as failed, and its amount goes into a new part.
+    fn offer_again(&mut self, key: PartKey, entity: EntityId, effect: EffectId, part: &Part) {
+        let outstanding = self.engine.outstanding(entity).iter();
+        let offer = outstanding.filter(|other| other.id == effect).find_map(ecs_core::Effect::read);
+        match offer {
+            Some(OfferPart(offer)) if self.node.view().capabilities.idempotent_parts => {
+                self.offer(NodeRequest::SendPart(offer));
+            }
+            _ => {
+                self.parts.remove(&key);
+                self.asking.forget(&key);
+                let first = part.0.route.hops.first();
+                let failure = Failure::local(first, FailureCode::TemporaryNodeFailure);
+                self.answer(entity, effect, &[Write::here().attach(&PartFailure(failure))]);
+            }
+        }
+    }
+
+    pub(super) fn ask_again(&mut self) {
+        for part in self.asking.take_due(self.now) {
+            self.offer(NodeRequest::AskPart(part));
+        }
+    }
+
+    /// Nothing of ours is payable over channels: no preimage is known, so every HTLC goes back.
+    fn refuse_incoming(&mut self, incoming: &IncomingHtlc) {
+        let failcode = FailureCode::IncorrectOrUnknownPaymentDetails;
+        let request = NodeRequest::FailHtlc { htlc: incoming.htlc, failcode };
+        self.ask(Question::Incoming, request);
+    }
+}
+
+/// The fields of the node's `decode`.
+fn as_fields(reply: NodeReply) -> Result<Json, NodeError> {
+    let bad = |message: String| NodeError::Transport { message };
+    match reply {
+        NodeReply::Decoded(text) => Json::parse(&text).map_err(|error| bad(error.to_string())),
+        NodeReply::Done
+        | NodeReply::Parts(_)
+        | NodeReply::Invoice(_)
+        | NodeReply::Preapproved
+        | NodeReply::Balances { .. } => {
+            Err(bad("the answer belongs to another question".to_owned()))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Going on after a crash: the state is back, what was under way outside is asked about.
+
+use super::{Driver, Question};
+use ecs_core::{Effect, EffectBody, EffectClass, Error, Snapshot, Systems};
+use ecs_systems::{effects::OfferPart, port::NodeRequest, units::Timestamp};
+
+impl Driver {
+    /// Takes a state back and goes on with it: parts are asked about and never simply resent, plans
+    /// are made again, questions are asked again, timers run on, and every Entity is advanced. The
+    /// books come with the state: they are not opened again.
+    ///
+    /// # Errors
+    /// The state has Components that this engine doesn't know.
+    pub fn recover(&mut self, snapshot: &Snapshot, now: Timestamp) -> Result<(), Error> {
+        self.begin(now);
+        self.engine.restore(snapshot)?;
+        self.questions.retain(|_, question| *question != Question::OpeningBalances);
+        let effects: Vec<Effect> =
+            snapshot.entities.iter().flat_map(|entity| entity.outstanding.clone()).collect();
+        for effect in effects {
+            self.take_up(effect);
+        }
+        for entity in self.engine.entities() {
+            if self.engine.get::<Systems>(entity).is_some() {
+                self.engine.wake(entity);
+            }
+        }
+        self.engine.run();
+        self.perform_effects();
+        Ok(())
+    }
+
+    /// An effect that was under way: whether it left is unknown.
+    fn take_up(&mut self, effect: Effect) {
+        if effect.class == EffectClass::Reply && effect.kind == OfferPart::KIND {
+            let Some(OfferPart(part)) = effect.read() else { return };
+            self.await_part(part.key, effect.entity, effect.id);
+            self.offer(NodeRequest::AskPart(part.key));
+        } else {
+            self.perform(effect);
+        }
+    }
+}

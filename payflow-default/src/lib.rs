@@ -1,0 +1,13 @@
+//! The default payment flow: the ordered list, the driver, the binary.
+//!
+//! Read [`flow`] first. [`Driver`] does what Systems ask for, without I/O; [`shell`] runs it in
+//! real time.
+
+pub mod flow;
+pub mod app;
+pub mod entropy;
+pub mod planner;
+mod driver;
+pub mod shell;
+
+pub use driver::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Driver, Job, JobId};

@@ -1,0 +1,9 @@
+//! The binary `payecs`: see `payecs --help`.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,135 @@
+//! Our planner behind the port.
+
+use ecs_systems::{
+    planner::{
+        FailedAt, Graph, GraphDelta, HopFailure, Knowledge, KnowledgeConfig, PlanRequest, Route,
+        plan,
+    },
+    port::{Failure, FailureCode, Lesson, PlanJob, Planner},
+    units::Timestamp,
+};
+use std::sync::Arc;
+
+/// The planner of `payecs-planner`, with one knowledge for all payments.
+///
+/// Jobs work on snapshots: a lesson taken while one runs is in the next one.
+#[derive(Clone, Debug)]
+pub struct OwnPlanner {
+    graph: Arc<Graph>,
+    knowledge: Arc<Knowledge>,
+}
+
+impl OwnPlanner {
+    /// A planner that knows the graph and nothing else.
+    #[must_use]
+    pub fn new(graph: Arc<Graph>, config: KnowledgeConfig) -> Self {
+        Self { graph, knowledge: Arc::new(Knowledge::new(config)) }
+    }
+
+    /// What it has learned.
+    #[must_use]
+    pub fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+}
+
+impl Planner for OwnPlanner {
+    fn prepare(&self, request: PlanRequest) -> PlanJob {
+        let (graph, knowledge) = (Arc::clone(&self.graph), Arc::clone(&self.knowledge));
+        Box::new(move || plan(&graph, &knowledge, &request))
+    }
+
+    fn learn(&mut self, lesson: &Lesson, now: Timestamp) {
+        let knowledge = Arc::make_mut(&mut self.knowledge);
+        match lesson {
+            Lesson::Sent(route) => knowledge.sent(route),
+            Lesson::Paid(route) => knowledge.paid(route, now),
+            Lesson::Failed(route, failure) => {
+                knowledge.failed(route, failed_at(route, failure), now);
+            }
+        }
+    }
+
+    fn patch(&mut self, deltas: &[GraphDelta]) {
+        for delta in deltas {
+            match self.graph.patched(std::slice::from_ref(delta)) {
+                Ok(graph) => self.graph = Arc::new(graph),
+                Err(error) => {
+                    tracing::warn!(target: "payflow::plan", %error, "change of graph left out");
+                }
+            }
+            if let GraphDelta::PolicyChanged { direction, .. } = delta {
+                Arc::make_mut(&mut self.knowledge).policy_changed(*direction);
+            }
+        }
+    }
+
+    fn graph(&self) -> Arc<Graph> {
+        Arc::clone(&self.graph)
+    }
+
+    fn knowledge_version(&self) -> u64 {
+        self.knowledge.version()
+    }
+}
+
+/// Which hop a failure blames, and for what (BOLT 4).
+fn failed_at(route: &Route, failure: &Failure) -> FailedAt {
+    let Some(index) = failure.erring_index.map(|index| index as usize) else {
+        return FailedAt::Unreadable;
+    };
+    if index >= route.hops.len() {
+        return FailedAt::Destination;
+    }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "codes not known yet are about the channel")]
+    let kind = match failure.failcode {
+        FailureCode::TemporaryChannelFailure => HopFailure::LiquidityLack,
+        FailureCode::TemporaryNodeFailure
+        | FailureCode::PermanentNodeFailure
+        | FailureCode::RequiredNodeFeatureMissing
+        | FailureCode::InvalidOnionHmac
+        | FailureCode::InvalidOnionPayload
+        | FailureCode::InvalidOnionBlinding => HopFailure::Node,
+        _ => HopFailure::DisabledOrPolicy,
+    };
+    FailedAt::Hop { index, kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ecs_systems::{
+        planner::Hop,
+        units::{Blocks, ChannelDirection, Direction, Msat, NodeId, ShortChannelId},
+    };
+
+    #[test]
+    fn failures_blame_the_hop_that_bolt_4_says() {
+        let node = |byte| NodeId([byte; 33]);
+        let hop = |scid| Hop {
+            short_channel_id_dir: ChannelDirection {
+                scid: ShortChannelId(scid),
+                direction: Direction::Zero,
+            },
+            from: node(2),
+            to: node(3),
+            amount_msat: Msat(1),
+            cltv_blocks: Blocks(1),
+        };
+        let route = Route { hops: vec![hop(1), hop(2)], probability_ppm: 1_000_000 };
+        let failed = |erring_index, failcode| {
+            let failure = Failure { erring_index, ..Failure::local(None, failcode) };
+            failed_at(&route, &failure)
+        };
+        let at = |index, kind| FailedAt::Hop { index, kind };
+        for (index, code, expected) in [
+            (Some(1), FailureCode::TemporaryChannelFailure, at(1, HopFailure::LiquidityLack)),
+            (Some(0), FailureCode::FeeInsufficient, at(0, HopFailure::DisabledOrPolicy)),
+            (Some(1), FailureCode::TemporaryNodeFailure, at(1, HopFailure::Node)),
+            (Some(2), FailureCode::MppTimeout, FailedAt::Destination),
+            (None, FailureCode::Unreadable, FailedAt::Unreadable),
+        ] {
+            assert_eq!(failed(index, code), expected, "{}", code.name());
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The shell: a [`Driver`] in real time, with tokio around it.
+//!
+//! The driver has one owner, [`Shell::run`], which a thread of its own or a single-threaded runtime
+//! carries. Everybody else holds a [`Handle`]: its calls go through a bounded mailbox and run one
+//! after the other on the owner's thread. Plans are made on tokio's blocking threads. Between
+//! commands the shell sleeps until the driver wants to be polled, or the node calls its waker. What
+//! nobody waits for is told to all [`Subscription`]s.
+
+mod clock;
+mod handle;
+mod jobs;
+#[cfg(test)]
+mod tests;
+
+pub use clock::{Clock, Speed, SpeedError};
+pub use handle::{Handle, News, Notice, ShellError, Subscription};
+
+use crate::Driver;
+use ecs_systems::units::Timestamp;
+use handle::Command;
+use jobs::Jobs;
+use std::{
+    io,
+    sync::Arc,
+    task::{Wake, Waker},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+
+/// Commands that may wait; one more is refused with [`ShellError::Full`].
+pub const MAILBOX_MAX: usize = 1_024;
+/// Notices that are kept for a slow subscriber; the oldest go first, and are counted.
+pub const NOTICES_MAX: usize = 4_096;
+/// Longest sleep: a clock of the host that was set forward, or slept with its machine, is looked at
+/// again after it.
+pub const SLEEP_MS_MAX: u64 = 60_000;
+
+/// How much a shell lets wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Commands that may wait. Default: [`MAILBOX_MAX`].
+    pub mailbox: usize,
+    /// Notices that are kept for a slow subscriber. Default: [`NOTICES_MAX`].
+    pub notices: usize,
+    /// Plans that are made at the same time; others wait for their turn. Default: 2.
+    pub jobs: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { mailbox: MAILBOX_MAX, notices: NOTICES_MAX, jobs: 2 }
+    }
+}
+
+/// The one owner of a driver.
+#[derive(Debug)]
+pub struct Shell {
+    driver: Driver,
+    clock: Clock,
+    mailbox: mpsc::Receiver<Command>,
+    notices: broadcast::Sender<Arc<Notice>>,
+    stop: watch::Receiver<bool>,
+    woken: Arc<Woken>,
+    jobs: Jobs,
+}
+
+/// Called by backends with threads of their own.
+#[derive(Debug, Default)]
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// Why the shell does its next round.
+enum Reason {
+    Command(Command),
+    Planned(jobs::Done),
+    Due,
+    Stop,
+}
+
+impl Shell {
+    /// A shell around a driver, and the first handle to it. Nothing happens before [`Shell::run`].
+    ///
+    /// # Panics
+    /// If a limit is zero.
+    #[must_use]
+    pub fn new(mut driver: Driver, clock: Clock, limits: Limits) -> (Self, Handle) {
+        assert!(limits.mailbox > 0 && limits.notices > 0 && limits.jobs > 0, "a limit is zero");
+        let (commands, mailbox) = mpsc::channel(limits.mailbox);
+        let (notices, _) = broadcast::channel(limits.notices);
+        let (stopper, stop) = watch::channel(false);
+        let woken = Arc::new(Woken::default());
+        driver.set_waker(Waker::from(Arc::clone(&woken)));
+        let handle = Handle::new(commands, &notices, stopper);
+        let jobs = Jobs::new(limits.jobs);
+        (Self { driver, clock, mailbox, notices, stop, woken, jobs }, handle)
+    }
+
+    /// Runs the driver until [`Handle::stop`], or until the last handle is dropped. Commands that
+    /// were taken in before are still done; plans in the making are dropped, as a driver that
+    /// recovers makes them again. What is in flight stays in flight: the driver comes back for a
+    /// snapshot.
+    ///
+    /// Needs a tokio runtime with time. Dropping the future drops the driver.
+    pub async fn run(mut self) -> Driver {
+        loop {
+            self.take_what_is_due();
+            match self.next().await {
+                Reason::Command(command) => self.obey(command),
+                Reason::Planned(done) => {
+                    let now = self.clock.now();
+                    self.driver.finish_plan(now, done.id, done.plan);
+                }
+                Reason::Due => {}
+                Reason::Stop => break,
+            }
+        }
+        self.mailbox.close();
+        while let Ok(command) = self.mailbox.try_recv() {
+            self.obey(command);
+        }
+        self.tell();
+        self.driver
+    }
+
+    /// [`Shell::run`] on an OS thread of its own, which then owns the engine.
+    ///
+    /// # Errors
+    /// The host gives no thread or no runtime.
+    pub fn run_on_thread(self) -> io::Result<JoinHandle<Driver>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let run = move || {
+            let driver = runtime.block_on(self.run());
+            runtime.shutdown_background();
+            driver
+        };
+        thread::Builder::new().name("payecs-engine".to_owned()).spawn(run)
+    }
+
+    fn take_what_is_due(&mut self) {
+        let now = self.clock.now();
+        self.driver.poll(now);
+        self.jobs.add(self.driver.take_jobs());
+        self.tell();
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.clock.now();
+        command(&mut self.driver, now);
+    }
+
+    fn tell(&mut self) {
+        let at = self.driver.now();
+        for effect in self.driver.take_notices() {
+            // Without a subscriber there is nobody to tell.
+            let _nobody = self.notices.send(Arc::new(Notice { at, effect }));
+        }
+    }
+
+    /// Waits for something to do. Stopping goes first, then the oldest work: plans, what the driver
+    /// is due for, new commands.
+    async fn next(&mut self) -> Reason {
+        let sleep = sleep_until(&self.clock, self.driver.next_at());
+        tokio::select! {
+            biased;
+            _ = self.stop.wait_for(|stop| *stop) => Reason::Stop,
+            done = self.jobs.next(), if !self.jobs.is_empty() => Reason::Planned(done),
+            () = self.woken.0.notified() => Reason::Due,
+            command = self.mailbox.recv() => command.map_or(Reason::Stop, Reason::Command),
+            () = tokio::time::sleep(sleep) => Reason::Due,
+        }
+    }
+}
+
+fn sleep_until(clock: &Clock, at: Option<Timestamp>) -> Duration {
+    let longest = Duration::from_millis(SLEEP_MS_MAX);
+    at.map_or(longest, |at| clock.until(at).min(longest))
+}

@@ -1,0 +1,126 @@
+//! What the outside holds of a shell: calls into it, and news out of it.
+
+use crate::Driver;
+use ecs_core::Effect;
+use ecs_systems::units::Timestamp;
+use std::{fmt, sync::Arc};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// What runs on the owner's thread, at its moment.
+pub(super) type Command = Box<dyn FnOnce(&mut Driver, Timestamp) + Send>;
+
+/// Why a call was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShellError {
+    /// The mailbox is full: the call was not taken in, and nothing happened. Call again later.
+    #[error("{waiting} commands are waiting already")]
+    Full {
+        /// How many commands wait, which is the limit.
+        waiting: usize,
+    },
+    /// The shell has stopped. A call that was taken in has no answer either if the shell's future
+    /// was dropped or panicked: what it did is in the state that was kept.
+    #[error("the shell has stopped")]
+    Stopped,
+}
+
+/// Something announced, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The moment of the command it belongs to.
+    pub at: Timestamp,
+    /// What is announced; see `ecs_systems::effects`.
+    pub effect: Effect,
+}
+
+/// What a subscriber hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The next notice.
+    Notice(Arc<Notice>),
+    /// The subscriber was too slow: so many notices before the next one are lost to it.
+    Lost {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// A way to reach the driver; clones reach the same. When the last one is dropped the shell stops.
+#[derive(Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    notices: broadcast::WeakSender<Arc<Notice>>,
+    stopper: Arc<watch::Sender<bool>>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Handle").field("room", &self.commands.capacity()).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        notices: &broadcast::Sender<Arc<Notice>>,
+        stopper: watch::Sender<bool>,
+    ) -> Self {
+        Self { commands, notices: notices.downgrade(), stopper: Arc::new(stopper) }
+    }
+
+    /// Does something with the driver on its own thread, and answers what came of it. Calls are
+    /// done in the order in which they were taken in. Keep it short: everything else waits. A
+    /// caller that goes away doesn't undo its call.
+    ///
+    /// # Errors
+    /// [`ShellError::Full`]: not taken in. [`ShellError::Stopped`]: see there.
+    pub async fn call<R: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Driver, Timestamp) -> R + Send + 'static,
+    ) -> Result<R, ShellError> {
+        let (answer, answered) = oneshot::channel();
+        self.post(Box::new(move |driver, now| {
+            // Whoever asked may be gone.
+            let _gone = answer.send(command(driver, now));
+        }))?;
+        answered.await.map_err(|_| ShellError::Stopped)
+    }
+
+    fn post(&self, command: Command) -> Result<(), ShellError> {
+        self.commands.try_send(command).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => {
+                ShellError::Full { waiting: self.commands.max_capacity() }
+            }
+            mpsc::error::TrySendError::Closed(_) => ShellError::Stopped,
+        })
+    }
+
+    /// Hears every notice from now on. After the shell has stopped there are none.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        Subscription { notices: self.notices.upgrade().map(|notices| notices.subscribe()) }
+    }
+
+    /// Asks the shell to stop: it does what was taken in before, and nothing more. Again: nothing.
+    pub fn stop(&self) {
+        self.stopper.send_replace(true);
+    }
+}
+
+/// The notices of a shell, from the moment of the subscription on.
+#[derive(Debug)]
+pub struct Subscription {
+    notices: Option<broadcast::Receiver<Arc<Notice>>>,
+}
+
+impl Subscription {
+    /// The next news; `None` once the shell has stopped and everything was heard. Safe to drop
+    /// while it waits: nothing is lost.
+    pub async fn next(&mut self) -> Option<News> {
+        match self.notices.as_mut()?.recv().await {
+            Ok(notice) => Some(News::Notice(notice)),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(News::Lost { count }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
