@@ -91,6 +91,7 @@ impl Engine {
             self.write_all(&[Write::end(id)])?;
         }
         self.queue.clear();
+        self.steps.clear();
         self.effects.clear();
         let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
         self.world.insert_resource(now);
