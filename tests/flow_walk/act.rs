@@ -1,0 +1,349 @@
+//! Making a choice come true: at once, or record by record up to a crash.
+
+use crate::{
+    choice::{Choice, DecodeAnswer, ExternalAnswer, PartAnswer, PlanAnswer},
+    machine::{Breach, Fate, Machine, Pending, State, first_channel},
+    third,
+    world::{self, AMOUNT_MSAT},
+};
+use ecs_core::{
+    EffectBody, EffectId, EntityId, Error, ErrorObject, Failed, Json, Systems, Write, Writer,
+};
+use ecs_systems::{
+    components::{Approval, Cancel, Part, PartFailure},
+    effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
+    planner::Route,
+    port::{Failure, FailureCode, NodeError, PartStatus, Receipts},
+    replies::{self, PartReply},
+    units::{Msat, Timestamp},
+};
+
+/// A choice as what the engine is told.
+#[derive(Clone, Debug)]
+enum Command {
+    Reply {
+        entity: EntityId,
+        effect: EffectId,
+        writes: Vec<Write>,
+    },
+    /// Writes of a caller, then an advance.
+    Call {
+        entity: EntityId,
+        writes: Vec<Write>,
+    },
+    /// Writes of an external System that answers, and whether its invocation is over.
+    Answer {
+        entity: EntityId,
+        writes: Vec<Write>,
+        stale: bool,
+    },
+    Timers,
+    Nothing,
+}
+
+impl Machine {
+    /// Makes a choice in a state, and answers the breach of a law that shows at once.
+    pub(crate) fn choose(&mut self, state: &State, choice: &Choice) -> Result<(), Breach> {
+        self.load(state);
+        self.pay_for(choice);
+        if let Choice::Crash(inner, records, lost) = choice {
+            let mut mids = self.step_through(state, inner)?;
+            if *records < mids.len() {
+                return self.crash(&mids.swap_remove(*records), *lost);
+            }
+            return self.choose(state, inner);
+        }
+        let command = self.command_of(choice);
+        self.execute(command)?;
+        self.perform_all()
+    }
+
+    pub(crate) fn pay_for(&mut self, choice: &Choice) {
+        if let Some(left) = self.env.left.after(choice) {
+            self.env.left = left;
+        }
+    }
+
+    fn execute(&mut self, command: Command) -> Result<(), Breach> {
+        self.begin();
+        match command {
+            Command::Reply { entity, effect, writes } => {
+                let replied = self.app.reply(entity, effect, &writes);
+                must(replied == Ok(true), "replies are taken", || format!("{replied:?}"))
+            }
+            Command::Call { entity, writes } => {
+                let written = self.app.set_components(&Writer::Caller, &writes, &[]);
+                must(written.is_ok(), "callers may write it", || format!("{written:?}"))?;
+                let _error_is_recorded = self.app.advance(entity, None);
+                Ok(())
+            }
+            Command::Answer { entity, writes, stale } => {
+                let number = self.app.invocation(entity).and_then(|invoke| invoke.invocation);
+                let number = number.map(|number| if stale { number + 7 } else { number });
+                let answered = self.app.advance_with(entity, number, &writes, &[]);
+                let refused = matches!(answered, Err(Error::StaleInvocation(_)));
+                if self.app.get::<Systems>(entity).is_none() {
+                    return Ok(());
+                }
+                must(refused == stale, "an invocation is answered once", || format!("{answered:?}"))
+            }
+            Command::Timers => {
+                for (at_ms, entity, effect) in self.timers() {
+                    if at_ms <= self.env.now_ms {
+                        let fired = self.app.fire_timer(entity, effect);
+                        must(fired.is_ok(), "timers fire", || format!("{fired:?}"))?;
+                    }
+                }
+                Ok(())
+            }
+            Command::Nothing => Ok(()),
+        }
+    }
+
+    /// Makes a choice record by record: the states after each, the last of which rests.
+    pub(crate) fn step_through(
+        &mut self,
+        state: &State,
+        choice: &Choice,
+    ) -> Result<Vec<State>, Breach> {
+        self.load(state);
+        let (entity, writes, by) = match self.command_of(choice) {
+            Command::Reply { entity, effect, writes } => {
+                let mut snapshot = state.snapshot.clone();
+                for kept in &mut snapshot.entities {
+                    kept.outstanding.retain(|it| it.id != effect || kept.entity != entity);
+                }
+                self.app.restore(&snapshot).expect("it was taken from this engine");
+                (entity, writes, Writer::Engine)
+            }
+            Command::Call { entity, writes } => (entity, writes, Writer::Caller),
+            Command::Nothing => return Ok(vec![self.keep()]),
+            Command::Answer { .. } | Command::Timers => return Ok(Vec::new()),
+        };
+        self.begin();
+        let named =
+            |write: &Write| Write { entity: write.entity.or(Some(entity)), ..write.clone() };
+        let writes: Vec<Write> = writes.iter().map(named).collect();
+        let written = self.app.set_components(&by, &writes, &[]);
+        must(written.is_ok(), "what replies write fits", || format!("{written:?}"))?;
+        if !self.app.is_busy(entity) && self.app.invocation(entity).is_none() {
+            self.app.wake(entity);
+        }
+        let mut states = vec![self.keep()];
+        let mut asked = Vec::new();
+        while self.app.run_one().is_some() {
+            asked.extend(self.app.take_effects());
+            states.push(State { asked: asked.clone(), ..self.keep() });
+        }
+        Ok(states)
+    }
+
+    /// The process dies between two records and comes back: the queue is lost, and what was asked
+    /// for since, if `lost`; parts are asked about, all is woken.
+    pub(crate) fn crash(&mut self, mid: &State, lost: bool) -> Result<(), Breach> {
+        let left = self.env.left;
+        self.load(mid);
+        self.env.left = left;
+        self.app.restore(&mid.snapshot).expect("it was taken from this engine");
+        self.perform(&mid.asked, !lost)?;
+        for entity in self.app.entities() {
+            if self.app.get::<Systems>(entity).is_some() {
+                self.app.wake(entity);
+            }
+        }
+        let asked = self.pending();
+        self.app.run();
+        self.perform_all()?;
+        if lost && let Some(open) = self.env.offers.values_mut().rfind(|it| it.fate == Fate::Open) {
+            open.fate = Fate::NeverArrived;
+        }
+        for pending in asked {
+            self.tell_after_crash(&pending)?;
+        }
+        Ok(())
+    }
+
+    /// What the node says of a part that was under way when we crashed.
+    fn tell_after_crash(&mut self, pending: &Pending) -> Result<(), Breach> {
+        let Some(OfferPart(part)) = pending.effect.read() else { return Ok(()) };
+        let fate = self.env.offers.get(&part.key).map_or(Fate::NeverArrived, |offer| offer.fate);
+        if fate != Fate::NeverArrived {
+            return Ok(());
+        }
+        if self.situation.view.capabilities.idempotent_parts {
+            let offer = crate::machine::Offer {
+                amount_msat: part.route.amount().0,
+                fee_msat: part.route.fee().0,
+                channel: first_channel(&part.route),
+                fate: Fate::Open,
+            };
+            return self.offer(part.key, offer);
+        }
+        let first = part.route.hops.first();
+        let failure = Failure::local(first, FailureCode::TemporaryNodeFailure);
+        let writes = vec![Write::here().attach(&PartFailure(failure))];
+        let (entity, effect) = (pending.entity, pending.effect.id);
+        self.execute(Command::Reply { entity, effect, writes })?;
+        self.perform_all()
+    }
+
+    fn command_of(&mut self, choice: &Choice) -> Command {
+        let payment = |number: usize| self.env.payments[number];
+        match choice {
+            Choice::Plan(of, answer) => {
+                self.reply_to(ChooseRoutes::KIND, *of, None, |machine, it| {
+                    machine.planned(it, *answer)
+                })
+            }
+            Choice::Part(of, part, answer) => {
+                self.reply_to(OfferPart::KIND, *of, Some(*part), |machine, it| {
+                    machine.part_ended(it, *answer)
+                })
+            }
+            Choice::Decode(of, answer) => {
+                self.reply_to(DecodeByNode::KIND, *of, None, |_, _| decoded(*answer))
+            }
+            Choice::Signer(of, word) => self.reply_to(AskSigner::KIND, *of, None, |_, _| {
+                let message = || "not this one".to_owned();
+                let no = || NodeError::Refused { code: 1, message: message() };
+                replies::preapproved(if *word { Ok(()) } else { Err(no()) })
+            }),
+            Choice::Approve(of, word) => call(payment(*of), |it| it.attach(&Approval(*word))),
+            Choice::Cancel(of) => call(payment(*of), |it| it.attach(&Cancel)),
+            Choice::Advance(number) => {
+                Command::Call { entity: self.app.entities()[*number], writes: Vec::new() }
+            }
+            Choice::Tick => {
+                self.env.now_ms = self.next_moment().unwrap_or(self.env.now_ms);
+                Command::Timers
+            }
+            Choice::Start(number) => {
+                let second = self.situation.second.as_ref().filter(|_| *number > 0);
+                let components = second.map_or(&self.situation.components, |it| &it.components);
+                let components = components.clone();
+                Command::Call { entity: self.create(&components), writes: Vec::new() }
+            }
+            Choice::ReceiptPaid => {
+                self.env.receipt_paid = true;
+                let hash = world::preimage(1).hash();
+                let at = Timestamp(self.env.now_ms);
+                let _paid_before = self.receipts.settle(&hash, Msat(AMOUNT_MSAT), at);
+                Command::Nothing
+            }
+            Choice::Nothing => Command::Nothing,
+            Choice::External(number, answer) => self.external(*number, *answer),
+            Choice::Crash(..) => unreachable!("a crash comes within another choice"),
+        }
+    }
+
+    fn reply_to(
+        &mut self,
+        kind: &str,
+        payment: usize,
+        part: Option<u64>,
+        reply: impl FnOnce(&mut Self, &Pending) -> Vec<Write>,
+    ) -> Command {
+        let named = |it: &Pending| {
+            let offered = || it.effect.read::<OfferPart>().map(|offer| offer.0.key.part_id.0);
+            it.payment == payment && it.effect.kind == kind && (part.is_none() || offered() == part)
+        };
+        let Some(pending) = self.pending().into_iter().find(named) else { return Command::Nothing };
+        let writes = reply(self, &pending);
+        Command::Reply { entity: pending.entity, effect: pending.effect.id, writes }
+    }
+
+    fn planned(&self, pending: &Pending, answer: PlanAnswer) -> Vec<Write> {
+        let ChooseRoutes(asked) = pending.effect.read().expect("its kind says so");
+        let world = self.world;
+        replies::planned(match answer {
+            PlanAnswer::One => Ok(world.one_route(&asked)),
+            PlanAnswer::Two => Ok(world.two_routes(&asked)),
+            PlanAnswer::None => Err(world::no_route()),
+            PlanAnswer::TooLittle => Ok(world.too_little(&asked)),
+            PlanAnswer::TooMuch => Ok(world.too_much(&asked)),
+            PlanAnswer::TooDear => Ok(world.too_dear(&asked)),
+            PlanAnswer::OverNothing => Ok(world.over_nothing(&asked)),
+        })
+    }
+
+    fn part_ended(&mut self, pending: &Pending, answer: PartAnswer) -> Vec<Write> {
+        let OfferPart(offer) = pending.effect.read().expect("its kind says so");
+        let paid = matches!(answer, PartAnswer::Paid | PartAnswer::Overspent);
+        let fate = if paid { Fate::Paid } else { Fate::Failed };
+        if let Some(known) = self.env.offers.get_mut(&offer.key) {
+            known.fate = fate;
+        }
+        let part = self.app.get::<Part>(pending.entity).expect("only parts are offered").clone();
+        match replies::part_status(&part, status(answer, &offer.route, &part)) {
+            PartReply::Final(writes) => writes,
+            PartReply::Wait | PartReply::OfferAgain | PartReply::AskAgain => {
+                unreachable!("a final status is final")
+            }
+        }
+    }
+
+    fn external(&self, number: usize, answer: ExternalAnswer) -> Command {
+        let entity = self.app.entities()[number];
+        let name = self.app.invocation(entity).map(|invoke| invoke.system).unwrap_or_default();
+        let here = Write::to(entity);
+        let error = ErrorObject::new(third::THEIR_CODE, "Not with us");
+        let writes = match answer {
+            ExternalAnswer::Done | ExternalAnswer::Stale => {
+                vec![here.attach_json(third::flag(&name), Json::yes())]
+            }
+            ExternalAnswer::Idle => Vec::new(),
+            ExternalAnswer::Fails => vec![here.attach(&Failed(error))],
+            ExternalAnswer::Ends => vec![here.attach(&Failed(error)).detach::<Systems>()],
+        };
+        Command::Answer { entity, writes, stale: answer == ExternalAnswer::Stale }
+    }
+}
+
+fn status(answer: PartAnswer, route: &Route, part: &Part) -> PartStatus {
+    let hops = u32::try_from(route.hops.len()).expect("a route is short");
+    let at = |erring_index, failcode| {
+        let local = Failure::local(route.hops.first(), failcode);
+        PartStatus::Failed(Failure { erring_index: Some(erring_index), ..local })
+    };
+    let hash = part.0.key.payment_hash;
+    let preimage = (1..9).map(world::preimage).find(|preimage| preimage.hash() == hash);
+    let paid = |more| PartStatus::Paid {
+        preimage: preimage.expect("every hash of a walk has a small number"),
+        spent_msat: Msat(route.sent().0 + more),
+    };
+    match answer {
+        PartAnswer::Paid => paid(0),
+        PartAnswer::Overspent => paid(500),
+        PartAnswer::Temporary => at(0, FailureCode::TemporaryChannelFailure),
+        PartAnswer::Permanent => at(hops, FailureCode::IncorrectOrUnknownPaymentDetails),
+        PartAnswer::MppTimeout => at(hops, FailureCode::MppTimeout),
+    }
+}
+
+fn decoded(answer: DecodeAnswer) -> Vec<Write> {
+    let world = world::World::get();
+    replies::decoded(match answer {
+        DecodeAnswer::Valid => Ok(json(&format!(
+            r#"{{"type":"bolt12 invoice","valid":true,"invoice_payment_hash":"{}",
+            "invoice_amount_msat":{AMOUNT_MSAT},"invoice_node_id":"{}",
+            "invoice_created_at":{},"invoice_relative_expiry":3600}}"#,
+            world::preimage(1).hash(),
+            world.carol,
+            world::START_MS / 1_000,
+        ))),
+        DecodeAnswer::Invalid => Ok(json(r#"{"valid":false,"warning_x":"signature is wrong"}"#)),
+        DecodeAnswer::Error => Err(NodeError::Transport { message: "gone".to_owned() }),
+    })
+}
+
+fn json(text: &str) -> Json {
+    Json::parse(text).expect("it is written here")
+}
+
+fn call(entity: EntityId, write: impl FnOnce(Write) -> Write) -> Command {
+    Command::Call { entity, writes: vec![write(Write::to(entity))] }
+}
+
+fn must(holds: bool, law: &'static str, what: impl FnOnce() -> String) -> Result<(), Breach> {
+    if holds { Ok(()) } else { Err(Breach { law, what: what() }) }
+}

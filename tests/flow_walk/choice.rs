@@ -1,0 +1,255 @@
+//! What can happen next: every answer the world may give, and every call that may come.
+
+use crate::{
+    machine::{Machine, Pending},
+    situation::After,
+};
+use ecs_core::{EffectBody, Systems};
+use ecs_systems::{
+    components::{ApprovalAsked, Cancel, Part},
+    effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
+    planner::PlanRequest,
+};
+
+/// One thing that happens. Payments are counted from 0 in the order in which they began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Plan(usize, PlanAnswer),
+    Part(usize, u64, PartAnswer),
+    Decode(usize, DecodeAnswer),
+    Signer(usize, bool),
+    Approve(usize, bool),
+    /// Time passes to the next moment at which anything changes; timers that are due fire.
+    Tick,
+    Cancel(usize),
+    /// Somebody calls `payecs_advance` on that Entity of those that there are.
+    Advance(usize),
+    /// The payment of that number begins.
+    Start(usize),
+    /// Somebody else pays our receipt.
+    ReceiptPaid,
+    External(usize, ExternalAnswer),
+    Nothing,
+    /// The first choice, with a crash after so many records; `lost`: what was asked for since never
+    /// left, and the last offer never arrived.
+    Crash(Box<Choice>, usize, bool),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanAnswer {
+    One,
+    Two,
+    None,
+    TooLittle,
+    TooMuch,
+    TooDear,
+    OverNothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartAnswer {
+    Paid,
+    Overspent,
+    Temporary,
+    Permanent,
+    MppTimeout,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DecodeAnswer {
+    Valid,
+    Invalid,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExternalAnswer {
+    /// It attaches its flag and advances.
+    Done,
+    /// It advances without a change.
+    Idle,
+    /// It attaches `lightningd:error`.
+    Fails,
+    /// The same, and it detaches the list, as payz's clients did.
+    Ends,
+    /// It answers an invocation that is over.
+    Stale,
+}
+
+/// How much of what is rare one path may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) crashes: u8,
+    pub(crate) oddities: u8,
+    pub(crate) cancels: u8,
+    pub(crate) calls: u8,
+    /// Over all of these.
+    pub(crate) total: u8,
+}
+
+impl Budget {
+    /// Whether whoever has this can do all that one with `other` can.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self.crashes >= other.crashes
+            && self.oddities >= other.oddities
+            && self.cancels >= other.cancels
+            && self.calls >= other.calls
+            && self.total >= other.total
+    }
+
+    /// The bound on choices of that kind; `None`: it is ordinary.
+    fn bound_on(&mut self, choice: &Choice) -> Option<&mut u8> {
+        let odd = match choice {
+            Choice::Crash(..) => return Some(&mut self.crashes),
+            Choice::Cancel(_) => return Some(&mut self.cancels),
+            Choice::Advance(_) => return Some(&mut self.calls),
+            Choice::Plan(_, answer) => !answer.is_ordinary(),
+            Choice::Part(_, _, answer) => {
+                matches!(answer, PartAnswer::Overspent | PartAnswer::MppTimeout)
+            }
+            Choice::External(_, answer) => *answer != ExternalAnswer::Done,
+            Choice::Decode(..)
+            | Choice::Signer(..)
+            | Choice::Approve(..)
+            | Choice::Tick
+            | Choice::Start(_)
+            | Choice::ReceiptPaid
+            | Choice::Nothing => false,
+        };
+        odd.then_some(&mut self.oddities)
+    }
+
+    /// What is left after `choice`; `None`: it cannot be afforded.
+    pub(crate) fn after(self, choice: &Choice) -> Option<Self> {
+        let mut left = self;
+        if let Choice::Crash(inner, _, _) = choice {
+            left = self.after(inner)?;
+        }
+        let Some(of) = left.bound_on(choice) else { return Some(left) };
+        *of = of.checked_sub(1)?;
+        left.total = left.total.checked_sub(1)?;
+        Some(left)
+    }
+}
+
+impl PlanAnswer {
+    fn is_ordinary(self) -> bool {
+        matches!(self, Self::One | Self::Two | Self::None)
+    }
+}
+
+impl Choice {
+    /// Whether it answers something the engine waits for: these alone must bring every payment to
+    /// its end.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Plan(..)
+                | Self::Part(..)
+                | Self::Decode(..)
+                | Self::Signer(..)
+                | Self::Approve(..)
+                | Self::Start(_)
+                | Self::Tick
+                | Self::External(_, ExternalAnswer::Done)
+        )
+    }
+}
+
+/// Everything that can happen now and that the budget affords.
+pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
+    if machine.env.payments.is_empty() {
+        return vec![Choice::Start(0)];
+    }
+    let mut all = Vec::new();
+    for pending in machine.pending() {
+        answers(machine, &pending, &mut all);
+    }
+    for (number, payment) in machine.env.payments.iter().copied().enumerate() {
+        let app = &machine.app;
+        if app.get::<Systems>(payment).is_none() {
+            continue;
+        }
+        if app.get::<ApprovalAsked>(payment).is_some() {
+            all.extend([true, false].map(|word| Choice::Approve(number, word)));
+        }
+        if app.get::<Cancel>(payment).is_none() {
+            all.push(Choice::Cancel(number));
+        }
+    }
+    for (number, entity) in machine.app.entities().into_iter().enumerate() {
+        if machine.app.get::<Systems>(entity).is_some() {
+            all.push(Choice::Advance(number));
+        }
+        if machine.app.invocation(entity).is_some() {
+            let answers = [
+                ExternalAnswer::Done,
+                ExternalAnswer::Idle,
+                ExternalAnswer::Fails,
+                ExternalAnswer::Ends,
+                ExternalAnswer::Stale,
+            ];
+            all.extend(answers.map(|answer| Choice::External(number, answer)));
+        }
+    }
+    let timed = machine.timers().len();
+    if machine.next_moment().is_some() && (!machine.situation.narrow || timed > 0) {
+        all.push(Choice::Tick);
+    }
+    if let Some(second) = &machine.situation.second
+        && machine.env.payments.len() == 1
+        && (second.after == After::Begin || machine.has_ended(machine.env.payments[0]))
+    {
+        all.push(Choice::Start(1));
+    }
+    if machine.situation.receipt_may_be_paid && !machine.env.receipt_paid {
+        all.push(Choice::ReceiptPaid);
+    }
+    all.retain(|choice| machine.env.left.after(choice).is_some());
+    all
+}
+
+fn answers(machine: &Machine, pending: &Pending, all: &mut Vec<Choice>) {
+    let of = pending.payment;
+    match pending.effect.kind.as_str() {
+        ChooseRoutes::KIND => {
+            let ChooseRoutes(asked) = pending.effect.read().expect("its kind says so");
+            all.extend(plans(machine, &asked).into_iter().map(|plan| Choice::Plan(of, plan)));
+        }
+        OfferPart::KIND => {
+            let Some(Part(part)) = machine.app.get::<Part>(pending.entity) else { return };
+            let answers = [
+                PartAnswer::Paid,
+                PartAnswer::Temporary,
+                PartAnswer::Permanent,
+                PartAnswer::MppTimeout,
+                PartAnswer::Overspent,
+            ];
+            all.extend(answers.map(|answer| Choice::Part(of, part.key.part_id.0, answer)));
+        }
+        DecodeByNode::KIND => {
+            let answers = [DecodeAnswer::Valid, DecodeAnswer::Invalid, DecodeAnswer::Error];
+            all.extend(answers.map(|answer| Choice::Decode(of, answer)));
+        }
+        AskSigner::KIND => all.extend([true, false].map(|word| Choice::Signer(of, word))),
+        other => unreachable!("nobody answers `{other}`"),
+    }
+}
+
+fn plans(machine: &Machine, asked: &PlanRequest) -> Vec<PlanAnswer> {
+    let mut plans = Vec::new();
+    let fits = |plan: ecs_systems::planner::Plan| plan.fee() <= Some(asked.fee_budget_msat);
+    if fits(machine.world.one_route(asked)) {
+        plans.push(PlanAnswer::One);
+    }
+    let parts_before = u32::try_from(machine.env.offers.len()).unwrap_or(u32::MAX);
+    let room = parts_before + 2 <= machine.situation.parts_max;
+    let room = room && !machine.situation.narrow;
+    if asked.parts_max >= 2 && room && fits(machine.world.two_routes(asked)) {
+        plans.push(PlanAnswer::Two);
+    }
+    plans.push(PlanAnswer::None);
+    plans.extend([PlanAnswer::TooLittle, PlanAnswer::TooMuch]);
+    plans.extend([PlanAnswer::TooDear, PlanAnswer::OverNothing]);
+    plans
+}

@@ -1,0 +1,48 @@
+//! What tests read of the books while an engine owns them.
+
+use ecs_systems::port::{Balance, Ledger, Posting};
+use ledger_store::{Account, MemoryLedger, MemoryReceipts};
+use payecs_tests::shared::Shared;
+
+/// The name that our node has in its books.
+pub(crate) const NODE: &str = "sim";
+
+/// Books that outlive the engine, as a database does.
+pub(crate) type SharedBooks = Shared<MemoryLedger>;
+/// Receipts that outlive the engine.
+pub(crate) type SharedReceipts = Shared<MemoryReceipts>;
+
+/// Empty books of our node.
+pub(crate) fn empty_books() -> SharedBooks {
+    Shared::new(MemoryLedger::new(NODE))
+}
+
+/// No receipts.
+pub(crate) fn no_receipts() -> SharedReceipts {
+    Shared::new(MemoryReceipts::default())
+}
+
+/// What tests ask the books.
+pub(crate) trait Audited {
+    /// What an account's postings sum to.
+    fn sums(&self, account: Account) -> Balance;
+
+    /// What was posted to the debit of an account, less what was posted to its credit.
+    fn posted(&self, account: Account) -> i128 {
+        let sums = self.sums(account);
+        i128::from(sums.debits_posted_msat.0) - i128::from(sums.credits_posted_msat.0)
+    }
+
+    /// All postings so far.
+    fn all(&self) -> Vec<Posting>;
+}
+
+impl Audited for SharedBooks {
+    fn sums(&self, account: Account) -> Balance {
+        self.balance(&account.of(NODE))
+    }
+
+    fn all(&self) -> Vec<Posting> {
+        self.postings(0, u32::MAX)
+    }
+}

@@ -1,0 +1,23 @@
+//! Whole payments through the default flow, over the simulated network on its virtual clock.
+//!
+//! After each payment three accounts of it have to agree: what its Components say, what the books
+//! say, and what really happened in the network. `PROPTEST_CASES` raises the number of random runs.
+
+mod books;
+mod difficult;
+mod harness;
+mod invoices;
+mod nets;
+mod accounts;
+mod amounts;
+mod refusals;
+mod planning;
+mod rounds;
+mod hashes;
+mod ourselves;
+mod policy;
+mod answers;
+mod crashes;
+mod scenario;
+mod random;
+mod machine;

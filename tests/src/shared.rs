@@ -1,0 +1,108 @@
+//! Books and receipts that a test reads, keeps and changes while an engine owns them.
+
+use ecs_core::EntityId;
+use ecs_systems::{
+    port::{
+        Balance, BalanceObject, Claim, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError,
+        PaymentRef, Posting, Receipt, Receipts, Verdict, VirtualHtlc,
+    },
+    units::{Msat, PaymentHash, Timestamp},
+};
+use ledger_store::{MemoryLedger, MemoryReceipts};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Something that the engine and a test both hold: clones are the same.
+#[derive(Debug)]
+pub struct Shared<T>(Arc<Mutex<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    /// A handle to `inner`.
+    #[must_use]
+    pub fn new(inner: T) -> Self {
+        Self(Arc::new(Mutex::new(inner)))
+    }
+
+    /// It, to read or change; never across a call of the engine.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// A copy of it as it is.
+    #[must_use]
+    pub fn copy(&self) -> T {
+        self.lock().clone()
+    }
+
+    /// Makes it what it was.
+    pub fn set(&self, kept: &T) {
+        self.lock().clone_from(kept);
+    }
+}
+
+impl Ledger for Shared<MemoryLedger> {
+    fn commit(
+        &mut self,
+        batch: &[LedgerEntry],
+        entity: Option<EntityId>,
+        at: Timestamp,
+    ) -> Result<Vec<EntryId>, LedgerError> {
+        self.lock().commit(batch, entity, at)
+    }
+
+    fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)> {
+        self.lock().claim(payment_hash)
+    }
+
+    fn available(&self) -> Msat {
+        self.lock().available()
+    }
+
+    fn balance(&self, account: &str) -> Balance {
+        self.lock().balance(account)
+    }
+
+    fn trial_balance(&self) -> Vec<(String, Balance)> {
+        self.lock().trial_balance()
+    }
+
+    fn balance_object(&self) -> BalanceObject {
+        self.lock().balance_object()
+    }
+
+    fn postings(&self, from: u64, limit: u32) -> Vec<Posting> {
+        self.lock().postings(from, limit)
+    }
+
+    fn postings_of(&self, payment: &PaymentRef) -> Vec<Posting> {
+        self.lock().postings_of(payment)
+    }
+
+    fn verify(&self) -> Result<(), LedgerError> {
+        self.lock().verify()
+    }
+}
+
+impl Receipts for Shared<MemoryReceipts> {
+    fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
+        self.lock().find(payment_hash)
+    }
+
+    fn judge(&self, htlc: &VirtualHtlc, now: Timestamp) -> Verdict {
+        self.lock().judge(htlc, now)
+    }
+
+    fn settle(
+        &mut self,
+        payment_hash: &PaymentHash,
+        amount: Msat,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        self.lock().settle(payment_hash, amount, at)
+    }
+}
