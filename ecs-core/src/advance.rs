@@ -10,6 +10,7 @@ use crate::{
     inputs::Inputs,
     life::Life,
     registry::{Body, Owner, SystemIndex},
+    resting::permit_step,
     system::{Next, Step},
     systems::{Failing, Systems, no_list},
     trace::TraceEntry,
@@ -135,10 +136,17 @@ impl Engine {
 
     fn scan(&mut self, id: EntityId, entity: Entity) -> Result<Scanned, Error> {
         let list = self.list_of(entity)?;
+        let frozen = self.is_frozen(id);
         let world = self.world.entity(entity);
         let life = world.get::<Life>().expect("spawned with it");
-        match self.lists.find(list, &self.systems, world, life) {
+        let pass_over = frozen && world.contains::<Failing>();
+        match self.lists.find(list, &self.systems, (world, life), pass_over) {
             Found::System { index, position } => Ok(Scanned::Run(index, Some(position))),
+            Found::Unregistered(name) if frozen => {
+                let what = format!("System `{name}` of the list is no longer registered.");
+                self.fail(id, &name, Error::SystemFailed(what).into());
+                Ok(Scanned::Wrote)
+            }
             Found::Unregistered(name) => Err(Error::InvalidSystems(format!(
                 "`systems` array contains unregistered system: {name}"
             ))),
@@ -174,7 +182,7 @@ impl Engine {
     }
 
     /// The change counter of an Entity, while it exists.
-    fn changes(&self, id: EntityId) -> Option<u64> {
+    pub(crate) fn changes(&self, id: EntityId) -> Option<u64> {
         Some(self.world.get::<Life>(self.find(id)?)?.changes)
     }
 
@@ -227,8 +235,14 @@ impl Engine {
         match system.run(entity, &self.world) {
             None => self.invoke(id, entity, index),
             Some(Ok(Ok(step))) => {
-                let waits = step.next == Next::Wait;
-                rests = self.take_step(id, &name, &writer, step) && waits && self.rests_rightly(id);
+                let next = step.next;
+                let taken = self.take_step(id, &name, &writer, step);
+                if taken && next != Next::Advance && writer != Writer::Engine && self.is_parked(id)
+                {
+                    self.fail_as_parked(id, &name);
+                } else {
+                    rests = taken && next == Next::Wait && self.rests_rightly(id);
+                }
             }
             Some(Ok(Err(refusal))) => self.fail(id, &name, refusal),
             Some(Err(error)) => {
@@ -241,26 +255,6 @@ impl Engine {
             self.fail_as_loop(id, &name, in_a_row);
         } else if self.steps.get(&id).is_some_and(|taken| *taken > 2 * STEPS_PER_ADVANCE_MAX) {
             self.mute(id, &name);
-        }
-    }
-
-    /// Whether something will happen to an Entity whose System waits. Where nothing will, it comes
-    /// to what an Entity without a matching System comes to.
-    fn rests_rightly(&mut self, id: EntityId) -> bool {
-        let Some(entity) = self.find(id) else { return true };
-        let world = self.world.entity(entity);
-        if !world.contains::<Systems>() || world.get::<Life>().is_some_and(Life::awaits_something) {
-            return true;
-        }
-        match (self.at_rest)(&self.world, entity) {
-            Rest::Waiting => true,
-            Rest::Stuck => false,
-            Rest::Write(write) => {
-                let before = self.changes(id);
-                self.write_as_engine(id, &[write]);
-                self.wake(id);
-                self.changes(id) != before
-            }
         }
     }
 
@@ -298,7 +292,7 @@ impl Engine {
     fn take_step(&mut self, id: EntityId, name: &Arc<str>, writer: &Writer, step: Step) -> bool {
         let batch =
             Batch { writer, subject: Some(id), writes: &step.writes, records: &step.records };
-        if let Err(error) = self.commit(&batch) {
+        if let Err(error) = permit_step(writer, &step).and_then(|()| self.commit(&batch)) {
             self.fail(id, name, error.into());
             return false;
         }
@@ -369,7 +363,7 @@ impl Engine {
         self.fail(id, name, Error::Loop(what).into());
     }
 
-    fn write_as_engine(&mut self, id: EntityId, writes: &[Write]) {
+    pub(crate) fn write_as_engine(&mut self, id: EntityId, writes: &[Write]) {
         let batch = Batch { writer: &Writer::Engine, subject: Some(id), writes, records: &[] };
         if let Err(error) = self.commit(&batch) {
             tracing::error!(target: "payecs::advance", entity = %id, %error, "own write refused");

@@ -132,7 +132,12 @@ impl Engine {
             if *writer != Writer::Engine {
                 match named {
                     Some(Named::Typed(typed)) => {
-                        named = Some(self.permit_typed(entity, typed, frozen, value.is_some())?);
+                        named = Some(self.permit_typed(
+                            writer,
+                            (entity, frozen),
+                            typed,
+                            value.is_some(),
+                        )?);
                     }
                     Some(Named::Foreign(_)) | None => {
                         permit_foreign(writer, entity, name, frozen)?;
@@ -149,12 +154,15 @@ impl Engine {
     /// What a caller's write of a documented Component comes to.
     fn permit_typed(
         &self,
-        entity: EntityId,
+        writer: &Writer,
+        (entity, frozen): (EntityId, bool),
         typed: TypedComponent,
-        frozen: bool,
         attaching: bool,
     ) -> Result<Named, Error> {
         let ComponentSpec { name, writable, when_frozen, .. } = typed.spec;
+        if matches!(writer, Writer::Plugin(_)) && self.guarded.contains_key(name) {
+            return Err(Error::Invalid(format!("`{name}` is not for Systems to write")));
+        }
         if writable == Writable::Engine && attaching {
             return Err(Error::Invalid(format!("`{name}` is set by the engine")));
         }
@@ -163,11 +171,16 @@ impl Engine {
         }
         match when_frozen {
             WhenFrozen::Allowed => Ok(Named::Typed(typed)),
-            WhenFrozen::Becomes(other) if attaching => {
+            WhenFrozen::Becomes(other) if attaching && self.may_still_become(entity, other) => {
                 Ok(self.names.find(other).unwrap_or(Named::Typed(typed)))
             }
             WhenFrozen::Becomes(_) | WhenFrozen::Refused => Err(frozen_error(entity, name)),
         }
+    }
+
+    /// Whether an Entity is under way and says nothing of that kind yet.
+    fn may_still_become(&self, entity: EntityId, other: &str) -> bool {
+        self.get::<Systems>(entity).is_some() && self.component(entity, other).is_none()
     }
 
     /// Hands the batch's lines to what is kept beside the Components.

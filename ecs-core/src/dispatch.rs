@@ -90,13 +90,14 @@ impl Lists {
         });
     }
 
-    /// The first System of the list that matches and may run.
+    /// The first System of the list that matches and may run. A name that is not registered ends
+    /// the scan, or is passed over.
     pub(crate) fn find(
         &mut self,
         id: ListId,
         registry: &Registry,
-        entity: EntityRef<'_>,
-        life: &Life,
+        (entity, life): (EntityRef<'_>, &Life),
+        pass_over: bool,
     ) -> Found {
         if self.fitting >= FITTING_MAX {
             self.fitting = 0;
@@ -110,6 +111,9 @@ impl Lists {
         let foreign = entity.get::<Foreign>().expect("every Entity has one");
         for position in fitting.iter() {
             let Some(index) = list.entries[usize::from(*position)] else {
+                if pass_over {
+                    continue;
+                }
                 return Found::Unregistered(Arc::clone(&list.names[usize::from(*position)]));
             };
             let system = registry.get(index);

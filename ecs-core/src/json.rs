@@ -337,8 +337,8 @@ impl Decimal {
             None => (text, 0),
         };
         let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        if whole.len() + decimals.len() > NUMBER_DIGITS_MAX || exponent.abs() > NUMBER_EXPONENT_MAX
-        {
+        let too_far = exponent.unsigned_abs() > NUMBER_EXPONENT_MAX.unsigned_abs();
+        if whole.len() + decimals.len() > NUMBER_DIGITS_MAX || too_far {
             return None;
         }
         let digits = format!("{whole}{decimals}");

@@ -44,6 +44,7 @@ mod read;
 mod command;
 mod commit;
 mod advance;
+mod resting;
 mod invoke;
 mod method;
 mod args;

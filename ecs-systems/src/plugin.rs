@@ -1,13 +1,13 @@
 //! The plugin that makes an engine one of payments.
 
 use crate::{
-    components::{self, Approval, Deadline},
+    components::{self, Approval, Deadline, Parent},
     flow,
     policy::Policy,
     records, rest,
 };
 use bevy_ecs::{entity::Entity, world::World};
-use ecs_core::{Engine, Error, Plugin, Scope, WireComponent};
+use ecs_core::{Engine, Entities, Error, Plugin, Scope, WireComponent};
 use std::{fmt, sync::Arc};
 
 /// Adds the documented Components and the Systems of the default flow.
@@ -34,9 +34,11 @@ impl Default for PaymentSystems {
     }
 }
 
-/// No external System has longer than the payment's deadline.
+/// No external System has longer than the deadline of the payment it works for.
 fn deadline_ms(world: &World, entity: Entity) -> Option<u64> {
-    world.get::<Deadline>(entity).map(|deadline| deadline.0.0)
+    let parent = world.get::<Parent>(entity);
+    let payment = parent.and_then(|parent| world.resource::<Entities>().get(parent.0));
+    world.get::<Deadline>(payment.unwrap_or(entity)).map(|deadline| deadline.0.0)
 }
 
 impl Plugin for PaymentSystems {

@@ -23,15 +23,15 @@ pub fn at_rest(world: &World, entity: Entity) -> Rest {
         let never_left = Failure::local(part.route.hops.first(), FailureCode::TemporaryNodeFailure);
         return unless(over, Write::here().attach(&PartFailure(never_left)));
     }
-    if entity.contains::<Failing>() {
-        return Rest::Waiting;
-    }
     let alive = |number| world.resource::<Entities>().get(number).is_some();
     let waits = entity.contains::<PartsOpen>()
         || entity.get::<PlanningEntity>().is_some_and(|plan| alive(plan.0))
         || entity.get::<SelfAsked>().is_some_and(|set| alive(set.0));
     if waits {
         return Rest::Waiting;
+    }
+    if entity.contains::<Failing>() {
+        return Rest::Stuck;
     }
     if entity.contains::<Claimed>() || entity.contains::<Planning>() {
         let stuck = ErrorObject::from(Error::NoMatch);

@@ -11,7 +11,7 @@ use ecs_systems::port::{
     Balance, BalanceObject, Claim, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError,
     PaymentRef, Posting,
 };
-use ecs_systems::units::{Msat, PaymentHash, Seconds, Timestamp};
+use ecs_systems::units::{Msat, PaymentHash, Seconds, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A double-entry ledger that lives as long as the process.
@@ -147,6 +147,12 @@ impl Ledger for MemoryLedger {
     fn available(&self) -> Msat {
         let set_aside = self.sums(Account::Spendable).credits_pending_msat;
         self.state.journal.unheld().saturating_sub(set_aside)
+    }
+
+    fn channel_available(&self, short_channel_id: ShortChannelId) -> Msat {
+        let sums = self.sums(Account::Channel(short_channel_id));
+        let held = sums.credits_posted_msat.0.saturating_add(sums.credits_pending_msat.0);
+        Msat(sums.debits_posted_msat.0.saturating_sub(held))
     }
 
     fn balance(&self, account: &str) -> Balance {

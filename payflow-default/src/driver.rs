@@ -66,6 +66,8 @@ pub struct Driver {
     /// Parts whose outcome is awaited.
     parts: BTreeMap<PartKey, (EntityId, EffectId)>,
     asking: Asking,
+    /// When to ask for the balances again that the books open with.
+    open_books_at: Option<Timestamp>,
     questions: BTreeMap<RequestId, Question>,
     next_request: u64,
     jobs: Vec<Job>,
@@ -102,6 +104,7 @@ impl Driver {
             timers: BTreeSet::new(),
             parts: BTreeMap::new(),
             asking: Asking::default(),
+            open_books_at: None,
             questions: BTreeMap::new(),
             next_request: 1,
             jobs: Vec::new(),
@@ -170,7 +173,10 @@ impl Driver {
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
-        [self.node.next_event_at(), timer, self.asking.next_at()].into_iter().flatten().min()
+        [self.node.next_event_at(), timer, self.asking.next_at(), self.open_books_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Has the backend call when an event arrives between polls.

@@ -261,7 +261,7 @@ pub(crate) fn deciding() -> Vec<Situation> {
         Situation { opening_msat: [500_000, 0], ..new("insufficient funds", fixed(), &[215]) },
         Situation {
             opening_msat: [900_000, 900_000],
-            ..new("one channel too small", fixed(), &[0, 203, 205, 209, 210, 215]).quiet()
+            ..new("one channel too small", fixed(), &[0, 203, 205, 209, 210]).quiet()
         },
         Situation {
             view: decodes,

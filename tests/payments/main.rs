@@ -18,6 +18,7 @@ mod ourselves;
 mod policy;
 mod answers;
 mod crashes;
+mod hostile;
 mod scenario;
 mod random;
 mod machine;

@@ -6,7 +6,7 @@ use ecs_systems::{
         Balance, BalanceObject, Claim, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError,
         PaymentRef, Posting, Receipt, Receipts, Verdict, VirtualHtlc,
     },
-    units::{Msat, PaymentHash, Timestamp},
+    units::{Msat, PaymentHash, ShortChannelId, Timestamp},
 };
 use ledger_store::{MemoryLedger, MemoryReceipts};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -61,6 +61,10 @@ impl Ledger for Shared<MemoryLedger> {
 
     fn available(&self) -> Msat {
         self.lock().available()
+    }
+
+    fn channel_available(&self, short_channel_id: ShortChannelId) -> Msat {
+        self.lock().channel_available(short_channel_id)
     }
 
     fn balance(&self, account: &str) -> Balance {

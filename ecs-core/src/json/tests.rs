@@ -35,6 +35,7 @@ fn text_beyond_a_limit_is_refused() {
     assert!(Json::parse(&deep(64)).is_ok());
     assert_eq!(Json::parse(&deep(65)).unwrap_err(), JsonError::Depth);
     assert_eq!(Json::parse(&deep(100_000)).unwrap_err(), JsonError::Depth);
+    assert_eq!(Json::parse("1e-2147483648").unwrap_err(), JsonError::Number);
     assert_eq!(Json::parse("1e1001").unwrap_err(), JsonError::Number);
     assert_eq!(Json::parse("[1e999999999999]").unwrap_err(), JsonError::Number);
     assert_eq!(Json::parse(&"9".repeat(65)).unwrap_err(), JsonError::Number);

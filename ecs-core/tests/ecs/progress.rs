@@ -22,7 +22,7 @@ impl EffectBody for Ask {
 /// An engine whose System `acme:ask` asks once and waits for `acme:answer`.
 fn asking() -> Engine {
     let mut app = engine();
-    app.add_payment_system(once("acme:ask", "acme:answer"), |_: On| {
+    app.add_system(once("acme:ask", "acme:answer"), |_: On| {
         Ok(Step::wait().effect(EffectRequest::with_reply(&Ask(7))))
     })
     .expect("a new name");
@@ -134,7 +134,7 @@ fn the_trace_of_an_entity_that_ends_in_a_step_keeps_the_lines_of_that_step() {
         let step = Step::stop().detach_name("acme:go").detach_name("lightningd:systems");
         Ok(step.record(Record::new("ledger:post", Json::of(&7))))
     };
-    app.add_payment_system(once("acme:end", "acme:x"), end).unwrap();
+    app.add_system(once("acme:end", "acme:x"), end).unwrap();
     let entity = entity(&mut app, &["acme:end"], &["acme:go"]);
     app.advance(entity, None).unwrap();
     assert_eq!(app.entities(), []);
@@ -149,7 +149,7 @@ fn a_step_whose_lines_are_refused_writes_nothing() {
         let step = Step::advance().attach_json("acme:done", Json::yes());
         Ok(step.record(Record::new("ledger:post", Json::yes())))
     };
-    app.add_payment_system(once("acme:post", "acme:done"), step).unwrap();
+    app.add_system(once("acme:post", "acme:done"), step).unwrap();
     let entity = entity(&mut app, &["acme:post"], &["acme:go"]);
     app.advance(entity, None).unwrap();
     assert_eq!(app.component(entity, "acme:done"), None);
@@ -161,7 +161,7 @@ fn a_step_whose_lines_are_refused_writes_nothing() {
 fn a_timer_writes_only_while_its_condition_holds_and_advances_in_any_case() {
     for (armed, fired) in [(true, Some(Json::yes())), (false, None)] {
         let mut app = engine();
-        app.add_payment_system(once("acme:arm", "acme:armed"), |_: On| {
+        app.add_system(once("acme:arm", "acme:armed"), |_: On| {
             let writes = vec![Write::here().attach_json("acme:fired", Json::yes())];
             let timer = EffectRequest::timer("acme:timer", 9, writes, "acme:armed");
             Ok(Step::wait().attach_json("acme:armed", Json::yes()).effect(timer))

@@ -30,7 +30,8 @@ flags! {
         "The payee is this node, and no route is wanted.");
     /// Row 22.
     Replayed = ComponentSpec::engine("lightningd:replayed", "true",
-        "The same payment was complete before: the outcome is that one's, and nothing was sent.");
+        "The same payment was complete before: the outcome is that one's, and nothing was sent.")
+        .freezing();
     /// Row 23.
     Preapproved = ComponentSpec::engine("lightningd:preapproved", "true",
         "The signer has no objection.");

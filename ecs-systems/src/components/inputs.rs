@@ -41,10 +41,6 @@ texts! {
     Description = ComponentSpec::input("lightningd:description", "a string of at most 8192 bytes",
         "The text behind `lightningd:invoice:description_hash`; checked against it."),
         check shape::invoice;
-    /// The caller's own name for the request.
-    IdempotencyKey = ComponentSpec::input("lightningd:idempotency_key", TEXT,
-        "The caller's own name for the request: the same key gives the same final answer."),
-        check shape::string;
     /// 256 random bits; use [`Nonce::seed`].
     Nonce = ComponentSpec::input("lightningd:nonce", "64 hex digits",
         "256 random bits: a seed for routes, never a key."), check shape::hex64;

@@ -24,7 +24,7 @@ macro_rules! register {
 pub fn register(app: &mut Engine) {
     app.add_free_prefix(INVOICE_PREFIX);
     register!(app: MainPayment Invoice MaxFeePercent RetryFor RiskFactor Label Description
-        IdempotencyKey Metadata Amount ExemptFee FeeBudget Partial MaxDelay MaxParts Exclude
+        Metadata Amount ExemptFee FeeBudget Partial MaxDelay MaxParts Exclude
         Destination PayHash FirstHop LastHop Approval Nonce Parent Overpay Circular Cancel);
     register!(app: InvoiceUnchecked InvoiceAmount InvoiceType InvoiceCurrency InvoiceFeatures
         InvoiceMetadata InvoiceExpiresAt InvoiceDescriptionHash InvoicePaymentHash InvoicePayee

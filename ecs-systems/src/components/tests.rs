@@ -65,7 +65,6 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
         "exemptfee",
         "feebudget",
         "first_hop",
-        "idempotency_key",
         "invoice",
         "invoice:amount_msat",
         "invoice:currency",
@@ -108,7 +107,7 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
 fn secrets_freezing_and_what_stays_open_are_as_documented() {
     let secret = ["claim", "htlc", "invoice:payment_secret", "preimage"];
     assert_eq!(those(|spec| spec.secret), named(&secret));
-    let freezing = ["claim", "htlc", "part", "planning", "set"];
+    let freezing = ["claim", "htlc", "part", "planning", "replayed", "set"];
     assert_eq!(those(|spec| spec.freezes), named(&freezing));
     let open = those(|spec| spec.when_frozen == WhenFrozen::Allowed);
     assert_eq!(open, named(&["approval", "cancel", "label", "metadata"]));
@@ -211,7 +210,7 @@ const TABLE: &[Kind] = &[
         &["0", "-1", "1.5", "4294967296", "\"1\""],
     ),
     (
-        &["label", "idempotency_key", "invoice:type", "invoice:currency", "status"],
+        &["label", "invoice:type", "invoice:currency", "status"],
         &[("\"x\"", "\"x\""), ("\"\\u00e9\"", "\"\\u00e9\"")],
         &["\"\"", "7", "true", "{}"],
     ),
@@ -269,7 +268,6 @@ fn hashes_and_node_ids_are_kept_in_lower_case() {
 fn texts_are_bounded() {
     for (name, bytes_max) in [
         ("label", TEXT_BYTES_MAX),
-        ("idempotency_key", TEXT_BYTES_MAX),
         ("invoice", INVOICE_BYTES_MAX),
         ("description", INVOICE_BYTES_MAX),
     ] {

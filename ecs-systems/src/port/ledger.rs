@@ -353,6 +353,9 @@ pub trait Ledger: Send + Sync {
     /// What is neither spent nor set aside.
     fn available(&self) -> Msat;
 
+    /// What of one channel is neither spent nor in a part; zero for one that was not opened.
+    fn channel_available(&self, short_channel_id: ShortChannelId) -> Msat;
+
     /// An account's sums; zeros for one without postings.
     fn balance(&self, account: &str) -> Balance;
 

@@ -79,7 +79,7 @@ fn a_line_of_a_child_is_booked_for_its_payment() {
             let entry = LedgerEntry::Fail { payment: claim().claim.payment };
             Ok(Step::stop().attach_json("acme:gone", Json::yes()).keep(&entry))
         };
-        bench.app.add_payment_system(once, keeps).unwrap();
+        bench.app.add_system(once, keeps).unwrap();
         let list = ecs_core::Systems::listing(["acme:keep"]);
         let write = here().attach(&list).attach_some(parent.as_ref());
         bench.put(on, write.attach_json("acme:go", Json::yes()));

@@ -1,10 +1,11 @@
 //! Taking what the node tells.
 
-use super::{Driver, Question};
+use super::{ASK_AGAIN_MS_FIRST, Driver, Question};
 use ecs_core::{EffectId, EntityId, Json, Write};
 use ecs_systems::{
     components::{Part, PartFailure},
     effects::OfferPart,
+    pay::send::send_part::may_still_leave,
     port::{
         Failure, FailureCode, IncomingHtlc, LedgerEntry, NodeError, NodeEvent, NodeReply,
         NodeRequest, PartKey, PartStatus, RequestId,
@@ -40,9 +41,8 @@ impl Driver {
             Some(Question::OpeningBalances) => match reply {
                 Ok(NodeReply::Balances { channels, .. }) => self.open_books(&channels),
                 other => {
-                    tracing::error!(
-                        target: "payflow::driver", ?other, "no balances: the books stay empty"
-                    );
+                    tracing::error!(target: "payflow::driver", ?other, "no balances: asked again");
+                    self.open_books_at = Some(self.now.after_ms(ASK_AGAIN_MS_FIRST));
                 }
             },
             Some(Question::Incoming) | None => {}
@@ -82,13 +82,17 @@ impl Driver {
         }
     }
 
-    /// The node never had the part. Where the same part twice is one HTLC it is offered again;
-    /// elsewhere it counts as failed, and its amount goes into a new part.
+    /// The node never had the part. Where the same part twice is one HTLC and its payment still
+    /// goes on, it is offered again; elsewhere it counts as failed, and its amount remains to be
+    /// paid.
     fn offer_again(&mut self, key: PartKey, entity: EntityId, effect: EffectId, part: &Part) {
         let outstanding = self.engine.outstanding(entity).iter();
         let offer = outstanding.filter(|other| other.id == effect).find_map(ecs_core::Effect::read);
         match offer {
-            Some(OfferPart(offer)) if self.node.view().capabilities.idempotent_parts => {
+            Some(OfferPart(offer))
+                if self.node.view().capabilities.idempotent_parts
+                    && may_still_leave(&self.engine, entity, self.now.0) =>
+            {
                 self.offer(NodeRequest::SendPart(offer));
             }
             _ => {
@@ -102,6 +106,10 @@ impl Driver {
     }
 
     pub(super) fn ask_again(&mut self) {
+        if self.open_books_at.is_some_and(|at| at <= self.now) {
+            self.open_books_at = None;
+            self.ask(Question::OpeningBalances, NodeRequest::Balances);
+        }
         for part in self.asking.take_due(self.now) {
             self.offer(NodeRequest::AskPart(part));
         }

@@ -47,7 +47,7 @@ pub(crate) fn policy(
         .with_data(&json!({ "until": until, "requested": spend }));
     let asked = <ApprovalAsked as ecs_core::WireComponent>::SPEC.name;
     let writes = vec![Write::here().attach(&Failing(silence))];
-    Ok(Step::wait().attach(&ApprovalAsked(question)).effect(EffectRequest::timer(
+    Ok(Step::advance().attach(&ApprovalAsked(question)).effect(EffectRequest::timer(
         APPROVAL_TIMER,
         until.0,
         writes,

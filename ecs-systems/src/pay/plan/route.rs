@@ -4,7 +4,7 @@ use crate::{
     components::{Amount, FeeBudget, MaxDelay, MaxParts, Parent},
     effects::ChooseRoutes,
     pay::plan::request::{Round, Target},
-    port::NodeView,
+    port::{Books, NodeView},
     refusal::{
         PAY_DESTINATION_INSUFFICIENT_CAPACITY, PAY_ROUTE_NOT_FOUND, PAY_ROUTE_TOO_EXPENSIVE,
         PAY_UNREACHABLE,
@@ -41,8 +41,7 @@ pub(crate) fn route(
     plans: Query<Reads<'_>>,
     payments: Query<Target>,
     entities: Res<Entities>,
-    node: Res<NodeView>,
-    inputs: Res<Inputs>,
+    (node, books, inputs): (Res<NodeView>, Res<Books>, Res<Inputs>),
 ) -> Answer {
     let (Parent(parent), amount, fee, delay, parts) = plans.get(entity)?;
     let orphan = || Refusal::new(PAY_ROUTE_NOT_FOUND, "The payment this plan was for has ended");
@@ -53,7 +52,7 @@ pub(crate) fn route(
         delay_left_blocks: delay.blocks(),
         parts_left: parts.map_or(1, |parts| parts.0.get()),
     };
-    let question = payment.ok_or_else(orphan)?.question(&round, &node, &inputs);
+    let question = payment.ok_or_else(orphan)?.question(&round, &node, &books, &inputs);
     Ok(Step::wait().effect(EffectRequest::with_reply(&ChooseRoutes(question))))
 }
 

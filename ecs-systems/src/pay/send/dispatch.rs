@@ -10,7 +10,7 @@ use crate::{
         request::{Round, Target},
     },
     policy::{GraphView, Policy},
-    port::{LedgerEntry, NodeView, PartHold, PartKey},
+    port::{Books, LedgerEntry, NodeView, PartHold, PartKey},
     records::RecordEntry,
     refusal::PAY_UNSPECIFIED_ERROR,
 };
@@ -61,18 +61,19 @@ pub(crate) struct Dispatching {
 }
 
 /// What a plan is checked against.
-type Against<'w> = (Res<'w, GraphView>, Res<'w, NodeView>, Res<'w, Policy>, Res<'w, Inputs>);
+type Against<'w> =
+    (Res<'w, GraphView>, Res<'w, NodeView>, Res<'w, Books>, Res<'w, Policy>, Res<'w, Inputs>);
 
 pub(crate) fn dispatch(
     In(entity): On,
     payments: Query<Dispatching>,
     entities: Res<Entities>,
-    (graph, node, policy, inputs): Against<'_>,
+    (graph, node, books, policy, inputs): Against<'_>,
 ) -> Answer {
     let payment = payments.get(entity)?;
     let mut facts = payment.reservation.0;
     facts.rounds += 1;
-    match payment.sound_amount(&graph.0, &node, &inputs) {
+    match payment.sound_amount(&graph.0, &node, &books, &inputs) {
         Ok(planned) => payment.send_off(planned, facts, node.height, &entities),
         Err(why) => {
             tracing::warn!(target: "payflow::send", entity = %payment.id.0, why, "plan dropped");
@@ -98,6 +99,7 @@ impl DispatchingItem<'_, '_> {
         &self,
         graph: &Graph,
         node: &NodeView,
+        books: &Books,
         inputs: &Inputs,
     ) -> Result<Msat, String> {
         let plan = &self.plan.0;
@@ -112,7 +114,7 @@ impl DispatchingItem<'_, '_> {
             delay_left_blocks: attempt.delay_left_blocks,
             parts_left: attempt.parts_left,
         };
-        let question = self.target.question(&round, node, inputs);
+        let question = self.target.question(&round, node, books, inputs);
         check(graph, &question, plan).map_err(|flaw| flaw.to_string())?;
         Ok(amount_msat)
     }

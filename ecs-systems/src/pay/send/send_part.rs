@@ -1,37 +1,91 @@
 //! Row S1.
 
 use crate::{
-    components::{Claimed, Invoice, InvoiceMetadata, Parent, Part, PartSent},
+    components::{
+        Cancel, Claimed, Deadline, Invoice, InvoiceExpiresAt, InvoiceMetadata, PaidPreimage,
+        Parent, Part, PartFailure, PartSent,
+    },
     effects::{Learn, OfferPart, PartStarted},
-    port::{Lesson, SendPart},
+    port::{Failure, FailureCode, Lesson, SendPart},
 };
-use bevy_ecs::prelude::{In, Query, Res};
-use ecs_core::{Answer, EffectRequest, Entities, On, Refusal, Step, SystemSpec};
+use bevy_ecs::{
+    prelude::{Has, In, Query, Res},
+    query::QueryData,
+};
+use ecs_core::{
+    Answer, EffectRequest, Engine, Entities, EntityId, Failing, Inputs, On, Refusal, Step,
+    SystemSpec,
+};
 use std::borrow::Cow;
 
 /// Offers the HTLC.
 pub const SEND_PART: SystemSpec = SystemSpec {
     name: "lightningd:send_part",
     required: &["lightningd:part"],
-    disallowed: &["lightningd:part:sent", "lightningd:failing", "lightningd:preimage"],
-    attaches: &["lightningd:part:sent"],
+    disallowed: &[
+        "lightningd:part:sent",
+        "lightningd:part:failure",
+        "lightningd:failing",
+        "lightningd:preimage",
+    ],
+    attaches: &["lightningd:part:sent", "lightningd:part:failure"],
     detaches: &[],
     refuses: &[],
-    does: "offers the HTLC once the record of it is durable",
+    does: "offers the HTLC once the record of it is durable; where its payment has failed, is \
+           paid, cancelled or out of time, the part counts as failed",
 };
 
-type Payment<'w> = (&'w Claimed, Option<&'w Invoice>, Option<&'w InvoiceMetadata>);
+/// What decides whether a part may still leave.
+#[derive(QueryData, Debug)]
+pub(crate) struct Wanted {
+    failing: Has<Failing>,
+    paid: Has<PaidPreimage>,
+    cancelled: Has<Cancel>,
+    deadline: Option<&'static Deadline>,
+    expiry: Option<&'static InvoiceExpiresAt>,
+}
+
+impl WantedItem<'_, '_> {
+    fn may_leave(&self, now_ms: u64) -> bool {
+        let over = self.failing || self.paid || self.cancelled;
+        let in_time = self.deadline.is_none_or(|deadline| now_ms < deadline.0.0);
+        let holds = self.expiry.is_none_or(|at| now_ms < at.0.saturating_mul(1_000));
+        !over && in_time && holds
+    }
+}
+
+/// Whether a part that never left may still be offered: its payment goes on and is in time.
+#[must_use]
+pub fn may_still_leave(engine: &Engine, part: EntityId, now_ms: u64) -> bool {
+    let Some(&Parent(payment)) = engine.get::<Parent>(part) else { return false };
+    let wanted = WantedItem {
+        failing: engine.get::<Failing>(payment).is_some(),
+        paid: engine.get::<PaidPreimage>(payment).is_some(),
+        cancelled: engine.get::<Cancel>(payment).is_some(),
+        deadline: engine.get::<Deadline>(payment),
+        expiry: engine.get::<InvoiceExpiresAt>(payment),
+    };
+    wanted.may_leave(now_ms)
+}
+
+type Payment<'w> = (&'w Claimed, Option<&'w Invoice>, Option<&'w InvoiceMetadata>, Wanted);
 
 pub(crate) fn send_part(
     In(entity): On,
     parts: Query<(&Part, &Parent)>,
     payments: Query<Payment<'_>>,
     entities: Res<Entities>,
+    inputs: Res<Inputs>,
 ) -> Answer {
     let (Part(part), Parent(parent)) = parts.get(entity)?;
     let orphan = || Refusal::invalid(format!("payment {parent} of this part is gone"));
     let payment = entities.get(*parent).and_then(|parent| payments.get(parent).ok());
-    let (Claimed(claim), invoice, metadata) = payment.ok_or_else(orphan)?;
+    let (Claimed(claim), invoice, metadata, wanted) = payment.ok_or_else(orphan)?;
+    if !wanted.may_leave(inputs.now_ms) {
+        let first = part.route.hops.first();
+        let kept = Failure::local(first, FailureCode::TemporaryNodeFailure);
+        return Ok(Step::advance().attach(&PartFailure(kept)));
+    }
     let offer = SendPart {
         key: part.key,
         route: part.route.clone(),

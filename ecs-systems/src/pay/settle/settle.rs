@@ -8,6 +8,7 @@ use crate::{
     effects::PaySuccess,
     port::{EntryId, LedgerEntry, PaymentRef},
     records::RecordEntry,
+    refusal::LEDGER_INVARIANT,
 };
 use bevy_ecs::prelude::{Has, In, Query};
 use ecs_core::{
@@ -49,7 +50,10 @@ type Reads<'w> = (
 pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
     let (id, systems, preimage, hash, claim, paid, fee, amount, invoice, reservation, replayed) =
         payments.get(entity)?;
-    assert!(preimage.0.hash() == hash.0, "a preimage that was checked belongs to another hash");
+    if preimage.0.hash() != hash.0 {
+        let why = format!("The preimage is not that of {}", hash.0);
+        return Err(Refusal::new(LEDGER_INVARIANT, why));
+    }
     let fee_msat = match (replayed, paid, fee) {
         (true, _, Some(FeePaid(fee))) => *fee,
         (_, paid, _) => paid.map_or(Msat::ZERO, |paid| paid.0.fee_msat),
