@@ -96,7 +96,7 @@ async fn a_payment_is_made_in_the_clocks_time_and_announced() {
     network.audit().unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn calls_beyond_the_mailbox_are_refused_and_those_taken_in_are_done_before_the_stop() {
     let limits = Limits { mailbox: 2, ..Limits::default() };
     let (shell, handle) = shell(&network(), limits);
