@@ -161,7 +161,7 @@ impl Engine {
         if let Some(system) = self.epilogue.iter().find(fits) {
             return Ok(Scanned::Run(*system, None));
         }
-        if life.awaits_something() {
+        if self.awaits(id, entity) {
             return Ok(Scanned::Rests);
         }
         match (self.at_rest)(&self.world, entity) {

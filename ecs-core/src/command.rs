@@ -51,7 +51,13 @@ impl Engine {
         expected: &[Expected],
     ) -> Result<(), Error> {
         self.check_expected(expected)?;
-        self.commit(&Batch { writer: by, subject: None, writes, records: &[] })
+        let idle = self.queue.is_empty();
+        self.commit(&Batch { writer: by, subject: None, writes, records: &[] })?;
+        if idle {
+            // Those whose join is met now.
+            self.run();
+        }
+        Ok(())
     }
 
     /// Writes lines beside the Components on nobody's behalf, e.g. the opening of the books.

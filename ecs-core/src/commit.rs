@@ -47,13 +47,19 @@ impl Engine {
             Ok(changes)
         });
         let changes = judged.inspect_err(|_| self.names.forget_since(names))?;
-        let mut touched = BTreeSet::new();
+        let (mut touched, mut waiting) = (BTreeSet::new(), BTreeSet::new());
         for (entity, change) in changes {
             touched.insert(entity);
+            if self.concerns_waits(&change) {
+                waiting.insert(entity);
+            }
             self.apply(entity, change);
         }
         for entity in touched {
             self.end_if_empty(entity);
+        }
+        if !waiting.is_empty() {
+            self.follow_waits(&waiting);
         }
         Ok(())
     }
@@ -132,6 +138,9 @@ impl Engine {
             if *writer != Writer::Engine {
                 match named {
                     Some(Named::Typed(typed)) => {
+                        if let Some(json) = value {
+                            self.check_wait(entity, name, json)?;
+                        }
                         named = Some(self.permit_typed(
                             writer,
                             (entity, frozen),
@@ -246,6 +255,16 @@ impl Engine {
                     self.count(target, -1);
                 }
             }
+        }
+    }
+
+    fn concerns_waits(&self, change: &Change) -> bool {
+        match change {
+            Change::Clear => !self.waiting.is_empty(),
+            Change::AttachTyped(typed, ..) | Change::DetachTyped(typed) => {
+                self.waiting.contains(&typed.id)
+            }
+            Change::AttachForeign(..) | Change::DetachForeign(_) => false,
         }
     }
 

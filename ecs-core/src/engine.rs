@@ -15,6 +15,7 @@ use crate::{
     system::{Answer, On, SystemDef},
     systems::{Failed, Failing, Systems, SystemsFinal},
     trace::Traces,
+    waits::{Join, JoinDone, Waits, WakeAt},
     write::{Record, Write},
 };
 use bevy_ecs::{
@@ -77,6 +78,9 @@ pub struct Engine {
     pub(crate) next_effect: u64,
     pub(crate) next_invocation: u64,
     pub(crate) announces: bool,
+    pub(crate) waits: Waits,
+    /// Components that an Entity waits by, or that others wait for. Empty during a restore.
+    pub(crate) waiting: Vec<ComponentId>,
 }
 
 impl Default for Engine {
@@ -101,6 +105,8 @@ impl Engine {
         world.insert_resource(Entities::default());
         world.insert_resource(FallbackErrorHandler(log_bevy_error));
         let systems_id = world.register_component::<Systems>();
+        let wake_at_id = world.register_component::<WakeAt>();
+        let join_id = world.register_component::<Join>();
         let mut engine = Self {
             world,
             names: Names::default(),
@@ -124,11 +130,16 @@ impl Engine {
             next_effect: 1,
             next_invocation: 1,
             announces: false,
+            waits: Waits::default(),
+            waiting: vec![systems_id, wake_at_id, join_id],
         };
         engine.add_component::<Systems>();
         engine.add_component::<SystemsFinal>();
         engine.add_component::<Failing>();
         engine.add_component::<Failed>();
+        engine.add_component::<WakeAt>();
+        engine.add_component::<Join>();
+        engine.add_component::<JoinDone>();
         for method in methods::ALL {
             engine.add_method(method);
         }

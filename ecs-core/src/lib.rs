@@ -45,6 +45,7 @@ mod command;
 mod commit;
 mod advance;
 mod resting;
+mod waits;
 mod invoke;
 mod method;
 mod args;
@@ -79,4 +80,5 @@ pub use system::{
 };
 pub use systems::{Failed, Failing, LIST_LENGTH_MAX, Systems, SystemsFinal};
 pub use trace::{ENDED_TRACES_MAX, TRACE_LENGTH_MAX, TraceEntry};
+pub use waits::{JOINED_MAX, Join, JoinAllOrAny, JoinDone, JoinMode, WAKE_AHEAD_MS_MAX, WakeAt};
 pub use write::{Expected, Record, Write, Writer};

@@ -2,8 +2,8 @@
 //! for.
 
 use crate::{
-    Engine, EntityId, Error, effect::EffectClass, engine::Rest, error::ErrorObject, life::Life,
-    system::Step, systems::Systems, write::Writer,
+    Engine, EntityId, Error, effect::EffectClass, engine::Rest, error::ErrorObject, system::Step,
+    systems::Systems, write::Writer,
 };
 
 impl Engine {
@@ -13,7 +13,7 @@ impl Engine {
         let world = self.world.entity(entity);
         self.is_frozen(id)
             && world.contains::<Systems>()
-            && !world.get::<Life>().is_some_and(Life::awaits_something)
+            && !self.awaits(id, entity)
             && (self.at_rest)(&self.world, entity) != Rest::Waiting
     }
 
@@ -30,7 +30,7 @@ impl Engine {
     pub(crate) fn rests_rightly(&mut self, id: EntityId) -> bool {
         let Some(entity) = self.find(id) else { return true };
         let world = self.world.entity(entity);
-        if !world.contains::<Systems>() || world.get::<Life>().is_some_and(Life::awaits_something) {
+        if !world.contains::<Systems>() || self.awaits(id, entity) {
             return true;
         }
         match (self.at_rest)(&self.world, entity) {

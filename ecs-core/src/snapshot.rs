@@ -87,6 +87,14 @@ impl Engine {
     /// A Component of it is no longer documented, or its shape has changed. The engine then holds a
     /// part of the state only, and is of no use.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let restored = self.restore_all(snapshot);
+        self.waiting = waiting;
+        self.find_waits();
+        restored
+    }
+
+    fn restore_all(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         for id in self.entities() {
             self.write_all(&[Write::end(id)])?;
         }

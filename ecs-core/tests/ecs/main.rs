@@ -8,3 +8,4 @@ mod external;
 mod progress;
 mod freeze;
 mod snapshot;
+mod waits;

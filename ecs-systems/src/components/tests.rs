@@ -78,6 +78,7 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
         "invoice:payment_secret",
         "invoice:routes",
         "invoice:type",
+        "join",
         "label",
         "last_hop",
         "main-payment",
@@ -92,6 +93,7 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
         "retry_for",
         "riskfactor",
         "systems",
+        "wake_at",
     ]);
     assert_eq!(callers, expected);
     for spec in specs().iter().filter(|spec| spec.writable == Writable::Engine) {
