@@ -3,7 +3,7 @@
 use crate::state::{Event, State};
 use ecs_systems::{
     port::{FailureCode, PartKey},
-    units::{NodeId, PaymentHash, Timestamp},
+    units::{Msat, NodeId, PaymentHash, Timestamp},
 };
 use std::collections::VecDeque;
 
@@ -64,6 +64,21 @@ pub enum Script {
         /// How often.
         times: u32,
     },
+    /// Once this part is paid, our node takes so much more for it out of its first channel, or all
+    /// that is left there, and says so.
+    Overspend {
+        /// The part.
+        key: PartKey,
+        /// How much more.
+        excess_msat: Msat,
+    },
+    /// Our node says that this part failed when it is paid, and the truth not before then.
+    FailThenPay {
+        /// The part.
+        key: PartKey,
+        /// When it says that the part is paid.
+        until: Timestamp,
+    },
 }
 
 impl Script {
@@ -75,7 +90,11 @@ impl Script {
             | Self::FailNext { node, .. }
             | Self::KeepNext { node, .. }
             | Self::GarbleNext { node } => Some(*node),
-            Self::HoldSet { .. } | Self::LoseOutcome { .. } | Self::AnswerUnknown { .. } => None,
+            Self::HoldSet { .. }
+            | Self::LoseOutcome { .. }
+            | Self::AnswerUnknown { .. }
+            | Self::Overspend { .. }
+            | Self::FailThenPay { .. } => None,
         }
     }
 }
@@ -119,6 +138,12 @@ impl State {
             }
             (Script::AnswerUnknown { key, times }, _) => {
                 self.ours.unknown_answers.insert(key, times);
+            }
+            (Script::Overspend { key, excess_msat }, _) => {
+                self.ours.overspends.insert(key, excess_msat);
+            }
+            (Script::FailThenPay { key, until }, _) => {
+                self.ours.denials.insert(key, until);
             }
             (
                 Script::Offline { .. }

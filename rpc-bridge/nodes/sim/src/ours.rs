@@ -1,8 +1,9 @@
 //! Our node: the parts it sends, the HTLCs it is offered, and what it tells us.
 
 use crate::{
+    channel::side_of,
     flight::{Flight, FlightId, Onion, Origin, Refusal, Stage},
-    state::State,
+    state::{Event, State},
     truth::Fact,
 };
 use ecs_systems::{
@@ -25,6 +26,8 @@ const HOPS_MAX: usize = 20;
 #[derive(Debug)]
 pub(crate) struct OurPart {
     pub(crate) record: PartRecord,
+    /// The channel it leaves through, and the side of it that is ours.
+    first: Option<(usize, usize)>,
     total: Msat,
     /// Whether a final status was polled.
     told: bool,
@@ -61,6 +64,10 @@ pub(crate) struct Ours {
     pub(crate) lost: BTreeSet<PartKey>,
     /// Questions about a part that will be answered with `Unknown`.
     pub(crate) unknown_answers: BTreeMap<PartKey, u32>,
+    /// What it will take beyond what it was to send.
+    pub(crate) overspends: BTreeMap<PartKey, Msat>,
+    /// Parts of which it says that they failed until then, though they are paid.
+    pub(crate) denials: BTreeMap<PartKey, Timestamp>,
     pub(crate) outbox: VecDeque<(Timestamp, NodeEvent)>,
     pub(crate) view: NodeView,
     pub(crate) graph: Arc<Graph>,
@@ -77,6 +84,8 @@ impl Ours {
             incoming: BTreeMap::new(),
             lost: BTreeSet::new(),
             unknown_answers: BTreeMap::new(),
+            overspends: BTreeMap::new(),
+            denials: BTreeMap::new(),
             outbox: VecDeque::new(),
             view,
             graph,
@@ -128,7 +137,12 @@ impl State {
             status: PartStatus::InFlight,
             created_index: u64::try_from(self.ours.order.len()).expect("a length fits 64 bits"),
         };
-        self.ours.parts.insert(part.key, OurPart { record, total: part.total_msat, told: false });
+        let direction = part.route.hops.first().map(|hop| hop.short_channel_id_dir);
+        let first = direction.and_then(|direction| {
+            Some((*self.by_scid.get(&direction.scid)?, side_of(direction.direction)))
+        });
+        let part_of_ours = OurPart { record, first, total: part.total_msat, told: false };
+        self.ours.parts.insert(part.key, part_of_ours);
     }
 
     /// Why no onion can be made for the route, or why it isn't ours to send.
@@ -145,6 +159,7 @@ impl State {
 
     /// One of our parts is final.
     pub(crate) fn conclude_part(&mut self, key: PartKey, status: PartStatus) {
+        let status = self.overspent(key, status);
         let part = self.ours.parts.get_mut(&key).expect("a part is written down before it leaves");
         part.record.status = status.clone();
         let sent_msat = part.record.sent_msat;
@@ -156,9 +171,47 @@ impl State {
             | PartStatus::Unknown => Fact::PartPaid { key, sent_msat },
         });
         let lost = self.rng.chance(self.settings.faults.lost_outcome_ppm);
+        if let Some(until) = self.ours.denials.get(&key).copied() {
+            self.schedule(until, Event::Admit { key });
+        }
         if !(lost | self.ours.lost.contains(&key)) {
+            let status = self.said_of(key, status);
             self.tell_maybe_twice(&NodeEvent::Part { key, status });
         }
+    }
+
+    /// A paid part as our node paid it: scripted to take more, it has taken more.
+    fn overspent(&mut self, key: PartKey, status: PartStatus) -> PartStatus {
+        let PartStatus::Paid { preimage, spent_msat } = status else { return status };
+        let part = self.ours.parts.get_mut(&key).expect("a part is written down before it leaves");
+        let excess = self.ours.overspends.remove(&key).unwrap_or_default();
+        let Some((channel, side)) = part.first else { return status };
+        let sides = &mut self.channels[channel].sides;
+        let excess = excess.min(sides[side].balance);
+        sides[side].balance = sides[side].balance.saturating_sub(excess);
+        sides[1 - side].balance = Msat(sides[1 - side].balance.0 + excess.0);
+        for (node, gained) in [(sides[side].node, -1), (sides[1 - side].node, 1)] {
+            self.worth[node] += gained * i128::from(excess.0);
+        }
+        let spent_msat = Msat(spent_msat.0 + excess.0);
+        part.record.sent_msat = spent_msat;
+        PartStatus::Paid { preimage, spent_msat }
+    }
+
+    /// What our node says of a part that is final.
+    fn said_of(&self, key: PartKey, status: PartStatus) -> PartStatus {
+        let paid = matches!(status, PartStatus::Paid { .. });
+        if paid && self.ours.denials.get(&key).is_some_and(|until| self.now < *until) {
+            return PartStatus::Failed(Failure::local(None, FailureCode::TemporaryNodeFailure));
+        }
+        status
+    }
+
+    /// Tells the truth about a part that was denied.
+    pub(crate) fn admit(&mut self, key: PartKey) {
+        self.ours.denials.remove(&key);
+        let status = self.status_of(key);
+        self.tell(NodeEvent::Part { key, status });
     }
 
     /// What became of a part, as our node answers.
@@ -167,8 +220,8 @@ impl State {
             *times -= 1;
             return PartStatus::Unknown;
         }
-        let part = self.ours.parts.get(&key);
-        part.map_or(PartStatus::NeverArrived, |part| part.record.status.clone())
+        let part = self.ours.parts.get(&key).map(|part| part.record.status.clone());
+        part.map_or(PartStatus::NeverArrived, |status| self.said_of(key, status))
     }
 
     /// The last HTLC of a flight is at our node: it waits for our word.

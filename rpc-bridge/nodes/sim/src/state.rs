@@ -12,7 +12,7 @@ use crate::{
 };
 use bitcoin::secp256k1::{Secp256k1, SignOnly};
 use ecs_systems::{
-    port::PartStatus,
+    port::{PartKey, PartStatus},
     units::{BlockHeight, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
 use payecs_planner::Rng;
@@ -43,6 +43,8 @@ pub(crate) enum Event {
     Release { hash: PaymentHash, set: u64 },
     /// A node is back.
     Online { node: usize },
+    /// Our node no longer denies that a part is paid.
+    Admit { key: PartKey },
     /// A block was found.
     Block,
 }
@@ -148,6 +150,7 @@ impl State {
             Event::MppTimeout { hash, set } => self.mpp_timeout(hash, set),
             Event::Release { hash, set } => self.release(hash, set),
             Event::Online { node } => self.come_online_if_due(node),
+            Event::Admit { key } => self.admit(key),
             Event::Block => {
                 self.height = BlockHeight(self.height.0.saturating_add(1));
                 self.height_at = self.now;

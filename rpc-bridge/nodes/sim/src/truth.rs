@@ -200,7 +200,9 @@ impl Truth {
                 };
                 self.payment(key.payment_hash).parts.insert(*key, part);
             }
-            Fact::PartPaid { key, .. } => self.conclude(*key, PartState::Paid),
+            Fact::PartPaid { key, sent_msat } => {
+                self.conclude(*key, PartState::Paid).sent_msat = *sent_msat;
+            }
             Fact::PartFailed { key, failure } => {
                 self.conclude(*key, PartState::Failed(failure.clone()));
             }
@@ -226,8 +228,10 @@ impl Truth {
         }
     }
 
-    fn conclude(&mut self, key: PartKey, state: PartState) {
+    fn conclude(&mut self, key: PartKey, state: PartState) -> &mut PartTruth {
         let part = self.payment(key.payment_hash).parts.get_mut(&key);
-        part.expect("a part is submitted before it is final").state = state;
+        let part = part.expect("a part is submitted before it is final");
+        part.state = state;
+        part
     }
 }

@@ -33,6 +33,46 @@ fn a_node_in_trouble_fails_one_htlc_and_takes_the_next() {
 }
 
 #[test]
+fn a_part_that_our_node_overspends_costs_what_it_says() {
+    for (excess, taken) in [(7, 7), (u64::MAX, 490_000_000 - 1_000 - 1_000)] {
+        let mut desk = Desk::chain();
+        let part = desk.part("carol", AMOUNT);
+        script(&desk, Script::Overspend { key: part.key, excess_msat: Msat(excess) });
+        let before = desk.network.our_balance();
+        desk.send(&part);
+        desk.run_ms(5_000);
+        let cost = Msat(part.route.sent().0 + taken);
+        let told = desk.told(part.key);
+        let [PartStatus::Paid { spent_msat, .. }] = told[..] else { panic!("{told:?}") };
+        assert_eq!(spent_msat, cost);
+        assert_eq!(desk.network.payment(part.key.payment_hash).spent(), cost);
+        let after: Vec<u64> = desk.network.our_balance().iter().map(|(_, it)| it.0).collect();
+        assert_eq!(after, before.iter().map(|(_, it)| it.0 - cost.0).collect::<Vec<_>>());
+        desk.network.audit().unwrap();
+    }
+}
+
+#[test]
+fn a_part_that_our_node_denies_failed_first_and_is_paid_then() {
+    let mut desk = Desk::chain();
+    let part = desk.part("carol", AMOUNT);
+    let until = desk.now.after_ms(60_000);
+    script(&desk, Script::FailThenPay { key: part.key, until });
+    desk.send(&part);
+    desk.run_ms(30_000);
+    desk.submit(NodeRequest::AskPart(part.key));
+    desk.run_ms(20_000);
+    assert!(matches!(desk.told(part.key)[..], [PartStatus::Failed(_), PartStatus::Failed(_)]));
+    assert_eq!(desk.network.payment(part.key.payment_hash).spent(), part.route.sent());
+    desk.run_ms(20_000);
+    desk.submit(NodeRequest::AskPart(part.key));
+    desk.run_ms(5_000);
+    let paid = |status: &PartStatus| matches!(status, PartStatus::Paid { .. });
+    assert_eq!(desk.told(part.key)[2..].iter().filter(|it| paid(it)).count(), 2);
+    desk.network.audit().unwrap();
+}
+
+#[test]
 fn a_scripted_failure_brings_along_what_its_code_does() {
     let bobs = Some(policy(1_000, 100));
     for (failcode, of_channel, update) in [
