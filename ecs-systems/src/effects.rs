@@ -1,5 +1,6 @@
 //! What the flow wants done outside: the effects of its Systems.
 
+use crate::components::is_nothing;
 use crate::port::{Failure, Lesson, PartKey, Preapproval, SendPart};
 use ecs_core::{EffectBody, EntityId, ErrorObject};
 use payecs_planner::PlanRequest;
@@ -70,6 +71,33 @@ pub struct PartEnded {
     pub failure: Option<Failure>,
 }
 
+/// In what the node contradicts the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contradicts {
+    /// It took more for a part than was held.
+    Overspent,
+    /// It said that a part had failed, and then that it is paid.
+    PaidAfterFailed,
+}
+
+/// The node contradicts the books: somebody should look at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// The payment.
+    pub entity: EntityId,
+    /// The part.
+    #[serde(flatten)]
+    pub key: PartKey,
+    /// In what.
+    pub what: Contradicts,
+    /// What left us, as the node says, that the books did not expect.
+    pub amount_msat: Msat,
+    /// Why the books could not take it (2320); absent: they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unbooked: Option<ErrorObject>,
+}
+
 /// A payment is complete. Carries no preimage: those who may see it read the Component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaySuccess {
@@ -83,6 +111,12 @@ pub struct PaySuccess {
     pub amount_msat: Msat,
     /// What it cost on top.
     pub fee_msat: Msat,
+    /// What the node says it took beyond what was held; absent: nothing.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub overspent_msat: Msat,
+    /// What left us, as the node says, and the books could not take; absent: nothing.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub unbooked_msat: Msat,
     /// Parts that arrived.
     pub successful_parts: u32,
     /// Parts that failed.
@@ -110,6 +144,7 @@ kinds! {
     Learn = "planner:learn";
     PartStarted = "pay_part_start";
     PartEnded = "pay_part_end";
+    Contradiction = "node_contradiction";
     PaySuccess = "pay_success";
     PayFailure = "pay_failure";
 }
@@ -133,6 +168,7 @@ mod tests {
             Learn::KIND,
             PartStarted::KIND,
             PartEnded::KIND,
+            Contradiction::KIND,
             PaySuccess::KIND,
             PayFailure::KIND,
             APPROVAL_TIMER,

@@ -99,6 +99,12 @@ impl Bench {
         self
     }
 
+    /// With books that refuse batches with such an entry.
+    pub(crate) fn refusing_only(self, only: fn(&LedgerEntry) -> bool, error: LedgerError) -> Self {
+        self.notebook.0.lock().unwrap().refuses_only = Some(only);
+        self.refusing(error)
+    }
+
     /// With a receipt of ours; its preimage is [`PREIMAGE`].
     pub(crate) fn receipt(self, receipt: Receipt) -> Self {
         self.shelf.0.lock().unwrap().receipt = Some(receipt);

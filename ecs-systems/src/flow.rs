@@ -10,7 +10,7 @@ use crate::{
             require_amount, reserve, self_pay,
         },
         plan::{attempt, hand_over, plan_entity, route},
-        send::{dispatch, learn, part_end, send_part},
+        send::{dispatch, late, learn, part_end, send_part},
         settle::{finish_error, settle},
     },
     receive::{refuse_set, settle_set},
@@ -77,6 +77,7 @@ rows! {
     "S1" send_part::SEND_PART => send_part::send_part;
     "S2" part_end::PART_PAID => part_end::part_paid;
     "S3" part_end::PART_FAILED => part_end::part_failed;
+    "S4" late::PART_LATE => late::part_late;
     "R8" settle_set::SETTLE_SET => settle_set::settle_set;
     "R8b" settle_set::SET_SETTLED => settle_set::set_settled;
     "R9b" refuse_set::REFUSE_SET => refuse_set::refuse_set;

@@ -3,6 +3,7 @@
 mod claim;
 mod dispatch;
 mod end;
+mod late;
 mod opening;
 mod part;
 mod repeat;
@@ -94,6 +95,13 @@ impl<'a> Writer<'a> {
                 self.post_part(payment, *part_id, *fee_msat, *circular)
             }
             LedgerEntry::VoidPart { payment, part_id } => self.void_part(payment, *part_id),
+            LedgerEntry::Overspend { payment, part_id, amount_msat, circular } => {
+                self.overspend(payment, *part_id, *amount_msat, *circular)
+            }
+            LedgerEntry::LatePart { payment, part_id, fee_msat, circular } => {
+                self.late_part(payment, *part_id, *fee_msat, *circular)
+            }
+            LedgerEntry::Prove { payment, preimage } => self.prove(payment, preimage),
             LedgerEntry::SelfPay { payment, amount_msat } => self.self_pay(payment, *amount_msat),
             LedgerEntry::Complete { payment, preimage, fee_msat } => {
                 self.complete(payment, preimage, *fee_msat)
@@ -106,8 +114,8 @@ impl<'a> Writer<'a> {
         self.written.payments.get(payment).or_else(|| self.state.payments.get(payment))
     }
 
-    /// A copy of a payment that may still change, to be changed and given to [`Self::put`].
-    fn open_payment(&self, payment: &PaymentRef) -> Result<Payment, LedgerError> {
+    /// A payment of the Entity that writes.
+    fn own_payment(&self, payment: &PaymentRef) -> Result<&Payment, LedgerError> {
         let known = self.payment(payment);
         let known = known.ok_or_else(|| broken(format!("{} is unknown", named(payment))))?;
         let owner = known.claim.entity;
@@ -115,6 +123,12 @@ impl<'a> Writer<'a> {
             let what = format!("{} is entity {owner}'s, not entity {writer}'s", named(payment));
             return Err(broken(what));
         }
+        Ok(known)
+    }
+
+    /// A copy of a payment that may still change, to be changed and given to [`Self::put`].
+    fn open_payment(&self, payment: &PaymentRef) -> Result<Payment, LedgerError> {
+        let known = self.own_payment(payment)?;
         match known.state {
             ClaimState::Open => Ok(known.clone()),
             ClaimState::Complete { .. } => {
@@ -132,6 +146,25 @@ impl<'a> Writer<'a> {
     fn transfer(&mut self, wanted: &Transfer, ids: &mut Vec<EntryId>) -> Result<(), LedgerError> {
         ids.push(self.batch.transfer(wanted)?);
         Ok(())
+    }
+
+    /// Writes those that transfer something.
+    fn transfer_all(
+        &mut self,
+        wanted: &[Transfer],
+        ids: &mut Vec<EntryId>,
+    ) -> Result<(), LedgerError> {
+        for wanted in wanted.iter().filter(|wanted| wanted.amount > Msat::ZERO) {
+            self.transfer(wanted, ids)?;
+        }
+        Ok(())
+    }
+
+    /// Counts money that left us towards the limits.
+    fn note_spend(&mut self, paying: &Payment, msat: Msat) {
+        let label = paying.reservation.as_ref().and_then(|reserved| reserved.label.clone());
+        let at = self.batch.circumstances().at;
+        self.written.spends.push(Spend { at, msat, label });
     }
 
     fn resolve(

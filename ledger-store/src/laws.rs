@@ -8,6 +8,7 @@
 
 pub mod fixture;
 pub mod ledger;
+mod late;
 mod model;
 pub mod receipts;
 
@@ -36,6 +37,11 @@ macro_rules! ledger_laws {
             all_of_a_failed_payment_returns
             limits_are_asked_before_funds
             postings_are_immutable_and_read_in_pages
+            an_overspent_part_costs_what_the_node_took
+            what_the_node_took_overdraws_no_channel_and_nothing_reserved
+            a_late_part_is_booked_once_for_what_it_cost
+            no_hash_is_paid_again_that_turned_out_paid
+            a_check_says_what_a_commit_would_and_writes_nothing
             any_entries_follow_the_model
         }
     };

@@ -8,10 +8,10 @@ use crate::payment::Payment;
 use crate::verify;
 use ecs_core::EntityId;
 use ecs_systems::port::{
-    Balance, BalanceObject, Claim, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError,
-    PaymentRef, Posting,
+    Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
+    LedgerError, PaymentRef, Posting,
 };
-use ecs_systems::units::{Msat, PaymentHash, Seconds, ShortChannelId, Timestamp};
+use ecs_systems::units::{GroupId, Msat, PartId, PaymentHash, Seconds, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A double-entry ledger that lives as long as the process.
@@ -44,7 +44,7 @@ pub struct MemoryLedger {
 pub(crate) struct State {
     pub(crate) journal: Journal,
     pub(crate) payments: BTreeMap<PaymentRef, Payment>,
-    /// The latest claim on each hash.
+    /// The claim that counts on each hash: the complete one; without one the latest.
     pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
     pub(crate) applied: BTreeMap<EntryKey, Applied>,
     /// Payments that have something set aside.
@@ -57,6 +57,12 @@ impl State {
     /// The payments that have something set aside.
     pub(crate) fn payments_under_way(&self) -> impl Iterator<Item = &Payment> {
         self.under_way.iter().filter_map(|payment| self.payments.get(payment))
+    }
+
+    /// Every attempt to pay that hash.
+    pub(crate) fn payments_of(&self, payment_hash: PaymentHash) -> impl Iterator<Item = &Payment> {
+        let of = |group_id| PaymentRef { payment_hash, group_id };
+        self.payments.range(of(GroupId(0))..=of(GroupId(u64::MAX))).map(|(_, paying)| paying)
     }
 
     /// What was spent within `window` before `now`, and what is dated later than `now`.
@@ -109,6 +115,25 @@ impl MemoryLedger {
         self.state.journal.node()
     }
 
+    /// What a batch would come to, and its postings' ids.
+    fn write(
+        &self,
+        batch: &[LedgerEntry],
+        circumstances: Circumstances,
+    ) -> Result<(Changes, Written, Vec<EntryId>), LedgerError> {
+        if batch.len() > ENTRIES_PER_BATCH_MAX {
+            let what = format!("{} entries, {ENTRIES_PER_BATCH_MAX} allowed", batch.len());
+            return Err(broken(what));
+        }
+        let mut writer = Writer::new(&self.state, circumstances);
+        let mut ids = Vec::new();
+        for entry in batch {
+            ids.extend(writer.write(entry)?);
+        }
+        let (changes, written) = writer.into_changes();
+        Ok((changes, written, ids))
+    }
+
     fn sums(&self, account: Account) -> Balance {
         self.state.journal.balance(&account.of(self.node_name()))
     }
@@ -121,21 +146,21 @@ impl Ledger for MemoryLedger {
         entity: Option<EntityId>,
         at: Timestamp,
     ) -> Result<Vec<EntryId>, LedgerError> {
-        if batch.len() > ENTRIES_PER_BATCH_MAX {
-            let what = format!("{} entries, {ENTRIES_PER_BATCH_MAX} allowed", batch.len());
-            return Err(broken(what));
-        }
-        let mut writer = Writer::new(&self.state, Circumstances { entity, at });
-        let mut ids = Vec::new();
-        for entry in batch {
-            ids.extend(writer.write(entry)?);
-        }
-        let (changes, written) = writer.into_changes();
+        let (changes, written, ids) = self.write(batch, Circumstances { entity, at })?;
         let postings = changes.len();
         self.state.apply(changes, written);
         let entries = batch.len();
         tracing::debug!(target: "payflow::ledger", entries, postings, "batch written");
         Ok(ids)
+    }
+
+    fn check(
+        &self,
+        batch: &[LedgerEntry],
+        entity: Option<EntityId>,
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        self.write(batch, Circumstances { entity, at }).map(|_| ())
     }
 
     fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)> {
@@ -147,6 +172,14 @@ impl Ledger for MemoryLedger {
     fn available(&self) -> Msat {
         let set_aside = self.sums(Account::Spendable).credits_pending_msat;
         self.state.journal.unheld().saturating_sub(set_aside)
+    }
+
+    fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState> {
+        Some(self.state.payments.get(payment)?.parts.get(&part_id)?.state)
+    }
+
+    fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {
+        self.state.applied.contains_key(&EntryKey::Opening(short_channel_id))
     }
 
     fn channel_available(&self, short_channel_id: ShortChannelId) -> Msat {

@@ -1,6 +1,6 @@
 //! What one attempt to pay has reserved, sent, paid and got back.
 
-use ecs_systems::port::{Claim, ClaimState, EntryId, PartHold};
+use ecs_systems::port::{Claim, ClaimState, EntryId, HoldState, PartHold};
 use ecs_systems::units::{Msat, PartId};
 use std::collections::BTreeMap;
 
@@ -40,18 +40,7 @@ pub(crate) struct Part {
     pub(crate) amount_id: EntryId,
     /// `None` where the route may keep nothing.
     pub(crate) fee_id: Option<EntryId>,
-    pub(crate) state: PartState,
-}
-
-/// How far a part has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PartState {
-    /// It holds its amount and fee.
-    Open,
-    /// It arrived.
-    Paid,
-    /// It failed.
-    Void,
+    pub(crate) state: HoldState,
 }
 
 impl Payment {
@@ -68,19 +57,24 @@ impl Payment {
         }
     }
 
+    /// Whether its hash is paid.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.state, ClaimState::Complete { .. })
+    }
+
     /// What no part holds of the reservation.
     pub(crate) fn rest_amount(&self) -> Msat {
         self.rest.as_ref().map_or(Msat::ZERO, |rest| rest.amount)
     }
 
     /// How many parts are in that state.
-    pub(crate) fn count(&self, state: PartState) -> usize {
+    pub(crate) fn count(&self, state: HoldState) -> usize {
         self.parts.values().filter(|part| part.state == state).count()
     }
 
     /// The rest, and what open parts hold with their fees. It never passes what was reserved.
     pub(crate) fn set_aside(&self) -> Msat {
-        let open = self.parts.values().filter(|part| part.state == PartState::Open);
+        let open = self.parts.values().filter(|part| part.state == HoldState::Held);
         let held = open.flat_map(|part| [part.hold.amount_msat, part.hold.fee_msat]);
         let sum = Msat::sum(held.chain([self.rest_amount()]));
         sum.expect("what is set aside of a reservation is at most the reservation")
@@ -88,7 +82,7 @@ impl Payment {
 
     /// What is set aside, as amount still to be paid and as fee budget.
     pub(crate) fn amount_and_fees_set_aside(&self) -> (Msat, Msat) {
-        let paid = self.parts.values().filter(|part| part.state == PartState::Paid);
+        let paid = self.parts.values().filter(|part| part.state == HoldState::Paid);
         let unpaid = paid.fold(
             self.reservation.as_ref().map_or(Msat::ZERO, |reserved| reserved.amount),
             |left, part| left.saturating_sub(part.hold.amount_msat),

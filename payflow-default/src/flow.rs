@@ -51,6 +51,7 @@ pub const DEFAULT_FLOW: &[&str] = &[
     "lightningd:send_part",
     "lightningd:part_paid",
     "lightningd:part_failed",
+    "lightningd:part_late",
     // The set Entity, where the payee is this node.
     "lightningd:settle_set",
     "lightningd:set_settled",

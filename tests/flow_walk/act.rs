@@ -174,6 +174,7 @@ impl Machine {
             let offer = crate::machine::Offer {
                 amount_msat: part.route.amount().0,
                 fee_msat: part.route.fee().0,
+                over_msat: 0,
                 channel: first_channel(&part.route),
                 fate: Fate::Open,
             };
@@ -272,6 +273,7 @@ impl Machine {
         let fate = if paid { Fate::Paid } else { Fate::Failed };
         if let Some(known) = self.env.offers.get_mut(&offer.key) {
             known.fate = fate;
+            known.over_msat = if answer == PartAnswer::Overspent { OVERSPENT_MSAT } else { 0 };
         }
         let part = self.app.get::<Part>(pending.entity).expect("only parts are offered").clone();
         match replies::part_status(&part, status(answer, &offer.route, &part)) {
@@ -299,6 +301,9 @@ impl Machine {
     }
 }
 
+/// What a node takes for a part beyond what was held, where it does.
+const OVERSPENT_MSAT: u64 = 500;
+
 fn status(answer: PartAnswer, route: &Route, part: &Part) -> PartStatus {
     let hops = u32::try_from(route.hops.len()).expect("a route is short");
     let at = |erring_index, failcode| {
@@ -313,7 +318,7 @@ fn status(answer: PartAnswer, route: &Route, part: &Part) -> PartStatus {
     };
     match answer {
         PartAnswer::Paid => paid(0),
-        PartAnswer::Overspent => paid(500),
+        PartAnswer::Overspent => paid(OVERSPENT_MSAT),
         PartAnswer::Temporary => at(0, FailureCode::TemporaryChannelFailure),
         PartAnswer::Permanent => at(hops, FailureCode::IncorrectOrUnknownPaymentDetails),
         PartAnswer::MppTimeout => at(hops, FailureCode::MppTimeout),

@@ -44,6 +44,8 @@ pub(crate) enum Fate {
 pub(crate) struct Offer {
     pub(crate) amount_msat: u64,
     pub(crate) fee_msat: u64,
+    /// What the node took beyond that.
+    pub(crate) over_msat: u64,
     pub(crate) channel: u64,
     pub(crate) fate: Fate,
 }
@@ -279,6 +281,7 @@ impl Machine {
                     let offer = Offer {
                         amount_msat: part.route.amount().0,
                         fee_msat: part.route.fee().0,
+                        over_msat: 0,
                         channel: first_channel(&part.route),
                         fate: Fate::Open,
                     };

@@ -22,14 +22,7 @@ impl Payer {
     /// Three accounts of everything that happened so far, and they agree; nothing is under way any
     /// more.
     pub(crate) fn assert_books_agree(&self) {
-        self.assert_money_is_whole();
-        assert_eq!(self.pending(), BTreeMap::new(), "pending after the end");
-        assert_eq!(self.network.in_flight(), 0, "parts in flight after the end");
-        for (channel, ours) in self.network.our_balance() {
-            let booked = self.books.posted(Account::Channel(channel));
-            assert_eq!(booked, i128::from(ours.0), "balance of {channel}");
-        }
-        assert_eq!(self.books.posted(Account::SelfPayment), 0, "control:self");
+        self.assert_channels_agree();
         let hashes: BTreeSet<PaymentHash> = self
             .started
             .iter()
@@ -41,6 +34,18 @@ impl Payer {
         for started in &self.started {
             self.assert_outcome_agrees(started.id);
         }
+    }
+
+    /// The books have what the node has in each channel; nothing is under way any more.
+    pub(crate) fn assert_channels_agree(&self) {
+        self.assert_money_is_whole();
+        assert_eq!(self.pending(), BTreeMap::new(), "pending after the end");
+        assert_eq!(self.network.in_flight(), 0, "parts in flight after the end");
+        for (channel, ours) in self.network.our_balance() {
+            let booked = self.books.posted(Account::Channel(channel));
+            assert_eq!(booked, i128::from(ours.0), "balance of {channel}");
+        }
+        assert_eq!(self.books.posted(Account::SelfPayment), 0, "control:self");
     }
 
     /// What holds at any moment: the books add up, and no money was made or lost.
@@ -74,7 +79,7 @@ impl Payer {
         });
         let FeeBudget(budget) = *self.driver.engine().get(id).expect("a claimed payment has it");
         let amount = facts.claim.amount_msat;
-        let most = u128::from(amount.0) + u128::from(budget.0);
+        let most = [amount, budget, self.overspent].map(|it| u128::from(it.0)).iter().sum();
         assert!(u128::from(spent) <= most, "{spent} spent of {amount} and {budget}");
         match outcome.status.as_str() {
             "complete" if self.is_to_self(id) => assert_eq!((delivered, spent), (0, 0)),
@@ -85,6 +90,14 @@ impl Payer {
                 assert_eq!(preimage.hash(), payment.payment_hash);
                 let state = self.books.claim(&payment.payment_hash).expect("it was claimed").1;
                 assert!(matches!(state, ClaimState::Complete { .. }));
+            }
+            "failed" if self.late.contains(&id) => {
+                assert_eq!(delivered, amount.0, "delivered\n{}", self.story(id));
+                let preimage = outcome.preimage.expect("who paid has the proof");
+                let fee_msat = Msat(spent - delivered);
+                let (claim, state) = self.books.claim(&payment.payment_hash).expect("claimed");
+                assert_eq!(claim.payment, payment);
+                assert_eq!(state, ClaimState::Complete { preimage, fee_msat });
             }
             _ => assert_eq!((spent, outcome.preimage), (0, None), "of what failed"),
         }

@@ -1,14 +1,14 @@
 //! What the node says late, twice, wrongly or never about a part.
 
 use crate::{harness::Payer, invoices::hash_of, nets};
-use ecs_core::{EntityId, Write};
+use ecs_core::{EntityId, Json, Write};
 use ecs_systems::{
-    components::RetryFor,
+    components::{Cancel, RetryFor},
     units::{Msat, Seconds},
 };
 use node_sim::{Faults, InvoiceRequest, Script, Settings};
 
-const AMOUNT: Msat = Msat(100_000_000);
+pub(crate) const AMOUNT: Msat = Msat(100_000_000);
 /// How long a payment may last whose outcome nobody told: asking comes in time.
 const SOON_MS: u64 = 15 * 60 * 1_000;
 
@@ -17,9 +17,14 @@ fn settings(faults: Faults) -> Settings {
 }
 
 /// A payment whose only part is out.
-fn part_out(payer: &mut Payer) -> (EntityId, String) {
+pub(crate) fn part_out(payer: &mut Payer) -> (EntityId, String) {
+    part_out_with(payer, Write::here())
+}
+
+/// The same with more Components.
+fn part_out_with(payer: &mut Payer, more: Write) -> (EntityId, String) {
     let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
-    let id = payer.start(&invoice, Write::here());
+    let id = payer.start(&invoice, more);
     while payer.submitted(hash_of(&invoice)).is_empty() {
         payer.run_for(1);
     }
@@ -144,8 +149,55 @@ fn a_part_that_is_lost_on_its_way_to_the_node_is_asked_about_and_offered_again_o
     }
 }
 
-fn retry_for_an_hour() -> Write {
-    Write::here().attach(&RetryFor(ecs_core::Json::of(&3_600)))
+/// Starts a payment whose part is lost on its way to the node, as nobody knows yet.
+fn part_lost(payer: &mut Payer, more: Write) -> EntityId {
+    payer.run_for(600_000);
+    payer.troubles.open().lost_parts = 1;
+    let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
+    let id = payer.start(&invoice, more);
+    payer.run_for(10_000);
+    assert_eq!((payer.troubles.read().offers, payer.outcome(id).status.as_str()), (1, "sending"));
+    id
+}
+
+#[test]
+fn a_part_that_never_arrived_is_not_offered_again_for_a_payment_that_is_over() {
+    let error = r#"{"code":7001,"message":"enough"}"#;
+    let cancelled = Write::here().attach(&Cancel);
+    let failed = Write::here().attach_json("lightningd:error", Json::parse(error).unwrap());
+    for (said, more, code) in [
+        (cancelled, retry_for_an_hour(), 210),
+        (failed, retry_for_an_hour(), 7001),
+        // After a minute its time is up: just before the node is asked.
+        (Write::here(), Write::here(), 210),
+    ] {
+        let mut payer = Payer::new(&nets::line());
+        let id = part_lost(&mut payer, more);
+        payer.tell(id, said);
+        let outcome = payer.finish(id);
+        assert_eq!((outcome.status.as_str(), outcome.code()), ("failed", code), "{outcome:?}");
+        assert_eq!(payer.troubles.read().offers, 1, "code {code}");
+        payer.assert_books_agree();
+    }
+}
+
+#[test]
+fn a_part_that_never_arrived_is_not_offered_again_for_a_payment_that_is_paid() {
+    let mut payer = Payer::new(&nets::line());
+    payer.run_for(600_000);
+    let (id, _) = part_out_with(&mut payer, retry_for_an_hour());
+    let until = payer.now.after_ms(10_000);
+    payer.script(Script::FailThenPay { key: payer.part(id, 1), until });
+    payer.troubles.open().lost_parts = 1;
+    payer.run_for(30_000);
+    assert!(payer.outcome(id).preimage.is_some() && !payer.outcome(id).is_final());
+    let outcome = payer.finish(id);
+    payer.assert_paid(&outcome, Msat(2_000));
+    assert_eq!(payer.troubles.read().offers, 2, "one for each part");
+}
+
+pub(crate) fn retry_for_an_hour() -> Write {
+    Write::here().attach(&RetryFor(Json::of(&3_600)))
 }
 
 #[test]
@@ -159,15 +211,6 @@ fn a_preimage_of_another_hash_is_neither_payment_nor_failure() {
     let outcome = payer.finish(id);
     payer.assert_paid(&outcome, Msat(2_000));
     assert_eq!(payer.submitted(hash_of(&invoice)).len(), 1);
-}
-
-#[test]
-fn a_node_that_says_it_overspent_is_not_believed() {
-    let mut payer = Payer::new(&nets::line());
-    payer.troubles.open().overspent = Msat(1_000_000);
-    let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
-    let outcome = payer.pay_plainly(&invoice);
-    payer.assert_paid(&outcome, Msat(2_000));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use ecs_systems::{
     planner::Graph,
-    port::{Node, NodeEvent, NodeRequest, NodeView, PartStatus, RequestId},
-    units::{Msat, Preimage, Timestamp},
+    port::{Node, NodeError, NodeEvent, NodeReply, NodeRequest, NodeView, PartStatus, RequestId},
+    units::{Msat, Preimage, ShortChannelId, Timestamp},
 };
 use node_sim::SimNode;
 use std::{
@@ -22,6 +22,10 @@ pub(crate) struct Trouble {
     pub(crate) wrong_preimages: u32,
     /// What the node says it spent on each part above the truth.
     pub(crate) overspent: Msat,
+    /// So many questions about balances more are answered with an error.
+    pub(crate) failed_balances: u32,
+    /// A channel that the node doesn't tell of.
+    pub(crate) hidden: Option<ShortChannelId>,
     /// It has not caught up with the chain.
     pub(crate) unsynced: bool,
     /// The same part twice may be two HTLCs.
@@ -37,6 +41,10 @@ pub(crate) struct Trouble {
 pub(crate) struct Troubles(Arc<Mutex<Trouble>>);
 
 impl Troubles {
+    pub(crate) fn of(trouble: Trouble) -> Self {
+        Self(Arc::new(Mutex::new(trouble)))
+    }
+
     /// As it is now.
     pub(crate) fn read(&self) -> Trouble {
         self.open().clone()
@@ -52,12 +60,14 @@ pub(crate) struct DifficultNode {
     node: SimNode,
     view: NodeView,
     troubles: Troubles,
+    hidden: Option<ShortChannelId>,
 }
 
 impl DifficultNode {
     pub(crate) fn new(node: SimNode, troubles: Troubles) -> Self {
         let view = node.view().clone();
-        let mut difficult = Self { node, view, troubles };
+        let hidden = troubles.read().hidden;
+        let mut difficult = Self { node, view, troubles, hidden };
         difficult.look();
         difficult
     }
@@ -67,17 +77,26 @@ impl DifficultNode {
         self.view.clone_from(self.node.view());
         self.view.synced = !trouble.unsynced;
         self.view.capabilities.idempotent_parts = !trouble.not_idempotent;
+        self.view.channels.retain(|channel| Some(channel.short_channel_id) != trouble.hidden);
     }
 
-    fn told(&self, event: NodeEvent) -> NodeEvent {
+    fn told(&self, mut event: NodeEvent) -> NodeEvent {
+        let mut trouble = self.troubles.open();
+        if let NodeEvent::Reply { reply, .. } = &mut event
+            && let Ok(NodeReply::Balances { channels, .. }) = reply
+        {
+            channels.retain(|(channel, _)| Some(*channel) != trouble.hidden);
+            if used(&mut trouble.failed_balances) {
+                *reply = Err(NodeError::Transport { message: "no balances".to_owned() });
+            }
+        }
         let NodeEvent::Part { key, status: PartStatus::Paid { preimage, spent_msat } } = event
         else {
             return event;
         };
-        let mut trouble = self.troubles.open();
         let wrong = used(&mut trouble.wrong_preimages);
         let preimage = if wrong { Preimage([0; 32]) } else { preimage };
-        let spent_msat = Msat(spent_msat.0 + trouble.overspent.0);
+        let spent_msat = Msat(spent_msat.0.saturating_add(trouble.overspent.0));
         NodeEvent::Part { key, status: PartStatus::Paid { preimage, spent_msat } }
     }
 }
@@ -118,8 +137,12 @@ impl Node for DifficultNode {
     }
 
     fn poll(&mut self, now: Timestamp) -> Vec<NodeEvent> {
-        let events = self.node.poll(now);
+        let mut events = self.node.poll(now);
         self.look();
+        let hidden = self.troubles.read().hidden;
+        if std::mem::replace(&mut self.hidden, hidden) != hidden {
+            events.push(NodeEvent::ViewChanged);
+        }
         events.into_iter().map(|event| self.told(event)).collect()
     }
 

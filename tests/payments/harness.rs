@@ -2,7 +2,7 @@
 
 use crate::{
     books::{SharedBooks, SharedReceipts, empty_books, no_receipts},
-    difficult::{DifficultNode, Troubles},
+    difficult::{DifficultNode, Trouble, Troubles},
 };
 use ecs_core::{EntityId, ErrorObject, Failed, Json, Snapshot, Write, Writer};
 use ecs_systems::{
@@ -75,6 +75,10 @@ pub(crate) struct Payer {
     policy: Policy,
     seed: u64,
     pub(crate) started: Vec<Started>,
+    /// What our node was scripted to take beyond all budgets.
+    pub(crate) overspent: Msat,
+    /// Payments that failed, and of which the node was scripted to say later that they are paid.
+    pub(crate) late: Vec<EntityId>,
 }
 
 impl Payer {
@@ -85,13 +89,30 @@ impl Payer {
 
     /// The same under the rules of an operator.
     pub(crate) fn with_policy(network: &SimNetwork, policy: Policy) -> Self {
+        Self::with_troubles(network, policy, Trouble::default())
+    }
+
+    /// The same with a node that has troubles from the beginning.
+    pub(crate) fn with_troubles(network: &SimNetwork, policy: Policy, trouble: Trouble) -> Self {
         let (books, receipts) = (empty_books(), no_receipts());
-        let (troubles, network) = (Troubles::default(), network.clone());
+        let (troubles, network) = (Troubles::of(trouble), network.clone());
         let node = DifficultNode::new(network.connect(START), troubles.clone());
         let driver = new_driver(Box::new(node), (&books, &receipts), &policy, 1, START);
         let (now, seed, started) = (START, 1, Vec::new());
-        let mut payer =
-            Self { network, driver, books, receipts, now, troubles, policy, seed, started };
+        let (overspent, late) = (Msat::ZERO, Vec::new());
+        let mut payer = Self {
+            network,
+            driver,
+            books,
+            receipts,
+            now,
+            troubles,
+            policy,
+            seed,
+            started,
+            overspent,
+            late,
+        };
         payer.run_for(1_000);
         payer
     }
@@ -248,6 +269,11 @@ impl Payer {
             .filter(|(name, _)| !engine.is_secret(name) && !name.starts_with("lightningd:systems"));
         lines.extend(components.map(|(name, json)| format!("{name} = {json}")));
         lines.join("\n")
+    }
+
+    /// What was told since the last time that is of that kind.
+    pub(crate) fn told<T: ecs_core::EffectBody>(&mut self) -> Vec<T> {
+        self.driver.take_notices().iter().filter_map(ecs_core::Effect::read).collect()
     }
 
     /// What of all accounts is pending.

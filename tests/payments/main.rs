@@ -18,6 +18,7 @@ mod ourselves;
 mod policy;
 mod answers;
 mod crashes;
+mod contradictions;
 mod hostile;
 mod scenario;
 mod random;

@@ -3,10 +3,10 @@
 use ecs_core::EntityId;
 use ecs_systems::{
     port::{
-        Balance, BalanceObject, Claim, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError,
-        PaymentRef, Posting, Receipt, Receipts, Verdict, VirtualHtlc,
+        Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
+        LedgerError, PaymentRef, Posting, Receipt, Receipts, Verdict, VirtualHtlc,
     },
-    units::{Msat, PaymentHash, ShortChannelId, Timestamp},
+    units::{Msat, PartId, PaymentHash, ShortChannelId, Timestamp},
 };
 use ledger_store::{MemoryLedger, MemoryReceipts};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,12 +55,29 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().commit(batch, entity, at)
     }
 
+    fn check(
+        &self,
+        batch: &[LedgerEntry],
+        entity: Option<EntityId>,
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        self.lock().check(batch, entity, at)
+    }
+
     fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)> {
         self.lock().claim(payment_hash)
     }
 
     fn available(&self) -> Msat {
         self.lock().available()
+    }
+
+    fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState> {
+        self.lock().part(payment, part_id)
+    }
+
+    fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {
+        self.lock().has_channel(short_channel_id)
     }
 
     fn channel_available(&self, short_channel_id: ShortChannelId) -> Msat {

@@ -105,14 +105,25 @@ pub struct FailedPart {
 }
 
 /// All parts that arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaidParts {
     /// How many.
     pub count: u32,
     /// What the payee got.
     pub amount_msat: Msat,
-    /// What it cost on top.
+    /// What it cost on top, as it is booked.
     pub fee_msat: Msat,
+    /// What the node says it took beyond what was held; absent: nothing.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub overspent_msat: Msat,
+    /// What left us, as the node says, and the books could not take; absent: nothing.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub unbooked_msat: Msat,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives the signature")]
+pub(crate) fn is_nothing(amount: &Msat) -> bool {
+    *amount == Msat::ZERO
 }
 
 /// Why an operator is asked.
@@ -180,7 +191,8 @@ values! {
         "an array of objects", "Parts that failed and were not learned from yet.");
     /// Row S2.
     PartsPaid(PaidParts) = ComponentSpec::engine("lightningd:parts:paid", "an object",
-        "How many parts arrived, and what they came to.");
+        "How many parts arrived, and what they came to; what the node took beyond what was held, \
+         and what of it the books could not take.");
     /// The proof.
     PaidPreimage(Preimage) = ComponentSpec::engine("lightningd:preimage", "64 hex digits",
         "What the payee released: the proof of payment.").secret();

@@ -26,6 +26,7 @@ const ALSO_THERE: &[(&str, &[&str])] = &[
     ("lightningd:send_part", &["lightningd:parent"]),
     ("lightningd:part_paid", &["lightningd:parent"]),
     ("lightningd:part_failed", &["lightningd:parent"]),
+    ("lightningd:part_late", &["lightningd:parent"]),
     ("lightningd:settle_set", &["lightningd:set", "lightningd:parent"]),
     ("lightningd:set_settled", &["lightningd:preimage", "lightningd:parent"]),
     ("lightningd:refuse_set", &["lightningd:parent"]),

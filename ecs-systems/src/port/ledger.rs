@@ -1,5 +1,9 @@
 //! The books: who may spend what, and what was spent.
 
+mod posting;
+
+pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
+
 use bevy_ecs::prelude::Resource;
 use ecs_core::{EntityId, Json};
 use payecs_units::{
@@ -55,7 +59,8 @@ pub enum ClaimState {
         /// What it cost on top.
         fee_msat: Msat,
     },
-    /// It failed with nothing paid: the hash may be claimed again.
+    /// It failed with nothing paid: the hash may be claimed again. Where it turns out paid after
+    /// all, it is complete.
     Failed,
 }
 
@@ -71,6 +76,18 @@ pub struct PartHold {
     pub amount_msat: Msat,
     /// What the route may keep.
     pub fee_msat: Msat,
+}
+
+/// What became of what a part holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// It is set aside: the part is out.
+    Held,
+    /// It left us: the part arrived.
+    Paid,
+    /// It was given back: the part failed.
+    Void,
 }
 
 /// A bound on what is spent within a time.
@@ -146,6 +163,43 @@ pub enum LedgerEntry {
         #[serde(rename = "partid")]
         part_id: PartId,
     },
+    /// The node took more for a part that arrived than was held for it: the excess leaves the
+    /// part's channel as a fee. What its payment has still set aside covers it first.
+    Overspend {
+        /// Of whom.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// The part; it is paid.
+        #[serde(rename = "partid")]
+        part_id: PartId,
+        /// What left us beyond what was held.
+        amount_msat: Msat,
+        /// As the part was posted.
+        circular: bool,
+    },
+    /// A part that had failed arrived after all: its amount and fee leave its channel. What its
+    /// payment has still set aside covers it first. Refused while the payment counts as failed.
+    LatePart {
+        /// Of whom.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// The part; it was voided.
+        #[serde(rename = "partid")]
+        part_id: PartId,
+        /// What really left us for fees; more than was held is taken too.
+        fee_msat: Msat,
+        /// It came back to us over another channel: no expense but the fee.
+        circular: bool,
+    },
+    /// A payment that had failed turns out paid: it is complete from now on, so that its hash is
+    /// never paid again. Nothing is posted. One that is complete stays as it is.
+    Prove {
+        /// Whose.
+        #[serde(flatten)]
+        payment: PaymentRef,
+        /// The proof.
+        preimage: Preimage,
+    },
     /// We paid ourselves without a channel: expense and income through `control:self`. Linked.
     SelfPay {
         /// Of whom.
@@ -179,9 +233,13 @@ impl LedgerEntry {
     #[must_use]
     pub fn system(&self) -> &'static str {
         match self {
-            Self::Claim(_) => "ledger:claim",
+            Self::Claim(_) | Self::Prove { .. } => "ledger:claim",
             Self::Reserve { .. } | Self::Dispatch { .. } => "ledger:reserve",
-            Self::Opening { .. } | Self::PostPart { .. } | Self::SelfPay { .. } => "ledger:post",
+            Self::Opening { .. }
+            | Self::PostPart { .. }
+            | Self::Overspend { .. }
+            | Self::LatePart { .. }
+            | Self::SelfPay { .. } => "ledger:post",
             Self::VoidPart { .. } | Self::Complete { .. } | Self::Fail { .. } => "ledger:void",
         }
     }
@@ -242,99 +300,13 @@ pub enum LedgerError {
     },
 }
 
-/// The id of a posting: 128 bits, derived from (kind, hash, group, part), as 32 hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EntryId(pub String);
-
-/// Whether a posting counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PostingState {
-    /// Set aside.
-    Pending,
-    /// Counts.
-    Posted,
-    /// Took back what was pending.
-    Voided,
-}
-
-/// One transfer between two accounts. Immutable: what resolves a pending one is another posting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posting {
-    /// Its id.
-    pub entry_id: EntryId,
-    /// All postings of one batch have it in common.
-    pub tx_id: u64,
-    /// The account that is debited.
-    pub debit_account: String,
-    /// The account that is credited.
-    pub credit_account: String,
-    /// How much.
-    pub amount_msat: Msat,
-    /// Why: `reserve`, `part`, `fee`, `void`, …
-    pub code: String,
-    /// Whether it counts.
-    pub state: PostingState,
-    /// The pending posting that this one resolves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending_id: Option<EntryId>,
-    /// The Entity whose step wrote it.
-    pub entity: Option<EntityId>,
-    /// The payment.
-    #[serde(flatten)]
-    pub payment: Option<PaymentRef>,
-    /// The part.
-    #[serde(rename = "partid", default, skip_serializing_if = "Option::is_none")]
-    pub part_id: Option<PartId>,
-    /// When it was written.
-    pub recorded_at: Timestamp,
-}
-
-/// What an account's postings sum to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Balance {
-    /// Pending debits.
-    pub debits_pending_msat: Msat,
-    /// Posted debits.
-    pub debits_posted_msat: Msat,
-    /// Pending credits.
-    pub credits_pending_msat: Msat,
-    /// Posted credits.
-    pub credits_posted_msat: Msat,
-}
-
-/// The balance as wallets know it. Each `sats` figure is computed in msat, then rounded down;
-/// `available` and `net` may be negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BalanceObject {
-    /// All that came in.
-    pub incoming_total_msat: Msat,
-    /// All that went out, fees not counted.
-    pub outgoing_total_msat: Msat,
-    /// Routing fees of what went out.
-    pub fees_paid_msat: Msat,
-    /// in − out − fees.
-    pub net_msat: i128,
-    /// Held for us, not settled.
-    pub pending_incoming_msat: Msat,
-    /// Set aside for payments under way, fees not counted.
-    pub pending_outgoing_msat: Msat,
-    /// Fee budgets of payments under way.
-    pub reserved_fees_msat: Msat,
-    /// What can be spent now: our channels less everything set aside.
-    pub spendable_msat: Msat,
-    /// net − pending out, as in the ledger view that wallets had before.
-    pub available_msat: i128,
-}
-
 /// The books.
 ///
 /// The laws are `ledger_laws!`: a batch is written whole or not at all; debits equal credits,
 /// pending and posted, after each; a pending posting is resolved exactly once and by at most its
-/// amount; no limited account is overdrawn; a hash is complete at most once; the same entry again
-/// with the same fields is no error and no second posting, with other fields it is an invariant's
-/// breach.
+/// amount; no limited account is overdrawn; what is complete is never claimed again; the same entry
+/// again with the same fields is no error and no second posting, with other fields it is an
+/// invariant's breach.
 pub trait Ledger: Send + Sync {
     /// Writes a batch.
     ///
@@ -347,11 +319,28 @@ pub trait Ledger: Send + Sync {
         at: Timestamp,
     ) -> Result<Vec<EntryId>, LedgerError>;
 
-    /// The latest claim on a hash.
+    /// Whether [`Ledger::commit`] would take a batch now; writes nothing.
+    ///
+    /// # Errors
+    /// What it would refuse the batch with.
+    fn check(
+        &self,
+        batch: &[LedgerEntry],
+        entity: Option<EntityId>,
+        at: Timestamp,
+    ) -> Result<(), LedgerError>;
+
+    /// The claim that counts on a hash: the complete one; without one the latest.
     fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)>;
 
     /// What is neither spent nor set aside.
     fn available(&self) -> Msat;
+
+    /// What became of a part; `None` for one that was never dispatched.
+    fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState>;
+
+    /// Whether a channel was opened in the books, if with nothing in it.
+    fn has_channel(&self, short_channel_id: ShortChannelId) -> bool;
 
     /// What of one channel is neither spent nor in a part; zero for one that was not opened.
     fn channel_available(&self, short_channel_id: ShortChannelId) -> Msat;

@@ -19,8 +19,8 @@ pub mod laws;
 
 pub use failure::{Failure, FailureCode};
 pub use ledger::{
-    Balance, BalanceObject, Books, Claim, ClaimState, EntryId, Ledger, LedgerEntry, LedgerError,
-    PartHold, PaymentRef, Posting, PostingState, SpendLimit,
+    Balance, BalanceObject, Books, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
+    LedgerError, PartHold, PaymentRef, Posting, PostingState, SpendLimit,
 };
 pub use node::{
     HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,

@@ -3,8 +3,8 @@
 use super::{PARTS_PER_DISPATCH_MAX, Writer, above_64_bits, named, part_named};
 use crate::chart::Account;
 use crate::journal::{Transfer, broken};
-use crate::payment::{Part, PartState, Payment};
-use ecs_systems::port::{EntryId, LedgerError, PartHold, PaymentRef};
+use crate::payment::{Part, Payment};
+use ecs_systems::port::{EntryId, HoldState, LedgerError, PartHold, PaymentRef};
 use ecs_systems::units::{Msat, ShortChannelId};
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ impl Writer<'_> {
             Msat(_) => Some(self.batch.transfer(&fee)?),
         };
         ids.extend(fee_id.clone());
-        paying.parts.insert(hold.part_id, Part { hold, amount_id, fee_id, state: PartState::Open });
+        paying.parts.insert(hold.part_id, Part { hold, amount_id, fee_id, state: HoldState::Held });
         Ok(())
     }
 }

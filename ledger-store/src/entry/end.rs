@@ -2,8 +2,8 @@
 
 use super::{Writer, named};
 use crate::journal::broken;
-use crate::payment::{PartState, Payment};
-use ecs_systems::port::{ClaimState, EntryId, LedgerError, PaymentRef};
+use crate::payment::Payment;
+use ecs_systems::port::{ClaimState, EntryId, HoldState, LedgerError, PaymentRef};
 use ecs_systems::units::{Msat, Preimage};
 
 impl Writer<'_> {
@@ -24,7 +24,7 @@ impl Writer<'_> {
     /// Gives the rest back and frees the hash. Refused once anything was paid.
     pub(super) fn fail(&mut self, payment: &PaymentRef) -> Result<Vec<EntryId>, LedgerError> {
         let paying = self.open_payment(payment)?;
-        let paid = paying.count(PartState::Paid);
+        let paid = paying.count(HoldState::Paid);
         if paid > 0 {
             return Err(broken(format!("{}: {paid} parts are paid", named(payment))));
         }
@@ -35,7 +35,7 @@ impl Writer<'_> {
     }
 
     fn end(&mut self, mut paying: Payment, state: ClaimState) -> Result<Vec<EntryId>, LedgerError> {
-        let open = paying.count(PartState::Open);
+        let open = paying.count(HoldState::Held);
         if open > 0 {
             let what = format!("{}: {open} parts are open", named(&paying.claim.payment));
             return Err(broken(what));
@@ -43,7 +43,9 @@ impl Writer<'_> {
         let mut ids = Vec::new();
         self.void_rest(&mut paying, &mut ids)?;
         paying.state = state;
+        let payment = paying.claim.payment;
         self.put(paying);
+        self.let_the_complete_one_count(payment);
         Ok(ids)
     }
 }

@@ -1,11 +1,10 @@
 //! A part arrived, or failed.
 
-use super::{Writer, part_named};
+use super::{Writer, above_64_bits, part_named, posted};
 use crate::chart::Account;
 use crate::journal::{Resolution, Transfer, broken};
-use crate::limit::Spend;
-use crate::payment::{Part, PartState, Payment};
-use ecs_systems::port::{EntryId, LedgerError, PaymentRef};
+use crate::payment::{Part, Payment};
+use ecs_systems::port::{EntryId, HoldState, LedgerError, PartHold, PaymentRef};
 use ecs_systems::units::{Msat, PartId};
 
 impl Writer<'_> {
@@ -19,7 +18,7 @@ impl Writer<'_> {
         fee: Msat,
         circular: bool,
     ) -> Result<Vec<EntryId>, LedgerError> {
-        let (mut paying, part) = self.open_part(payment, part_id, PartState::Paid)?;
+        let (mut paying, part) = self.open_part(payment, part_id, HoldState::Paid)?;
         let hold = part.hold;
         let returned = hold.fee_msat.checked_sub(fee).ok_or_else(|| {
             let (most, name) = (hold.fee_msat, part_named(payment, part_id));
@@ -28,7 +27,8 @@ impl Writer<'_> {
         let mut ids = Vec::new();
         if circular {
             self.void_part_holds(&part, &mut ids)?;
-            self.post_circular(payment, &part, fee, &mut ids)?;
+            let codes = ["rebalance", "rebalance_fee"];
+            self.transfer_all(&transfers(payment, &part, fee, circular, codes), &mut ids)?;
         } else {
             self.resolve(&part.amount_id, Resolution::Post(hold.amount_msat), &mut ids)?;
             if let Some(fee_id) = &part.fee_id {
@@ -38,11 +38,7 @@ impl Writer<'_> {
             }
         }
         self.return_to_rest(&mut paying, returned, &mut ids)?;
-        let sent = if circular { Msat::ZERO } else { hold.amount_msat };
-        let msat = sent.checked_add(fee).ok_or_else(super::above_64_bits)?;
-        let label = paying.reservation.as_ref().and_then(|reserved| reserved.label.clone());
-        let at = self.batch.circumstances().at;
-        self.written.spends.push(Spend { at, msat, label });
+        self.note_spend(&paying, spent(&hold, fee, circular)?);
         self.put(paying);
         Ok(ids)
     }
@@ -53,11 +49,11 @@ impl Writer<'_> {
         payment: &PaymentRef,
         part_id: PartId,
     ) -> Result<Vec<EntryId>, LedgerError> {
-        let (mut paying, part) = self.open_part(payment, part_id, PartState::Void)?;
+        let (mut paying, part) = self.open_part(payment, part_id, HoldState::Void)?;
         let mut ids = Vec::new();
         self.void_part_holds(&part, &mut ids)?;
         let held = part.hold.amount_msat.checked_add(part.hold.fee_msat);
-        let held = held.ok_or_else(super::above_64_bits)?;
+        let held = held.ok_or_else(above_64_bits)?;
         self.return_to_rest(&mut paying, held, &mut ids)?;
         self.put(paying);
         Ok(ids)
@@ -68,11 +64,11 @@ impl Writer<'_> {
         &self,
         payment: &PaymentRef,
         part_id: PartId,
-        next: PartState,
+        next: HoldState,
     ) -> Result<(Payment, Part), LedgerError> {
         let mut paying = self.open_payment(payment)?;
         let part = paying.parts.get_mut(&part_id);
-        let open = part.filter(|part| part.state == PartState::Open);
+        let open = part.filter(|part| part.state == HoldState::Held);
         let open = open
             .ok_or_else(|| broken(format!("{} is not under way", part_named(payment, part_id))))?;
         let before = open.clone();
@@ -87,29 +83,39 @@ impl Writer<'_> {
             None => Ok(()),
         }
     }
+}
 
-    fn post_circular(
-        &mut self,
-        payment: &PaymentRef,
-        part: &Part,
-        fee: Msat,
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
-        let amount = Transfer {
-            code: "rebalance",
-            debit: Account::SelfPayment,
-            credit: Account::Channel(part.hold.short_channel_id),
-            amount: part.hold.amount_msat,
-            pending: false,
+/// What a part took away: of a circular one the fee alone.
+pub(super) fn spent(hold: &PartHold, fee: Msat, circular: bool) -> Result<Msat, LedgerError> {
+    let sent = if circular { Msat::ZERO } else { hold.amount_msat };
+    sent.checked_add(fee).ok_or_else(above_64_bits)
+}
+
+/// The accounts that a part's amount and fee go to.
+pub(super) fn accounts(circular: bool) -> [Account; 2] {
+    if circular {
+        [Account::SelfPayment, Account::RebalanceFee]
+    } else {
+        [Account::Payment, Account::RoutingFee]
+    }
+}
+
+/// Transfers of what a part costs, amount and fee, posted at once.
+pub(super) fn transfers(
+    payment: &PaymentRef,
+    part: &Part,
+    fee: Msat,
+    circular: bool,
+    codes: [&'static str; 2],
+) -> [Transfer; 2] {
+    let channel = Account::Channel(part.hold.short_channel_id);
+    let [amount_to, fee_to] = accounts(circular);
+    let [amount_code, fee_code] = codes;
+    [(amount_code, amount_to, part.hold.amount_msat), (fee_code, fee_to, fee)].map(
+        |(code, debit, amount)| Transfer {
             payment: Some(*payment),
             part_id: Some(part.hold.part_id),
-            number: 0,
-        };
-        self.transfer(&amount, ids)?;
-        if fee == Msat::ZERO {
-            return Ok(());
-        }
-        let debit = Account::RebalanceFee;
-        self.transfer(&Transfer { code: "rebalance_fee", debit, amount: fee, ..amount }, ids)
-    }
+            ..posted(code, debit, channel, amount)
+        },
+    )
 }

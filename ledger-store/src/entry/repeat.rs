@@ -16,6 +16,12 @@ pub(crate) enum EntryKey {
     Dispatch(PaymentRef, PartId),
     /// A part ends, one way or the other.
     Part(PaymentRef, PartId),
+    /// A part that arrived cost more than was held.
+    Overspend(PaymentRef, PartId),
+    /// A part that had failed arrives.
+    Late(PaymentRef, PartId),
+    /// A payment that had failed turns out paid.
+    Proof(PaymentRef),
     /// A payment pays ourselves.
     SelfPay(PaymentRef),
     /// A payment ends, one way or the other.
@@ -39,6 +45,9 @@ impl EntryKey {
             },
             LedgerEntry::PostPart { payment, part_id, .. }
             | LedgerEntry::VoidPart { payment, part_id } => Self::Part(*payment, *part_id),
+            LedgerEntry::Overspend { payment, part_id, .. } => Self::Overspend(*payment, *part_id),
+            LedgerEntry::LatePart { payment, part_id, .. } => Self::Late(*payment, *part_id),
+            LedgerEntry::Prove { payment, .. } => Self::Proof(*payment),
             LedgerEntry::SelfPay { payment, .. } => Self::SelfPay(*payment),
             LedgerEntry::Complete { payment, .. } | LedgerEntry::Fail { payment } => {
                 Self::End(*payment)
@@ -54,6 +63,11 @@ impl EntryKey {
                 format!("dispatch from {} on", part_named(payment, *part))
             }
             Self::Part(payment, part) => part_named(payment, *part),
+            Self::Overspend(payment, part) => {
+                format!("overspending of {}", part_named(payment, *part))
+            }
+            Self::Late(payment, part) => format!("late {}", part_named(payment, *part)),
+            Self::Proof(payment) => format!("proof of {}", super::named(payment)),
             Self::SelfPay(payment) => format!("self-payment of {}", super::named(payment)),
             Self::End(payment) => super::named(payment),
         }
@@ -84,12 +98,18 @@ impl Applied {
 
 /// The first field in which two entries with one key differ.
 fn difference(existing: &LedgerEntry, wanted: &LedgerEntry) -> Option<&'static str> {
-    use LedgerEntry::{Complete, Dispatch, Opening, PostPart, Reserve, SelfPay};
+    use LedgerEntry::{
+        Complete, Dispatch, LatePart, Opening, Overspend, PostPart, Reserve, SelfPay,
+    };
     let fields: &[(&'static str, bool)] = match (existing, wanted) {
         (Opening { amount_msat: a, .. }, Opening { amount_msat: b, .. })
         | (SelfPay { amount_msat: a, .. }, SelfPay { amount_msat: b, .. }) => {
             &[("amount_msat", a == b)]
         }
+        (
+            Overspend { amount_msat: a, circular: circular_a, .. },
+            Overspend { amount_msat: b, circular: circular_b, .. },
+        ) => &[("amount_msat", a == b), ("circular", circular_a == circular_b)],
         (
             Reserve { amount_msat: a, fee_budget_msat: budget_a, label: label_a, .. },
             Reserve { amount_msat: b, fee_budget_msat: budget_b, label: label_b, .. },
@@ -102,6 +122,10 @@ fn difference(existing: &LedgerEntry, wanted: &LedgerEntry) -> Option<&'static s
         (
             PostPart { fee_msat: a, circular: circular_a, .. },
             PostPart { fee_msat: b, circular: circular_b, .. },
+        )
+        | (
+            LatePart { fee_msat: a, circular: circular_a, .. },
+            LatePart { fee_msat: b, circular: circular_b, .. },
         ) => &[("fee_msat", a == b), ("circular", circular_a == circular_b)],
         (
             Complete { fee_msat: a, preimage: preimage_a, .. },

@@ -88,6 +88,26 @@ pub fn void(payment: PaymentRef, part: u64) -> LedgerEntry {
     LedgerEntry::VoidPart { payment, part_id: PartId(part) }
 }
 
+/// A part that arrived cost so much more than was held.
+#[must_use]
+pub fn overspend(payment: PaymentRef, part: u64, msat: u64) -> LedgerEntry {
+    let (part_id, amount_msat) = (PartId(part), Msat(msat));
+    LedgerEntry::Overspend { payment, part_id, amount_msat, circular: false }
+}
+
+/// A part that failed arrived for that fee.
+#[must_use]
+pub fn late(payment: PaymentRef, part: u64, fee_msat: u64) -> LedgerEntry {
+    let (part_id, fee_msat) = (PartId(part), Msat(fee_msat));
+    LedgerEntry::LatePart { payment, part_id, fee_msat, circular: false }
+}
+
+/// The payment of the hash with that number turns out paid.
+#[must_use]
+pub fn prove(number: u8, group: u64) -> LedgerEntry {
+    LedgerEntry::Prove { payment: payment(number, group), preimage: preimage(number) }
+}
+
 /// The payment of the hash with that number is complete.
 #[must_use]
 pub fn complete(number: u8, group: u64, fee_msat: u64) -> LedgerEntry {

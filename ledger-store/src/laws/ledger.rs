@@ -1,7 +1,8 @@
 //! The laws of [`Ledger`].
 
 use super::fixture::{
-    claim, claimed, complete, dispatch, fail, opening, payment, post, reserve, void,
+    claim, claimed, complete, dispatch, fail, late, opening, overspend, payment, post, reserve,
+    void,
 };
 use super::model::{self, sums_are_balanced};
 use ecs_systems::port::{
@@ -11,21 +12,31 @@ use ecs_systems::port::{
 use ecs_systems::units::{Msat, Seconds, Timestamp};
 use std::collections::BTreeMap;
 
+pub use super::late::{
+    a_check_says_what_a_commit_would_and_writes_nothing,
+    a_late_part_is_booked_once_for_what_it_cost, an_overspent_part_costs_what_the_node_took,
+    no_hash_is_paid_again_that_turned_out_paid,
+    what_the_node_took_overdraws_no_channel_and_nothing_reserved,
+};
+
 /// How many random sequences [`any_entries_follow_the_model`] tries, and how long each is.
 const SEEDS: u64 = 24;
 const ENTRIES_PER_SEED: u64 = 150;
 
 /// Everything that the port shows of the books.
-fn seen<L: Ledger>(books: &L) -> (Vec<Posting>, Vec<(String, Balance)>, Msat) {
+pub(super) fn seen<L: Ledger>(books: &L) -> (Vec<Posting>, Vec<(String, Balance)>, Msat) {
     (books.postings(0, u32::MAX), books.trial_balance(), books.available())
 }
 
-fn write<L: Ledger>(books: &mut L, entry: LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+pub(super) fn write<L: Ledger>(
+    books: &mut L,
+    entry: LedgerEntry,
+) -> Result<Vec<EntryId>, LedgerError> {
     books.commit(&[entry], None, Timestamp(1_000))
 }
 
 /// Writes all of it, each in a batch of its own.
-fn must<L: Ledger>(books: &mut L, entries: impl IntoIterator<Item = LedgerEntry>) {
+pub(super) fn must<L: Ledger>(books: &mut L, entries: impl IntoIterator<Item = LedgerEntry>) {
     for entry in entries {
         let name = entry.system();
         write(books, entry).unwrap_or_else(|error| panic!("{name} is refused: {error}"));
@@ -33,7 +44,7 @@ fn must<L: Ledger>(books: &mut L, entries: impl IntoIterator<Item = LedgerEntry>
     }
 }
 
-fn refuses<L: Ledger>(books: &mut L, entry: LedgerEntry) -> LedgerError {
+pub(super) fn refuses<L: Ledger>(books: &mut L, entry: LedgerEntry) -> LedgerError {
     let before = seen(books);
     let name = entry.system();
     let error = write(books, entry).err();
@@ -42,7 +53,7 @@ fn refuses<L: Ledger>(books: &mut L, entry: LedgerEntry) -> LedgerError {
 }
 
 /// A payment of 1 000 msat in two open parts with fees of 10 msat, over channels of 1 000 msat.
-fn two_parts_under_way<L: Ledger>(open: impl Fn() -> L) -> L {
+pub(super) fn two_parts_under_way<L: Ledger>(open: impl Fn() -> L) -> L {
     let mut books = open();
     let paying = payment(1, 1);
     must(&mut books, [opening(1, 1_000), opening(2, 1_000), claim(1, 1, 1_000)]);
@@ -177,12 +188,15 @@ pub fn the_same_entry_with_other_fields_is_a_breach<L: Ledger>(open: impl Fn() -
     let mut books = two_parts_under_way(open);
     let paying = payment(1, 1);
     must(&mut books, [post(paying, 1, 3), void(paying, 2)]);
+    must(&mut books, [overspend(paying, 1, 2), late(paying, 2, 10)]);
     for (entry, field) in [
         (opening(1, 999), "amount_msat"),
         (reserve(paying, 999, 50), "amount_msat"),
         (reserve(paying, 1_000, 51), "fee_budget_msat"),
         (dispatch(paying, &[(1, 1, 600, 10)]), "parts"),
         (post(paying, 1, 4), "fee_msat"),
+        (overspend(paying, 1, 3), "amount_msat"),
+        (late(paying, 2, 11), "fee_msat"),
         (void(paying, 1), "entry"),
     ] {
         let error = refuses(&mut books, entry);

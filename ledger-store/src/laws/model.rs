@@ -2,38 +2,14 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "amounts here are small; a panic is a finding")]
 
-use super::fixture::{
-    claimed, complete, dispatch, fail, opening, payment, post, preimage, reserve, void,
-};
+mod draw;
+
+pub(super) use draw::Draw;
+
+use super::fixture::preimage;
 use ecs_systems::port::{Claim, Ledger, LedgerEntry, PaymentRef};
 use ecs_systems::units::{Msat, PartId, ShortChannelId, Timestamp};
 use std::collections::BTreeMap;
-
-/// A small generator (splitmix64), so that a law replays on any machine.
-#[derive(Debug)]
-pub(super) struct Draw(u64);
-
-impl Draw {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn small(&mut self, bound: u8) -> u8 {
-        u8::try_from(self.below(bound.into())).expect("it is below the bound")
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -57,6 +33,7 @@ struct ModelPart {
     amount: u64,
     fee: u64,
     phase: PartPhase,
+    overspent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,59 +99,13 @@ pub(super) fn sums_are_balanced<L: Ledger>(books: &L) {
 }
 
 impl Model {
-    fn draw_entry(&mut self, draw: &mut Draw) -> LedgerEntry {
-        let number = draw.small(3);
-        let latest = self.latest(number).map_or(0, |attempt| attempt.claim.payment.group_id.0);
-        let paying = payment(number, if draw.below(20) == 0 { draw.below(4) } else { latest });
-        let part = self.draw_part(number, draw);
-        let msat = draw.below(900);
-        if draw.below(12) == 0 && !self.accepted.is_empty() {
-            let place = draw.below(u64::try_from(self.accepted.len()).expect("it fits"));
-            return self.accepted[usize::try_from(place).expect("it fits")].clone();
-        }
-        match draw.below(16) {
-            0 => opening(u16::from(draw.small(4)), 1_000 * (1 + draw.below(2))),
-            1 | 2 => LedgerEntry::Claim(claimed(number, latest + draw.below(2), 900)),
-            3 | 4 => reserve(paying, 1 + msat, draw.below(60)),
-            5..=7 => {
-                let parts: Vec<_> = (1..=1 + draw.below(3))
-                    .map(|more| {
-                        let channel = u16::from(draw.small(4));
-                        (self.parts + more, channel, draw.below(400), draw.below(9))
-                    })
-                    .collect();
-                dispatch(paying, &parts)
-            }
-            8 | 9 => post(paying, part, draw.below(9)),
-            10 => LedgerEntry::PostPart {
-                payment: paying,
-                part_id: PartId(part),
-                fee_msat: Msat(draw.below(9)),
-                circular: true,
-            },
-            11 | 12 => void(paying, part),
-            13 => LedgerEntry::SelfPay { payment: paying, amount_msat: Msat(msat) },
-            14 => complete(number, paying.group_id.0, draw.below(9)),
-            _ => fail(paying),
-        }
-    }
-
-    /// A part of the latest payment of that hash, mostly.
-    fn draw_part(&self, number: u8, draw: &mut Draw) -> u64 {
-        let parts = self.latest(number).map(|it| &it.parts).filter(|it| !it.is_empty());
-        match parts {
-            Some(parts) if draw.below(8) > 0 => {
-                let count = u64::try_from(parts.len()).expect("it fits");
-                let place = usize::try_from(draw.below(count)).expect("it fits");
-                parts.keys().nth(place).map_or(1, |part| part.0)
-            }
-            _ => 1 + draw.below(self.parts + 1),
-        }
-    }
-
     fn latest(&self, number: u8) -> Option<&Attempt> {
         let hash = preimage(number).hash();
-        self.attempts.iter().rev().find(|it| it.claim.payment.payment_hash == hash)
+        let of_hash = |it: &&Attempt| it.claim.payment.payment_hash == hash;
+        let latest = self.attempts.iter().rfind(of_hash)?;
+        let complete = |it: &&Attempt| of_hash(it) && it.phase == Phase::Over { failed: false };
+        let failed = latest.phase == Phase::Over { failed: true };
+        self.attempts.iter().find(complete).filter(|_| failed).or(Some(latest))
     }
 
     fn attempt(&self, payment: &PaymentRef) -> Option<&Attempt> {
@@ -206,9 +137,9 @@ impl Model {
             }
             LedgerEntry::Claim(claim) => {
                 let hash = claim.payment.payment_hash;
-                let of_hash = |it: &&Attempt| it.claim.payment.payment_hash == hash;
+                let number = (0..3).find(|number| preimage(*number).hash() == hash);
                 let fresh = self.attempt(&claim.payment).is_none();
-                match self.attempts.iter().rev().find(of_hash) {
+                match number.and_then(|number| self.latest(number)) {
                     None => true,
                     Some(it) if it.phase == Phase::Open => it.claim == *claim,
                     Some(it) => it.phase == Phase::Over { failed: true } && fresh,
@@ -238,6 +169,22 @@ impl Model {
                 self.held(payment, *part_id).is_some_and(|part| fee_msat.0 <= part.fee)
             }
             LedgerEntry::VoidPart { payment, part_id } => self.held(payment, *part_id).is_some(),
+            LedgerEntry::Overspend { payment, part_id, amount_msat, .. } => {
+                let open = self.open(payment);
+                let part = open.and_then(|it| it.parts.get(part_id));
+                let part = part.filter(|it| it.phase == PartPhase::Arrived && !it.overspent);
+                amount_msat.0 > 0 && part.is_some_and(|it| self.has(payment, it, amount_msat.0))
+            }
+            LedgerEntry::LatePart { payment, part_id, fee_msat, .. } => {
+                let known = self.attempt(payment);
+                let known = known.filter(|it| it.phase != Phase::Over { failed: true });
+                let part = known.and_then(|it| it.parts.get(part_id));
+                let part = part.filter(|it| it.phase == PartPhase::Failed);
+                part.is_some_and(|it| self.has(payment, it, it.amount + fee_msat.0))
+            }
+            LedgerEntry::Prove { payment, .. } => {
+                self.attempt(payment).is_some_and(|it| it.phase != Phase::Open)
+            }
             LedgerEntry::SelfPay { payment, amount_msat } => {
                 amount_msat.0 > 0 && self.open(payment).is_some_and(|it| !it.self_paid)
             }
@@ -248,6 +195,12 @@ impl Model {
                 !it.self_paid && it.parts.values().all(|part| part.phase == PartPhase::Failed)
             }),
         }
+    }
+
+    /// Whether a part's channel has that much, and others' reservations leave it.
+    fn has(&self, payment: &PaymentRef, part: &ModelPart, msat: u64) -> bool {
+        let rest = self.attempt(payment).map_or(0, |it| it.rest);
+        msat <= self.channels[&part.channel] && msat <= self.available() + rest
     }
 
     fn held(&self, payment: &PaymentRef, part_id: PartId) -> Option<&ModelPart> {
@@ -273,7 +226,8 @@ impl Model {
                     let (channel, amount, fee) =
                         (hold.short_channel_id, hold.amount_msat.0, hold.fee_msat.0);
                     self.unheld(channel, |unheld| unheld - amount - fee);
-                    let part = ModelPart { channel, amount, fee, phase: PartPhase::Held };
+                    let phase = PartPhase::Held;
+                    let part = ModelPart { channel, amount, fee, phase, overspent: false };
                     let attempt = self.attempt_mut(payment);
                     attempt.rest -= amount + fee;
                     attempt.parts.insert(hold.part_id, part);
@@ -293,12 +247,26 @@ impl Model {
                 self.attempt_mut(payment).rest += amount + fee;
                 self.unheld(channel, |unheld| unheld + amount + fee);
             }
+            LedgerEntry::Overspend { payment, part_id, amount_msat, .. } => {
+                let channel = self.part_mut(payment, *part_id).channel;
+                self.part_mut(payment, *part_id).overspent = true;
+                self.fees += amount_msat.0;
+                self.take(payment, channel, amount_msat.0);
+            }
+            LedgerEntry::LatePart { payment, part_id, fee_msat, circular } => {
+                let (channel, amount, _) = self.end_part(payment, *part_id, PartPhase::Arrived);
+                self.fees += fee_msat.0;
+                self.outgoing += if *circular { 0 } else { amount };
+                self.take(payment, channel, amount + fee_msat.0);
+            }
             LedgerEntry::SelfPay { payment, amount_msat } => {
                 self.attempt_mut(payment).self_paid = true;
                 self.outgoing += amount_msat.0;
                 self.incoming += amount_msat.0;
             }
-            LedgerEntry::Complete { payment, .. } => self.end(payment, false),
+            LedgerEntry::Complete { payment, .. } | LedgerEntry::Prove { payment, .. } => {
+                self.end(payment, false);
+            }
             LedgerEntry::Fail { payment } => self.end(payment, true),
         }
     }
@@ -322,6 +290,17 @@ impl Model {
         found.expect("the model allowed it")
     }
 
+    fn part_mut(&mut self, payment: &PaymentRef, part_id: PartId) -> &mut ModelPart {
+        self.attempt_mut(payment).parts.get_mut(&part_id).expect("the model allowed it")
+    }
+
+    /// Money leaves a channel that nothing was held for.
+    fn take(&mut self, payment: &PaymentRef, channel: ShortChannelId, msat: u64) {
+        let attempt = self.attempt_mut(payment);
+        attempt.rest = attempt.rest.saturating_sub(msat);
+        self.unheld(channel, |unheld| unheld - msat);
+    }
+
     fn unheld(&mut self, channel: ShortChannelId, change: impl FnOnce(u64) -> u64) {
         let unheld = self.channels.get_mut(&channel).expect("the model allowed it");
         *unheld = change(*unheld);
@@ -333,7 +312,7 @@ impl Model {
         part_id: PartId,
         phase: PartPhase,
     ) -> (ShortChannelId, u64, u64) {
-        let part = self.attempt_mut(payment).parts.get_mut(&part_id).expect("allowed");
+        let part = self.part_mut(payment, part_id);
         part.phase = phase;
         (part.channel, part.amount, part.fee)
     }

@@ -1,6 +1,7 @@
-//! From routes to HTLCs and what became of them: rows 31, S1 to S3 and 32.
+//! From routes to HTLCs and what became of them: rows 31, S1 to S4 and 32.
 
 pub mod dispatch;
 pub mod send_part;
 pub mod part_end;
+pub mod late;
 pub mod learn;

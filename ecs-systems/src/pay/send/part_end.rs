@@ -5,16 +5,17 @@ use crate::{
         Circular, Claimed, FailedPart, OpenPart, PaidParts, PaidPreimage, Parent, Part, PartFacts,
         PartFailure, PartSent, PartSpent, PartsFailed, PartsOpen, PartsPaid, Reservation,
     },
-    effects::{Learn, PartEnded},
-    port::{Failure, LedgerEntry, Lesson, PaymentRef},
+    effects::{Contradiction, Contradicts, Learn, PartEnded},
+    port::{Books, Failure, LedgerEntry, LedgerError, Lesson, PaymentRef},
     records::RecordEntry,
-    refusal::overflow,
+    refusal::{from_ledger, overflow},
 };
 use bevy_ecs::prelude::{Has, In, Query, Res};
 use ecs_core::{
-    Answer, EffectRequest, Entities, EntityId, On, Refusal, Step, SystemSpec, Systems, Write,
+    Answer, EffectRequest, Entities, EntityId, Inputs, On, Refusal, Step, SystemSpec, Systems,
+    Write,
 };
-use payecs_units::{Msat, PartId};
+use payecs_units::{Msat, PartId, Timestamp};
 
 /// A part arrived.
 pub const PART_PAID: SystemSpec = SystemSpec {
@@ -24,7 +25,8 @@ pub const PART_PAID: SystemSpec = SystemSpec {
     attaches: &[],
     detaches: &["lightningd:systems"],
     refuses: &[],
-    does: "posts this part and gives the preimage to its payment, in one record",
+    does: "posts this part, with what the node took beyond what was held, and gives the preimage \
+           to its payment, in one record",
 };
 
 type Paid<'w> = (&'w Part, &'w Parent, &'w PaidPreimage, Option<&'w PartSpent>);
@@ -42,49 +44,82 @@ pub(crate) fn part_paid(
     parts: Query<Paid<'_>>,
     payments: Query<Payment<'_>>,
     entities: Res<Entities>,
+    books: Res<Books>,
+    inputs: Res<Inputs>,
 ) -> Answer {
     let (Part(part), Parent(parent), preimage, spent) = parts.get(entity)?;
     let (_, open, paid, _, _, circular) = payment_of(*parent, &payments, &entities)?;
     let (mine, others) = take(open, part.key.part_id, *parent)?;
-    let fee_msat = fee_spent(&mine, spent.map(|spent| spent.0));
-    let earlier = paid
-        .map_or(PaidParts { count: 0, amount_msat: Msat::ZERO, fee_msat: Msat::ZERO }, |paid| {
-            paid.0
-        });
-    let sum = |left: Msat, right| left.checked_add(right).ok_or_else(|| overflow("What was paid"));
-    let paid = PartsPaid(PaidParts {
-        count: earlier.count + 1,
-        amount_msat: sum(earlier.amount_msat, mine.amount_msat)?,
-        fee_msat: sum(earlier.fee_msat, fee_msat)?,
-    });
-    let payment = left_open(Write::to(*parent), others).attach(&paid).attach(preimage);
-    let entry = LedgerEntry::PostPart {
-        payment: reference(part),
-        part_id: part.key.part_id,
-        fee_msat,
-        circular,
-    };
-    Ok(Step::stop()
+    let (fee_msat, excess) = fee_spent(&mine, spent.map(|spent| spent.0));
+    let (payment, part_id) = (reference(part), part.key.part_id);
+    let post = LedgerEntry::PostPart { payment, part_id, fee_msat, circular };
+    let over = LedgerEntry::Overspend { payment, part_id, amount_msat: excess, circular };
+    let step = Step::stop()
         .detach::<Systems>()
-        .write(payment)
         .wake(*parent)
-        .keep(&entry)
+        .keep(&post)
         .effect(EffectRequest::notice(&Learn(Lesson::Paid(part.route.clone()))))
-        .effect(EffectRequest::notice(&ended(*parent, part, None))))
+        .effect(EffectRequest::notice(&ended(*parent, part, None)));
+    let mut cost = PaidParts { amount_msat: mine.amount_msat, fee_msat, ..PaidParts::default() };
+    let step = if excess == Msat::ZERO {
+        step
+    } else {
+        let refused = books.0.check(&[post, over.clone()], Some(*parent), Timestamp(inputs.now_ms));
+        let refused = refused.err();
+        cost.overspent_msat = excess;
+        let booked = if refused.is_none() { &mut cost.fee_msat } else { &mut cost.unbooked_msat };
+        *booked = booked.checked_add(excess).ok_or_else(|| overflow("A fee"))?;
+        let step = if refused.is_none() { step.keep(&over) } else { step };
+        step.effect(contradicts(*parent, part, Contradicts::Overspent, excess, refused.as_ref()))
+    };
+    let paid = PartsPaid(with_part(paid, &cost)?);
+    let payment = left_open(Write::to(*parent), others).attach(&paid).attach(preimage);
+    Ok(step.write(payment))
 }
 
-/// What the part really cost: what left us less what arrived, at most what was held. A node that
-/// says it spent more is believed only in the log.
-fn fee_spent(part: &OpenPart, spent: Option<Msat>) -> Msat {
-    let Some(spent) = spent else { return part.fee_msat };
-    let fee = spent.saturating_sub(part.amount_msat);
-    if fee > part.fee_msat {
-        tracing::error!(
-            target: "payflow::send", part_id = %part.part_id, fee_msat = fee.0,
-            held_msat = part.fee_msat.0, "node says it overspent"
-        );
-    }
-    fee.min(part.fee_msat)
+/// What the part really cost, what left us less what arrived: as much of it as was held, and what
+/// is above that.
+fn fee_spent(part: &OpenPart, spent: Option<Msat>) -> (Msat, Msat) {
+    let fee = spent.map_or(part.fee_msat, |spent| spent.saturating_sub(part.amount_msat));
+    (fee.min(part.fee_msat), fee.saturating_sub(part.fee_msat))
+}
+
+/// What arrived so far with one part more. What only the node says is counted up to 2⁶⁴−1 msat.
+///
+/// # Errors
+/// A sum of what is booked is above 2⁶⁴−1 msat.
+pub(super) fn with_part(
+    earlier: Option<&PartsPaid>,
+    part: &PaidParts,
+) -> Result<PaidParts, Refusal> {
+    let earlier = earlier.map(|paid| paid.0).unwrap_or_default();
+    let sum = |left: Msat, right| left.checked_add(right).ok_or_else(|| overflow("What was paid"));
+    let told = |left: Msat, right: Msat| Msat(left.0.saturating_add(right.0));
+    Ok(PaidParts {
+        count: earlier.count + 1,
+        amount_msat: sum(earlier.amount_msat, part.amount_msat)?,
+        fee_msat: sum(earlier.fee_msat, part.fee_msat)?,
+        overspent_msat: told(earlier.overspent_msat, part.overspent_msat),
+        unbooked_msat: told(earlier.unbooked_msat, part.unbooked_msat),
+    })
+}
+
+/// Says, and logs, that the node contradicts the books.
+pub(super) fn contradicts(
+    entity: EntityId,
+    part: &PartFacts,
+    what: Contradicts,
+    amount_msat: Msat,
+    refused: Option<&LedgerError>,
+) -> EffectRequest {
+    let key = part.key;
+    tracing::error!(
+        target: "payflow::send", %entity, payment_hash = %key.payment_hash, ?what,
+        part_id = %key.part_id, amount_msat = amount_msat.0,
+        unbooked = refused.map(tracing::field::display), "node contradicts the books"
+    );
+    let unbooked = refused.map(from_ledger);
+    EffectRequest::notice(&Contradiction { entity, key, what, amount_msat, unbooked })
 }
 
 /// A part failed.
@@ -160,7 +195,7 @@ fn left_open(write: Write, others: Vec<OpenPart>) -> Write {
     if others.is_empty() { write.detach::<PartsOpen>() } else { write.attach(&PartsOpen(others)) }
 }
 
-fn reference(part: &PartFacts) -> PaymentRef {
+pub(super) fn reference(part: &PartFacts) -> PaymentRef {
     PaymentRef { payment_hash: part.key.payment_hash, group_id: part.key.group_id }
 }
 

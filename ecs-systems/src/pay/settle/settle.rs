@@ -5,7 +5,7 @@ use crate::{
         Amount, Claimed, FeePaid, Invoice, LedgerRef, PaidPreimage, PartsPaid, PayHash, Replayed,
         Reservation, Status,
     },
-    effects::PaySuccess,
+    effects::{APPROVAL_TIMER, PaySuccess},
     port::{EntryId, LedgerEntry, PaymentRef},
     records::RecordEntry,
     refusal::LEDGER_INVARIANT,
@@ -58,13 +58,16 @@ pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
         (true, _, Some(FeePaid(fee))) => *fee,
         (_, paid, _) => paid.map_or(Msat::ZERO, |paid| paid.0.fee_msat),
     };
+    let paid = paid.map(|paid| paid.0).unwrap_or_default();
     let success = PaySuccess {
         entity: id.0,
         payment_hash: hash.0,
         bolt11: invoice.map(|invoice| invoice.text().into_owned()),
         amount_msat: amount.map_or(Msat::ZERO, |amount| amount.0),
         fee_msat,
-        successful_parts: paid.map_or(0, |paid| paid.0.count),
+        overspent_msat: paid.overspent_msat,
+        unbooked_msat: paid.unbooked_msat,
+        successful_parts: paid.count,
         failed_parts: reservation.map_or(0, |reservation| reservation.0.parts_failed),
     };
     let step = Step::stop()
@@ -73,6 +76,7 @@ pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
         .attach(&SystemsFinal(systems.to_json()))
         .detach::<Systems>()
         .detach::<Failing>()
+        .cancel_timers(APPROVAL_TIMER)
         .effect(EffectRequest::notice(&success));
     if replayed {
         return Ok(step);

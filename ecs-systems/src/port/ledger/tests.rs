@@ -29,6 +29,9 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
         ("ledger:reserve", LedgerEntry::Dispatch { payment, parts: vec![hold] }),
         ("ledger:post", LedgerEntry::PostPart { payment, part_id, fee_msat, circular: true }),
         ("ledger:void", LedgerEntry::VoidPart { payment, part_id }),
+        ("ledger:post", LedgerEntry::Overspend { payment, part_id, amount_msat, circular: true }),
+        ("ledger:post", LedgerEntry::LatePart { payment, part_id, fee_msat, circular: true }),
+        ("ledger:claim", LedgerEntry::Prove { payment, preimage: PREIMAGE }),
         ("ledger:post", LedgerEntry::SelfPay { payment, amount_msat }),
         ("ledger:void", complete),
         ("ledger:void", LedgerEntry::Fail { payment }),
@@ -58,5 +61,13 @@ fn the_same_intent_is_hash_destination_and_amount_whoever_has_it() {
         (Claim { amount_msat: Msat(AMOUNT.0 + 1), ..one.clone() }, false),
     ] {
         assert_eq!((one.same_intent(&other), other.same_intent(&one)), (same, same));
+    }
+}
+
+#[test]
+fn no_line_shows_its_preimage() {
+    for (system, entry) in entries() {
+        let shown = entry.shown();
+        assert!(!shown.text().contains(&PREIMAGE.reveal()), "{system}: {shown}");
     }
 }

@@ -109,7 +109,12 @@ fn parts_that_are_out_count_against_parts_and_fees() {
         (1, 5_001, 0, 2, 1, 0),
         (1, 4_000, 2_000, 2, 1, 0),
     ] {
-        let paid = PaidParts { count: 1, amount_msat: Msat(1), fee_msat: Msat(paid_fee) };
+        let paid = PaidParts {
+            count: 1,
+            amount_msat: Msat(1),
+            fee_msat: Msat(paid_fee),
+            ..PaidParts::default()
+        };
         let write = reserved()
             .attach(&open(open_count, fee))
             .attach(&PartsPaid(paid))

@@ -50,7 +50,7 @@ fn a_part_that_arrived_is_posted_and_pays_its_payment() {
         assert!(ran.detached_from(child(), "systems"), "the part has ended");
         let (app, fee_msat) = (&bench.app, open_part().fee_msat);
         assert_eq!(app.get::<PartsOpen>(payment()).map(|open| open.0.clone()), left);
-        let paid = PaidParts { count: 1, amount_msat: AMOUNT, fee_msat };
+        let paid = PaidParts { count: 1, amount_msat: AMOUNT, fee_msat, ..PaidParts::default() };
         assert_eq!(app.get::<PartsPaid>(payment()), Some(&PartsPaid(paid)));
         assert_eq!(app.get::<PaidPreimage>(payment()), Some(&PaidPreimage(PREIMAGE)));
         let (entity_ref, part_id) = (claim().claim.payment, PartId(1));
@@ -67,10 +67,17 @@ fn a_part_that_arrived_is_posted_and_pays_its_payment() {
 
 #[test]
 fn what_arrived_adds_up() {
-    let earlier = PaidParts { count: 2, amount_msat: Msat(50), fee_msat: Msat(3) };
+    let earlier = PaidParts {
+        count: 2,
+        amount_msat: Msat(50),
+        fee_msat: Msat(3),
+        overspent_msat: Msat(2),
+        unbooked_msat: Msat(1),
+    };
     let with = |earlier| parent(vec![open_part()]).attach(&PartsPaid(earlier));
     let (bench, _) = ran(with(earlier), &PART_PAID, paid(Some(AMOUNT.0 + 4)));
-    let sum = PaidParts { count: 3, amount_msat: Msat(AMOUNT.0 + 50), fee_msat: Msat(7) };
+    let sum =
+        PaidParts { count: 3, amount_msat: Msat(AMOUNT.0 + 50), fee_msat: Msat(7), ..earlier };
     assert_eq!(bench.app.get::<PartsPaid>(payment()), Some(&PartsPaid(sum)));
 
     let full = PaidParts { amount_msat: Msat(u64::MAX), ..earlier };
@@ -78,23 +85,67 @@ fn what_arrived_adds_up() {
 }
 
 #[test]
-fn a_fee_is_what_left_less_what_arrived_and_never_more_than_was_held() {
+fn a_fee_is_what_left_less_what_arrived_and_what_is_above_the_hold_is_told_apart() {
     let held = open_part().fee_msat.0;
-    for (spent, fee) in [
-        (None, held),
-        (Some(AMOUNT.0 + held), held),
-        (Some(AMOUNT.0 + 1), 1),
-        (Some(AMOUNT.0), 0),
-        (Some(AMOUNT.0 - 1), 0),
-        (Some(0), 0),
-        (Some(AMOUNT.0 + held + 1), held),
-        (Some(u64::MAX), held),
+    for (spent, fee, excess) in [
+        (None, held, 0),
+        (Some(AMOUNT.0 + held), held, 0),
+        (Some(AMOUNT.0 + 1), 1, 0),
+        (Some(AMOUNT.0), 0, 0),
+        (Some(AMOUNT.0 - 1), 0, 0),
+        (Some(0), 0, 0),
+        (Some(AMOUNT.0 + held + 1), held, 1),
+        (Some(u64::MAX), held, u64::MAX - AMOUNT.0 - held),
     ] {
-        assert_eq!(fee_spent(&open_part(), spent.map(Msat)), Msat(fee), "{spent:?}");
+        let told = fee_spent(&open_part(), spent.map(Msat));
+        assert_eq!(told, (Msat(fee), Msat(excess)), "{spent:?}");
         let (_, ran) = ran(parent(vec![open_part()]), &PART_PAID, paid(spent));
         let LedgerEntry::PostPart { fee_msat, .. } = ran.entries[0] else { panic!("no posting") };
         assert_eq!(fee_msat, Msat(fee), "{spent:?}");
+        assert_eq!(ran.entries.len(), if excess == 0 { 1 } else { 2 }, "{spent:?}");
     }
+}
+
+/// What the payment's `parts:paid` says, and what is told of the contradiction.
+fn overspent(bench: Bench, by: u64) -> (PaidParts, Vec<LedgerEntry>, Contradiction, Bench) {
+    let mut bench = bench.with(payment(), parent(vec![open_part()]));
+    let spent = AMOUNT.0 + open_part().fee_msat.0 + by;
+    let ran = bench.run_on(child(), &PART_PAID, paid(Some(spent)));
+    assert!(ran.detached_from(child(), "systems"), "the part has ended");
+    assert_eq!(bench.app.get::<PaidPreimage>(payment()), Some(&PaidPreimage(PREIMAGE)));
+    assert!(bench.app.get::<PartsOpen>(payment()).is_none(), "no part is open");
+    let told = ran.effects.iter().find_map(ecs_core::Effect::read).expect("it is told");
+    (bench.app.get::<PartsPaid>(payment()).unwrap().0, ran.entries, told, bench)
+}
+
+#[test]
+fn what_the_node_took_beyond_the_hold_is_booked_and_told() {
+    let (paid, entries, told, _) = overspent(Bench::new(), 7);
+    let fee_msat = Msat(open_part().fee_msat.0 + 7);
+    let (count, amount_msat, overspent_msat) = (1, AMOUNT, Msat(7));
+    let cost = PaidParts { count, amount_msat, fee_msat, overspent_msat, ..PaidParts::default() };
+    assert_eq!(paid, cost);
+    let (payment_ref, part_id) = (claim().claim.payment, PartId(1));
+    let over = LedgerEntry::Overspend {
+        payment: payment_ref,
+        part_id,
+        amount_msat: Msat(7),
+        circular: false,
+    };
+    assert_eq!(entries[1..], [over]);
+    assert_eq!((told.what, told.amount_msat), (Contradicts::Overspent, Msat(7)));
+    assert_eq!((told.entity, told.key, told.unbooked), (payment(), part().key, None));
+}
+
+#[test]
+fn what_the_books_cannot_take_is_told_and_the_payment_is_paid_all_the_same() {
+    let broken = LedgerError::Invariant { what: "overdrawn".to_owned() };
+    let only = |entry: &LedgerEntry| matches!(entry, LedgerEntry::Overspend { .. });
+    let (paid, entries, told, _) = overspent(Bench::new().refusing_only(only, broken), 7);
+    assert!(matches!(entries[..], [LedgerEntry::PostPart { .. }]), "{entries:?}");
+    assert_eq!(paid.fee_msat, open_part().fee_msat);
+    assert_eq!((paid.overspent_msat, paid.unbooked_msat), (Msat(7), Msat(7)));
+    assert_eq!(told.unbooked.map(|error| error.code), Some(2320));
 }
 
 #[test]

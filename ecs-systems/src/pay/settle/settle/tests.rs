@@ -1,10 +1,11 @@
 //! Row 33.
 
 use super::*;
-use crate::components::ReservationFacts;
+use crate::{components::ReservationFacts, port::LedgerError};
 use crate::{
-    components::{MainPayment, PaidParts},
+    components::{FeeBudget, MainPayment, PaidParts, Preapproved},
     fixture::{AMOUNT, Bench, HASH_TEXT, PREIMAGE, Ran, claim, here, payment, reservation},
+    pay::limit::policy::POLICY,
 };
 use ecs_core::{ErrorObject, Json, Write};
 use payecs_units::PaymentHash;
@@ -18,7 +19,13 @@ fn paid() -> Write {
 }
 
 fn parts() -> PartsPaid {
-    PartsPaid(PaidParts { count: 3, amount_msat: AMOUNT, fee_msat: Msat(1_010) })
+    PartsPaid(PaidParts {
+        count: 3,
+        amount_msat: AMOUNT,
+        fee_msat: Msat(1_010),
+        overspent_msat: Msat(6),
+        unbooked_msat: Msat(4),
+    })
 }
 
 fn ran(write: Write) -> (Bench, Ran) {
@@ -44,6 +51,7 @@ fn a_payment_that_is_paid_ends_with_fee_status_and_entry() {
     let told: PaySuccess = ran.effects[0].read().unwrap();
     assert_eq!((told.successful_parts, told.failed_parts), (3, 2));
     assert_eq!((told.amount_msat, told.fee_msat), (AMOUNT, fee_msat));
+    assert_eq!((told.overspent_msat, told.unbooked_msat), (Msat(6), Msat(4)));
     assert!(!ran.effects[0].body.text().contains(&PREIMAGE.reveal()), "no preimage is told");
 }
 
@@ -90,8 +98,33 @@ fn a_preimage_without_a_claim_is_refused() {
 fn a_preimage_of_another_hash_settles_nothing() {
     let write = paid().attach(&Claimed(claim())).attach(&PayHash(PaymentHash([9; 32])));
     let (bench, ran) = ran(write);
+    assert_eq!(ran.code(), Some(2320));
     assert!(ran.entries.is_empty() && ran.effects.is_empty());
     assert!(bench.app.get::<FeePaid>(payment()).is_none());
+}
+
+#[test]
+fn books_that_disagree_refuse_the_end_with_2320_and_the_proof_stays() {
+    let broken = LedgerError::Invariant { what: "1 parts are open".to_owned() };
+    let mut bench = Bench::new().refusing(broken);
+    let ran = bench.run(&SETTLE, paid().attach(&Claimed(claim())).attach(&parts()));
+    assert_eq!(ran.code(), Some(2320), "{}", ran.message());
+    assert_eq!(ran.names(), ["failing"], "nothing else is written");
+    assert!(ran.effects.is_empty() && ran.entries.is_empty());
+    assert_eq!(bench.app.get::<PaidPreimage>(payment()), Some(&PaidPreimage(PREIMAGE)));
+    while bench.app.run_one().is_some() {}
+    assert!(bench.app.get::<ecs_core::Failed>(payment()).is_none(), "it is not called unpaid");
+}
+
+#[test]
+fn a_question_to_an_operator_ends_with_the_payment() {
+    let mut bench = Bench::new().policy(|policy| policy.ask_above_msat = Some(Msat::ZERO));
+    let write = paid().attach(&Claimed(claim())).attach(&FeeBudget(Msat::ZERO));
+    let asked = bench.run(&POLICY, write.clone().detach::<PaidPreimage>().attach(&Preapproved));
+    assert!(asked.attached("approval:asked").is_some());
+    assert_eq!(bench.app.outstanding(payment()).len(), 1, "its timer");
+    bench.run(&SETTLE, write.attach(&Systems::listing([SETTLE.name])));
+    assert_eq!(bench.app.outstanding(payment()), []);
 }
 
 #[test]
