@@ -51,7 +51,7 @@ pub struct JobId {
 enum Question {
     Decode { entity: EntityId, effect: EffectId },
     Preapprove { entity: EntityId, effect: EffectId },
-    OpeningBalances,
+    Balances,
     Incoming,
 }
 
@@ -66,7 +66,7 @@ pub struct Driver {
     /// Parts whose outcome is awaited.
     parts: BTreeMap<PartKey, (EntityId, EffectId)>,
     asking: Asking,
-    /// When to ask for the balances again that the books open with.
+    /// When to ask for the balances again that channels open with.
     open_books_at: Option<Timestamp>,
     questions: BTreeMap<RequestId, Question>,
     next_request: u64,
@@ -112,7 +112,7 @@ impl Driver {
         };
         driver.refresh_view();
         driver.refresh_graph();
-        driver.ask(Question::OpeningBalances, NodeRequest::Balances);
+        driver.ask(Question::Balances, NodeRequest::Balances);
         driver
     }
 

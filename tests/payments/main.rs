@@ -19,6 +19,7 @@ mod policy;
 mod answers;
 mod crashes;
 mod contradictions;
+mod opening;
 mod hostile;
 mod scenario;
 mod random;

@@ -7,6 +7,8 @@ use node_sim::{Settings, SimBuilder, SimNetwork, policy};
 pub(crate) const SIZE: Msat = Msat(1_000_000_000);
 /// Half of it.
 pub(crate) const HALF: Msat = Msat(500_000_000);
+/// What fits anywhere: 1 000 sat.
+pub(crate) const SMALL: Msat = Msat(1_000_000);
 
 /// A channel with half on each side that costs what it says in both directions.
 pub(crate) trait Channels {

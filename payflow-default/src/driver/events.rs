@@ -22,7 +22,10 @@ impl Driver {
             NodeEvent::Part { key, status } => self.take_part(key, status),
             NodeEvent::Incoming(htlc) => self.refuse_incoming(&htlc),
             NodeEvent::HtlcResolved { .. } => {}
-            NodeEvent::ViewChanged => self.refresh_view(),
+            NodeEvent::ViewChanged => {
+                self.refresh_view();
+                self.ask_for_new_channels();
+            }
             NodeEvent::GraphChanged(deltas) => {
                 self.planner.patch(&deltas);
                 self.refresh_graph();
@@ -38,8 +41,8 @@ impl Driver {
             Some(Question::Preapprove { entity, effect }) => {
                 self.answer(entity, effect, &replies::preapproved(reply.map(|_| ())));
             }
-            Some(Question::OpeningBalances) => match reply {
-                Ok(NodeReply::Balances { channels, .. }) => self.open_books(&channels),
+            Some(Question::Balances) => match reply {
+                Ok(NodeReply::Balances { channels, .. }) => self.open_channels(&channels),
                 other => {
                     tracing::error!(target: "payflow::driver", ?other, "no balances: asked again");
                     self.open_books_at = Some(self.now.after_ms(ASK_AGAIN_MS_FIRST));
@@ -54,10 +57,29 @@ impl Driver {
         self.reply(entity, effect, writes);
     }
 
-    /// Opens the books with what is ours in each channel; a channel is opened once.
-    fn open_books(&mut self, channels: &[(ShortChannelId, Msat)]) {
+    fn is_booked(&self, channel: ShortChannelId) -> bool {
+        self.engine.resource::<Books>().is_some_and(|books| books.0.has_channel(channel))
+    }
+
+    /// Asks for the balances where our node has a channel that the books don't know, unless that is
+    /// under way.
+    fn ask_for_new_channels(&mut self) {
+        let mut channels = self.node.view().channels.iter();
+        let asked = self.open_books_at.is_some()
+            || self.questions.values().any(|it| *it == Question::Balances);
+        if !asked && channels.any(|it| !self.is_booked(it.short_channel_id)) {
+            self.ask(Question::Balances, NodeRequest::Balances);
+        }
+    }
+
+    /// Opens the channels that the books don't know with what is ours in each. Until then nothing
+    /// is sent over them, so that what is ours there is what the node says.
+    fn open_channels(&mut self, channels: &[(ShortChannelId, Msat)]) {
         self.begin(self.now);
         for (short_channel_id, amount_msat) in channels.iter().copied() {
+            if self.is_booked(short_channel_id) {
+                continue;
+            }
             let entry = LedgerEntry::Opening { short_channel_id, amount_msat };
             if let Err(error) = self.engine.keep_records(&[ledger_record(&entry)]) {
                 tracing::error!(
@@ -140,7 +162,7 @@ impl Driver {
     pub(super) fn ask_again(&mut self) {
         if self.open_books_at.is_some_and(|at| at <= self.now) {
             self.open_books_at = None;
-            self.ask(Question::OpeningBalances, NodeRequest::Balances);
+            self.ask(Question::Balances, NodeRequest::Balances);
         }
         for part in self.asking.take_due(self.now) {
             self.offer(NodeRequest::AskPart(part));

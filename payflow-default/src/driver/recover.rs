@@ -1,20 +1,19 @@
 //! Going on after a crash: the state is back, what was under way outside is asked about.
 
-use super::{Driver, Question};
+use super::Driver;
 use ecs_core::{Effect, EffectBody, EffectClass, Error, Snapshot, Systems};
 use ecs_systems::{effects::OfferPart, port::NodeRequest, units::Timestamp};
 
 impl Driver {
     /// Takes a state back and goes on with it: parts are asked about and never simply resent, plans
     /// are made again, questions are asked again, timers run on, and every Entity is advanced. The
-    /// books come with the state: they are not opened again.
+    /// books are those of the state; only channels that they don't know are opened.
     ///
     /// # Errors
     /// The state has Components that this engine doesn't know.
     pub fn recover(&mut self, snapshot: &Snapshot, now: Timestamp) -> Result<(), Error> {
         self.begin(now);
         self.engine.restore(snapshot)?;
-        self.questions.retain(|_, question| *question != Question::OpeningBalances);
         let effects: Vec<Effect> =
             snapshot.entities.iter().flat_map(|entity| entity.outstanding.clone()).collect();
         for effect in effects {
