@@ -10,6 +10,7 @@ use ecs_core::{
     Answer, Engine, ErrorObject, Json, On, Rest, STEPS_PER_ADVANCE_MAX, Step, SystemDef,
     SystemSpec, system,
 };
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const NONE: SystemSpec = SystemSpec {
     name: "",
@@ -88,6 +89,33 @@ fn a_system_that_panics_or_cannot_run_fails_with_2203_and_is_set_aside_after_thr
         assert!(failing.message.contains(said), "{}", failing.message);
         assert_eq!(failing.data, Some(json("{\"system\":\"acme:panic\"}")));
     }
+}
+
+#[test]
+fn a_system_of_the_flow_that_panics_is_set_aside_for_that_entity_only_however_often() {
+    const PANICS: usize = 5;
+    let mut app = engine();
+    let spec = SystemSpec { name: "lightningd:panic", disallowed: &["acme:ran"], ..NONE };
+    let left = AtomicUsize::new(PANICS);
+    app.add_system(&spec, move |_: On| {
+        let left = left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        assert!(left.is_err(), "at the disco");
+        Ok(Step::wait().attach_json("acme:ran", Json::yes()))
+    })
+    .unwrap();
+    for _ in 0..PANICS {
+        let entity = entity(&mut app, &["lightningd:panic"], &["acme:go"]);
+        app.advance(entity, None).unwrap();
+        let failing: ErrorObject =
+            app.component(entity, "lightningd:failing").unwrap().decode().unwrap();
+        assert_eq!(failing.code, 2203);
+        assert!(failing.message.contains("at the disco"), "{}", failing.message);
+        assert_eq!(app.advance(entity, None).unwrap_err().code(), 2201, "never again on it");
+        assert_eq!(ran(&app, entity), ["lightningd:panic"]);
+    }
+    let other = entity(&mut app, &["lightningd:panic"], &["acme:go"]);
+    app.advance(other, None).unwrap();
+    assert_eq!(app.component(other, "acme:ran"), Some(Json::yes()));
 }
 
 #[test]
