@@ -136,6 +136,10 @@ impl Engine {
 
     fn scan(&mut self, id: EntityId, entity: Entity) -> Result<Scanned, Error> {
         let list = self.list_of(entity)?;
+        if self.scans.is_some() {
+            let names = self.attached_names(entity);
+            self.scans.get_or_insert_default().push(names);
+        }
         let frozen = self.is_frozen(id);
         let world = self.world.entity(entity);
         let life = world.get::<Life>().expect("spawned with it");

@@ -81,6 +81,8 @@ pub struct Engine {
     pub(crate) waits: Waits,
     /// Components that an Entity waits by, or that others wait for. Empty during a restore.
     pub(crate) waiting: Vec<ComponentId>,
+    /// What was attached wherever a list was scanned; `None`: nobody asks.
+    pub(crate) scans: Option<Vec<Vec<Arc<str>>>>,
 }
 
 impl Default for Engine {
@@ -132,6 +134,7 @@ impl Engine {
             announces: false,
             waits: Waits::default(),
             waiting: vec![systems_id, wake_at_id, join_id],
+            scans: None,
         };
         engine.add_component::<Systems>();
         engine.add_component::<SystemsFinal>();
@@ -311,6 +314,31 @@ impl Engine {
     /// Whether built-in Systems are announced too: only while someone watches.
     pub fn announce_all(&mut self, announce: bool) {
         self.announces = announce;
+    }
+
+    /// Notes from now on what is attached to an Entity whenever its list is scanned. For tests that
+    /// ask where what a System requires or disallows makes a difference.
+    /// ```
+    /// # use ecs_core::{Engine, Json, Systems, Write, Writer};
+    /// let mut app = Engine::new();
+    /// app.note_scans();
+    /// let entity = app.new_entity();
+    /// let list = Write::to(entity).attach(&Systems::listing([""; 0]));
+    /// app.set_components(&Writer::Caller, &[list.attach_json("acme:x", Json::yes())], &[])?;
+    /// app.advance(entity, None).unwrap_err();
+    /// assert_eq!(app.take_scans(), [["acme:x".into(), "lightningd:systems".into()]]);
+    /// assert!(app.take_scans().is_empty());
+    /// # Ok::<(), ecs_core::Error>(())
+    /// ```
+    pub fn note_scans(&mut self) {
+        self.scans.get_or_insert_default();
+    }
+
+    /// The names that were attached at each scan since the last call, in order; each list is in byte
+    /// order. Empty unless [`Engine::note_scans`] was called.
+    #[must_use]
+    pub fn take_scans(&mut self) -> Vec<Vec<Arc<str>>> {
+        self.scans.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
 

@@ -74,6 +74,19 @@ impl Engine {
         all
     }
 
+    /// The names of all Components, in byte order.
+    pub(crate) fn attached_names(&self, entity: Entity) -> Vec<Arc<str>> {
+        let entity = self.world.entity(entity);
+        let typed = self.names.typed().filter(|typed| entity.contains_id(typed.id));
+        let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| foreign.values.keys());
+        let mut names: Vec<Arc<str>> = typed
+            .map(|typed| Arc::from(typed.spec.name))
+            .chain(foreign.map(|name| Arc::clone(self.names.text(*name))))
+            .collect();
+        names.sort();
+        names
+    }
+
     /// Whether a Component is never shown.
     #[must_use]
     pub fn is_secret(&self, name: &str) -> bool {

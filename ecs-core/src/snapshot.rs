@@ -22,8 +22,10 @@ pub struct EntityState {
     born_ms: u64,
     steps: u32,
     invocation: Option<Invocation>,
-    muted: Vec<String>,
-    own_systems_only: bool,
+    /// Systems that may not run on it any more: they looped, failed or used up its steps.
+    pub muted: Vec<String>,
+    /// No System of a third party may run on it any more.
+    pub own_systems_only: bool,
 }
 
 /// The whole state of an engine, apart from what is registered and what is kept beside.

@@ -2,6 +2,7 @@
 
 use crate::{
     choice::{Choice, DecodeAnswer, ExternalAnswer, PartAnswer, PlanAnswer},
+    guards::Guards,
     machine::{Breach, Fate, Machine, Pending, State, first_channel},
     third,
     world::{self, AMOUNT_MSAT},
@@ -49,7 +50,9 @@ impl Machine {
         if let Choice::Crash(inner, records, lost) = choice {
             let mut mids = self.step_through(state, inner)?;
             if *records < mids.len() {
-                return self.crash(&mids.swap_remove(*records), *lost);
+                let (mut mid, _) = mids.swap_remove(*records);
+                mid.env.left = state.env.left.after(choice).unwrap_or(state.env.left);
+                return self.crash(&mid, *lost);
             }
             return self.choose(state, inner);
         }
@@ -100,12 +103,13 @@ impl Machine {
         }
     }
 
-    /// Makes a choice record by record: the states after each, the last of which rests.
+    /// Makes a choice record by record: the states after each, the last of which rests, and the
+    /// guards that were met on the way.
     pub(crate) fn step_through(
         &mut self,
         state: &State,
         choice: &Choice,
-    ) -> Result<Vec<State>, Breach> {
+    ) -> Result<Vec<(State, Guards)>, Breach> {
         self.load(state);
         let (entity, writes, by) = match self.command_of(choice) {
             Command::Reply { entity, effect, writes } => {
@@ -117,7 +121,7 @@ impl Machine {
                 (entity, writes, Writer::Engine)
             }
             Command::Call { entity, writes } => (entity, writes, Writer::Caller),
-            Command::Nothing => return Ok(vec![self.keep()]),
+            Command::Nothing => return Ok(vec![(self.keep(), Guards::default())]),
             Command::Answer { .. } | Command::Timers => return Ok(Vec::new()),
         };
         self.begin();
@@ -129,11 +133,13 @@ impl Machine {
         if !self.app.is_busy(entity) && self.app.invocation(entity).is_none() {
             self.app.wake(entity);
         }
-        let mut states = vec![self.keep()];
+        let mut met = Guards::default();
+        let mut states = vec![(self.keep(), met)];
         let mut asked = Vec::new();
         while self.app.run_one().is_some() {
             asked.extend(self.app.take_effects());
-            states.push(State { asked: asked.clone(), ..self.keep() });
+            met = met.and(self.take_met());
+            states.push((State { asked: asked.clone(), ..self.keep() }, met));
         }
         Ok(states)
     }
@@ -141,10 +147,7 @@ impl Machine {
     /// The process dies between two records and comes back: the queue is lost, and what was asked
     /// for since, if `lost`; parts are asked about, all is woken.
     pub(crate) fn crash(&mut self, mid: &State, lost: bool) -> Result<(), Breach> {
-        let left = self.env.left;
         self.load(mid);
-        self.env.left = left;
-        self.app.restore(&mid.snapshot).expect("it was taken from this engine");
         self.perform(&mid.asked, !lost)?;
         for entity in self.app.entities() {
             if self.app.get::<Systems>(entity).is_some() {

@@ -1,23 +1,11 @@
-//! Which guards carry a law: each is taken out, and the walk goes on from wherever that matters.
-//!
-//! A System without one of its guards behaves differently only where it now comes first. Those
-//! states are noted on a walk of the whole flow; from each of them (a few for each guard) the walk
-//! goes on with the guard gone.
+//! The guards of the flow, and where they matter: what a System requires or disallows makes a
+//! difference only where it alone keeps that System from coming first.
 
-use crate::{
-    explore::Walk,
-    laws,
-    machine::{Breach, Machine, State},
-    random::{Dice, order, stroll, stroll_from},
-    situation::{Situation, typical},
-};
-use ecs_core::{EffectClass, SystemSpec};
 use ecs_systems::flow::{Amend, ROWS};
-use payflow_default::flow::DEFAULT_FLOW;
 use std::{
     cell::Cell,
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
 };
 
 thread_local! {
@@ -47,7 +35,7 @@ impl Drop for Quiet {
 }
 
 /// A name that a System requires or disallows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Guard {
     pub(crate) system: &'static str,
     pub(crate) name: &'static str,
@@ -63,16 +51,20 @@ impl std::fmt::Display for Guard {
 }
 
 /// Every guard of the flow. The last name that a System requires stays: without it, it is none.
-pub(crate) fn all() -> Vec<Guard> {
-    let mut guards = Vec::new();
-    for (_, spec) in ROWS {
-        let guard = |name: &&'static str, required| Guard { system: spec.name, name, required };
-        if spec.required.len() > 1 {
-            guards.extend(spec.required.iter().map(|name| guard(name, true)));
+pub(crate) fn all() -> &'static [Guard] {
+    static ALL: OnceLock<Vec<Guard>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut guards = Vec::new();
+        for (_, spec) in ROWS {
+            let guard = |name: &&'static str, required| Guard { system: spec.name, name, required };
+            if spec.required.len() > 1 {
+                guards.extend(spec.required.iter().map(|name| guard(name, true)));
+            }
+            guards.extend(spec.disallowed.iter().map(|name| guard(name, false)));
         }
-        guards.extend(spec.disallowed.iter().map(|name| guard(name, false)));
-    }
-    guards
+        assert!(guards.len() <= Guards::MAX, "{} guards", guards.len());
+        guards
+    })
 }
 
 /// The flow without that guard.
@@ -86,127 +78,78 @@ pub(crate) fn without(guard: Guard) -> Amend {
     })
 }
 
-/// Most states from which a guard is tried.
-const WITNESSES_MAX: usize = 8;
-/// Strolls from each.
-const STROLLS: u64 = 3;
+/// Some of the guards, by their places among [`all`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Guards([u64; 6]);
 
-/// For each guard the states in which it alone stands in the way.
-#[derive(Default)]
-pub(crate) struct Witnesses {
-    of: BTreeMap<Guard, Vec<(Situation, State)>>,
-    seen: BTreeSet<(&'static str, Vec<String>)>,
+impl Guards {
+    const MAX: usize = 6 * 64;
+
+    pub(crate) fn has(self, guard: usize) -> bool {
+        self.0[guard / 64] & (1 << (guard % 64)) != 0
+    }
+
+    fn insert(&mut self, guard: usize) {
+        self.0[guard / 64] |= 1 << (guard % 64);
+    }
+
+    /// These and the others.
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.0.iter_mut().zip(others.0).for_each(|(word, other)| *word |= other);
+        self
+    }
 }
 
-impl Witnesses {
-    /// Walks a situation and notes its states.
-    pub(crate) fn note(&mut self, situation: &Situation, states_max: usize) {
-        let amend: Amend = Arc::new(|def| def);
-        let mut states: Vec<State> = Vec::new();
-        let mut walk = Walk::new(situation, DEFAULT_FLOW, amend, states_max);
-        walk.watch = Some(Box::new(|state: &State| states.push(state.clone())));
-        let walked = walk.walk_all();
-        assert!(walked.is_ok(), "{walked:?}");
-        drop(walk);
-        for state in states {
-            self.note_state(situation, &state);
+/// What one of our Systems asks of a name.
+struct Asked {
+    name: &'static str,
+    required: bool,
+    /// Its place among the guards; `None`: it is the only name that the System requires.
+    guard: Option<usize>,
+}
+
+/// Says which guards matter where a list is scanned.
+pub(crate) struct Sieve {
+    systems: Vec<Vec<Asked>>,
+    known: BTreeMap<Vec<Arc<str>>, Guards>,
+}
+
+impl Sieve {
+    /// For a list. `finish_error` runs last where a list doesn't name it.
+    pub(crate) fn new(list: &[String]) -> Self {
+        let place = |wanted: Guard| all().iter().position(|guard| *guard == wanted);
+        let asks = |name: &str| {
+            let (_, spec) = ROWS.iter().find(|(_, spec)| spec.name == name)?;
+            let asked = |name: &'static str, required| {
+                let guard = place(Guard { system: spec.name, name, required });
+                Asked { name, required, guard }
+            };
+            let required = spec.required.iter().map(|name| asked(name, true));
+            Some(required.chain(spec.disallowed.iter().map(|name| asked(name, false))).collect())
+        };
+        let epilogue = ["lightningd:finish_error"];
+        let names = list.iter().map(String::as_str).chain(epilogue);
+        Self { systems: names.filter_map(asks).collect(), known: BTreeMap::new() }
+    }
+
+    /// The guards without which another of our Systems would come first on an Entity with these
+    /// Components. Systems of third parties, which may not run any more, are passed over: so there
+    /// may be guards among them that make no difference, but none is left out.
+    pub(crate) fn met(&mut self, names: Vec<Arc<str>>) -> Guards {
+        if let Some(known) = self.known.get(&names) {
+            return *known;
         }
-    }
-
-    /// How many guards alone stand in the way anywhere.
-    pub(crate) fn count(&self) -> usize {
-        self.of.len()
-    }
-
-    fn note_state(&mut self, situation: &Situation, state: &State) {
-        for kept in &state.snapshot.entities {
-            let busy = kept.outstanding.iter().any(|it| it.class == EffectClass::Reply);
-            let names: Vec<String> = kept.components.iter().map(|(name, _)| name.clone()).collect();
-            let listed = names.iter().any(|name| name == "lightningd:systems");
-            if busy || !listed || !self.seen.insert((situation.name, names.clone())) {
-                continue;
-            }
-            let has = |name: &str| names.iter().any(|it| it == name);
-            for guard in stands_alone(&has) {
-                let witnesses = self.of.entry(guard).or_default();
-                if witnesses.len() < WITNESSES_MAX {
-                    witnesses.push((situation.clone(), state.clone()));
-                }
-            }
-        }
-    }
-
-    /// The first law that breaks without the guard.
-    pub(crate) fn verdict(&self, guard: Guard) -> Option<Breach> {
-        let witnesses = self.of.get(&guard)?;
-        witnesses.iter().find_map(|(situation, state)| broken(guard, situation, state).err())
-    }
-}
-
-/// The guards without which another System would come first on an Entity with these Components.
-fn stands_alone(has: &dyn Fn(&str) -> bool) -> Vec<Guard> {
-    let mut guards = Vec::new();
-    for (_, spec) in ROWS {
-        let wrong = in_the_way(spec, has);
-        match wrong.as_slice() {
-            [] => break,
-            [guard] if spec.required.len() > 1 || !guard.required => guards.push(*guard),
-            _ => {}
-        }
-    }
-    guards
-}
-
-fn in_the_way(spec: &SystemSpec, has: &dyn Fn(&str) -> bool) -> Vec<Guard> {
-    let missing = spec.required.iter().filter(|name| !has(name)).map(|name| (name, true));
-    let present = spec.disallowed.iter().filter(|name| has(name)).map(|name| (name, false));
-    let system = spec.name;
-    missing.chain(present).map(|(name, required)| Guard { system, name, required }).collect()
-}
-
-/// Goes on from a state without the guard.
-fn broken(guard: Guard, situation: &Situation, state: &State) -> Result<(), Breach> {
-    let mut machine = Machine::new(situation, DEFAULT_FLOW, without(guard));
-    for seed in 0..STROLLS {
-        machine.crash(state, false)?;
-        laws::judge(&mut machine)?;
-        let begin = machine.keep();
-        stroll_from(&mut machine, begin, &mut Dice(seed)).map_err(|found| found.breach)?;
-    }
-    Ok(())
-}
-
-/// The first law that breaks without the guard in one of the first random orders.
-fn in_random_orders(guard: Guard, orders: u64) -> Option<Breach> {
-    let situations = typical();
-    for seed in 1..=orders {
-        let order = order(seed);
-        for situation in &situations {
-            let mut machine = Machine::new(situation, &order, without(guard));
-            if let Err(found) = stroll(&mut machine, &mut Dice(seed)) {
-                return Some(found.breach);
+        let has = |name: &str| names.binary_search_by(|it| (**it).cmp(name)).is_ok();
+        let mut met = Guards::default();
+        for asks in &self.systems {
+            let mut wrong = asks.iter().filter(|asked| has(asked.name) != asked.required);
+            match (wrong.next(), wrong.next()) {
+                (None, _) => break,
+                (Some(asked), None) => asked.guard.into_iter().for_each(|guard| met.insert(guard)),
+                (Some(_), Some(_)) => {}
             }
         }
-    }
-    None
-}
-
-/// Random orders in which a guard is tried that no law needs in the default order.
-const ORDERS: u64 = 4;
-
-/// What is known of a guard, as it stands in the list. Random orders are tried where the list is
-/// made anew; else what it says of them stays.
-pub(crate) fn line(guard: Guard, witnesses: &Witnesses, listed: &str, bless: bool) -> String {
-    if let Some(breach) = witnesses.verdict(guard) {
-        return format!("{guard}: caught by: {}", breach.law);
-    }
-    let in_orders = format!("{guard}: load-bearing in random orders: ");
-    if !bless && listed.starts_with(&in_orders) {
-        return listed.to_owned();
-    }
-    let tried = if bless { in_random_orders(guard, ORDERS) } else { None };
-    match tried {
-        Some(breach) => format!("{in_orders}{}", breach.law),
-        None => format!("{guard}: not load-bearing in the default order"),
+        self.known.insert(names, met);
+        met
     }
 }

@@ -28,6 +28,9 @@ const LOST: [(i32, &str); 5] = [
     (2320, "the books refuse nothing of ours"),
 ];
 
+/// Most Entities that two payments have in all rounds of a walk.
+const ENTITIES_MAX: usize = 40;
+
 type Judged = Result<(), Breach>;
 
 fn breach(law: &'static str, what: String) -> Judged {
@@ -36,6 +39,10 @@ fn breach(law: &'static str, what: String) -> Judged {
 
 /// Judges the state the machine is in, and notes what is frozen from now on.
 pub(crate) fn judge(machine: &mut Machine) -> Judged {
+    let entities = machine.app.entities().len();
+    if entities > ENTITIES_MAX {
+        return breach("no System fires without end", format!("there are {entities} Entities"));
+    }
     freeze(machine)?;
     for entity in machine.app.entities() {
         rests_for_a_reason(machine, entity)?;

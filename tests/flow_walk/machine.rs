@@ -2,6 +2,7 @@
 
 use crate::{
     choice::Budget,
+    guards::{Guards, Sieve},
     situation::Situation,
     third,
     world::{START_MS, World},
@@ -21,7 +22,13 @@ use ecs_systems::{
 use ledger_store::{MemoryLedger, MemoryReceipts, NewReceipt};
 use payecs_tests::shared::Shared;
 use payflow_default::flow::DEFAULT_FLOW;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// A law that does not hold: which, and how it was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,10 +106,14 @@ pub(crate) struct Machine {
     /// The list is in its default order: then the refusals must be the right ones too.
     pub(crate) in_order: bool,
     view_ms: u64,
-    /// The number of the last state kept, and of the one the engine is in; 0: of none.
-    kept: u64,
+    /// The number of the state the engine is in; 0: of none that was kept.
     at: u64,
+    /// Says which guards matter where a list is scanned.
+    sieve: Option<Sieve>,
 }
+
+/// How many states were kept, by all machines.
+static KEPT: AtomicU64 = AtomicU64::new(0);
 
 impl Machine {
     /// Engine and world before anything has happened.
@@ -150,22 +161,21 @@ impl Machine {
             list,
             in_order: order == DEFAULT_FLOW,
             view_ms: START_MS,
-            kept: 0,
             at: 0,
+            sieve: None,
         }
     }
 
     /// The state now.
     pub(crate) fn keep(&mut self) -> State {
-        self.kept += 1;
-        self.at = self.kept;
+        self.at = KEPT.fetch_add(1, Ordering::Relaxed) + 1;
         State {
             snapshot: self.app.snapshot(),
             books: self.books.copy(),
             receipts: self.receipts.copy(),
             env: self.env.clone(),
             asked: Vec::new(),
-            number: self.kept,
+            number: self.at,
         }
     }
 
@@ -179,6 +189,20 @@ impl Machine {
         self.at = 0;
         self.env = state.env.clone();
         self.begin();
+        let _met_before = self.app.take_scans();
+    }
+
+    /// Notes from now on where guards matter.
+    pub(crate) fn note_met(&mut self) {
+        self.app.note_scans();
+        self.sieve = Some(Sieve::new(&self.list));
+    }
+
+    /// The guards without which another System would have come first since the last call.
+    pub(crate) fn take_met(&mut self) -> Guards {
+        let scans = self.app.take_scans();
+        let Some(sieve) = &mut self.sieve else { return Guards::default() };
+        scans.into_iter().fold(Guards::default(), |met, names| met.and(sieve.met(names)))
     }
 
     /// Begins a command: the time is handed in, and the node has seen a block just now.

@@ -61,17 +61,20 @@ pub(crate) fn third_parties() -> Vec<Situation> {
             Third { name, requires, does, place }
         });
         let third = flags.to_vec();
-        all.push(Situation { third, ..Situation::new("flags everywhere", fixed(), ends).narrow() });
+        let name = if place == Place::First { "flags before" } else { "flags behind" };
+        all.push(Situation { third, ..Situation::new(name, fixed(), ends).narrow() });
     }
     for does in [Does::Refuse, Does::Idle, Does::External] {
         for (name, requires) in STAGES {
             let third = vec![Third { name, requires, does, place: Place::First }];
-            let new = Situation::new(requires, fixed(), ends).narrow();
+            let name = format!("{} {requires}", does.word()).leak();
+            let new = Situation::new(name, fixed(), ends).narrow();
             let new = if does == Does::External { new.full() } else { new.quiet() };
             all.push(Situation { third, ..new });
         }
         let third = Third { name: "acme:s", requires: "lightningd:set", does, place: Place::First };
-        let new = Situation::new("a third party at a set", to_us(), &[0, 203]).narrow();
+        let name = format!("{} a set", does.word()).leak();
+        let new = Situation::new(name, to_us(), &[0, 203]).narrow();
         all.push(Situation { receipt: true, third: vec![third], ..new });
     }
     all

@@ -37,6 +37,18 @@ pub(crate) enum Does {
     External,
 }
 
+impl Does {
+    /// How situations with it are named.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Flag => "flags",
+            Self::Refuse => "refuses",
+            Self::Idle => "idles at",
+            Self::External => "external at",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     First,
@@ -118,11 +130,6 @@ impl Situation {
         let policy = Policy { rounds_max: 2, ..self.policy };
         let budget = Budget { total: 2, ..FULL };
         Self { budget, policy, parts_max: 3, narrow: self.second.is_some(), ..self }
-    }
-
-    /// Only odd answers, and a cancel.
-    pub(crate) fn odd(self) -> Self {
-        Self { budget: LIGHT, ..self }
     }
 
     pub(crate) fn narrow(self) -> Self {
