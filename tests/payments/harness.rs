@@ -81,6 +81,22 @@ pub(crate) struct Payer {
     pub(crate) late: Vec<EntityId>,
 }
 
+/// What a payer is made with.
+pub(crate) struct Setup {
+    /// The rules of an operator.
+    pub(crate) policy: Policy,
+    /// What is wrong with the node from the beginning.
+    pub(crate) trouble: Trouble,
+    /// Where its randomness comes from.
+    pub(crate) seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { policy: Policy::default(), trouble: Trouble::default(), seed: 1 }
+    }
+}
+
 impl Payer {
     /// Connects to our node of the network and opens the books.
     pub(crate) fn new(network: &SimNetwork) -> Self {
@@ -89,29 +105,27 @@ impl Payer {
 
     /// The same under the rules of an operator.
     pub(crate) fn with_policy(network: &SimNetwork, policy: Policy) -> Self {
-        Self::with_troubles(network, policy, Trouble::default())
+        Self::with(network, Setup { policy, ..Setup::default() })
     }
 
-    /// The same with a node that has troubles from the beginning.
-    pub(crate) fn with_troubles(network: &SimNetwork, policy: Policy, trouble: Trouble) -> Self {
-        let (books, receipts) = (empty_books(), no_receipts());
-        let (troubles, network) = (Troubles::of(trouble), network.clone());
+    /// The same with all that can be chosen.
+    pub(crate) fn with(network: &SimNetwork, setup: Setup) -> Self {
+        let Setup { policy, trouble, seed } = setup;
+        let (books, receipts, troubles) = (empty_books(), no_receipts(), Troubles::of(trouble));
         let node = DifficultNode::new(network.connect(START), troubles.clone());
-        let driver = new_driver(Box::new(node), (&books, &receipts), &policy, 1, START);
-        let (now, seed, started) = (START, 1, Vec::new());
-        let (overspent, late) = (Msat::ZERO, Vec::new());
+        let driver = new_driver(Box::new(node), (&books, &receipts), &policy, seed, START);
         let mut payer = Self {
-            network,
+            network: network.clone(),
             driver,
             books,
             receipts,
-            now,
+            now: START,
             troubles,
             policy,
             seed,
-            started,
-            overspent,
-            late,
+            started: Vec::new(),
+            overspent: Msat::ZERO,
+            late: Vec::new(),
         };
         payer.run_for(1_000);
         payer

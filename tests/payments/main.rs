@@ -20,6 +20,8 @@ mod answers;
 mod crashes;
 mod contradictions;
 mod opening;
+mod replay;
+mod traces;
 mod hostile;
 mod scenario;
 mod random;

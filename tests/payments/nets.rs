@@ -64,6 +64,18 @@ pub(crate) fn diamond_with(by_bob: Msat, settings: Settings) -> SimNetwork {
         .expect("a network")
 }
 
+/// alice – bob, and from there two ways to carol: straight and for free, where bob has only
+/// `by_bob` and nobody knows, and by dave for 1 sat at each of the two channels.
+pub(crate) fn one_way_out(by_bob: Msat) -> SimNetwork {
+    nodes(&["alice", "bob", "carol", "dave"], Settings::default())
+        .even("alice", "bob", 0)
+        .with("bob", "carol", SIZE, by_bob)
+        .even("bob", "dave", 1_000)
+        .even("dave", "carol", 1_000)
+        .build()
+        .expect("a network")
+}
+
 /// The line, and erin with a channel of her own to carol: a second payer.
 pub(crate) fn two_payers() -> SimNetwork {
     nodes(&["alice", "bob", "carol", "erin"], Settings::default())

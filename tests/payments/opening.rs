@@ -1,8 +1,12 @@
 //! Channels open in the books once, whenever the node first tells of them.
 
-use crate::{books::Audited, difficult::Trouble, harness::Payer, nets};
+use crate::{
+    books::Audited,
+    difficult::Trouble,
+    harness::{Payer, Setup},
+    nets,
+};
 use ecs_systems::{
-    policy::Policy,
     port::Ledger,
     units::{Msat, ShortChannelId},
 };
@@ -13,7 +17,7 @@ use node_sim::{InvoiceRequest, SimNetwork};
 fn one_is_hidden(network: &SimNetwork) -> (Vec<ShortChannelId>, Payer) {
     let channels: Vec<_> = network.our_balance().into_iter().map(|(channel, _)| channel).collect();
     let trouble = Trouble { hidden: Some(channels[0]), ..Trouble::default() };
-    (channels, Payer::with_troubles(network, Policy::default(), trouble))
+    (channels, Payer::with(network, Setup { trouble, ..Setup::default() }))
 }
 
 /// What each channel opened with, by the books.
@@ -31,8 +35,7 @@ fn pay(payer: &mut Payer, amount: Msat) {
 #[test]
 fn balances_are_asked_for_again_until_the_node_says_them() {
     let trouble = Trouble { failed_balances: 3, ..Trouble::default() };
-    let network = nets::line();
-    let mut payer = Payer::with_troubles(&network, Policy::default(), trouble);
+    let mut payer = Payer::with(&nets::line(), Setup { trouble, ..Setup::default() });
     assert_eq!(payer.books.all(), []);
     payer.run_for(10_000);
     assert_eq!(opened(&payer), [nets::HALF.0]);

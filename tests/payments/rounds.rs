@@ -3,7 +3,7 @@
 use crate::{harness::Payer, invoices::hash_of, nets};
 use ecs_core::{EntityId, Write};
 use ecs_systems::{
-    components::{Cancel, MaxParts, PartsOpen, RetryFor},
+    components::{Cancel, MaxParts, PartsOpen, Reservation, RetryFor},
     policy::Policy,
     port::FailureCode,
     units::{Msat, Seconds},
@@ -61,6 +61,17 @@ fn a_part_that_fails_for_liquidity_goes_another_way_in_the_next_round() {
     let outcome = payer.pay_plainly(&invoice);
     payer.assert_paid(&outcome, Msat(3_000));
     assert_eq!(payer.submitted(hash_of(&invoice)).len(), 2, "bob first, then dave");
+}
+
+#[test]
+fn what_a_failed_part_gives_back_leaves_again_through_our_only_channel() {
+    let mut payer = Payer::new(&nets::one_way_out(Msat(1_000)));
+    let invoice = payer.invoice("carol", InvoiceRequest::of(Msat(400_000_000)));
+    let id = payer.start(&invoice, Write::here());
+    let outcome = payer.finish(id);
+    payer.assert_paid(&outcome, Msat(2_000));
+    let reservation = payer.driver.engine().get::<Reservation>(id).unwrap().0;
+    assert_eq!((reservation.parts_failed, reservation.rounds), (1, 2));
 }
 
 #[test]
