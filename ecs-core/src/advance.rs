@@ -382,9 +382,9 @@ impl Engine {
     }
 }
 
-/// The refusal with the System's name among its facts.
+/// The refusal with the System's name among its facts; none of them is lost.
 fn with_system(refusal: Refusal, system: &str) -> ErrorObject {
-    let mut facts = refusal.data.as_ref().and_then(Json::fields).unwrap_or_default();
+    let mut facts = refusal.facts();
     facts.entry("system".to_owned()).or_insert_with(|| Json::of(system));
     refusal.with_data(&facts)
 }

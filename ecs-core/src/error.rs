@@ -2,6 +2,7 @@
 
 use crate::{EntityId, Json};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A JSON-RPC 2.0 error object, as it is stored in Components and sent in answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,21 @@ impl ErrorObject {
     #[must_use]
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(INVALID_PARAMS, message)
+    }
+
+    /// The facts by name; data that is no object is the fact `data`.
+    /// ```
+    /// # use ecs_core::{ErrorObject, Json};
+    /// let error = ErrorObject::new(7001, "no").with_data(&[1, 2]);
+    /// assert_eq!(error.facts()["data"], Json::of(&[1, 2]));
+    /// assert!(ErrorObject::new(7001, "no").facts().is_empty());
+    /// ```
+    #[must_use]
+    pub fn facts(&self) -> BTreeMap<String, Json> {
+        let Some(data) = self.data.as_ref().filter(|data| !data.is_null()) else {
+            return BTreeMap::new();
+        };
+        data.fields().unwrap_or_else(|| BTreeMap::from([("data".to_owned(), data.clone())]))
     }
 
     /// The same with facts.

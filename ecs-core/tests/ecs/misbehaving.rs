@@ -166,6 +166,28 @@ fn a_system_that_refuses_for_ever_fails_with_its_first_code_and_stops() {
 }
 
 #[test]
+fn what_a_refusal_carries_is_kept_in_whatever_form() {
+    let mut app = engine();
+    for (number, (data, kept)) in [
+        ("{\"n\":1}", "{\"n\":1,\"system\":\"acme:no0\"}"),
+        ("[1,\"x\"]", "{\"data\":[1,\"x\"],\"system\":\"acme:no1\"}"),
+        ("7", "{\"data\":7,\"system\":\"acme:no2\"}"),
+        ("null", "{\"system\":\"acme:no3\"}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("acme:no{number}");
+        let refuses = move |_: On| Err(ErrorObject::new(7001, "no").with_data(&json(data)));
+        app.add_payment_system(go(&name), refuses).unwrap();
+        let entity = entity(&mut app, &[&name], &["acme:go"]);
+        app.advance(entity, None).unwrap();
+        let failing = app.component(entity, "lightningd:failing").unwrap();
+        assert_eq!(failing.decode::<ErrorObject>().unwrap().data, Some(json(kept)), "{data}");
+    }
+}
+
+#[test]
 fn a_system_of_a_third_party_needs_a_prefix_of_its_own() {
     let mut app = engine();
     for name in ["plain", ":x", "lightningd:x", "ledger:x", "payecs:x", "acme:\"x\"", ""] {

@@ -9,7 +9,8 @@ use payecs_planner::Exclusion;
 use payecs_units::{Blocks, MicroPercent, Msat, NodeId, PaymentHash, ShortChannelId};
 use std::{borrow::Cow, num::NonZeroU32};
 
-const AMOUNT: &str = "an amount: integer msat, or `\"Nmsat\"`, `\"Nsat\"`, `\"N.Dbtc\"`";
+const AMOUNT: &str = "an amount: integer msat, or `\"Nmsat\"`, `\"Nsat\"`, `\"N.DDDsat\"`, \
+                      `\"N.Dbtc\"`";
 const TEXT: &str = "a string, not empty, at most 1024 bytes";
 
 texts! {

@@ -69,7 +69,7 @@ pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer
 
 /// The error with `final: true` among its facts: nothing of it can still be paid.
 fn as_final(error: &ErrorObject) -> ErrorObject {
-    let mut facts = error.data.as_ref().and_then(Json::fields).unwrap_or_default();
+    let mut facts = error.facts();
     facts.insert("final".to_owned(), Json::yes());
     error.clone().with_data(&facts)
 }
@@ -118,7 +118,7 @@ mod tests {
                 json!({ "system": "lightningd:x", "n": 1, "final": true }),
             ),
             (Some(r#"{"final":false}"#), json!({ "final": true })),
-            (Some("7"), json!({ "final": true })),
+            (Some("7"), json!({ "data": 7, "final": true })),
         ] {
             let (bench, _) = ran(failing(data));
             let error = &bench.app.get::<Failed>(payment()).unwrap().0;
