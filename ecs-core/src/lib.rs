@@ -23,6 +23,10 @@
 //! # Ok::<(), ecs_core::Error>(())
 //! ```
 
+/// What Systems read by: `ecs_core::bevy_ecs::prelude::{In, Query, Res}`, so that who writes one
+/// needs no version of it to keep in step. Its derives want the crate by its own name.
+pub use bevy_ecs;
+
 mod entity;
 mod json;
 mod error;

@@ -3,7 +3,7 @@
 //! Copy this to begin with. It reads a documented Component, refuses with a code of its own, and
 //! runs on the simulated network.
 
-use bevy_ecs::prelude::{In, Query};
+use ecs_core::bevy_ecs::prelude::{In, Query};
 use ecs_core::{Engine, Error, Failed, Json, On, Plugin, Refusal, Step, Systems, Write, system};
 use ecs_systems::{
     components::{Amount, Invoice},
