@@ -304,7 +304,7 @@ impl Engine {
             self.cancel_timers(id, kind);
         }
         for request in step.effects {
-            self.emit(id, request);
+            self.emit(request.entity.unwrap_or(id), request);
         }
         for other in step.wakes {
             self.wake(other);

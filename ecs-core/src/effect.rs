@@ -63,19 +63,21 @@ pub struct EffectRequest {
     pub(crate) kind: &'static str,
     pub(crate) class: EffectClass,
     pub(crate) body: Json,
+    /// Whom it is for; `None`: the Entity that the System runs on.
+    pub(crate) entity: Option<EntityId>,
 }
 
 impl EffectRequest {
     /// An effect that keeps the Entity busy until its reply.
     #[must_use]
     pub fn with_reply<B: EffectBody>(body: &B) -> Self {
-        Self { kind: B::KIND, class: EffectClass::Reply, body: Json::of(body) }
+        Self { kind: B::KIND, class: EffectClass::Reply, body: Json::of(body), entity: None }
     }
 
     /// An effect that nobody waits for.
     #[must_use]
     pub fn notice<B: EffectBody>(body: &B) -> Self {
-        Self { kind: B::KIND, class: EffectClass::Notice, body: Json::of(body) }
+        Self { kind: B::KIND, class: EffectClass::Notice, body: Json::of(body), entity: None }
     }
 
     /// A timer of that kind: at `at_ms` (milliseconds since 1970) `writes` are written, if
@@ -83,7 +85,14 @@ impl EffectRequest {
     #[must_use]
     pub fn timer(kind: &'static str, at_ms: u64, writes: Vec<Write>, only_if: &str) -> Self {
         let class = EffectClass::Timer { at_ms, writes, only_if: Some(only_if.to_owned()) };
-        Self { kind, class, body: Json::yes() }
+        Self { kind, class, body: Json::yes(), entity: None }
+    }
+
+    /// The same for another Entity, which may be one that the Step makes: its reply or timer is
+    /// that one's.
+    #[must_use]
+    pub fn on(self, entity: EntityId) -> Self {
+        Self { entity: Some(entity), ..self }
     }
 }
 

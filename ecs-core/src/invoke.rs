@@ -98,7 +98,15 @@ impl Engine {
         let components = self.matched(id, index);
         self.announce(id, &name, &components, Some(number));
         let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
-        self.emit(id, EffectRequest { kind: INVOCATION_TIMEOUT, class, body: Json::of(&number) });
+        self.emit(
+            id,
+            EffectRequest {
+                kind: INVOCATION_TIMEOUT,
+                class,
+                body: Json::of(&number),
+                entity: None,
+            },
+        );
     }
 
     /// An advance answers the outstanding invocation, if there is one.

@@ -47,15 +47,18 @@ impl Engine {
 }
 
 /// A third party's System has no part in what is kept beside the Components, asks for nothing that
-/// keeps the Entity busy, and names its own notices and timers, which write nothing.
+/// keeps the Entity busy or that is another Entity's, and names its own notices and timers, which
+/// write nothing.
 pub(crate) fn permit_step(writer: &Writer, step: &Step) -> Result<(), Error> {
     let Writer::Plugin(prefix) = writer else { return Ok(()) };
     let foreign = |kind: &str| !kind.starts_with(prefix.as_str());
-    let effect = step.effects.iter().find(|effect| match &effect.class {
+    let is_ours = |class: &EffectClass, kind| match class {
         EffectClass::Reply => true,
-        EffectClass::Timer { writes, .. } => !writes.is_empty() || foreign(effect.kind),
-        EffectClass::Notice => foreign(effect.kind),
-    });
+        EffectClass::Timer { writes, .. } => !writes.is_empty() || foreign(kind),
+        EffectClass::Notice => foreign(kind),
+    };
+    let mut effects = step.effects.iter();
+    let effect = effects.find(|it| it.entity.is_some() || is_ours(&it.class, it.kind));
     let cancel = step.cancels.iter().find(|kind| foreign(kind));
     let what = match (step.records.first(), effect, cancel) {
         (Some(record), ..) => format!("write `{}` lines", record.system),

@@ -6,7 +6,8 @@ use crate::{
     nets,
 };
 use ecs_core::{
-    EffectRequest, Error, Json, On, Record, Step, SystemDef, Systems, Write, Writer, system,
+    EffectRequest, EntityId, Error, Json, On, Record, Step, SystemDef, Systems, Write, Writer,
+    system,
 };
 use ecs_systems::{
     components::{Approval, Cancel, PartsOpen},
@@ -119,7 +120,8 @@ fn a_system_of_a_third_party_writes_no_books_sends_nothing_and_approves_nothing(
         assert_eq!(payer.submitted_in_all(), 0);
         payer.assert_books_agree();
     }
-    for effect in [lesson(), engine_owned()] {
+    let anothers = || EffectRequest::timer("acme:t", 0, Vec::new(), "x").on(EntityId::FIRST);
+    for effect in [lesson(), engine_owned(), anothers()] {
         let mut payer = Payer::new(&nets::line());
         let now = payer.now;
         let added = payer.driver.command(now, |engine| {

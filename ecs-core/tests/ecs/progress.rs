@@ -182,6 +182,25 @@ fn a_timer_writes_only_while_its_condition_holds_and_advances_in_any_case() {
 }
 
 #[test]
+fn a_step_sets_the_timer_of_an_entity_that_it_makes() {
+    let mut app = engine();
+    app.add_system(once("acme:open", "acme:opened"), |_: On| {
+        let writes = vec![Write::here().attach_json("acme:late", Json::yes())];
+        let timer = EffectRequest::timer("acme:timer", 9, writes, "acme:made").on(id(2));
+        let made = Write::to(id(2)).attach_json("acme:made", Json::yes());
+        Ok(Step::wait().attach_json("acme:opened", Json::yes()).write(made).effect(timer))
+    })
+    .unwrap();
+    let opener = entity(&mut app, &["acme:open"], &["acme:go"]);
+    app.advance(opener, None).unwrap();
+    assert!(app.outstanding(opener).is_empty(), "it is not the opener's");
+    let timer = app.outstanding(id(2))[0].id;
+    assert!(app.fire_timer(id(2), timer).unwrap());
+    assert_eq!(app.component(id(2), "acme:late"), Some(Json::yes()));
+    assert_eq!(app.component(opener, "acme:late"), None);
+}
+
+#[test]
 fn a_step_writes_to_another_entity_and_wakes_it() {
     let mut app = engine();
     let hand_over = |_: On, amounts: Query<'_, '_, &Amount>| {
