@@ -1,7 +1,7 @@
 //! What the flow wants done outside: the effects of its Systems.
 
 use crate::components::is_nothing;
-use crate::port::{Failure, Lesson, PartKey, Preapproval, SendPart};
+use crate::port::{Failure, HtlcId, Lesson, PartKey, Preapproval, SendPart};
 use ecs_core::{EffectBody, EntityId, ErrorObject};
 use payecs_planner::PlanRequest;
 use payecs_units::{Msat, PaymentHash};
@@ -38,6 +38,22 @@ pub struct OfferPart(pub SendPart);
 /// Tell the planner. No reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learn(pub Lesson);
+
+/// Release the preimage of a set for all its HTLCs. Reply, once every HTLC is off its channel:
+/// `replies::set_claimed`; `replies::set_withdrawn` where it turns out that nothing has left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleHtlcs {
+    /// The HTLCs; the preimage is a Component of the set.
+    pub htlcs: Vec<HtlcId>,
+}
+
+/// Give HTLCs back; what their payers are told is a Component of each. No reply: it is said until
+/// the node confirms it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefuseHtlcs {
+    /// The HTLCs.
+    pub htlcs: Vec<HtlcId>,
+}
 
 /// A part has left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +158,8 @@ kinds! {
     ChooseRoutes = "planner:plan";
     OfferPart = "node:send_part";
     Learn = "planner:learn";
+    SettleHtlcs = "node:settle_htlcs";
+    RefuseHtlcs = "node:refuse_htlcs";
     PartStarted = "pay_part_start";
     PartEnded = "pay_part_end";
     Contradiction = "node_contradiction";
@@ -151,6 +169,11 @@ kinds! {
 
 /// The timer of a question to an operator.
 pub const APPROVAL_TIMER: &str = "timer:approval";
+/// The timer of a set that is not complete yet.
+pub const SET_TIMER: &str = "timer:set";
+/// The timer of a set that is held. It has no moment: it fires at the height that
+/// `lightningd:held` says.
+pub const HOLD_TIMER: &str = "timer:hold";
 
 #[cfg(test)]
 mod tests {
@@ -171,7 +194,11 @@ mod tests {
             Contradiction::KIND,
             PaySuccess::KIND,
             PayFailure::KIND,
+            SettleHtlcs::KIND,
+            RefuseHtlcs::KIND,
             APPROVAL_TIMER,
+            SET_TIMER,
+            HOLD_TIMER,
         ];
         assert_eq!(BTreeSet::from(kinds).len(), kinds.len());
     }

@@ -13,7 +13,10 @@ use crate::{
         send::{dispatch, late, learn, part_end, send_part},
         settle::{finish_error, settle},
     },
-    receive::{refuse_set, settle_set},
+    receive::{
+        apply_reject, check_amounts, check_cltv, check_secret, complete_set, hold_set, join_set,
+        match_paycode, refuse_htlc, refuse_set, set_settled, set_timeout, settle_set,
+    },
 };
 use ecs_core::{Engine, Error, SystemDef, SystemSpec};
 use std::sync::Arc;
@@ -78,8 +81,18 @@ rows! {
     "S2" part_end::PART_PAID => part_end::part_paid;
     "S3" part_end::PART_FAILED => part_end::part_failed;
     "S4" late::PART_LATE => late::part_late;
+    "R1" match_paycode::MATCH_PAYCODE => match_paycode::match_paycode;
+    "R2" check_secret::CHECK_SECRET => check_secret::check_secret;
+    "R2" check_amounts::CHECK_AMOUNTS => check_amounts::check_amounts;
+    "R2" check_cltv::CHECK_CLTV => check_cltv::check_cltv;
+    "R3" join_set::JOIN_SET => join_set::join_set;
+    "R4" set_timeout::SET_TIMEOUT => set_timeout::set_timeout;
+    "R5" complete_set::COMPLETE_SET => complete_set::complete_set;
+    "R6b" apply_reject::APPLY_REJECT => apply_reject::apply_reject;
+    "R7" hold_set::HOLD_SET => hold_set::hold_set;
     "R8" settle_set::SETTLE_SET => settle_set::settle_set;
-    "R8b" settle_set::SET_SETTLED => settle_set::set_settled;
+    "R8b" set_settled::SET_SETTLED => set_settled::set_settled;
+    "R9a" refuse_htlc::REFUSE_HTLC => refuse_htlc::refuse_htlc;
     "R9b" refuse_set::REFUSE_SET => refuse_set::refuse_set;
     "R10" refuse_set::FAIL_TO_REFUSE => refuse_set::fail_to_refuse;
 }

@@ -1,7 +1,7 @@
 //! The plugin that makes an engine one of payments.
 
 use crate::{
-    components::{self, Approval, Deadline, Parent},
+    components::{self, Approval, Deadline, Parent, SetHeld},
     flow,
     policy::Policy,
     records, rest,
@@ -53,6 +53,8 @@ impl Plugin for PaymentSystems {
         app.set_keeper(records::keep);
         app.set_at_rest(rest::at_rest);
         app.set_deadline(deadline_ms);
+        // Its bound is the height at which it is refused.
+        app.lift_life_bounds::<SetHeld>();
         app.guard_component(Approval::SPEC.name, Scope::Approve);
         let replaceable: Vec<&str> = flow::replaceable_systems().collect();
         app.set_replaceable_systems(&replaceable)?;

@@ -2,7 +2,7 @@
 
 use crate::{
     components::Parent,
-    port::{Books, LedgerEntry, ReceiptState, ReceiptsBook},
+    port::{Books, LedgerEntry, ReceiptState, Receipts, ReceiptsBook},
     refusal::{LEDGER_INVARIANT, PAY_DESTINATION_PERM_FAIL, from_ledger},
 };
 use bevy_ecs::world::World;
@@ -10,16 +10,30 @@ use ecs_core::{Entities, EntityId, Inputs, Json, Record, Refusal, Step};
 use payecs_units::{Msat, PaymentHash, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The line that settles a receipt.
-const SETTLE_RECEIPT: &str = "receipts:settle";
+/// The name of all lines for the receipts.
+const RECEIPTS: &str = "receipts:line";
 
-/// A receipt of ours is paid.
+/// What happens to a receipt of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettleReceipt {
-    /// Its hash.
-    pub payment_hash: PaymentHash,
-    /// What came in.
-    pub amount_msat: Msat,
+#[serde(rename_all = "snake_case", tag = "line")]
+pub enum ReceiptLine {
+    /// Its preimage leaves.
+    Release {
+        /// Its hash.
+        payment_hash: PaymentHash,
+    },
+    /// Its preimage did not leave after all.
+    Restore {
+        /// Its hash.
+        payment_hash: PaymentHash,
+    },
+    /// It is paid.
+    Settle {
+        /// Its hash.
+        payment_hash: PaymentHash,
+        /// What came in.
+        amount_msat: Msat,
+    },
 }
 
 /// Adds typed lines to a [`Step`].
@@ -30,7 +44,7 @@ pub trait RecordEntry {
 
     /// A line for the receipts.
     #[must_use]
-    fn settle_receipt(self, settle: &SettleReceipt) -> Self;
+    fn receipt(self, line: &ReceiptLine) -> Self;
 }
 
 impl RecordEntry for Step {
@@ -38,8 +52,8 @@ impl RecordEntry for Step {
         self.record(ledger_record(entry))
     }
 
-    fn settle_receipt(self, settle: &SettleReceipt) -> Self {
-        self.record(Record::new(SETTLE_RECEIPT, Json::of(settle)))
+    fn receipt(self, line: &ReceiptLine) -> Self {
+        self.record(Record::new(RECEIPTS, Json::of(line)))
     }
 }
 
@@ -49,36 +63,42 @@ pub fn ledger_record(entry: &LedgerEntry) -> Record {
     Record::new(entry.system(), Json::of(entry)).showing(entry.shown())
 }
 
-/// Writes a record's lines: what settles receipts is looked at first, then the books write their
+/// Writes a record's lines: what concerns receipts is looked at first, then the books write their
 /// whole batch or nothing, then the receipts follow.
 ///
 /// # Errors
-/// What the books refuse, with its code; a receipt that can't be settled, 203.
+/// What the books refuse, with its code; a receipt that is not in the state for its line, 203.
 ///
 /// # Panics
-/// If the world has no books or no receipts; if a receipt refuses what it was just payable for.
+/// If the world has no books or no receipts; if a receipt refuses what it was just fit for.
 pub fn keep(
     world: &mut World,
     subject: Option<EntityId>,
     records: &[Record],
 ) -> Result<(), Refusal> {
-    let (settles, entries): (Vec<&Record>, Vec<&Record>) =
-        records.iter().partition(|record| record.system == SETTLE_RECEIPT);
-    let settles = read::<SettleReceipt>(&settles)?;
+    let (lines, entries): (Vec<&Record>, Vec<&Record>) =
+        records.iter().partition(|record| record.system == RECEIPTS);
+    let lines = read::<ReceiptLine>(&lines)?;
     let entries = read::<LedgerEntry>(&entries)?;
     let at = Timestamp(world.resource::<Inputs>().now_ms);
     let payment = subject.map(|subject| payment_of(world, subject));
-    for settle in &settles {
-        must_be_unpaid(world, settle)?;
+    for line in &lines {
+        must_be_fit(&*world.resource::<ReceiptsBook>().0, line)?;
     }
     if !entries.is_empty() {
         let mut books = world.resource_mut::<Books>();
         books.0.commit(&entries, payment, at).map_err(|error| from_ledger(&error))?;
     }
-    for settle in &settles {
+    for line in &lines {
         let receipts = &mut world.resource_mut::<ReceiptsBook>().0;
-        let settled = receipts.settle(&settle.payment_hash, settle.amount_msat, at);
-        assert!(settled.is_ok(), "an unpaid receipt refused to be settled: {settled:?}");
+        let written = match line {
+            ReceiptLine::Release { payment_hash } => receipts.release(payment_hash),
+            ReceiptLine::Restore { payment_hash } => receipts.restore(payment_hash),
+            ReceiptLine::Settle { payment_hash, amount_msat } => {
+                receipts.settle(payment_hash, *amount_msat, at)
+            }
+        };
+        assert!(written.is_ok(), "a receipt refused what it was fit for: {written:?}");
     }
     Ok(())
 }
@@ -98,9 +118,15 @@ fn read<T: for<'de> Deserialize<'de>>(records: &[&Record]) -> Result<Vec<T>, Ref
     records.iter().map(read).collect()
 }
 
-fn must_be_unpaid(world: &World, settle: &SettleReceipt) -> Result<(), Refusal> {
-    let receipt = world.resource::<ReceiptsBook>().0.find(&settle.payment_hash);
-    if receipt.is_some_and(|receipt| receipt.state == ReceiptState::Unpaid) {
+fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine) -> Result<(), Refusal> {
+    let (hash, states): (&PaymentHash, &[ReceiptState]) = match line {
+        ReceiptLine::Release { payment_hash } => (payment_hash, &[ReceiptState::Unpaid]),
+        ReceiptLine::Restore { payment_hash } => (payment_hash, &[ReceiptState::Settling]),
+        ReceiptLine::Settle { payment_hash, .. } => {
+            (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Settling])
+        }
+    };
+    if receipts.find(hash).is_some_and(|receipt| states.contains(&receipt.state)) {
         return Ok(());
     }
     Err(Refusal::new(PAY_DESTINATION_PERM_FAIL, "The receipt can no longer be paid"))

@@ -3,9 +3,10 @@
 use crate::{
     bolt11::Bolt11Error,
     components::{
-        INVOICE_PREFIX, PaidPreimage, Part, PartFailure, PartSpent, Planned, Preapproved,
+        INVOICE_PREFIX, PaidPreimage, Part, PartFailure, PartSpent, Planned, Preapproved, Refusing,
+        SetClaimed, SetLost, SetSettling,
     },
-    port::{NodeError, PartStatus},
+    port::{HtlcId, NodeError, PartStatus, PayeeFailure},
     refusal::{PREAPPROVAL_DECLINED, from_no_plan},
 };
 use ecs_core::{Failing, Json, Refusal, Write};
@@ -123,6 +124,21 @@ pub fn part_status(part: &Part, status: PartStatus) -> PartReply {
         PartStatus::NeverArrived => PartReply::OfferAgain,
         PartStatus::Unknown => PartReply::AskAgain,
     }
+}
+
+/// Reply to `SettleHtlcs`: every HTLC is off its channel. Those in `lost` are not ours, though the
+/// preimage left for them.
+#[must_use]
+pub fn set_claimed(lost: Vec<HtlcId>) -> Vec<Write> {
+    let lost = (!lost.is_empty()).then_some(SetLost(lost));
+    vec![Write::here().attach(&SetClaimed).attach_some(lost.as_ref())]
+}
+
+/// Reply to `SettleHtlcs`: nothing has left, and it is too late now; the set is refused.
+#[must_use]
+pub fn set_withdrawn() -> Vec<Write> {
+    let refusing = Refusing(PayeeFailure::DETAILS);
+    vec![Write::here().detach::<SetSettling>().attach(&refusing)]
 }
 
 fn failed(refusal: Refusal) -> Vec<Write> {

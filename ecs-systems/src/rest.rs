@@ -5,7 +5,7 @@ use crate::{
         Claimed, Htlc, Part, PartFailure, PartSent, PartsOpen, Planning, PlanningEntity, Refusing,
         SelfAsked, Set,
     },
-    port::{Failure, FailureCode},
+    port::{Failure, FailureCode, PayeeFailure},
 };
 use bevy_ecs::{entity::Entity, world::World};
 use ecs_core::{Entities, Error, ErrorObject, Failing, Rest, Write};
@@ -16,7 +16,8 @@ use ecs_core::{Entities, Error, ErrorObject, Failing, Rest, Write};
 pub fn at_rest(world: &World, entity: Entity) -> Rest {
     let entity = world.entity(entity);
     if entity.contains::<Set>() || entity.contains::<Htlc>() {
-        return unless(entity.contains::<Refusing>(), Write::here().attach(&Refusing));
+        let refusing = Refusing(PayeeFailure::DETAILS);
+        return unless(entity.contains::<Refusing>(), Write::here().attach(&refusing));
     }
     if let Some(Part(part)) = entity.get::<Part>() {
         let over = entity.contains::<PartSent>() || entity.contains::<PartFailure>();

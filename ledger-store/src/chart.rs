@@ -15,6 +15,8 @@ pub enum Account {
     Channel(ShortChannelId),
     /// `assets:held:in`: HTLCs that came in and wait for a decision.
     HeldIn,
+    /// `liabilities:held`: the other side of those: it is not ours yet.
+    Held,
     /// `equity:opening`: where channels come from that were ours before the books began.
     EquityOpening,
     /// `income:invoice`: what we were paid.
@@ -52,6 +54,7 @@ impl fmt::Display for Account {
         match self {
             Self::Channel(channel) => write!(out, "{CHANNELS}{channel}"),
             Self::HeldIn => out.write_str("assets:held:in"),
+            Self::Held => out.write_str("liabilities:held"),
             Self::EquityOpening => out.write_str("equity:opening"),
             Self::IncomeInvoice => out.write_str("income:invoice"),
             Self::Payment => out.write_str("expenses:payment"),

@@ -9,15 +9,19 @@ mod part;
 mod repeat;
 mod reserve;
 mod self_pay;
+mod set;
+
+pub use set::HTLCS_PER_SET_MAX;
 
 pub(crate) use repeat::{Applied, EntryKey};
+pub(crate) use set::SetState;
 
 use crate::chart::Account;
 use crate::journal::{Batch, Changes, Circumstances, Resolution, Transfer, broken};
 use crate::limit::Spend;
 use crate::memory::State;
 use crate::payment::{Payment, Rest};
-use ecs_systems::port::{ClaimState, EntryId, LedgerEntry, LedgerError, PaymentRef};
+use ecs_systems::port::{ClaimState, EntryId, LedgerEntry, LedgerError, PaymentRef, SetRef};
 use ecs_systems::units::{Msat, PartId, PaymentHash};
 use std::collections::BTreeMap;
 
@@ -42,6 +46,7 @@ pub(crate) struct Written {
     pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
     pub(crate) applied: BTreeMap<EntryKey, Applied>,
     pub(crate) spends: Vec<Spend>,
+    pub(crate) sets: BTreeMap<SetRef, SetState>,
 }
 
 impl<'a> Writer<'a> {
@@ -107,6 +112,10 @@ impl<'a> Writer<'a> {
                 self.complete(payment, preimage, *fee_msat)
             }
             LedgerEntry::Fail { payment } => self.fail(payment),
+            LedgerEntry::HoldSet { set, htlcs } => self.hold_set(set, htlcs),
+            LedgerEntry::SettleSet { set, htlcs, payer } => self.settle_set(set, htlcs, *payer),
+            LedgerEntry::ClaimSet { set, lost } => self.claim_set(set, lost),
+            LedgerEntry::VoidSet { set } => self.void_set(set),
         }
     }
 

@@ -36,6 +36,9 @@ macro_rules! ledger_laws {
             nothing_is_written_for_an_unknown_payment
             all_of_a_failed_payment_returns
             limits_are_asked_before_funds
+            a_set_is_pending_until_it_is_claimed_or_voided
+            what_came_back_of_our_own_is_no_income
+            control_self_is_level_after_the_end
             postings_are_immutable_and_read_in_pages
             an_overspent_part_costs_what_the_node_took
             what_the_node_took_overdraws_no_channel_and_nothing_reserved
@@ -80,6 +83,9 @@ macro_rules! receipts_laws {
             an_htlc_gets_the_same_verdict_until_the_receipt_is_settled
             a_refusal_leaves_the_receipt_payable
             no_preimage_leaves_without_a_settle_verdict
+            a_preimage_is_released_for_one_set_at_a_time
+            only_the_secret_of_a_receipt_is_its_secret
+            terms_are_kept_and_judged_by
             amounts_between_once_and_twice_are_taken
             what_is_unknown_is_refused
         }

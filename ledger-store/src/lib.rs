@@ -29,6 +29,8 @@ mod receipts;
 pub mod laws;
 
 pub use chart::Account;
-pub use entry::{ENTRIES_PER_BATCH_MAX, PARTS_PER_DISPATCH_MAX};
+pub use entry::{ENTRIES_PER_BATCH_MAX, HTLCS_PER_SET_MAX, PARTS_PER_DISPATCH_MAX};
 pub use memory::MemoryLedger;
-pub use receipts::{AddReceiptError, CancelReceiptError, MemoryReceipts, NewReceipt};
+pub use receipts::{
+    AddReceiptError, CLTV_BLOCKS_MIN, CancelReceiptError, MemoryReceipts, NewReceipt, Terms,
+};

@@ -1,7 +1,7 @@
 //! The ledger in memory.
 
 use crate::chart::Account;
-use crate::entry::{Applied, ENTRIES_PER_BATCH_MAX, EntryKey, Writer, Written};
+use crate::entry::{Applied, ENTRIES_PER_BATCH_MAX, EntryKey, SetState, Writer, Written};
 use crate::journal::{Changes, Circumstances, Journal, broken};
 use crate::limit::Spend;
 use crate::payment::Payment;
@@ -9,7 +9,7 @@ use crate::verify;
 use ecs_core::EntityId;
 use ecs_systems::port::{
     Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-    LedgerError, PaymentRef, Posting,
+    LedgerError, PaymentRef, Posting, SetRef,
 };
 use ecs_systems::units::{GroupId, Msat, PartId, PaymentHash, Seconds, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +47,8 @@ pub(crate) struct State {
     /// The claim that counts on each hash: the complete one; without one the latest.
     pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
     pub(crate) applied: BTreeMap<EntryKey, Applied>,
+    /// Sets that were held or settled.
+    pub(crate) sets: BTreeMap<SetRef, SetState>,
     /// Payments that have something set aside.
     under_way: BTreeSet<PaymentRef>,
     /// By time; the number keeps apart those of one moment.
@@ -79,6 +81,7 @@ impl State {
         self.journal.apply(changes);
         self.latest.extend(written.latest);
         self.applied.extend(written.applied);
+        self.sets.extend(written.sets);
         for spend in written.spends {
             self.spends.insert((spend.at, self.spends.len()), spend);
         }
@@ -103,6 +106,7 @@ impl MemoryLedger {
                 payments: BTreeMap::new(),
                 latest: BTreeMap::new(),
                 applied: BTreeMap::new(),
+                sets: BTreeMap::new(),
                 under_way: BTreeSet::new(),
                 spends: BTreeMap::new(),
             },
@@ -205,6 +209,9 @@ impl Ledger for MemoryLedger {
         let income = self.sums(Account::IncomeInvoice);
         let incoming_total_msat =
             income.credits_posted_msat.saturating_sub(income.debits_posted_msat);
+        let held = self.sums(Account::HeldIn).debits_pending_msat;
+        let pending_incoming = held.checked_add(income.credits_pending_msat);
+        let pending_incoming = pending_incoming.unwrap_or(Msat(u64::MAX));
         let outgoing_total_msat = spent(Account::Payment);
         let fees_paid_msat = Msat::sum([Account::RoutingFee, Account::RebalanceFee].map(spent))
             .expect("fees come out of channels, whose openings fit into 64 bits");
@@ -225,7 +232,7 @@ impl Ledger for MemoryLedger {
             outgoing_total_msat,
             fees_paid_msat,
             net_msat,
-            pending_incoming_msat: self.sums(Account::HeldIn).debits_pending_msat,
+            pending_incoming_msat: pending_incoming,
             pending_outgoing_msat: pending,
             reserved_fees_msat: fees,
             spendable_msat: self.available(),
@@ -245,7 +252,8 @@ impl Ledger for MemoryLedger {
 
     fn verify(&self) -> Result<(), LedgerError> {
         verify::journal(&self.state.journal)?;
-        verify::payments(&self.state)
+        verify::payments(&self.state)?;
+        verify::sets(&self.state)
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Payment {
     pub(crate) parts: BTreeMap<PartId, Part>,
     /// What it paid ourselves without a channel.
     pub(crate) self_paid: Option<Msat>,
+    /// Sets of ours whose preimage leaves, with parts of this payment among their HTLCs.
+    pub(crate) sets_settling: u32,
 }
 
 /// What was asked to be set aside.
@@ -54,6 +56,7 @@ impl Payment {
             rests: 0,
             parts: BTreeMap::new(),
             self_paid: None,
+            sets_settling: 0,
         }
     }
 

@@ -1,8 +1,30 @@
 //! What we wait to be paid for, in memory.
 
-use ecs_systems::port::{Receipt, ReceiptState, Receipts, Verdict, VirtualHtlc};
-use ecs_systems::units::{Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
+use ecs_systems::port::{Offered, OverpayRule, Receipt, ReceiptState, Receipts, Verdict};
+use ecs_systems::units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
 use std::{collections::BTreeMap, hint::black_box};
+
+/// The least that a receipt may ask for as [`Terms::cltv`]: 12 blocks that must be left when it is
+/// settled, and 6 to come in and be settled.
+pub const CLTV_BLOCKS_MIN: Blocks = Blocks(18);
+
+/// On which terms a receipt is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Which totals it takes.
+    pub overpay: OverpayRule,
+    /// Blocks that each HTLC must have left when it comes in, at least [`CLTV_BLOCKS_MIN`].
+    pub cltv: Blocks,
+    /// A complete set waits for a decision.
+    pub hold: bool,
+}
+
+impl Default for Terms {
+    /// From once to twice, 18 blocks, no hold.
+    fn default() -> Self {
+        Self { overpay: OverpayRule::Bolt, cltv: CLTV_BLOCKS_MIN, hold: false }
+    }
+}
 
 /// A receipt as it is made. Its secrets do not print.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +37,8 @@ pub struct NewReceipt {
     pub amount_msat: Option<Msat>,
     /// When it stops being payable: at that moment it no longer is.
     pub expires_at: Timestamp,
+    /// On which terms.
+    pub terms: Terms,
 }
 
 /// Why a receipt is not added. Nothing has changed.
@@ -23,6 +47,12 @@ pub enum AddReceiptError {
     /// It asks for nothing. Ask for an amount, or for any.
     #[error("a receipt asks for 1 msat or more, or for any amount; this one asks for 0msat")]
     ZeroAmount,
+    /// Its HTLCs could not be settled in time. Ask for more blocks.
+    #[error("a receipt asks for {CLTV_BLOCKS_MIN} or more; this one asks for {cltv}")]
+    CltvTooShort {
+        /// What it asks for.
+        cltv: Blocks,
+    },
     /// There is a receipt of this hash that differs. Draw another preimage.
     #[error("there is another receipt of hash {payment_hash}")]
     HashTaken {
@@ -40,6 +70,12 @@ pub enum CancelReceiptError {
         /// The hash.
         payment_hash: PaymentHash,
     },
+    /// Its preimage leaves, or has left.
+    #[error("the receipt of hash {payment_hash} is being paid")]
+    Settling {
+        /// The hash.
+        payment_hash: PaymentHash,
+    },
     /// The money is ours already.
     #[error("the receipt of hash {payment_hash} was paid with {received_msat}")]
     Paid {
@@ -52,9 +88,9 @@ pub enum CancelReceiptError {
 
 /// Receipts that live as long as the process. No preimage and no secret of theirs prints.
 /// ```
-/// use ecs_systems::port::{Receipts, Verdict, VirtualHtlc};
-/// use ecs_systems::units::{Msat, Preimage, Timestamp};
-/// use ledger_store::{MemoryReceipts, NewReceipt};
+/// use ecs_systems::port::{Offered, Receipts, Verdict};
+/// use ecs_systems::units::{Blocks, Msat, Preimage, Timestamp};
+/// use ledger_store::{MemoryReceipts, NewReceipt, Terms};
 ///
 /// let mut receipts = MemoryReceipts::default();
 /// let payment_hash = receipts.add(NewReceipt {
@@ -62,12 +98,13 @@ pub enum CancelReceiptError {
 ///     payment_secret: None,
 ///     amount_msat: Some(Msat(100)),
 ///     expires_at: Timestamp(1_000),
+///     terms: Terms::default(),
 /// })?;
 /// let amount_msat = Msat(100);
-/// let htlc =
-///     VirtualHtlc { payment_hash, amount_msat, total_msat: amount_msat, payment_secret: None };
-/// assert_eq!(receipts.judge(&htlc, Timestamp(999)), Verdict::Settle(Preimage([7; 32])));
-/// assert!(matches!(receipts.judge(&htlc, Timestamp(1_000)), Verdict::Refuse(_)), "expired");
+/// let (total_msat, payment_secret) = (amount_msat, None);
+/// let whole = Offered { payment_hash, amount_msat, total_msat, payment_secret };
+/// assert_eq!(receipts.judge(&whole, Timestamp(999)), Verdict::Settle(Preimage([7; 32])));
+/// assert!(matches!(receipts.judge(&whole, Timestamp(1_000)), Verdict::Refuse(_)), "expired");
 /// # Ok::<(), ledger_store::AddReceiptError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -84,6 +121,7 @@ struct Held {
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
     Unpaid,
+    Settling,
     Paid { received: Msat, at: Timestamp },
     Cancelled,
 }
@@ -92,10 +130,13 @@ impl MemoryReceipts {
     /// Adds a receipt. The same one again is no error and changes nothing.
     ///
     /// # Errors
-    /// It asks for nothing, or its preimage is another receipt's.
+    /// It asks for nothing or for too few blocks, or its preimage is another receipt's.
     pub fn add(&mut self, receipt: NewReceipt) -> Result<PaymentHash, AddReceiptError> {
         if receipt.amount_msat == Some(Msat::ZERO) {
             return Err(AddReceiptError::ZeroAmount);
+        }
+        if receipt.terms.cltv < CLTV_BLOCKS_MIN {
+            return Err(AddReceiptError::CltvTooShort { cltv: receipt.terms.cltv });
         }
         let payment_hash = receipt.preimage.hash();
         match self.held.get(&payment_hash) {
@@ -112,7 +153,7 @@ impl MemoryReceipts {
     /// Withdraws a receipt. Twice is no error.
     ///
     /// # Errors
-    /// There is none, or it was paid.
+    /// There is none, or it was paid or is being paid.
     pub fn cancel(&mut self, payment_hash: &PaymentHash) -> Result<(), CancelReceiptError> {
         let payment_hash = *payment_hash;
         let held = self.held.get_mut(&payment_hash);
@@ -121,6 +162,7 @@ impl MemoryReceipts {
             Outcome::Paid { received: received_msat, .. } => {
                 Err(CancelReceiptError::Paid { payment_hash, received_msat })
             }
+            Outcome::Settling => Err(CancelReceiptError::Settling { payment_hash }),
             Outcome::Unpaid | Outcome::Cancelled => {
                 held.outcome = Outcome::Cancelled;
                 Ok(())
@@ -128,39 +170,75 @@ impl MemoryReceipts {
         }
     }
 
+    /// From one state to another.
+    fn change(
+        &mut self,
+        payment_hash: &PaymentHash,
+        from: ReceiptState,
+        to: Outcome,
+    ) -> Result<(), String> {
+        let state = self.find(payment_hash).map(|receipt| receipt.state);
+        match self.held.get_mut(payment_hash) {
+            Some(held) if state == Some(from) => held.outcome = to,
+            Some(_) => return Err(format!("the receipt of hash {payment_hash} is {state:?}")),
+            None => return Err(format!("no receipt of hash {payment_hash}")),
+        }
+        Ok(())
+    }
+
     /// What a receipt was paid with, and when; `None` where it wasn't.
     #[must_use]
     pub fn paid(&self, payment_hash: &PaymentHash) -> Option<(Msat, Timestamp)> {
         match self.held.get(payment_hash)?.outcome {
             Outcome::Paid { received, at } => Some((received, at)),
-            Outcome::Unpaid | Outcome::Cancelled => None,
+            Outcome::Unpaid | Outcome::Settling | Outcome::Cancelled => None,
         }
     }
 }
 
 impl Receipts for MemoryReceipts {
     fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
-        let held = self.held.get(payment_hash)?;
+        let Held { made, outcome } = self.held.get(payment_hash)?;
         Some(Receipt {
             payment_hash: *payment_hash,
-            amount_msat: held.made.amount_msat,
-            expires_at: held.made.expires_at,
-            state: match held.outcome {
+            amount_msat: made.amount_msat,
+            overpay: made.terms.overpay,
+            cltv: made.terms.cltv,
+            expires_at: made.expires_at,
+            hold: made.terms.hold,
+            preimage_known: true,
+            state: match outcome {
                 Outcome::Unpaid => ReceiptState::Unpaid,
+                Outcome::Settling => ReceiptState::Settling,
                 Outcome::Paid { .. } => ReceiptState::Paid,
                 Outcome::Cancelled => ReceiptState::Cancelled,
             },
         })
     }
 
-    fn judge(&self, htlc: &VirtualHtlc, now: Timestamp) -> Verdict {
-        let Some(held) = self.held.get(&htlc.payment_hash) else {
+    fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
+        let held = self.held.get(payment_hash);
+        held.is_some_and(|held| same_secret(held.made.payment_secret.as_ref(), shown))
+    }
+
+    fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
+        let receipt = self.find(&offered.payment_hash);
+        let held = self.held.get(&offered.payment_hash);
+        let (Some(receipt), Some(held)) = (receipt, held) else {
             return Verdict::Refuse("no receipt of this hash".to_owned());
         };
-        match objection(held, htlc, now) {
+        match objection(&receipt, held, offered, at) {
             Some(objection) => Verdict::Refuse(objection),
             None => Verdict::Settle(held.made.preimage),
         }
+    }
+
+    fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.change(payment_hash, ReceiptState::Unpaid, Outcome::Settling)
+    }
+
+    fn restore(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.change(payment_hash, ReceiptState::Settling, Outcome::Unpaid)
     }
 
     fn settle(
@@ -172,7 +250,7 @@ impl Receipts for MemoryReceipts {
         let held = self.held.get_mut(payment_hash);
         let held = held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?;
         match held.outcome {
-            Outcome::Unpaid => {
+            Outcome::Unpaid | Outcome::Settling => {
                 held.outcome = Outcome::Paid { received: amount, at };
                 Ok(())
             }
@@ -185,36 +263,30 @@ impl Receipts for MemoryReceipts {
     }
 }
 
-/// Why an HTLC is not taken. The order follows BOLT 4 and Core Lightning: what is known of the
-/// receipt, then the secret, then the amounts.
-fn objection(held: &Held, htlc: &VirtualHtlc, now: Timestamp) -> Option<String> {
+/// Why what is offered is not taken. The order follows BOLT 4 and Core Lightning: what is known of
+/// the receipt, then the secret, then the amounts.
+fn objection(receipt: &Receipt, held: &Held, offered: &Offered, at: Timestamp) -> Option<String> {
     match held.outcome {
         Outcome::Paid { at, .. } => return Some(format!("the receipt was paid at {at}")),
+        Outcome::Settling => return Some("the receipt is being paid".to_owned()),
         Outcome::Cancelled => return Some("the receipt was cancelled".to_owned()),
         Outcome::Unpaid => {}
     }
-    if now >= held.made.expires_at {
-        return Some(format!("the receipt expired at {}", held.made.expires_at));
+    if at >= receipt.expires_at {
+        return Some(format!("the receipt expired at {}", receipt.expires_at));
     }
-    if !same_secret(held.made.payment_secret.as_ref(), htlc.payment_secret.as_ref()) {
+    if !same_secret(held.made.payment_secret.as_ref(), offered.payment_secret.as_ref()) {
         return Some("the payment secret is wrong".to_owned());
     }
-    let (part, total) = (htlc.amount_msat, htlc.total_msat);
+    let (part, total) = (offered.amount_msat, offered.total_msat);
     if part == Msat::ZERO {
         return Some("the HTLC is worth nothing".to_owned());
     }
     if part < total {
         return Some(format!("the set is incomplete: {part} of {total}"));
     }
-    if let Some(asked) = held.made.amount_msat {
-        if total < asked {
-            return Some(format!("the total of {total} is less than the {asked} asked for"));
-        }
-        if asked.checked_mul(2).is_some_and(|twice| total > twice) {
-            return Some(format!("the total of {total} is more than twice the {asked} asked for"));
-        }
-    }
-    None
+    let asked = receipt.amount_msat.filter(|_| !receipt.takes(total));
+    asked.map(|asked| format!("the total of {total} does not fit the {asked} asked for"))
 }
 
 /// Whether two secrets are equal, in a time that does not tell where they differ.

@@ -170,16 +170,10 @@ impl<'a> Auditor<'a> {
 /// The first payment of which that is not so.
 pub(crate) fn payments(state: &State) -> Result<(), LedgerError> {
     let mut held: BTreeMap<PaymentRef, i128> = BTreeMap::new();
-    let resolved: BTreeSet<&EntryId> =
-        state.journal.postings().iter().filter_map(|it| it.pending_id.as_ref()).collect();
-    for posting in state.journal.postings() {
-        let pending = posting.state == PostingState::Pending;
-        if let Some(payment) = posting.payment.filter(|_| pending)
-            && !resolved.contains(&posting.entry_id)
-        {
-            let sum = held.entry(payment).or_default();
-            *sum = sum.saturating_add(posting.amount_msat.0.into());
-        }
+    for posting in unresolved(&state.journal).filter(|it| leaves(state.journal.node(), it)) {
+        let Some(payment) = posting.payment else { continue };
+        let sum = held.entry(payment).or_default();
+        *sum = sum.saturating_add(posting.amount_msat.0.into());
     }
     let known: BTreeMap<PaymentRef, i128> = state
         .payments_under_way()
@@ -189,6 +183,37 @@ pub(crate) fn payments(state: &State) -> Result<(), LedgerError> {
         return Ok(());
     }
     Err(broken("what payments have set aside is not what their pending postings hold"))
+}
+
+/// Checks that what is pending of sets is what their unresolved postings hold.
+///
+/// # Errors
+/// There is one that no set knows, or a set knows one that is not there.
+pub(crate) fn sets(state: &State) -> Result<(), LedgerError> {
+    let node = state.journal.node();
+    let comes = unresolved(&state.journal).filter(|posting| !leaves(node, posting));
+    let there: BTreeSet<&EntryId> = comes.map(|posting| &posting.entry_id).collect();
+    let known: BTreeSet<&EntryId> =
+        state.sets.values().flat_map(crate::entry::SetState::pending).collect();
+    if there == known {
+        return Ok(());
+    }
+    Err(broken("what sets have pending is not what their pending postings hold"))
+}
+
+/// The pending postings that nothing has resolved.
+fn unresolved(journal: &Journal) -> impl Iterator<Item = &Posting> {
+    let resolved: BTreeSet<&EntryId> =
+        journal.postings().iter().filter_map(|it| it.pending_id.as_ref()).collect();
+    journal.postings().iter().filter(move |posting| {
+        posting.state == PostingState::Pending && !resolved.contains(&posting.entry_id)
+    })
+}
+
+/// Whether a posting takes from our channels; else it brings something.
+fn leaves(node: &str, posting: &Posting) -> bool {
+    is_channel(node, &posting.credit_account)
+        || posting.credit_account == Account::Spendable.of(node)
 }
 
 /// Whether a payment that has a rest has a reservation.

@@ -8,6 +8,7 @@
 mod asking;
 mod effects;
 mod events;
+mod receive;
 mod recover;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
@@ -19,10 +20,11 @@ use ecs_systems::{
     components::MainPayment,
     planner::{NoPlan, Plan},
     policy::GraphView,
-    port::{Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
+    port::{HtlcId, Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
     replies,
-    units::Timestamp,
+    units::{BlockHeight, Timestamp},
 };
+use receive::Claiming;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A plan in the making: what to run elsewhere, and whom the answer is for.
@@ -53,6 +55,7 @@ enum Question {
     Preapprove { entity: EntityId, effect: EffectId },
     Balances,
     Incoming,
+    Word(HtlcId),
 }
 
 /// Engine, node and planner as one state machine.
@@ -65,7 +68,17 @@ pub struct Driver {
     timers: BTreeSet<(Timestamp, EntityId, EffectId)>,
     /// Parts whose outcome is awaited.
     parts: BTreeMap<PartKey, (EntityId, EffectId)>,
-    asking: Asking,
+    asking: Asking<PartKey>,
+    /// Every HTLC that ever came in, with its Entity.
+    htlcs: BTreeMap<HtlcId, EntityId>,
+    /// HTLCs on which our word was said, and which are not off their channel yet.
+    words: Asking<HtlcId>,
+    /// Sets whose preimage leaves.
+    claims: BTreeMap<EntityId, Claiming>,
+    /// When to ask again for the HTLCs that wait for our word.
+    list_incoming_at: Option<Timestamp>,
+    /// Timers that fire at a height.
+    heights: BTreeSet<(BlockHeight, EntityId, EffectId)>,
     /// When to ask for the balances again that channels open with.
     open_books_at: Option<Timestamp>,
     questions: BTreeMap<RequestId, Question>,
@@ -104,6 +117,11 @@ impl Driver {
             timers: BTreeSet::new(),
             parts: BTreeMap::new(),
             asking: Asking::default(),
+            htlcs: BTreeMap::new(),
+            words: Asking::default(),
+            claims: BTreeMap::new(),
+            list_incoming_at: None,
+            heights: BTreeSet::new(),
             open_books_at: None,
             questions: BTreeMap::new(),
             next_request: 1,
@@ -165,6 +183,7 @@ impl Driver {
         for event in events {
             self.take_event(event);
         }
+        self.fire_at_height();
         self.fire_timers();
         self.ask_again();
     }
@@ -173,10 +192,10 @@ impl Driver {
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
-        [self.node.next_event_at(), timer, self.asking.next_at(), self.open_books_at]
-            .into_iter()
-            .flatten()
-            .min()
+        let asked = [self.asking.next_at(), self.words.next_at()];
+        let again = [self.open_books_at, self.list_incoming_at];
+        let others = [self.node.next_event_at(), timer];
+        [asked, again, others].into_iter().flatten().flatten().min()
     }
 
     /// Has the backend call when an event arrives between polls.

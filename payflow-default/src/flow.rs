@@ -52,9 +52,21 @@ pub const DEFAULT_FLOW: &[&str] = &[
     "lightningd:part_paid",
     "lightningd:part_failed",
     "lightningd:part_late",
-    // The set Entity, where the payee is this node.
+    // The HTLC Entity: what comes in, and what it pays.
+    "lightningd:match_paycode",
+    "lightningd:check_secret",
+    "lightningd:check_amounts",
+    "lightningd:check_cltv",
+    "lightningd:join_set",
+    // The set Entity: HTLCs that together pay a receipt of ours.
+    "lightningd:set_timeout",
+    "lightningd:complete_set",
+    "lightningd:apply_reject",
+    "lightningd:hold_set",
     "lightningd:settle_set",
     "lightningd:set_settled",
+    // Both: what is not taken goes back.
+    "lightningd:refuse_htlc",
     "lightningd:refuse_set",
     "lightningd:fail_to_refuse",
 ];

@@ -349,5 +349,6 @@ fn receipt() -> NewReceipt {
         payment_secret: Some(invoice.payment_secret),
         amount_msat: invoice.amount_msat,
         expires_at: Timestamp(START_MS + invoice.expiry.0 * 1_000),
+        terms: ledger_store::Terms::default(),
     }
 }

@@ -20,6 +20,10 @@ pub(crate) struct Trouble {
     pub(crate) lost_questions: u32,
     /// So many parts more that are paid are told with a preimage of another hash.
     pub(crate) wrong_preimages: u32,
+    /// So many words on HTLCs that came in more get lost on their way to the node.
+    pub(crate) lost_words: u32,
+    /// So many HTLCs more are taken off their channels without a word.
+    pub(crate) lost_resolutions: u32,
     /// What the node says it spent on each part above the truth.
     pub(crate) overspent: Msat,
     /// So many questions about balances more are answered with an error.
@@ -126,6 +130,8 @@ impl Node for DifficultNode {
             } else if let NodeRequest::AskPart(_) = request {
                 trouble.questions += 1;
                 used(&mut trouble.lost_questions)
+            } else if let NodeRequest::SettleHtlc { .. } | NodeRequest::FailHtlc { .. } = request {
+                used(&mut trouble.lost_words)
             } else {
                 false
             }
@@ -143,7 +149,11 @@ impl Node for DifficultNode {
         if std::mem::replace(&mut self.hidden, hidden) != hidden {
             events.push(NodeEvent::ViewChanged);
         }
-        events.into_iter().map(|event| self.told(event)).collect()
+        let heard = |event: &NodeEvent| {
+            !matches!(event, NodeEvent::HtlcResolved { .. })
+                || !used(&mut self.troubles.open().lost_resolutions)
+        };
+        events.into_iter().filter(heard).map(|event| self.told(event)).collect()
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {

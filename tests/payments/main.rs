@@ -15,6 +15,8 @@ mod planning;
 mod rounds;
 mod hashes;
 mod ourselves;
+mod receiving;
+mod around;
 mod policy;
 mod answers;
 mod crashes;

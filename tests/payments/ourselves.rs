@@ -1,17 +1,15 @@
-//! Paying ourselves: across no channel, or around through the network.
+//! Paying ourselves across no channel.
 
 use crate::{
     books::Audited,
     harness::{Outcome, Payer, START, signed_by_us},
     nets,
 };
-use ecs_core::Write;
 use ecs_systems::{
-    components::Circular,
     port::InvoiceDraft,
     units::{Blocks, Msat, PaymentSecret, Preimage, Seconds},
 };
-use ledger_store::{Account, NewReceipt};
+use ledger_store::{Account, NewReceipt, Terms};
 
 const PREIMAGE: Preimage = Preimage([7; 32]);
 const SECRET: PaymentSecret = PaymentSecret([8; 32]);
@@ -43,6 +41,7 @@ fn payer(secret: Option<PaymentSecret>) -> (Payer, String) {
             payment_secret: Some(secret),
             amount_msat: Some(AMOUNT),
             expires_at: START.after(Seconds(3_600)),
+            terms: Terms::default(),
         };
         payer.receipts.lock().add(receipt).expect("a first receipt");
     }
@@ -102,14 +101,4 @@ fn a_receipt_that_is_unknown_paid_withdrawn_or_of_another_secret_is_refused() {
     ecs_systems::port::Receipts::settle(&mut receipts, &PREIMAGE.hash(), AMOUNT, now).unwrap();
     let outcome = paid.pay_plainly(&invoice);
     assert_refused(&paid, &outcome);
-}
-
-#[test]
-fn a_payment_around_to_ourselves_is_refused_as_nothing_is_received_over_channels() {
-    let (mut payer, invoice) = payer(Some(SECRET));
-    let before = payer.network.our_balance();
-    let outcome = payer.pay(&invoice, Write::here().attach(&Circular));
-    assert_refused(&payer, &outcome);
-    assert_eq!(payer.network.our_balance(), before);
-    assert_eq!(payer.receipts.lock().paid(&PREIMAGE.hash()), None);
 }

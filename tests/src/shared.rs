@@ -4,9 +4,9 @@ use ecs_core::EntityId;
 use ecs_systems::{
     port::{
         Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-        LedgerError, PaymentRef, Posting, Receipt, Receipts, Verdict, VirtualHtlc,
+        LedgerError, Offered, PaymentRef, Posting, Receipt, Receipts, Verdict,
     },
-    units::{Msat, PartId, PaymentHash, ShortChannelId, Timestamp},
+    units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
 };
 use ledger_store::{MemoryLedger, MemoryReceipts};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -114,8 +114,20 @@ impl Receipts for Shared<MemoryReceipts> {
         self.lock().find(payment_hash)
     }
 
-    fn judge(&self, htlc: &VirtualHtlc, now: Timestamp) -> Verdict {
-        self.lock().judge(htlc, now)
+    fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
+        self.lock().shows_secret(payment_hash, shown)
+    }
+
+    fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
+        self.lock().judge(offered, at)
+    }
+
+    fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.lock().release(payment_hash)
+    }
+
+    fn restore(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.lock().restore(payment_hash)
     }
 
     fn settle(

@@ -44,23 +44,4 @@ flags! {
     /// Row S1.
     PartSent = ComponentSpec::engine("lightningd:part:sent", "true",
         "The HTLC has left, or may have: only the node can say.");
-    /// Row R5.
-    SetComplete = ComponentSpec::engine("lightningd:set:complete", "true",
-        "All parts of the set are here.");
-    /// The preimage of a set is at hand.
-    SecretKnown = ComponentSpec::engine("lightningd:secret-known", "true",
-        "The preimage of the set's hash is at hand.");
-    /// Row R8.
-    SetSettling = ComponentSpec::engine("lightningd:set:settling", "true",
-        "The set is being settled: it can no longer be refused.");
-    /// Row R8b.
-    SetClaimed = ComponentSpec::engine("lightningd:set:claimed", "true",
-        "Every HTLC of the set is ours.");
-    /// Row R8b.
-    Settled = ComponentSpec::engine("lightningd:settled", "true", "The set is settled and booked.");
-    /// Rows R4 to R10.
-    Refusing = ComponentSpec::engine("lightningd:refusing", "true",
-        "The HTLC or set is being refused.");
-    /// Rows R9a and R9b.
-    Refused = ComponentSpec::engine("lightningd:refused", "true", "The HTLC or set was refused.");
 }

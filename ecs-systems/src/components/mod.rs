@@ -6,11 +6,13 @@ mod inputs;
 mod invoice;
 mod flags;
 mod progress;
+mod receive;
 
 pub use flags::*;
 pub use inputs::*;
 pub use invoice::*;
 pub use progress::*;
+pub use receive::*;
 pub use shape::{INVOICE_BYTES_MAX, METADATA_BYTES_MAX, RETRY_FOR_SECONDS_MAX, TEXT_BYTES_MAX};
 
 use ecs_core::Engine;
@@ -31,10 +33,13 @@ pub fn register(app: &mut Engine) {
         InvoicePaymentSecret InvoiceMinFinalCltv InvoiceRoutes);
     register!(app: ParseInvoiceRan PromoteInvoiceTypeRan CheckTypeRan CheckCurrencyRan
         CheckExpiryRan CheckDescriptionRan PromoteTargetRan ToSelf Replayed Preapproved PolicyPassed
-        Planning PartSent SetComplete SecretKnown SetSettling SetClaimed Settled Refusing Refused);
+        Planning PartSent);
     register!(app: Claimed ApprovalAsked SelfAsked Reservation Deadline Attempt PlanningEntity
-        Planned Part PartFailure PartsOpen PartsFailed PartsPaid PaidPreimage LedgerRef Set Htlc
+        Planned Part PartFailure PartsOpen PartsFailed PartsPaid PaidPreimage LedgerRef
         Remaining Total FeePaid PartSpent Status);
+    register!(app: Htlc HtlcMatched CheckSecretRan CheckAmountsRan CheckCltvRan HtlcJoined Set
+        SetReceived Paycode SetTimedOut SetEnough SetComplete SecretKnown Reject Hold SetHeld Held
+        SetSettling SetClaimed SetLost Settled Refusing Refused);
 }
 
 #[cfg(test)]

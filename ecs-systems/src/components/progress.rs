@@ -2,7 +2,7 @@
 
 use super::kinds::{amounts, texts, values};
 use super::shape;
-use crate::port::{Claim, EntryId, Failure, IncomingHtlc, PartKey};
+use crate::port::{Claim, EntryId, Failure, PartKey};
 use ecs_core::{ComponentSpec, EntityId};
 use payecs_planner::{Plan, Route};
 use payecs_units::{
@@ -137,20 +137,6 @@ pub struct Question {
     pub until: Timestamp,
 }
 
-/// A set of HTLCs that pay one receipt; this one crosses no channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetFacts {
-    /// What they are locked to.
-    pub payment_hash: PaymentHash,
-    /// The payer's attempt: this node's own.
-    #[serde(rename = "groupid")]
-    pub group_id: GroupId,
-    /// What they are worth.
-    pub amount_msat: Msat,
-    /// What all parts sum to.
-    pub total_msat: Msat,
-}
-
 values! {
     /// Row 22.
     Claimed(ClaimFacts) = ComponentSpec::engine("lightningd:claim", "an object",
@@ -199,12 +185,6 @@ values! {
     /// Row 33.
     LedgerRef(EntryId) = ComponentSpec::engine("lightningd:ledger", "an entry id",
         "Where the books have this payment.");
-    /// Row 26.
-    Set(SetFacts) = ComponentSpec::engine("lightningd:set", "an object",
-        "HTLCs that together pay one receipt of ours.").freezing();
-    /// Row R1.
-    Htlc(IncomingHtlc) = ComponentSpec::engine("lightningd:htlc", "an object",
-        "One HTLC that came in.").freezing().secret();
 }
 
 amounts! {
@@ -267,13 +247,5 @@ impl PartsOpen {
     #[must_use]
     pub fn fees(&self) -> Option<Msat> {
         Msat::sum(self.0.iter().map(|part| part.fee_msat))
-    }
-}
-
-impl Set {
-    /// The books' name for the payment that this set receives.
-    #[must_use]
-    pub fn payment(&self) -> crate::port::PaymentRef {
-        crate::port::PaymentRef { payment_hash: self.0.payment_hash, group_id: self.0.group_id }
     }
 }

@@ -65,6 +65,7 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
         "exemptfee",
         "feebudget",
         "first_hop",
+        "hold",
         "invoice",
         "invoice:amount_msat",
         "invoice:currency",
@@ -90,6 +91,7 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
         "overpay",
         "partial",
         "payment_hash",
+        "reject",
         "retry_for",
         "riskfactor",
         "systems",
@@ -112,7 +114,7 @@ fn secrets_freezing_and_what_stays_open_are_as_documented() {
     let freezing = ["claim", "htlc", "part", "planning", "replayed", "set"];
     assert_eq!(those(|spec| spec.freezes), named(&freezing));
     let open = those(|spec| spec.when_frozen == WhenFrozen::Allowed);
-    assert_eq!(open, named(&["approval", "cancel", "label", "metadata"]));
+    assert_eq!(open, named(&["approval", "cancel", "hold", "label", "metadata", "reject"]));
     let becomes = those(|spec| matches!(spec.when_frozen, WhenFrozen::Becomes(_)));
     assert_eq!(becomes, named(&["error"]));
 }
@@ -224,7 +226,12 @@ const TABLE: &[Kind] = &[
     (&["main-payment"], &[("false", "false"), ("0", "0"), ("{}", "{}")], &[]),
     (&["metadata"], &[("{}", "{}"), ("{\"a\":1}", "{\"a\":1}")], &["[]", "7", "\"x\""]),
     (&["approval"], &[("true", "true"), ("false", "false")], &["1", "\"true\""]),
-    (&["parent", "self:asked"], &[("1", "1"), ("\"1\"", "1")], &["0", "-1", "1.5"]),
+    (
+        &["reject", "refusing", "refused"],
+        &[("\"mpp_timeout\"", "\"mpp_timeout\"")],
+        &["true", "\"no\"", "23", "\"temporary_channel_failure\""],
+    ),
+    (&["parent", "self:asked", "htlc:joined"], &[("1", "1"), ("\"1\"", "1")], &["0", "-1", "1.5"]),
     (
         &["first_hop"],
         &[("\"1x2x3\"", "\"1x2x3\"")],

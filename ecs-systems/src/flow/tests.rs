@@ -4,10 +4,8 @@ use super::*;
 use crate::{
     fixture::{self, Bench, Ran, child, claim, here, open_part, payment, sample},
     components::{Claimed, PartsOpen, PlanningEntity, Reservation, SelfAsked},
-    port::{Receipt, ReceiptState},
 };
 use ecs_core::{EffectClass, EntityId, Systems, Write};
-use payecs_units::Timestamp;
 use std::collections::BTreeSet;
 
 /// What a System reads of its own Entity without requiring it: what it requires is there only with
@@ -27,9 +25,11 @@ const ALSO_THERE: &[(&str, &[&str])] = &[
     ("lightningd:part_paid", &["lightningd:parent"]),
     ("lightningd:part_failed", &["lightningd:parent"]),
     ("lightningd:part_late", &["lightningd:parent"]),
-    ("lightningd:settle_set", &["lightningd:set", "lightningd:parent"]),
-    ("lightningd:set_settled", &["lightningd:preimage", "lightningd:parent"]),
-    ("lightningd:refuse_set", &["lightningd:parent"]),
+    ("lightningd:join_set", &["lightningd:systems"]),
+    ("lightningd:hold_set", &["lightningd:set"]),
+    ("lightningd:settle_set", &["lightningd:set", "lightningd:set:received"]),
+    ("lightningd:set_settled", &["lightningd:set", "lightningd:preimage", "lightningd:parent"]),
+    ("lightningd:refuse_set", &["lightningd:parent", "lightningd:preimage"]),
 ];
 
 /// Rows that do nothing but refuse.
@@ -51,18 +51,10 @@ fn parent_of_all() -> Write {
         .attach(&Systems::listing(["lightningd:settle"]))
 }
 
-fn receipt() -> Receipt {
-    Receipt {
-        payment_hash: fixture::PREIMAGE.hash(),
-        amount_msat: None,
-        expires_at: Timestamp(fixture::NOW_MS + 1),
-        state: ReceiptState::Unpaid,
-    }
-}
 
 /// A bench where the System can do its work, and the Entity it works on.
 fn bench_for(row: &str) -> (Bench, EntityId) {
-    let bench = Bench::new().receipt(receipt());
+    let bench = Bench::new().receipt(crate::receive::fixture::receipt());
     match is_of_a_child(row) {
         true => (bench.with(payment(), parent_of_all()), child()),
         false => (bench, payment()),
@@ -190,7 +182,7 @@ fn the_money_systems_are_rows_22_to_34_and_those_of_plan_part_and_set() {
         let carries = row.parse::<u32>().map_or(true, |number| number >= 22);
         assert_eq!(money.contains(&spec.name), carries, "{row}");
     }
-    assert_eq!(money.len(), 23);
+    assert_eq!(money.len(), 33);
 }
 
 #[test]

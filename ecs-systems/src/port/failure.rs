@@ -103,6 +103,53 @@ impl FailureCode {
     }
 }
 
+/// What the last node of a route may say of a payment (BOLT 4): nothing about a channel.
+const OF_A_PAYEE: [FailureCode; 5] = [
+    FailureCode::TemporaryNodeFailure,
+    FailureCode::PermanentNodeFailure,
+    FailureCode::RequiredNodeFeatureMissing,
+    FailureCode::IncorrectOrUnknownPaymentDetails,
+    FailureCode::MppTimeout,
+];
+
+/// What a payee says when it refuses; in JSON the name that BOLT 4 gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PayeeFailure(FailureCode);
+
+impl PayeeFailure {
+    /// `incorrect_or_unknown_payment_details`: what a payer is told of whatever is wrong.
+    pub const DETAILS: Self = Self(FailureCode::IncorrectOrUnknownPaymentDetails);
+    /// `mpp_timeout`: other parts did not come in time.
+    pub const TIMEOUT: Self = Self(FailureCode::MppTimeout);
+
+    /// The failure message.
+    #[must_use]
+    pub fn code(self) -> FailureCode {
+        self.0
+    }
+}
+
+impl From<PayeeFailure> for String {
+    fn from(failure: PayeeFailure) -> Self {
+        failure.0.name().to_owned()
+    }
+}
+
+/// A text that names nothing a payee may say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is nothing that a payee may say")]
+pub struct NotOfAPayee(String);
+
+impl TryFrom<String> for PayeeFailure {
+    type Error = NotOfAPayee;
+
+    fn try_from(name: String) -> Result<Self, NotOfAPayee> {
+        let known = OF_A_PAYEE.into_iter().find(|code| code.name() == name);
+        known.map(Self).ok_or(NotOfAPayee(name))
+    }
+}
+
 impl From<u16> for FailureCode {
     fn from(number: u16) -> Self {
         TABLE.iter().find(|row| row.1 == number).map_or(Self::Other(number), |row| row.0)
@@ -188,6 +235,20 @@ mod tests {
         assert!(!at(Some(2), FailureCode::MppTimeout).is_permanent(2));
         assert!(!at(None, FailureCode::Unreadable).is_permanent(2));
     }
+
+    #[test]
+    fn a_payee_says_only_what_it_may() {
+        for (_, _, name) in TABLE {
+            let read = serde_json::from_value::<PayeeFailure>(serde_json::json!(name));
+            let expected = OF_A_PAYEE.into_iter().find(|code| code.name() == *name);
+            assert_eq!(read.as_ref().ok().map(|failure| failure.code()), expected, "{name}");
+            if let Ok(failure) = read {
+                assert_eq!(serde_json::json!(failure), *name);
+                assert_eq!(failure.code().number() & 0x1000, 0, "no channel update");
+            }
+        }
+    }
+
     #[test]
     fn every_failure_of_the_table_has_a_number_and_name_of_its_own() {
         for (place, (code, number, name)) in TABLE.iter().enumerate() {

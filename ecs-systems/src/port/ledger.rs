@@ -4,6 +4,7 @@ mod posting;
 
 pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
 
+use super::HtlcId;
 use bevy_ecs::prelude::Resource;
 use ecs_core::{EntityId, Json};
 use payecs_units::{
@@ -20,6 +21,27 @@ pub struct PaymentRef {
     /// The attempt.
     #[serde(rename = "groupid")]
     pub group_id: GroupId,
+}
+
+/// A set of HTLCs that came in for one receipt, as the books know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SetRef {
+    /// What they are locked to.
+    pub payment_hash: PaymentHash,
+    /// The set's Entity.
+    pub set: EntityId,
+}
+
+/// One HTLC of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetShare {
+    /// Which one.
+    #[serde(flatten)]
+    pub htlc: HtlcId,
+    /// What it is worth.
+    pub amount_msat: Msat,
+    /// What of it is a part of ours that came back; at most the amount.
+    pub own_msat: Msat,
 }
 
 /// What a payer means to do: a second payment of the same hash must mean the same.
@@ -208,6 +230,38 @@ pub enum LedgerEntry {
         /// How much.
         amount_msat: Msat,
     },
+    /// A complete set waits for a decision: what it is worth is held, on both sides.
+    HoldSet {
+        /// Which one.
+        #[serde(flatten)]
+        set: SetRef,
+        /// Its HTLCs.
+        htlcs: Vec<SetShare>,
+    },
+    /// The preimage of a set leaves: what its HTLCs bring is pending, and is held no more.
+    SettleSet {
+        /// Which one.
+        #[serde(flatten)]
+        set: SetRef,
+        /// Its HTLCs.
+        htlcs: Vec<SetShare>,
+        /// Our circular payment that the own shares belong to.
+        payer: Option<PaymentRef>,
+    },
+    /// The HTLCs of a set are ours, but for those that the node lost.
+    ClaimSet {
+        /// Which one.
+        #[serde(flatten)]
+        set: SetRef,
+        /// What is not ours after all.
+        lost: Vec<HtlcId>,
+    },
+    /// A set that was held, or whose preimage did not leave after all, is refused.
+    VoidSet {
+        /// Which one.
+        #[serde(flatten)]
+        set: SetRef,
+    },
     /// The payment is complete: what is left of the reservation goes back. Refused while a part of
     /// it is open.
     Complete {
@@ -234,13 +288,20 @@ impl LedgerEntry {
     pub fn system(&self) -> &'static str {
         match self {
             Self::Claim(_) | Self::Prove { .. } => "ledger:claim",
-            Self::Reserve { .. } | Self::Dispatch { .. } => "ledger:reserve",
+            Self::Reserve { .. }
+            | Self::Dispatch { .. }
+            | Self::HoldSet { .. }
+            | Self::SettleSet { .. } => "ledger:reserve",
             Self::Opening { .. }
             | Self::PostPart { .. }
             | Self::Overspend { .. }
             | Self::LatePart { .. }
-            | Self::SelfPay { .. } => "ledger:post",
-            Self::VoidPart { .. } | Self::Complete { .. } | Self::Fail { .. } => "ledger:void",
+            | Self::SelfPay { .. }
+            | Self::ClaimSet { .. } => "ledger:post",
+            Self::VoidPart { .. }
+            | Self::Complete { .. }
+            | Self::Fail { .. }
+            | Self::VoidSet { .. } => "ledger:void",
         }
     }
 

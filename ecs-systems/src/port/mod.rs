@@ -17,10 +17,10 @@ pub mod planner;
 pub mod receipts;
 pub mod laws;
 
-pub use failure::{Failure, FailureCode};
+pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use ledger::{
     Balance, BalanceObject, Books, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-    LedgerError, PartHold, PaymentRef, Posting, PostingState, SpendLimit,
+    LedgerError, PartHold, PaymentRef, Posting, PostingState, SetRef, SetShare, SpendLimit,
 };
 pub use node::{
     HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,
@@ -28,4 +28,4 @@ pub use node::{
 };
 pub use node_view::{Capabilities, Network, NodeView};
 pub use planner::{Lesson, PlanJob, Planner};
-pub use receipts::{Receipt, ReceiptState, Receipts, ReceiptsBook, Verdict, VirtualHtlc};
+pub use receipts::{Offered, OverpayRule, Receipt, ReceiptState, Receipts, ReceiptsBook, Verdict};

@@ -168,16 +168,18 @@ pub enum NodeRequest {
         /// Most records in the answer.
         limit: u32,
     },
-    /// The HTLCs that wait for our word. Each comes again as a [`NodeEvent::Incoming`].
+    /// The HTLCs that wait for our word. Each comes again as a [`NodeEvent::Incoming`]; the reply
+    /// comes after all of them.
     ListIncoming,
-    /// Release a preimage for an HTLC. Settling twice is one settlement.
+    /// Release a preimage for an HTLC. Settling twice is one settlement; of one that is off the
+    /// channel the [`NodeEvent::HtlcResolved`] comes again.
     SettleHtlc {
         /// Which one.
         htlc: HtlcId,
         /// It hashes to the HTLC's hash.
         preimage: Preimage,
     },
-    /// Give an HTLC back. Failing twice is one failure.
+    /// Give an HTLC back. Failing twice is one failure, told as settling twice is.
     FailHtlc {
         /// Which one.
         htlc: HtlcId,
@@ -282,7 +284,8 @@ pub enum NodeEvent {
 /// Sans I/O: requests are submitted, events are polled, and no call waits. A backend with threads
 /// of its own keeps a queue behind this and calls the waker. The laws are `node_laws!`:
 ///
-/// * Every submitted request but `SendPart`, `AskPart` and `ListIncoming` gets exactly one `Reply`.
+/// * Every submitted request but `SendPart` and `AskPart` gets exactly one `Reply`.
+/// * An HTLC that was settled or failed is told to be resolved as often as the word is given again.
 /// * Every part that was submitted gets at least one `Part` event with a final status, or
 ///   `Unknown`; the first final status never changes, however often it is asked for.
 /// * Submitting the same part twice is one HTLC where `idempotent_parts`; elsewhere the caller must

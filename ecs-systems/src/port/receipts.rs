@@ -1,7 +1,7 @@
 //! What we wait to be paid for.
 
 use bevy_ecs::prelude::Resource;
-use payecs_units::{Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
+use payecs_units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -11,39 +11,92 @@ use std::fmt;
 pub enum ReceiptState {
     /// Waiting.
     Unpaid,
+    /// Its preimage leaves, or has left: no other set can be settled.
+    Settling,
     /// Settled; never again.
     Paid,
     /// Withdrawn.
     Cancelled,
 }
 
-/// Something we can be paid for, known by its hash. The preimage stays behind the port.
+/// Which totals a receipt takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverpayRule {
+    /// From what is asked for to twice that (BOLT 4). No upper end where twice overflows.
+    #[default]
+    Bolt,
+    /// Exactly what is asked for.
+    Exact,
+    /// Anything from what is asked for on.
+    Any,
+}
+
+/// Something we can be paid for, known by its hash. Secret and preimage stay behind the port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Its hash.
     pub payment_hash: PaymentHash,
-    /// What it asks for; `None`: any amount.
+    /// What it asks for; `None`: any amount above zero.
     pub amount_msat: Option<Msat>,
-    /// When it stops being payable.
+    /// Which totals it takes.
+    pub overpay: OverpayRule,
+    /// Blocks that each HTLC must have left when it comes in.
+    pub cltv: Blocks,
+    /// When it stops being payable: at that moment it no longer is.
     pub expires_at: Timestamp,
+    /// A complete set waits for a decision.
+    pub hold: bool,
+    /// Whether the preimage is here; else it comes with the decision.
+    pub preimage_known: bool,
     /// Where it stands.
     pub state: ReceiptState,
 }
 
-/// An HTLC from ourselves to ourselves, which crosses no channel.
+impl Receipt {
+    /// Whether HTLCs that sum to `total` are what is asked for.
+    /// ```
+    /// # use ecs_systems::port::{OverpayRule, Receipt, ReceiptState};
+    /// # use ecs_systems::units::{Blocks, Msat, Preimage, Timestamp};
+    /// let receipt = Receipt {
+    ///     payment_hash: Preimage([1; 32]).hash(),
+    ///     amount_msat: Some(Msat(100)),
+    ///     overpay: OverpayRule::Bolt,
+    ///     cltv: Blocks(18),
+    ///     expires_at: Timestamp(0),
+    ///     hold: false,
+    ///     preimage_known: true,
+    ///     state: ReceiptState::Unpaid,
+    /// };
+    /// let taken = [99, 100, 200, 201].map(|msat| receipt.takes(Msat(msat)));
+    /// assert_eq!(taken, [false, true, true, false]);
+    /// ```
+    #[must_use]
+    pub fn takes(&self, total: Msat) -> bool {
+        let Some(asked) = self.amount_msat else { return total > Msat::ZERO };
+        let most = match self.overpay {
+            OverpayRule::Bolt => asked.checked_mul(2).unwrap_or(Msat(u64::MAX)),
+            OverpayRule::Exact => asked,
+            OverpayRule::Any => Msat(u64::MAX),
+        };
+        asked <= total && total <= most
+    }
+}
+
+/// HTLCs that together pay one receipt, as their payer says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VirtualHtlc {
-    /// What it is locked to.
+pub struct Offered {
+    /// What they are locked to.
     pub payment_hash: PaymentHash,
-    /// What it is worth.
+    /// What they are worth.
     pub amount_msat: Msat,
-    /// What all parts sum to; more than the amount where others pay the rest.
+    /// What all parts are said to sum to; more than the amount where others pay the rest.
     pub total_msat: Msat,
     /// What the payer shows.
     pub payment_secret: Option<PaymentSecret>,
 }
 
-/// What becomes of a virtual HTLC.
+/// What becomes of what was offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -56,17 +109,33 @@ pub enum Verdict {
 
 /// The receipts.
 ///
-/// The laws are `receipts_laws!`: a receipt is settled at most once; the same HTLC judged again
-/// gets the same verdict until it is settled; a refusal leaves it payable; no preimage leaves
-/// before a `Settle` verdict.
+/// The laws are `receipts_laws!`: a receipt is settled at most once; the same HTLCs judged again
+/// get the same verdict until its preimage is released; a refusal leaves it payable; no preimage
+/// leaves before a `Settle` verdict.
 pub trait Receipts: Send + Sync {
     /// The receipt with that hash.
     fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt>;
 
-    /// Whether a virtual HTLC would be taken at `now`. Changes nothing.
-    fn judge(&self, htlc: &VirtualHtlc, now: Timestamp) -> Verdict;
+    /// Whether a payer shows the secret of that receipt, in a time that does not tell where they
+    /// differ. `false` where there is no such receipt.
+    fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool;
 
-    /// Notes that the receipt has been paid.
+    /// Whether what is offered would be taken, had it come at `at`. Changes nothing.
+    fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict;
+
+    /// Notes that the preimage leaves: from now on no other set is settled.
+    ///
+    /// # Errors
+    /// Unknown, or not unpaid, in words.
+    fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String>;
+
+    /// Notes that the preimage did not leave after all: the receipt can be paid again.
+    ///
+    /// # Errors
+    /// Its preimage was not released, in words.
+    fn restore(&mut self, payment_hash: &PaymentHash) -> Result<(), String>;
+
+    /// Notes that the receipt has been paid. Its preimage may have been released before.
     ///
     /// # Errors
     /// Unknown or cancelled, or paid before with another amount, in words. Paid before with the

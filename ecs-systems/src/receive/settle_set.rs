@@ -1,56 +1,148 @@
-//! Rows R8 and R8b.
+//! Row R8.
 
+use super::{
+    check_cltv::blocks_left,
+    gathering::refuse,
+    own_parts::{Circulars, own_parts, shares},
+};
 use crate::{
-    components::{Claimed, PaidPreimage, Parent, SelfAsked, Set, SetClaimed, SetSettling, Settled},
-    port::{LedgerEntry, ReceiptsBook, Verdict, VirtualHtlc},
-    records::{RecordEntry, SettleReceipt},
+    components::{
+        Claimed, Htlc, PaidPreimage, Parent, ReceivedFacts, SelfAsked, Set, SetClaimed,
+        SetReceived, SetSettling,
+    },
+    effects::{HOLD_TIMER, SettleHtlcs},
+    port::{Books, LedgerEntry, NodeView, Offered, ReceiptsBook, Verdict},
+    records::{ReceiptLine, RecordEntry},
     refusal::PAY_DESTINATION_PERM_FAIL,
 };
-use bevy_ecs::prelude::{In, Query, Res};
-use ecs_core::{Answer, Entities, EntityId, Inputs, On, Refusal, Step, SystemSpec, Systems, Write};
-use payecs_units::{PaymentSecret, Timestamp};
+use bevy_ecs::{
+    prelude::{In, Query, Res},
+    query::QueryData,
+};
+use ecs_core::{
+    Answer, EffectRequest, Entities, EntityId, Id, Inputs, On, Refusal, Step, SystemSpec, Write,
+};
+use payecs_units::{BlockHeight, Blocks, PaymentSecret, Preimage, Timestamp};
+
+/// No preimage leaves when an HTLC of the set has no more blocks left than this: our node needs
+/// them to take the HTLC on the chain, if its peer doesn't give it up.
+pub const MARGIN_BLOCKS: Blocks = Blocks(12);
 
 /// Takes a complete set.
 pub const SETTLE_SET: SystemSpec = SystemSpec {
     name: "lightningd:settle_set",
     required: &["lightningd:set:complete", "lightningd:secret-known"],
     disallowed: &[
+        "lightningd:hold",
         "lightningd:refusing",
         "lightningd:set:settling",
         "lightningd:settled",
         "lightningd:failing",
     ],
-    attaches: &["lightningd:set:settling", "lightningd:set:claimed", "lightningd:preimage"],
+    attaches: &[
+        "lightningd:set:settling",
+        "lightningd:set:claimed",
+        "lightningd:preimage",
+        "lightningd:parent",
+        "lightningd:refusing",
+    ],
     detaches: &[],
     refuses: &[PAY_DESTINATION_PERM_FAIL],
-    does: "judges the set once more, books it and settles the receipt, in one record",
+    does: "judges the set once more and books it in one record; then the preimage leaves for all \
+           its HTLCs",
 };
+
+/// A set that is complete.
+#[derive(QueryData, Debug)]
+pub(crate) struct Complete {
+    id: &'static Id,
+    set: &'static Set,
+    parent: Option<&'static Parent>,
+    received: Option<&'static SetReceived>,
+}
+
+/// What decides about a set.
+type Against<'w> =
+    (Res<'w, Entities>, Res<'w, ReceiptsBook>, Res<'w, Inputs>, Res<'w, NodeView>, Res<'w, Books>);
 
 pub(crate) fn settle_set(
     In(entity): On,
-    sets: Query<(&Set, &Parent)>,
-    payments: Query<&Claimed>,
-    (entities, receipts, inputs): (Res<Entities>, Res<ReceiptsBook>, Res<Inputs>),
+    sets: Query<Complete>,
+    (payments, htlcs): (Query<&Claimed>, Query<&Htlc>),
+    circulars: Circulars,
+    (entities, receipts, inputs, node, books): Against<'_>,
 ) -> Answer {
-    let (set, Parent(parent)) = sets.get(entity)?;
-    let htlc = VirtualHtlc {
-        payment_hash: set.0.payment_hash,
-        amount_msat: set.0.amount_msat,
-        total_msat: set.0.total_msat,
-        payment_secret: secret_of(*parent, &payments, &entities),
+    let set = sets.get(entity)?;
+    let Some(SetReceived(received)) = set.received else {
+        let secret = set.parent.and_then(|parent| secret_of(parent.0, &payments, &entities));
+        return settle_virtual(set.set, secret, &receipts, Timestamp(inputs.now_ms));
     };
-    match receipts.0.judge(&htlc, Timestamp(inputs.now_ms)) {
-        Verdict::Refuse(why) => Err(Refusal::new(PAY_DESTINATION_PERM_FAIL, why)),
-        Verdict::Settle(preimage) => Ok(Step::advance()
-            .attach(&SetSettling)
-            .attach(&SetClaimed)
-            .attach(&PaidPreimage(preimage))
-            .settle_receipt(&SettleReceipt {
-                payment_hash: htlc.payment_hash,
-                amount_msat: htlc.amount_msat,
-            })
-            .keep(&LedgerEntry::SelfPay { payment: set.payment(), amount_msat: htlc.amount_msat })),
+    if !keeps_margin(received, node.height) {
+        return Ok(refuse("an HTLC of the set expires too soon"));
     }
+    let first = received.htlcs.first().and_then(|first| entities.get(first.entity));
+    let secret = first.and_then(|first| htlcs.get(first).ok()?.0.payment_secret);
+    let offered = Offered { amount_msat: received.amount_msat, ..offered(set.set, secret) };
+    let preimage = judge(&offered, &receipts, received.first_at)?;
+    let own = own_parts(&offered.payment_hash, &circulars, (&books, &entities));
+    let htlcs = shares(&received.htlcs, own.as_ref());
+    let own = own.filter(|_| htlcs.iter().any(|share| share.own_msat.0 > 0));
+    let mut step = Step::wait()
+        .attach(&SetSettling)
+        .attach(&PaidPreimage(preimage))
+        .cancel_timers(HOLD_TIMER)
+        .receipt(&ReceiptLine::Release { payment_hash: offered.payment_hash })
+        .effect(EffectRequest::with_reply(&SettleHtlcs {
+            htlcs: htlcs.iter().map(|share| share.htlc).collect(),
+        }));
+    if let Some(own) = &own {
+        let asked = Write::to(own.entity).attach(&SelfAsked(set.id.0));
+        step = step.attach(&Parent(own.entity)).write(asked);
+    }
+    let payer = own.map(|own| own.payment);
+    let entry = LedgerEntry::SettleSet { set: set.set.reference(set.id.0), htlcs, payer };
+    Ok(step.keep(&entry))
+}
+
+/// A set that crosses no channel is settled in the record that judges it.
+fn settle_virtual(
+    set: &Set,
+    secret: Option<PaymentSecret>,
+    receipts: &ReceiptsBook,
+    now: Timestamp,
+) -> Answer {
+    let offered = offered(set, secret);
+    let preimage = judge(&offered, receipts, now)?;
+    let (payment_hash, amount_msat) = (offered.payment_hash, offered.amount_msat);
+    Ok(Step::advance()
+        .attach(&SetSettling)
+        .attach(&SetClaimed)
+        .attach(&PaidPreimage(preimage))
+        .receipt(&ReceiptLine::Settle { payment_hash, amount_msat })
+        .keep(&LedgerEntry::SelfPay { payment: set.payment(), amount_msat }))
+}
+
+fn offered(set: &Set, payment_secret: Option<PaymentSecret>) -> Offered {
+    let Set(facts) = set;
+    Offered {
+        payment_hash: facts.payment_hash,
+        amount_msat: facts.amount_msat,
+        total_msat: facts.total_msat,
+        payment_secret,
+    }
+}
+
+fn judge(offered: &Offered, receipts: &ReceiptsBook, at: Timestamp) -> Result<Preimage, Refusal> {
+    match receipts.0.judge(offered, at) {
+        Verdict::Refuse(why) => Err(Refusal::new(PAY_DESTINATION_PERM_FAIL, why)),
+        Verdict::Settle(preimage) => Ok(preimage),
+    }
+}
+
+/// Whether every HTLC of a set has blocks enough left for its preimage to leave.
+#[must_use]
+pub fn keeps_margin(received: &ReceivedFacts, height: BlockHeight) -> bool {
+    received.htlcs.iter().all(|htlc| blocks_left(htlc.cltv_expiry, height) > MARGIN_BLOCKS)
 }
 
 fn secret_of(
@@ -61,101 +153,5 @@ fn secret_of(
     payments.get(entities.get(parent)?).ok()?.0.payment_secret
 }
 
-/// Ends a set that is taken.
-pub const SET_SETTLED: SystemSpec = SystemSpec {
-    name: "lightningd:set_settled",
-    required: &["lightningd:set:settling", "lightningd:set:claimed"],
-    disallowed: &["lightningd:settled"],
-    attaches: &["lightningd:settled"],
-    detaches: &["lightningd:systems"],
-    refuses: &[],
-    does: "gives the preimage to our own payment; the set ends",
-};
-
-pub(crate) fn set_settled(In(entity): On, sets: Query<(&Parent, &PaidPreimage)>) -> Answer {
-    let (Parent(parent), preimage) = sets.get(entity)?;
-    let paid = Write::to(*parent).attach(preimage).detach::<SelfAsked>();
-    Ok(Step::stop().attach(&Settled).detach::<Systems>().write(paid).wake(*parent))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        components::{SecretKnown, SetComplete},
-        fixture::{AMOUNT, Bench, NOW_MS, PREIMAGE, child, claim, here, payment, set},
-        port::{LedgerError, Receipt, ReceiptState},
-    };
-    use ecs_core::Write as Writes;
-
-    fn bench() -> Bench {
-        let parent = here()
-            .attach(&Claimed(claim()))
-            .attach(&SelfAsked(child()))
-            .attach(&Systems::listing(["acme:none"]));
-        Bench::new().with(payment(), parent)
-    }
-
-    fn receipt(state: ReceiptState) -> Receipt {
-        let (payment_hash, expires_at) = (PREIMAGE.hash(), Timestamp(NOW_MS + 1));
-        Receipt { payment_hash, amount_msat: Some(AMOUNT), expires_at, state }
-    }
-
-    fn complete() -> Writes {
-        here()
-            .attach(&Set(set()))
-            .attach(&Parent(payment()))
-            .attach(&SetComplete)
-            .attach(&SecretKnown)
-    }
-
-    #[test]
-    fn a_set_is_judged_booked_and_its_receipt_settled_in_one_record() {
-        let mut bench = bench().receipt(receipt(ReceiptState::Unpaid));
-        let ran = bench.run_on(child(), &SETTLE_SET, complete());
-        assert_eq!(ran.names_on(child()), ["preimage", "set:claimed", "set:settling"]);
-        let payment_ref = claim().claim.payment;
-        assert_eq!(
-            ran.entries,
-            [LedgerEntry::SelfPay { payment: payment_ref, amount_msat: AMOUNT }]
-        );
-        let shelved = bench.shelf.0.lock().unwrap();
-        assert_eq!(shelved.settled, [(PREIMAGE.hash(), AMOUNT)]);
-        assert!(ran.names_on(payment()).is_empty(), "the payment hears of it in the next record");
-    }
-
-    #[test]
-    fn a_set_whose_receipt_is_no_longer_payable_is_refused() {
-        for state in [None, Some(ReceiptState::Paid), Some(ReceiptState::Cancelled)] {
-            let mut bench = bench();
-            if let Some(state) = state {
-                bench = bench.receipt(receipt(state));
-            }
-            let ran = bench.run_on(child(), &SETTLE_SET, complete());
-            assert_eq!(ran.code(), Some(PAY_DESTINATION_PERM_FAIL), "{state:?}");
-            assert!(ran.entries.is_empty() && bench.shelf.0.lock().unwrap().settled.is_empty());
-        }
-    }
-
-    #[test]
-    fn books_that_refuse_leave_the_receipt_unpaid() {
-        let error = LedgerError::Invariant { what: "no".to_owned() };
-        let mut bench = bench().receipt(receipt(ReceiptState::Unpaid)).refusing(error);
-        let ran = bench.run_on(child(), &SETTLE_SET, complete());
-        assert_eq!((ran.code(), ran.names_on(child())), (Some(2320), vec!["failing"]));
-        assert!(bench.shelf.0.lock().unwrap().settled.is_empty());
-    }
-
-    #[test]
-    fn a_taken_set_gives_its_preimage_to_the_payment_and_ends() {
-        let write =
-            complete().attach(&SetSettling).attach(&SetClaimed).attach(&PaidPreimage(PREIMAGE));
-        let mut bench = bench();
-        let ran = bench.run_on(child(), &SET_SETTLED, write);
-        assert_eq!(ran.names_on(child()), ["settled", "systems"]);
-        assert!(ran.detached_from(payment(), "self:asked"));
-        assert_eq!(bench.app.get::<PaidPreimage>(payment()), Some(&PaidPreimage(PREIMAGE)));
-        assert!(ran.entries.is_empty(), "booked once, when it was judged");
-        assert_eq!(bench.woken()[0], payment());
-    }
-}
+mod tests;

@@ -3,13 +3,13 @@
 use super::*;
 use crate::{
     components::MainPayment,
-    fixture::{AMOUNT, Bench, NOW_MS, PREIMAGE, child, claim, here, payment},
+    fixture::{AMOUNT, Bench, PREIMAGE, child, claim, here, payment},
     port::{LedgerError, Receipt},
 };
 use ecs_core::{On, Record, system};
 
-fn settles() -> SettleReceipt {
-    SettleReceipt { payment_hash: PREIMAGE.hash(), amount_msat: AMOUNT }
+fn settles() -> ReceiptLine {
+    ReceiptLine::Settle { payment_hash: PREIMAGE.hash(), amount_msat: AMOUNT }
 }
 
 fn books() -> LedgerEntry {
@@ -17,13 +17,12 @@ fn books() -> LedgerEntry {
 }
 
 fn receipt(state: ReceiptState) -> Receipt {
-    let (payment_hash, expires_at) = (PREIMAGE.hash(), Timestamp(NOW_MS + 1));
-    Receipt { payment_hash, amount_msat: None, expires_at, state }
+    Receipt { state, ..crate::receive::fixture::receipt() }
 }
 
 /// Writes a line for the books and one for the receipts in one record; answers the refusal's code.
 fn written(bench: &mut Bench) -> Option<i32> {
-    let lines = Step::advance().keep(&books()).settle_receipt(&settles());
+    let lines = Step::advance().keep(&books()).receipt(&settles());
     bench.app.keep_records(lines.records()).err().map(|error| error.code())
 }
 
@@ -59,10 +58,32 @@ fn a_receipt_that_cannot_be_paid_leaves_the_books_untouched() {
 }
 
 #[test]
+fn a_receipt_line_is_written_only_where_the_receipt_is_in_the_state_for_it() {
+    use ReceiptState::{Cancelled, Paid, Settling, Unpaid};
+    let payment_hash = PREIMAGE.hash();
+    let release = ReceiptLine::Release { payment_hash };
+    let restore = ReceiptLine::Restore { payment_hash };
+    for (line, fit, after) in [
+        (release, vec![Unpaid], Settling),
+        (restore, vec![Settling], Unpaid),
+        (settles(), vec![Unpaid, Settling], Paid),
+    ] {
+        for state in [Unpaid, Settling, Paid, Cancelled] {
+            let mut bench = Bench::new().receipt(receipt(state));
+            let lines = Step::advance().receipt(&line);
+            let written = bench.app.keep_records(lines.records()).is_ok();
+            assert_eq!(written, fit.contains(&state), "{line:?} {state:?}");
+            let now = bench.shelf.0.lock().unwrap().receipt.clone().unwrap().state;
+            assert_eq!(now, if written { after } else { state });
+        }
+    }
+}
+
+#[test]
 fn a_line_that_cannot_be_read_writes_nothing() {
-    for system in ["ledger:claim", SETTLE_RECEIPT] {
+    for system in ["ledger:claim", RECEIPTS] {
         let mut bench = Bench::new().receipt(receipt(ReceiptState::Unpaid));
-        let lines = Step::advance().keep(&books()).settle_receipt(&settles());
+        let lines = Step::advance().keep(&books()).receipt(&settles());
         let lines = lines.record(Record::new(system, Json::of("no line")));
         let error = bench.app.keep_records(lines.records()).unwrap_err();
         assert_eq!((error.code(), seen(&bench)), (LEDGER_INVARIANT, (0, 0)), "{system}");

@@ -146,3 +146,13 @@ fn a_preimage_of_another_hash_neither_pays_nor_fails_a_part() {
     let status = PartStatus::Paid { preimage: Preimage([8; 32]), spent_msat: Msat(9) };
     assert_eq!(part_status(&Part(part()), status), PartReply::AskAgain);
 }
+
+#[test]
+fn a_set_is_claimed_with_what_was_lost_or_refused_where_nothing_left() {
+    assert_eq!(attached(&set_claimed(Vec::new())).into_keys().collect::<Vec<_>>(), ["set:claimed"]);
+    let lost = vec![crate::fixture::htlc().htlc];
+    let all = attached(&set_claimed(lost.clone()));
+    assert_eq!(all["set:lost"], Json::of(&lost));
+    let withdrawn = Write::here().detach::<SetSettling>().attach(&Refusing(PayeeFailure::DETAILS));
+    assert_eq!(set_withdrawn(), [withdrawn]);
+}

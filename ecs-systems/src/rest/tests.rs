@@ -53,7 +53,7 @@ fn fails_with_2201() -> Came {
 }
 
 fn is_refused() -> Came {
-    Came::To("lightningd:refusing", Json::yes())
+    Came::To("lightningd:refusing", Json::of("incorrect_or_unknown_payment_details"))
 }
 
 fn claimed() -> Write {
@@ -84,6 +84,7 @@ fn a_payment_waits_for_what_is_alive_and_else_fails_once_it_is_claimed() {
 fn a_plan_fails_a_part_that_never_left_failed_and_a_set_or_htlc_is_refused() {
     let part = || here().attach(&Part(part()));
     let (set, htlc) = (|| here().attach(&Set(set())), "lightningd:htlc");
+    let no = Failing(ErrorObject::new(1, "no"));
     let hop = crate::fixture::part().route.hops.remove(0);
     let never_left = Failure::local(Some(&hop), FailureCode::TemporaryNodeFailure);
     let failed = Came::To("lightningd:part:failure", Json::of(&never_left));
@@ -93,8 +94,13 @@ fn a_plan_fails_a_part_that_never_left_failed_and_a_set_or_htlc_is_refused() {
         ("a part that is out", part().attach(&PartSent), Came::Waits),
         ("a part that failed", part().attach(&PartFailure(failure())), Came::Waits),
         ("a set", set(), is_refused()),
-        ("a set that is being refused", set().attach(&Refusing), Came::Waits),
+        (
+            "a set that is being refused",
+            set().attach(&Refusing(PayeeFailure::DETAILS)),
+            Came::Waits,
+        ),
         ("an htlc", here().attach_json(htlc, sample(htlc)), is_refused()),
+        ("an htlc that failed", here().attach_json(htlc, sample(htlc)).attach(&no), is_refused()),
     ] {
         assert_eq!(came(write, false), expected, "{what}");
     }

@@ -1,7 +1,8 @@
 //! A payment is over.
 
-use super::{Writer, named};
-use crate::journal::broken;
+use super::{Writer, above_64_bits, named, posted};
+use crate::chart::Account;
+use crate::journal::{Transfer, broken};
 use crate::payment::Payment;
 use ecs_systems::port::{ClaimState, EntryId, HoldState, LedgerError, PaymentRef};
 use ecs_systems::units::{Msat, Preimage};
@@ -40,12 +41,41 @@ impl Writer<'_> {
             let what = format!("{}: {open} parts are open", named(&paying.claim.payment));
             return Err(broken(what));
         }
+        let sets = paying.sets_settling;
+        if sets > 0 {
+            let what = format!("{}: {sets} sets are being settled", named(&paying.claim.payment));
+            return Err(broken(what));
+        }
         let mut ids = Vec::new();
         self.void_rest(&mut paying, &mut ids)?;
+        self.level_self(&paying.claim.payment, &mut ids)?;
         paying.state = state;
         let payment = paying.claim.payment;
         self.put(paying);
         self.let_the_complete_one_count(payment);
         Ok(ids)
+    }
+
+    /// Brings `control:self` to zero for a payment that is over: what left us and never came back
+    /// is an expense, what came back for a part that never left is income. Mostly it is zero.
+    fn level_self(
+        &mut self,
+        payment: &PaymentRef,
+        ids: &mut Vec<EntryId>,
+    ) -> Result<(), LedgerError> {
+        let net = self.batch.net_of(payment, Account::SelfPayment);
+        let Some(wanted) = (match net.signum() {
+            1 => Some(posted("rebalance_lost", Account::Payment, Account::SelfPayment, Msat(0))),
+            -1 => {
+                Some(posted("rebalance_won", Account::SelfPayment, Account::IncomeInvoice, Msat(0)))
+            }
+            _ => None,
+        }) else {
+            return Ok(());
+        };
+        let amount = u64::try_from(net.unsigned_abs()).map_err(|_| above_64_bits())?;
+        tracing::warn!(target: "payflow::ledger", %net, "what went around is not what came back");
+        let payment = Some(*payment);
+        self.transfer(&Transfer { amount: Msat(amount), payment, ..wanted }, ids)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::part_named;
 use crate::journal::broken;
-use ecs_systems::port::{EntryId, LedgerEntry, LedgerError, PaymentRef};
+use ecs_systems::port::{EntryId, LedgerEntry, LedgerError, PaymentRef, SetRef};
 use ecs_systems::units::{PartId, ShortChannelId};
 
 /// What can happen once.
@@ -26,6 +26,12 @@ pub(crate) enum EntryKey {
     SelfPay(PaymentRef),
     /// A payment ends, one way or the other.
     End(PaymentRef),
+    /// A set is held.
+    HoldSet(SetRef),
+    /// The preimage of a set leaves.
+    SettleSet(SetRef),
+    /// A set ends, one way or the other.
+    EndSet(SetRef),
 }
 
 impl EntryKey {
@@ -52,6 +58,9 @@ impl EntryKey {
             LedgerEntry::Complete { payment, .. } | LedgerEntry::Fail { payment } => {
                 Self::End(*payment)
             }
+            LedgerEntry::HoldSet { set, .. } => Self::HoldSet(*set),
+            LedgerEntry::SettleSet { set, .. } => Self::SettleSet(*set),
+            LedgerEntry::ClaimSet { set, .. } | LedgerEntry::VoidSet { set } => Self::EndSet(*set),
         }))
     }
 
@@ -70,6 +79,9 @@ impl EntryKey {
             Self::Proof(payment) => format!("proof of {}", super::named(payment)),
             Self::SelfPay(payment) => format!("self-payment of {}", super::named(payment)),
             Self::End(payment) => super::named(payment),
+            Self::HoldSet(set) => format!("hold of {}", super::set::set_named(set)),
+            Self::SettleSet(set) => format!("settlement of {}", super::set::set_named(set)),
+            Self::EndSet(set) => super::set::set_named(set),
         }
     }
 }
@@ -99,7 +111,8 @@ impl Applied {
 /// The first field in which two entries with one key differ.
 fn difference(existing: &LedgerEntry, wanted: &LedgerEntry) -> Option<&'static str> {
     use LedgerEntry::{
-        Complete, Dispatch, LatePart, Opening, Overspend, PostPart, Reserve, SelfPay,
+        ClaimSet, Complete, Dispatch, HoldSet, LatePart, Opening, Overspend, PostPart, Reserve,
+        SelfPay, SettleSet,
     };
     let fields: &[(&'static str, bool)] = match (existing, wanted) {
         (Opening { amount_msat: a, .. }, Opening { amount_msat: b, .. })
@@ -131,6 +144,12 @@ fn difference(existing: &LedgerEntry, wanted: &LedgerEntry) -> Option<&'static s
             Complete { fee_msat: a, preimage: preimage_a, .. },
             Complete { fee_msat: b, preimage: preimage_b, .. },
         ) => &[("fee_msat", a == b), ("preimage", preimage_a == preimage_b)],
+        (HoldSet { htlcs: a, .. }, HoldSet { htlcs: b, .. }) => &[("htlcs", a == b)],
+        (
+            SettleSet { htlcs: a, payer: payer_a, .. },
+            SettleSet { htlcs: b, payer: payer_b, .. },
+        ) => &[("htlcs", a == b), ("payer", payer_a == payer_b)],
+        (ClaimSet { lost: a, .. }, ClaimSet { lost: b, .. }) => &[("lost", a == b)],
         (a, b) => &[("entry", a == b)],
     };
     fields.iter().find(|(_, equal)| !equal).map(|(field, _)| *field)

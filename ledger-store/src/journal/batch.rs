@@ -95,6 +95,32 @@ impl<'a> Batch<'a> {
         self.balance_of(&account.of(&self.journal.node))
     }
 
+    /// What the debits of an account that were posted for a payment exceed the credits by, in msat,
+    /// this batch included.
+    pub(crate) fn net_of(&self, payment: &PaymentRef, account: Account) -> i128 {
+        let name = account.of(&self.journal.node);
+        let here = self.postings.iter().filter(|posting| posting.payment == Some(*payment));
+        let posted = here.chain(self.journal.postings_of(payment));
+        let posted = posted.filter(|posting| posting.state == PostingState::Posted);
+        posted.fold(0_i128, |net, posting| {
+            let amount = i128::from(posting.amount_msat.0);
+            match (posting.debit_account == name, posting.credit_account == name) {
+                (true, _) => net.saturating_add(amount),
+                (false, true) => net.saturating_sub(amount),
+                (false, false) => net,
+            }
+        })
+    }
+
+    /// What a posting is worth.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn amount(&self, id: &EntryId) -> Result<Msat, LedgerError> {
+        let posting = self.posting(id).ok_or_else(|| broken(format!("no posting {}", id.0)))?;
+        Ok(posting.amount_msat)
+    }
+
     /// What is neither spent, nor held by a part, nor reserved, this batch included.
     pub(crate) fn available(&self) -> Msat {
         let set_aside = self.balance(Account::Spendable).credits_pending_msat;

@@ -1,7 +1,7 @@
 //! Payments for laws and tests: everything is derived from small numbers.
 
 use ecs_core::EntityId;
-use ecs_systems::port::{Claim, LedgerEntry, PartHold, PaymentRef};
+use ecs_systems::port::{Claim, HtlcId, LedgerEntry, PartHold, PaymentRef, SetRef, SetShare};
 use ecs_systems::units::{GroupId, Msat, NodeId, PartId, Preimage, ShortChannelId};
 
 /// The preimage with that number.
@@ -82,6 +82,13 @@ pub fn post(payment: PaymentRef, part: u64, fee_msat: u64) -> LedgerEntry {
     LedgerEntry::PostPart { payment, part_id, fee_msat, circular: false }
 }
 
+/// A part that went around arrived for that fee.
+#[must_use]
+pub fn around(payment: PaymentRef, part: u64, fee_msat: u64) -> LedgerEntry {
+    let (part_id, fee_msat) = (PartId(part), Msat(fee_msat));
+    LedgerEntry::PostPart { payment, part_id, fee_msat, circular: true }
+}
+
 /// A part failed.
 #[must_use]
 pub fn void(payment: PaymentRef, part: u64) -> LedgerEntry {
@@ -122,4 +129,34 @@ pub fn complete(number: u8, group: u64, fee_msat: u64) -> LedgerEntry {
 #[must_use]
 pub fn fail(payment: PaymentRef) -> LedgerEntry {
     LedgerEntry::Fail { payment }
+}
+
+/// The set on Entity 9 that is locked to the hash with that number.
+#[must_use]
+pub fn set(number: u8) -> SetRef {
+    let set = EntityId::new(9).expect("it is not 0");
+    SetRef { payment_hash: preimage(number).hash(), set }
+}
+
+/// HTLCs of a set as (channel, amount in msat, own part in msat); their numbers count up from 0.
+#[must_use]
+pub fn shares(htlcs: &[(u16, u64, u64)]) -> Vec<SetShare> {
+    let share = |(id, (number, msat, own)): (u64, &(u16, u64, u64))| SetShare {
+        htlc: HtlcId { short_channel_id: channel(*number), id },
+        amount_msat: Msat(*msat),
+        own_msat: Msat(*own),
+    };
+    (0..).zip(htlcs).map(share).collect()
+}
+
+/// The preimage of a set leaves; the payer is that of its own shares.
+#[must_use]
+pub fn settle_set(number: u8, htlcs: &[(u16, u64, u64)], payer: Option<PaymentRef>) -> LedgerEntry {
+    LedgerEntry::SettleSet { set: set(number), htlcs: shares(htlcs), payer }
+}
+
+/// All HTLCs of a set are ours.
+#[must_use]
+pub fn claim_set(number: u8) -> LedgerEntry {
+    LedgerEntry::ClaimSet { set: set(number), lost: Vec::new() }
 }

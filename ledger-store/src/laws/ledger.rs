@@ -1,8 +1,8 @@
 //! The laws of [`Ledger`].
 
 use super::fixture::{
-    claim, claimed, complete, dispatch, fail, late, opening, overspend, payment, post, reserve,
-    void,
+    around, claim, claim_set, claimed, complete, dispatch, fail, late, opening, overspend, payment,
+    post, reserve, set, settle_set, shares, void,
 };
 use super::model::{self, sums_are_balanced};
 use ecs_systems::port::{
@@ -203,6 +203,80 @@ pub fn the_same_entry_with_other_fields_is_a_breach<L: Ledger>(open: impl Fn() -
         let LedgerError::Invariant { what } = &error else { panic!("{error} is no breach") };
         let wanted = format!("exists_with_different_{field}");
         assert!(what.ends_with(&wanted), "`{what}` does not name {wanted}");
+    }
+}
+
+/// Held on both sides, then pending on its channels, then posted: each of its HTLCs, or only what
+/// the node got; a set that is refused leaves nothing.
+pub fn a_set_is_pending_until_it_is_claimed_or_voided<L: Ledger>(open: impl Fn() -> L) {
+    let htlcs: &[(u16, u64, u64)] = &[(1, 300, 0), (2, 200, 0)];
+    let (pending_in, total_in) = (
+        |books: &L| books.balance_object().pending_incoming_msat,
+        |books: &L| books.balance_object().incoming_total_msat,
+    );
+    for (held, lost, came) in [(false, 0, 500), (true, 0, 500), (true, 1, 200), (false, 2, 0)] {
+        let mut books = open();
+        must(&mut books, [opening(1, 100)]);
+        if held {
+            let held = LedgerEntry::HoldSet { set: set(1), htlcs: shares(htlcs) };
+            must(&mut books, [held.clone()]);
+            assert_eq!((pending_in(&books), books.available()), (Msat(500), Msat(100)));
+            write(&mut books, held).expect("the same again");
+        }
+        must(&mut books, [settle_set(1, htlcs, None)]);
+        assert_eq!((pending_in(&books), total_in(&books)), (Msat(500), Msat(0)));
+        assert_eq!(books.available(), Msat(100), "not ours yet");
+        refuses(&mut books, settle_set(1, &htlcs[..1], None));
+        let lost = shares(htlcs).iter().take(lost).map(|share| share.htlc).collect();
+        must(&mut books, [LedgerEntry::ClaimSet { set: set(1), lost }]);
+        assert_eq!((pending_in(&books), total_in(&books)), (Msat(0), Msat(came)));
+        assert_eq!(Some(books.available()), Msat(100).checked_add(Msat(came)), "to be spent");
+        refuses(&mut books, LedgerEntry::VoidSet { set: set(1) });
+    }
+    for entry in
+        [LedgerEntry::HoldSet { set: set(1), htlcs: shares(htlcs) }, settle_set(1, htlcs, None)]
+    {
+        let mut books = open();
+        refuses(&mut books, LedgerEntry::VoidSet { set: set(1) });
+        must(&mut books, [entry, LedgerEntry::VoidSet { set: set(1) }]);
+        assert_eq!((pending_in(&books), total_in(&books)), (Msat(0), Msat(0)));
+        refuses(&mut books, settle_set(1, &htlcs[..1], None));
+    }
+}
+
+/// It goes through `control:self`; only what another adds is income. While its set is being
+/// settled the payment does not end.
+pub fn what_came_back_of_our_own_is_no_income<L: Ledger>(open: impl Fn() -> L) {
+    let mut books = two_parts_under_way(open);
+    let (paying, htlcs) = (payment(1, 1), [(1, 600, 600), (2, 450, 400)]);
+    refuses(&mut books, settle_set(1, &htlcs, None));
+    refuses(&mut books, settle_set(1, &htlcs, Some(payment(1, 2))));
+    refuses(&mut books, settle_set(1, &[(1, 600, 601)], Some(paying)));
+    must(&mut books, [settle_set(1, &htlcs, Some(paying))]);
+    must(&mut books, [around(paying, 1, 10), around(paying, 2, 9)]);
+    refuses(&mut books, complete(1, 1, 19));
+    must(&mut books, [claim_set(1), complete(1, 1, 19)]);
+    let shown = books.balance_object();
+    assert_eq!((shown.incoming_total_msat, shown.outgoing_total_msat), (Msat(50), Msat(0)));
+    assert_eq!((shown.fees_paid_msat, books.available()), (Msat(19), Msat(2_000 + 50 - 19)));
+}
+
+/// What left and did not come back is an expense; what came back and did not leave is income.
+pub fn control_self_is_level_after_the_end<L: Ledger>(open: impl Fn() -> L) {
+    let htlcs: &[(u16, u64, u64)] = &[(1, 600, 600), (2, 400, 400)];
+    for (paid, lost, incoming, outgoing) in
+        [(true, 0, 0, 0), (true, 1, 0, 600), (true, 2, 0, 1_000), (false, 0, 1_000, 0)]
+    {
+        let mut books = two_parts_under_way(&open);
+        let paying = payment(1, 1);
+        let end = |part| if paid { around(paying, part, 0) } else { void(paying, part) };
+        let lost = shares(htlcs).iter().take(lost).map(|share| share.htlc).collect();
+        must(&mut books, [settle_set(1, htlcs, Some(paying)), end(1), end(2)]);
+        must(&mut books, [LedgerEntry::ClaimSet { set: set(1), lost }]);
+        must(&mut books, [if paid { complete(1, 1, 0) } else { fail(paying) }]);
+        let shown = books.balance_object();
+        assert_eq!(shown.incoming_total_msat, Msat(incoming), "paid {paid}");
+        assert_eq!(shown.outgoing_total_msat, Msat(outgoing), "paid {paid}");
     }
 }
 

@@ -3,13 +3,15 @@
 #![expect(clippy::arithmetic_side_effects, reason = "amounts here are small; a panic is a finding")]
 
 mod draw;
+mod sets;
 
 pub(super) use draw::Draw;
 
 use super::fixture::preimage;
-use ecs_systems::port::{Claim, Ledger, LedgerEntry, PaymentRef};
+use ecs_systems::port::{Claim, Ledger, LedgerEntry, PaymentRef, SetRef};
 use ecs_systems::units::{Msat, PartId, ShortChannelId, Timestamp};
-use std::collections::BTreeMap;
+use sets::ModelSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -25,6 +27,10 @@ struct Attempt {
     rest: u64,
     parts: BTreeMap<PartId, ModelPart>,
     self_paid: bool,
+    /// Sets that wait for the node, with parts of this payment among their HTLCs.
+    settling: u32,
+    /// What left for ourselves, less what came back.
+    around: i128,
 }
 
 #[derive(Debug)]
@@ -48,7 +54,9 @@ enum PartPhase {
 struct Model {
     /// What each channel has that is neither spent nor held.
     channels: BTreeMap<ShortChannelId, u64>,
+    opened: BTreeSet<ShortChannelId>,
     attempts: Vec<Attempt>,
+    sets: BTreeMap<SetRef, ModelSet>,
     incoming: u64,
     outgoing: u64,
     fees: u64,
@@ -133,7 +141,7 @@ impl Model {
     fn allows(&self, entry: &LedgerEntry) -> bool {
         match entry {
             LedgerEntry::Opening { short_channel_id, .. } => {
-                !self.channels.contains_key(short_channel_id)
+                !self.opened.contains(short_channel_id)
             }
             LedgerEntry::Claim(claim) => {
                 let hash = claim.payment.payment_hash;
@@ -190,10 +198,18 @@ impl Model {
             }
             LedgerEntry::Complete { payment, .. } => self
                 .open(payment)
+                .filter(|it| it.settling == 0)
                 .is_some_and(|it| it.parts.values().all(|part| part.phase != PartPhase::Held)),
             LedgerEntry::Fail { payment } => self.open(payment).is_some_and(|it| {
-                !it.self_paid && it.parts.values().all(|part| part.phase == PartPhase::Failed)
+                let free = !it.self_paid && it.settling == 0;
+                free && it.parts.values().all(|part| part.phase == PartPhase::Failed)
             }),
+            LedgerEntry::HoldSet { set, htlcs } => self.allows_set(set, None, Some(htlcs)),
+            LedgerEntry::SettleSet { set, htlcs, payer } => {
+                self.allows_set(set, Some((htlcs, *payer)), None)
+            }
+            LedgerEntry::ClaimSet { set, .. } => self.allows_set(set, None, None),
+            LedgerEntry::VoidSet { set } => self.has_pending(set),
         }
     }
 
@@ -213,7 +229,8 @@ impl Model {
     fn apply(&mut self, entry: &LedgerEntry) {
         match entry {
             LedgerEntry::Opening { short_channel_id, amount_msat } => {
-                self.channels.insert(*short_channel_id, amount_msat.0);
+                self.opened.insert(*short_channel_id);
+                *self.channels.entry(*short_channel_id).or_default() += amount_msat.0;
             }
             LedgerEntry::Claim(claim) => self.apply_claim(claim),
             LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, .. } => {
@@ -241,6 +258,9 @@ impl Model {
                 self.unheld(channel, |unheld| unheld + returned);
                 self.fees += fee_msat.0;
                 self.outgoing += if *circular { 0 } else { amount };
+                if *circular {
+                    self.attempt_mut(payment).around += i128::from(amount);
+                }
             }
             LedgerEntry::VoidPart { payment, part_id } => {
                 let (channel, amount, fee) = self.end_part(payment, *part_id, PartPhase::Failed);
@@ -268,6 +288,12 @@ impl Model {
                 self.end(payment, false);
             }
             LedgerEntry::Fail { payment } => self.end(payment, true),
+            LedgerEntry::HoldSet { set, htlcs } => {
+                self.sets.insert(*set, ModelSet::Held(htlcs.clone()));
+            }
+            LedgerEntry::SettleSet { set, htlcs, payer } => self.settle_set(*set, htlcs, *payer),
+            LedgerEntry::ClaimSet { set, lost } => self.end_set(*set, true, lost),
+            LedgerEntry::VoidSet { set } => self.end_set(*set, false, &[]),
         }
     }
 
@@ -282,6 +308,8 @@ impl Model {
             rest: 0,
             parts: BTreeMap::new(),
             self_paid: false,
+            settling: 0,
+            around: 0,
         });
     }
 
@@ -317,18 +345,13 @@ impl Model {
         (part.channel, part.amount, part.fee)
     }
 
-    fn end(&mut self, payment: &PaymentRef, failed: bool) {
-        let attempt = self.attempt_mut(payment);
-        attempt.phase = Phase::Over { failed };
-        attempt.rest = 0;
-    }
-
     fn compare<L: Ledger>(&self, books: &L) {
         assert_eq!(books.available(), Msat(self.available()), "available");
         let shown = books.balance_object();
         assert_eq!(shown.incoming_total_msat, Msat(self.incoming), "incoming");
         assert_eq!(shown.outgoing_total_msat, Msat(self.outgoing), "outgoing");
         assert_eq!(shown.fees_paid_msat, Msat(self.fees), "fees");
+        assert_eq!(shown.pending_incoming_msat, Msat(self.pending_incoming()), "pending in");
         let held = self.attempts.iter().flat_map(|attempt| attempt.parts.values());
         let held = held.filter(|part| part.phase == PartPhase::Held);
         let under_way = self.set_aside() + held.map(|part| part.amount + part.fee).sum::<u64>();

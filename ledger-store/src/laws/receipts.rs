@@ -1,8 +1,8 @@
 //! The laws of [`Receipts`].
 
 use super::fixture::preimage;
-use crate::receipts::NewReceipt;
-use ecs_systems::port::{ReceiptState, Receipts, Verdict, VirtualHtlc};
+use crate::receipts::{NewReceipt, Terms};
+use ecs_systems::port::{Offered, OverpayRule, ReceiptState, Receipts, Verdict};
 use ecs_systems::units::{Msat, PaymentSecret, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_000);
@@ -15,11 +15,12 @@ fn receipt(number: u8, amount_msat: Option<u64>) -> NewReceipt {
         payment_secret: Some(SECRET),
         amount_msat: amount_msat.map(Msat),
         expires_at: LATE,
+        terms: Terms::default(),
     }
 }
 
-fn htlc(number: u8, msat: u64) -> VirtualHtlc {
-    VirtualHtlc {
+fn htlc(number: u8, msat: u64) -> Offered {
+    Offered {
         payment_hash: preimage(number).hash(),
         amount_msat: Msat(msat),
         total_msat: Msat(msat),
@@ -27,21 +28,21 @@ fn htlc(number: u8, msat: u64) -> VirtualHtlc {
     }
 }
 
-fn takes<R: Receipts>(receipts: &R, htlc: &VirtualHtlc, now: Timestamp) -> bool {
+fn takes<R: Receipts>(receipts: &R, htlc: &Offered, now: Timestamp) -> bool {
     matches!(receipts.judge(htlc, now), Verdict::Settle(_))
 }
 
 /// HTLCs that receipt 1 of 100 msat refuses before it expires.
-fn refused() -> [VirtualHtlc; 6] {
+fn refused() -> [Offered; 6] {
     let good = htlc(1, 100);
     let wrong = PaymentSecret([4; 32]);
     [
         htlc(1, 99),
         htlc(1, 201),
-        VirtualHtlc { payment_secret: None, ..good.clone() },
-        VirtualHtlc { payment_secret: Some(wrong), ..good.clone() },
-        VirtualHtlc { amount_msat: Msat(0), ..good.clone() },
-        VirtualHtlc { amount_msat: Msat(99), ..good },
+        Offered { payment_secret: None, ..good.clone() },
+        Offered { payment_secret: Some(wrong), ..good.clone() },
+        Offered { amount_msat: Msat(0), ..good.clone() },
+        Offered { amount_msat: Msat(99), ..good },
     ]
 }
 
@@ -96,6 +97,63 @@ pub fn no_preimage_leaves_without_a_settle_verdict<R: Receipts>(open: impl Fn(&[
     let found = receipts.find(&preimage(1).hash()).expect("it is there");
     let shown = format!("{} {}", found.payment_hash, found.expires_at);
     assert!(!secrets.iter().any(|it| shown.contains(it)), "a receipt tells a secret");
+}
+
+/// Once its preimage leaves, no other set is; where it did not leave after all, one is again.
+pub fn a_preimage_is_released_for_one_set_at_a_time<R: Receipts>(
+    open: impl Fn(&[NewReceipt]) -> R,
+) {
+    let mut receipts = open(&[receipt(1, Some(100))]);
+    let hash = preimage(1).hash();
+    assert!(receipts.restore(&hash).is_err(), "nothing was released");
+    for _ in 0..2 {
+        assert!(takes(&receipts, &htlc(1, 100), NOW), "it is payable");
+        receipts.release(&hash).expect("it is payable");
+        assert!(receipts.release(&hash).is_err(), "twice");
+        assert!(!takes(&receipts, &htlc(1, 100), NOW), "its preimage leaves");
+        assert_eq!(receipts.find(&hash).map(|it| it.state), Some(ReceiptState::Settling));
+        receipts.restore(&hash).expect("it did not leave");
+    }
+    receipts.release(&hash).expect("it is payable");
+    receipts.settle(&hash, Msat(100), NOW).expect("what was released is paid");
+    assert!(receipts.release(&hash).is_err() && receipts.restore(&hash).is_err(), "it is paid");
+    assert!(receipts.release(&preimage(2).hash()).is_err(), "nothing has this hash");
+}
+
+/// The secret that was made, and no other; none where none was made.
+pub fn only_the_secret_of_a_receipt_is_its_secret<R: Receipts>(open: impl Fn(&[NewReceipt]) -> R) {
+    let bare = NewReceipt { payment_secret: None, ..receipt(2, None) };
+    let receipts = open(&[receipt(1, Some(100)), bare]);
+    let other = PaymentSecret([4; 32]);
+    for (number, shown, expected) in [
+        (1, Some(&SECRET), true),
+        (1, Some(&other), false),
+        (1, None, false),
+        (2, None, true),
+        (2, Some(&SECRET), false),
+        (3, None, false),
+        (3, Some(&SECRET), false),
+    ] {
+        let hash = preimage(number).hash();
+        assert_eq!(receipts.shows_secret(&hash, shown), expected, "receipt {number}");
+    }
+}
+
+/// As they were made, for every rule of overpaying.
+pub fn terms_are_kept_and_judged_by<R: Receipts>(open: impl Fn(&[NewReceipt]) -> R) {
+    for (overpay, most) in
+        [(OverpayRule::Bolt, 200), (OverpayRule::Exact, 100), (OverpayRule::Any, u64::MAX)]
+    {
+        let terms = Terms { overpay, hold: true, ..Terms::default() };
+        let receipts = open(&[NewReceipt { terms, ..receipt(1, Some(100)) }]);
+        let found = receipts.find(&preimage(1).hash()).expect("it is there");
+        assert_eq!((found.overpay, found.hold, found.cltv), (overpay, true, terms.cltv));
+        for (msat, taken) in [(99, false), (100, true), (most, true)] {
+            assert_eq!(takes(&receipts, &htlc(1, msat), NOW), taken, "{overpay:?}: {msat}");
+        }
+        let above = most.checked_add(1).is_some_and(|msat| takes(&receipts, &htlc(1, msat), NOW));
+        assert!(!above, "{overpay:?}: above {most}");
+    }
 }
 
 /// Both ends included; any amount where none is asked for; no upper end where it overflows.

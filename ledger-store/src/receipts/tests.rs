@@ -19,11 +19,12 @@ fn receipt() -> NewReceipt {
         payment_secret: Some(PaymentSecret([9; 32])),
         amount_msat: Some(Msat(100)),
         expires_at: Timestamp(2_000),
+        terms: Terms::default(),
     }
 }
 
-fn htlc() -> VirtualHtlc {
-    VirtualHtlc {
+fn htlc() -> Offered {
+    Offered {
         payment_hash: preimage(1).hash(),
         amount_msat: Msat(100),
         total_msat: Msat(100),
@@ -35,25 +36,25 @@ fn htlc() -> VirtualHtlc {
 fn each_refusal_says_why() {
     let wrong = Some(PaymentSecret([8; 32]));
     for (htlc, now, words) in [
-        (VirtualHtlc { payment_hash: preimage(2).hash(), ..htlc() }, 0, "no receipt of this hash"),
+        (Offered { payment_hash: preimage(2).hash(), ..htlc() }, 0, "no receipt of this hash"),
         (htlc(), 2_000, "the receipt expired at 1970-01-01T00:00:02.000Z"),
-        (VirtualHtlc { payment_secret: wrong, ..htlc() }, 0, "the payment secret is wrong"),
-        (VirtualHtlc { payment_secret: None, ..htlc() }, 0, "the payment secret is wrong"),
-        (VirtualHtlc { amount_msat: Msat(0), ..htlc() }, 0, "the HTLC is worth nothing"),
+        (Offered { payment_secret: wrong, ..htlc() }, 0, "the payment secret is wrong"),
+        (Offered { payment_secret: None, ..htlc() }, 0, "the payment secret is wrong"),
+        (Offered { amount_msat: Msat(0), ..htlc() }, 0, "the HTLC is worth nothing"),
         (
-            VirtualHtlc { amount_msat: Msat(99), ..htlc() },
+            Offered { amount_msat: Msat(99), ..htlc() },
             0,
             "the set is incomplete: 99msat of 100msat",
         ),
         (
-            VirtualHtlc { amount_msat: Msat(99), total_msat: Msat(99), ..htlc() },
+            Offered { amount_msat: Msat(99), total_msat: Msat(99), ..htlc() },
             0,
-            "the total of 99msat is less than the 100msat asked for",
+            "the total of 99msat does not fit the 100msat asked for",
         ),
         (
-            VirtualHtlc { amount_msat: Msat(201), total_msat: Msat(201), ..htlc() },
+            Offered { amount_msat: Msat(201), total_msat: Msat(201), ..htlc() },
             0,
-            "the total of 201msat is more than twice the 100msat asked for",
+            "the total of 201msat does not fit the 100msat asked for",
         ),
     ] {
         let verdict = open(&[receipt()]).judge(&htlc, Timestamp(now));
@@ -64,7 +65,7 @@ fn each_refusal_says_why() {
 #[test]
 fn a_receipt_that_is_over_is_refused_before_its_secret_is_looked_at() {
     let hash = preimage(1).hash();
-    let shown = VirtualHtlc { payment_secret: None, ..htlc() };
+    let shown = Offered { payment_secret: None, ..htlc() };
     let mut paid = open(&[receipt()]);
     paid.settle(&hash, Msat(100), Timestamp(1_000)).unwrap();
     let words = "the receipt was paid at 1970-01-01T00:00:01.000Z".to_owned();
@@ -92,6 +93,11 @@ fn a_receipt_is_cancelled_unless_it_is_paid() {
     let paid = CancelReceiptError::Paid { payment_hash, received_msat: Msat(150) };
     assert_eq!(receipts.cancel(&payment_hash), Err(paid));
 
+    let mut receipts = open(&[receipt()]);
+    receipts.release(&payment_hash).unwrap();
+    let settling = CancelReceiptError::Settling { payment_hash };
+    assert_eq!(receipts.cancel(&payment_hash), Err(settling));
+
     let payment_hash = preimage(2).hash();
     let unknown = CancelReceiptError::Unknown { payment_hash };
     assert_eq!(receipts.cancel(&payment_hash), Err(unknown));
@@ -106,11 +112,15 @@ fn a_hash_has_one_receipt() {
         NewReceipt { amount_msat: None, ..receipt() },
         NewReceipt { payment_secret: None, ..receipt() },
         NewReceipt { expires_at: Timestamp(1), ..receipt() },
+        NewReceipt { terms: Terms { hold: true, ..Terms::default() }, ..receipt() },
     ] {
         assert_eq!(receipts.add(other), Err(AddReceiptError::HashTaken { payment_hash }));
     }
     let nothing = NewReceipt { amount_msat: Some(Msat(0)), ..receipt() };
     assert_eq!(receipts.add(nothing), Err(AddReceiptError::ZeroAmount));
+    let cltv = Blocks(CLTV_BLOCKS_MIN.0 - 1);
+    let hasty = NewReceipt { terms: Terms { cltv, ..Terms::default() }, ..receipt() };
+    assert_eq!(receipts.add(hasty), Err(AddReceiptError::CltvTooShort { cltv }));
 }
 
 #[test]

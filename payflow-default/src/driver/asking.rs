@@ -1,7 +1,7 @@
-//! Parts of which nothing is heard, or of which nobody can say what became of them: asked about
-//! again and again, never resent.
+//! What nothing is heard of, or nobody can say what became of it: parts are asked about again and
+//! again and never resent, our word on an HTLC is said again.
 
-use ecs_systems::{port::PartKey, units::Timestamp};
+use ecs_systems::units::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long after an unknown answer the node is asked again.
@@ -11,14 +11,20 @@ pub const ASK_SILENT_MS_FIRST: u64 = 60_000;
 /// Longest time between two questions; each wait is twice the one before.
 pub const ASK_AGAIN_MS_MAX: u64 = 600_000;
 
-/// When to ask about which part.
-#[derive(Debug, Default)]
-pub(super) struct Asking {
-    due: BTreeSet<(Timestamp, PartKey)>,
-    parts: BTreeMap<PartKey, Asked>,
+/// When to ask about what.
+#[derive(Debug)]
+pub(super) struct Asking<K> {
+    due: BTreeSet<(Timestamp, K)>,
+    watched: BTreeMap<K, Asked>,
 }
 
-/// The one question that is planned about a part, and how long to wait for the next.
+impl<K> Default for Asking<K> {
+    fn default() -> Self {
+        Self { due: BTreeSet::new(), watched: BTreeMap::new() }
+    }
+}
+
+/// The one question that is planned about something, and how long to wait for the next.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     at: Timestamp,
@@ -27,7 +33,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// A part that left now, and of which nothing was heard.
+    /// Something that left now, and of which nothing was heard.
     fn first(now: Timestamp) -> Self {
         Self {
             at: now.after_ms(ASK_SILENT_MS_FIRST),
@@ -37,48 +43,48 @@ impl Asked {
     }
 }
 
-impl Asking {
-    /// The part is out: ask if nothing is heard of it.
-    pub(super) fn watch(&mut self, part: PartKey, now: Timestamp) {
-        self.plan(part, Asked::first(now));
+impl<K: Copy + Ord> Asking<K> {
+    /// It is out: ask if nothing is heard of it.
+    pub(super) fn watch(&mut self, what: K, now: Timestamp) {
+        self.plan(what, Asked::first(now));
     }
 
     /// The answer was unknown: ask later, each time twice as much later.
-    pub(super) fn ask_later(&mut self, part: PartKey, now: Timestamp) {
-        let asked = self.parts.get(&part).copied().unwrap_or_else(|| Asked::first(now));
+    pub(super) fn ask_later(&mut self, what: K, now: Timestamp) {
+        let asked = self.watched.get(&what).copied().unwrap_or_else(|| Asked::first(now));
         let wait_ms = asked.if_unknown_ms;
         let at = now.after_ms(wait_ms);
-        self.plan(part, Asked { at, if_unknown_ms: doubled(wait_ms), ..asked });
+        self.plan(what, Asked { at, if_unknown_ms: doubled(wait_ms), ..asked });
     }
 
-    /// The part is over.
-    pub(super) fn forget(&mut self, part: &PartKey) {
-        if let Some(asked) = self.parts.remove(part) {
-            self.due.remove(&(asked.at, *part));
+    /// It is over.
+    pub(super) fn forget(&mut self, what: &K) {
+        if let Some(asked) = self.watched.remove(what) {
+            self.due.remove(&(asked.at, *what));
         }
     }
 
-    /// The parts to ask about now, each once. They stay watched: the answer may be lost too.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<PartKey> {
-        let mut parts = Vec::new();
-        while let Some((_, part)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
-            parts.push(part);
-            let asked = self.parts[&part];
+    /// What to ask about now, each once. It stays watched: the answer may be lost too.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<K> {
+        let mut all = Vec::new();
+        while let Some((_, what)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            all.push(what);
+            let asked = self.watched[&what];
             let wait_ms = asked.if_silent_ms;
             let at = now.after_ms(wait_ms);
-            self.plan(part, Asked { at, if_silent_ms: doubled(wait_ms), ..asked });
+            self.plan(what, Asked { at, if_silent_ms: doubled(wait_ms), ..asked });
         }
-        parts
+        all
     }
 
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    fn plan(&mut self, part: PartKey, asked: Asked) {
-        self.forget(&part);
-        self.due.insert((asked.at, part));
-        self.parts.insert(part, asked);
+    fn plan(&mut self, what: K, asked: Asked) {
+        self.forget(&what);
+        self.due.insert((asked.at, what));
+        self.watched.insert(what, asked);
     }
 }
 
@@ -89,7 +95,10 @@ fn doubled(wait_ms: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecs_systems::units::{GroupId, PartId, PaymentHash};
+    use ecs_systems::{
+        port::PartKey,
+        units::{GroupId, PartId, PaymentHash},
+    };
 
     fn part() -> PartKey {
         let (payment_hash, group_id) = (PaymentHash([1; 32]), GroupId(1));
@@ -97,7 +106,10 @@ mod tests {
     }
 
     /// The waits between twelve questions, with `heard` after each.
-    fn waits(asking: &mut Asking, heard: impl Fn(&mut Asking, Timestamp)) -> Vec<u64> {
+    fn waits(
+        asking: &mut Asking<PartKey>,
+        heard: impl Fn(&mut Asking<PartKey>, Timestamp),
+    ) -> Vec<u64> {
         let (part, mut now) = (part(), Timestamp(0));
         let mut waits = Vec::new();
         for _ in 0..12 {
@@ -119,7 +131,7 @@ mod tests {
         assert_eq!(waits[..3], [1_000, 2_000, 4_000]);
         assert_eq!(waits[11], ASK_AGAIN_MS_MAX);
         asking.forget(&part());
-        assert_eq!((asking.next_at(), asking.parts.len()), (None, 0));
+        assert_eq!((asking.next_at(), asking.watched.len()), (None, 0));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Doing what Systems ask for.
 
-use super::{Driver, Job, JobId, Question};
+use super::{Driver, Job, JobId, Question, receive::Claiming};
 use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId};
 use ecs_systems::{
-    effects::{AskSigner, ChooseRoutes, DecodeByNode, Learn, OfferPart},
+    effects::{
+        AskSigner, ChooseRoutes, DecodeByNode, HOLD_TIMER, Learn, OfferPart, RefuseHtlcs,
+        SettleHtlcs,
+    },
     port::{NodeRequest, PartKey, RequestId},
     units::Timestamp,
 };
@@ -18,7 +21,9 @@ impl Driver {
 
     pub(super) fn perform(&mut self, effect: Effect) {
         let (entity, id) = (effect.entity, effect.id);
-        if let EffectClass::Timer { at_ms, .. } = effect.class {
+        if effect.kind == HOLD_TIMER {
+            self.wait_for_height(entity, id);
+        } else if let EffectClass::Timer { at_ms, .. } = effect.class {
             self.timers.insert((Timestamp(at_ms), entity, id));
         } else if let Some(DecodeByNode { invoice }) = effect.read() {
             self.ask(Question::Decode { entity, effect: id }, NodeRequest::Decode(invoice));
@@ -31,6 +36,11 @@ impl Driver {
         } else if let Some(OfferPart(part)) = effect.read() {
             self.await_part(part.key, entity, id);
             self.offer(NodeRequest::SendPart(part));
+        } else if let Some(SettleHtlcs { htlcs }) = effect.read() {
+            self.claims.insert(entity, Claiming::of(id, &htlcs));
+            self.say_all(htlcs);
+        } else if let Some(RefuseHtlcs { htlcs }) = effect.read() {
+            self.say_all(htlcs);
         } else if let Some(Learn(lesson)) = effect.read() {
             self.planner.learn(&lesson, self.now);
         } else {
@@ -54,5 +64,6 @@ impl Driver {
 }
 
 fn is_notice(effect: &Effect) -> bool {
-    effect.class == EffectClass::Notice && effect.kind != Learn::KIND
+    effect.class == EffectClass::Notice
+        && ![Learn::KIND, RefuseHtlcs::KIND].contains(&&*effect.kind)
 }

@@ -7,8 +7,8 @@ use ecs_systems::{
     effects::OfferPart,
     pay::send::{late::PART_LATE, send_part::may_still_leave},
     port::{
-        Books, Failure, FailureCode, HoldState, IncomingHtlc, LedgerEntry, NodeError, NodeEvent,
-        NodeReply, NodeRequest, PartKey, PartStatus, PaymentRef, RequestId,
+        Books, Failure, FailureCode, HoldState, LedgerEntry, NodeError, NodeEvent, NodeReply,
+        NodeRequest, PartKey, PartStatus, PaymentRef, RequestId,
     },
     records::ledger_record,
     replies::{self, PartReply},
@@ -20,8 +20,8 @@ impl Driver {
         match event {
             NodeEvent::Reply { id, reply } => self.take_reply(id, reply),
             NodeEvent::Part { key, status } => self.take_part(key, status),
-            NodeEvent::Incoming(htlc) => self.refuse_incoming(&htlc),
-            NodeEvent::HtlcResolved { .. } => {}
+            NodeEvent::Incoming(htlc) => self.take_incoming(htlc),
+            NodeEvent::HtlcResolved { htlc, settled } => self.take_resolved(htlc, settled),
             NodeEvent::ViewChanged => {
                 self.refresh_view();
                 self.ask_for_new_channels();
@@ -48,11 +48,13 @@ impl Driver {
                     self.open_books_at = Some(self.now.after_ms(ASK_AGAIN_MS_FIRST));
                 }
             },
-            Some(Question::Incoming) | None => {}
+            Some(Question::Incoming) => self.take_incoming_listed(reply.is_ok()),
+            Some(Question::Word(htlc)) => self.take_word_heard(htlc, reply.map(|_| ())),
+            None => {}
         }
     }
 
-    fn answer(&mut self, entity: EntityId, effect: EffectId, writes: &[Write]) {
+    pub(super) fn answer(&mut self, entity: EntityId, effect: EffectId, writes: &[Write]) {
         self.begin(self.now);
         self.reply(entity, effect, writes);
     }
@@ -164,16 +166,15 @@ impl Driver {
             self.open_books_at = None;
             self.ask(Question::Balances, NodeRequest::Balances);
         }
+        if self.list_incoming_at.is_some_and(|at| at <= self.now) {
+            self.list_incoming();
+        }
+        for htlc in self.words.take_due(self.now) {
+            self.say_again(htlc);
+        }
         for part in self.asking.take_due(self.now) {
             self.offer(NodeRequest::AskPart(part));
         }
-    }
-
-    /// Nothing of ours is payable over channels: no preimage is known, so every HTLC goes back.
-    fn refuse_incoming(&mut self, incoming: &IncomingHtlc) {
-        let failcode = FailureCode::IncorrectOrUnknownPaymentDetails;
-        let request = NodeRequest::FailHtlc { htlc: incoming.htlc, failcode };
-        self.ask(Question::Incoming, request);
     }
 }
 

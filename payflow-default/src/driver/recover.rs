@@ -2,12 +2,17 @@
 
 use super::Driver;
 use ecs_core::{Effect, EffectBody, EffectClass, Error, Snapshot, Systems};
-use ecs_systems::{effects::OfferPart, port::NodeRequest, units::Timestamp};
+use ecs_systems::{
+    effects::{OfferPart, SettleHtlcs},
+    port::NodeRequest,
+    units::Timestamp,
+};
 
 impl Driver {
     /// Takes a state back and goes on with it: parts are asked about and never simply resent, plans
     /// are made again, questions are asked again, timers run on, and every Entity is advanced. The
-    /// books are those of the state; only channels that they don't know are opened.
+    /// books are those of the state; only channels that they don't know are opened. HTLCs that wait
+    /// for our word are asked for: those that were judged are answered as before.
     ///
     /// # Errors
     /// The state has Components that this engine doesn't know.
@@ -16,9 +21,11 @@ impl Driver {
         self.engine.restore(snapshot)?;
         let effects: Vec<Effect> =
             snapshot.entities.iter().flat_map(|entity| entity.outstanding.clone()).collect();
+        self.know_htlcs();
         for effect in effects {
             self.take_up(effect);
         }
+        self.list_incoming();
         for entity in self.engine.entities() {
             if self.engine.get::<Systems>(entity).is_some() {
                 self.engine.wake(entity);
@@ -35,6 +42,8 @@ impl Driver {
             let Some(OfferPart(part)) = effect.read() else { return };
             self.await_part(part.key, effect.entity, effect.id);
             self.offer(NodeRequest::AskPart(part.key));
+        } else if let Some(SettleHtlcs { htlcs }) = effect.read() {
+            self.take_up_claim(&effect, &htlcs);
         } else {
             self.perform(effect);
         }

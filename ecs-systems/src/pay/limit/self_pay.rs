@@ -2,9 +2,9 @@
 
 use crate::{
     components::{
-        Claimed, Parent, Refusing, SecretKnown, SelfAsked, Set, SetComplete, SetFacts, Total,
+        Claimed, Hold, Parent, Refusing, SecretKnown, SelfAsked, Set, SetComplete, SetFacts, Total,
     },
-    port::{ReceiptsBook, Verdict, VirtualHtlc},
+    port::{Offered, PayeeFailure, ReceiptsBook, Verdict},
     refusal::PAY_DESTINATION_PERM_FAIL,
 };
 use bevy_ecs::prelude::{In, Query, Res};
@@ -33,26 +33,28 @@ pub(crate) fn self_pay(
 ) -> Answer {
     let (id, Claimed(facts), systems, total) = payments.get(entity)?;
     let amount = facts.claim.amount_msat;
-    let htlc = VirtualHtlc {
+    let offered = Offered {
         payment_hash: facts.payment_hash(),
         amount_msat: amount,
         total_msat: total.map_or(amount, |total| total.0),
         payment_secret: facts.payment_secret,
     };
     let set = Set(SetFacts {
-        payment_hash: htlc.payment_hash,
+        payment_hash: offered.payment_hash,
         group_id: facts.group_id(),
         amount_msat: amount,
-        total_msat: htlc.total_msat,
+        total_msat: offered.total_msat,
     });
     let number = entities.free().next().ok_or_else(|| Refusal::invalid("no entity id is free"))?;
     let opened =
         Write::to(number).attach(&set).attach(&Parent(id.0)).attach(systems).attach(&SetComplete);
-    let opened = match receipts.0.judge(&htlc, Timestamp(inputs.now_ms)) {
+    let hold = receipts.0.find(&offered.payment_hash).is_some_and(|receipt| receipt.hold);
+    let opened = opened.attach_some(hold.then_some(Hold).as_ref());
+    let opened = match receipts.0.judge(&offered, Timestamp(inputs.now_ms)) {
         Verdict::Settle(_) => opened.attach(&SecretKnown),
         Verdict::Refuse(why) => {
             tracing::info!(target: "payflow::limit", entity = %id.0, why, "own receipt refused");
-            opened.attach(&Refusing)
+            opened.attach(&Refusing(PayeeFailure::DETAILS))
         }
     };
     Ok(Step::wait().attach(&SelfAsked(number)).write(opened).wake(number))
@@ -64,7 +66,7 @@ mod tests {
     use crate::{
         components::{PolicyPassed, ToSelf},
         fixture::{AMOUNT, Bench, NOW_MS, PREIMAGE, child, claim, here},
-        port::{Receipt, ReceiptState},
+        port::Receipt,
     };
     use ecs_core::Write as Writes;
     use payecs_units::Msat;
@@ -74,8 +76,7 @@ mod tests {
     }
 
     fn receipt(expires_at: u64) -> Receipt {
-        let (payment_hash, state) = (PREIMAGE.hash(), ReceiptState::Unpaid);
-        Receipt { payment_hash, amount_msat: None, expires_at: Timestamp(expires_at), state }
+        Receipt { expires_at: Timestamp(expires_at), ..crate::receive::fixture::receipt() }
     }
 
     #[test]
@@ -97,6 +98,13 @@ mod tests {
             assert_eq!(ran.attached_to(child(), "parent"), Some("1"));
             assert!(ran.entries.is_empty(), "nothing is booked before the set is judged again");
         }
+    }
+
+    #[test]
+    fn a_receipt_that_waits_for_a_decision_is_held_here_too() {
+        let mut bench = Bench::new().receipt(Receipt { hold: true, ..receipt(NOW_MS + 1) });
+        bench.run(&SELF_PAY, passed());
+        assert!(bench.app.get::<Hold>(child()).is_some());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use payecs_units::Msat;
 pub const SETTLE: SystemSpec = SystemSpec {
     name: "lightningd:settle",
     required: &["lightningd:main-payment", "lightningd:preimage"],
-    disallowed: &["lightningd:parts:open", "lightningd:parts:failed"],
+    disallowed: &["lightningd:parts:open", "lightningd:parts:failed", "lightningd:self:asked"],
     attaches: &[
         "lightningd:fee",
         "lightningd:status",

@@ -1,4 +1,4 @@
-//! What the books consist of, and what it sums to.
+//! What the books are made of, and what they come to.
 
 use super::PaymentRef;
 use ecs_core::EntityId;
@@ -44,7 +44,7 @@ pub struct Posting {
     pub pending_id: Option<EntryId>,
     /// The Entity whose step wrote it.
     pub entity: Option<EntityId>,
-    /// The payment.
+    /// The payment; of what others pay us, the hash with group 0.
     #[serde(flatten)]
     pub payment: Option<PaymentRef>,
     /// The part.
@@ -79,7 +79,7 @@ pub struct BalanceObject {
     pub fees_paid_msat: Msat,
     /// in − out − fees.
     pub net_msat: i128,
-    /// Held for us, not settled.
+    /// Held for us, or about to be ours.
     pub pending_incoming_msat: Msat,
     /// Set aside for payments under way, fees not counted.
     pub pending_outgoing_msat: Msat,

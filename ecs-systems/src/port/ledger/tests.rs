@@ -22,7 +22,15 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
     let reserve =
         LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat: fee_msat, label, limits };
     let complete = LedgerEntry::Complete { payment, preimage: PREIMAGE, fee_msat };
+    let set = SetRef { payment_hash: PREIMAGE.hash(), set: EntityId::FIRST };
+    let htlc = HtlcId { short_channel_id, id: 3 };
+    let htlcs = vec![SetShare { htlc, amount_msat, own_msat: Msat(1) }];
+    let payer = Some(payment);
     vec![
+        ("ledger:reserve", LedgerEntry::HoldSet { set, htlcs: htlcs.clone() }),
+        ("ledger:reserve", LedgerEntry::SettleSet { set, htlcs, payer }),
+        ("ledger:post", LedgerEntry::ClaimSet { set, lost: vec![htlc] }),
+        ("ledger:void", LedgerEntry::VoidSet { set }),
         ("ledger:post", LedgerEntry::Opening { short_channel_id, amount_msat }),
         ("ledger:claim", LedgerEntry::Claim(claim().claim)),
         ("ledger:reserve", reserve),

@@ -26,11 +26,11 @@ impl Draw {
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    fn small(&mut self, bound: u8) -> u8 {
+    pub(super) fn small(&mut self, bound: u8) -> u8 {
         u8::try_from(self.below(bound.into())).expect("it is below the bound")
     }
 }
@@ -45,6 +45,9 @@ impl Model {
         if draw.below(12) == 0 && !self.accepted.is_empty() {
             let place = draw.below(u64::try_from(self.accepted.len()).expect("it fits"));
             return self.accepted[usize::try_from(place).expect("it fits")].clone();
+        }
+        if draw.below(4) == 0 {
+            return self.draw_set(draw);
         }
         let (payment, part_id, circular) = (paying, PartId(part), draw.below(4) == 0);
         match draw.below(20) {

@@ -2,8 +2,8 @@
 
 use crate::MemoryLedger;
 use crate::laws::fixture::{
-    channel, claim, claimed, complete, dispatch, entity, fail, opening, payment, post, preimage,
-    reserve, void,
+    around, channel, claim, claim_set, claimed, complete, dispatch, entity, fail, opening, payment,
+    post, preimage, reserve, set, settle_set, shares, void,
 };
 use ecs_systems::port::{
     Balance, BalanceObject, Ledger, LedgerEntry, PaymentRef, Posting, PostingState,
@@ -149,20 +149,17 @@ fn fee_remainders_return_to_the_rest_to_the_msat() {
 #[test]
 fn a_circular_payment_costs_its_fee_alone() {
     let paying = payment(1, 1);
-    let back = |part: u64, fee: u64| LedgerEntry::PostPart {
-        payment: paying,
-        part_id: PartId(part),
-        fee_msat: Msat(fee),
-        circular: true,
-    };
+    let back = settle_set(1, &[(2, 1_000, 1_000)], Some(paying));
     let books = books(&[
         &[opening(1, 2_000), claim(1, 1, 1_000), reserve(paying, 1_000, 10)],
         &[dispatch(paying, &[(1, 1, 600, 10), (2, 1, 400, 0)])],
-        &[back(1, 8), back(2, 0), complete(1, 1, 8)],
+        &[back, around(paying, 1, 8), around(paying, 2, 0)],
+        &[claim_set(1), complete(1, 1, 8)],
     ]);
     assert_eq!(
         lines(&books)[6..],
         [
+            "3 pending rebalance_in assets:channel:2x0x0<-control:self 1000",
             "3 voided void expenses:payment<-assets:channel:1x0x0 600 p1 =3",
             "3 voided void expenses:fee:routing<-assets:channel:1x0x0 10 p1 =4",
             "3 posted rebalance control:self<-assets:channel:1x0x0 600 p1",
@@ -170,12 +167,36 @@ fn a_circular_payment_costs_its_fee_alone() {
             "3 pending reserve control:reserved<-control:spendable 2",
             "3 voided void expenses:payment<-assets:channel:1x0x0 400 p2 =5",
             "3 posted rebalance control:self<-assets:channel:1x0x0 400 p2",
-            "3 voided void control:reserved<-control:spendable 2 =10",
+            "4 posted rebalance_in assets:channel:2x0x0<-control:self 1000 =6",
+            "4 voided void control:reserved<-control:spendable 2 =11",
         ]
     );
     let shown = books.balance_object();
     assert_eq!((shown.outgoing_total_msat, shown.fees_paid_msat), (Msat(0), Msat(8)));
     assert_eq!(shown.net_msat, -8);
+}
+
+#[test]
+fn what_others_pay_us_is_held_settled_and_posted() {
+    let htlcs: &[(u16, u64, u64)] = &[(1, 300, 0), (2, 200, 0)];
+    let held = LedgerEntry::HoldSet { set: set(1), htlcs: shares(htlcs) };
+    let lost = vec![shares(htlcs)[1].htlc];
+    let claimed = LedgerEntry::ClaimSet { set: set(1), lost };
+    let books = books(&[&[held], &[settle_set(1, htlcs, None)], &[claimed]]);
+    assert_eq!(
+        lines(&books),
+        [
+            "1 pending held assets:held:in<-liabilities:held 300",
+            "1 pending held assets:held:in<-liabilities:held 200",
+            "2 voided void assets:held:in<-liabilities:held 300 =0",
+            "2 voided void assets:held:in<-liabilities:held 200 =1",
+            "2 pending receive assets:channel:1x0x0<-income:invoice 300",
+            "2 pending receive assets:channel:2x0x0<-income:invoice 200",
+            "3 posted receive assets:channel:1x0x0<-income:invoice 300 =4",
+            "3 voided void assets:channel:2x0x0<-income:invoice 200 =5",
+        ]
+    );
+    assert_eq!(books.balance_object().incoming_total_msat, Msat(300));
 }
 
 #[test]

@@ -274,7 +274,12 @@ impl State {
         let word = settle.map_or(Word::Fail, Word::Settle);
         match (offered.word, word) {
             (Word::Awaited, _) => offered.word = word,
-            (Word::Settle(_), Word::Settle(_)) | (Word::Fail, Word::Fail) => return Ok(()),
+            (Word::Settle(_), Word::Settle(_)) | (Word::Fail, Word::Fail) => {
+                if let Some(settled) = offered.resolved {
+                    self.tell(NodeEvent::HtlcResolved { htlc, settled });
+                }
+                return Ok(());
+            }
             (Word::Settle(_) | Word::Fail, _) => {
                 return Err(refused("the HTLC was answered otherwise"));
             }

@@ -29,7 +29,10 @@ impl State {
                 let status = self.status_of(key);
                 return self.tell(NodeEvent::Part { key, status });
             }
-            NodeRequest::ListIncoming => return self.replay_incoming(),
+            NodeRequest::ListIncoming => {
+                self.replay_incoming();
+                Ok(NodeReply::Done)
+            }
             NodeRequest::ListParts { after, limit } => {
                 Ok(NodeReply::Parts(self.parts_after(after, limit)))
             }
