@@ -210,3 +210,41 @@ fn our_set_is_judged_by_the_margin_that_is_left_after_a_crash() {
         assert_eq!(payer.network.truth(0).iter().filter(|it| incoming(it)).count(), 1);
     }
 }
+
+#[test]
+fn a_set_of_which_one_preimage_left_before_a_crash_is_settled_however_late_it_is() {
+    let settings = Settings { block_interval: Seconds(600), ..Settings::default() };
+    let network = nets::diamond_with(nets::HALF, settings);
+    let (mut payer, invoice) = with_amount(&network, terms(), Some(BOTH_WAYS));
+    payer.troubles.open().lost_words = 1;
+    let id = payer.start(&invoice, around());
+    payer.run_for(5_000);
+    assert_eq!(settled(&payer), 1, "the other word was lost");
+    payer.now = payer.now.after_ms(9 * 600_000);
+    payer.crash();
+    let outcome = payer.finish(id);
+    assert_went_around(&payer, &outcome, (BOTH_WAYS, FEE_BOTH_WAYS));
+    assert_eq!(settled(&payer), 2);
+}
+
+/// How many HTLCs that came in are ours.
+fn settled(payer: &Payer) -> usize {
+    let ours = |fact: &Fact| matches!(fact, Fact::IncomingResolved { settled: true, .. });
+    payer.network.truth(0).iter().filter(|record| ours(&record.fact)).count()
+}
+
+#[test]
+fn a_word_that_the_node_never_heard_costs_nothing_and_the_payment_fails() {
+    let settings = Settings { block_interval: Seconds(600), ..Settings::default() };
+    let network = nets::diamond_with(nets::HALF, settings);
+    let (mut payer, invoice) = receiver(&network, terms());
+    payer.troubles.open().lost_words = u32::MAX;
+    let outcome = payer.pay(&invoice, around());
+    payer.troubles.open().lost_words = 0;
+    payer.run_for(3_600_000);
+    assert_eq!((outcome.status.as_str(), settled(&payer)), ("failed", 0), "{outcome:?}");
+    payer.assert_books_agree();
+    let paid = payer.receipts.lock().paid(&hash()).map(|paid| paid.0);
+    assert_eq!(paid, Some(Msat::ZERO), "its preimage was released: it is never payable again");
+    assert_eq!(payer.books.posted(Account::IncomeInvoice), 0);
+}

@@ -5,7 +5,7 @@ use crate::{
     harness::{Payer, START, signed_by_us},
     nets,
 };
-use ecs_core::{EntityId, Systems, Write};
+use ecs_core::{EntityId, ErrorObject, Failing, On, Systems, Write, system};
 use ecs_systems::{
     components::{Held, Hold, Htlc, Refused, Reject, Set, SetHeld, Settled},
     port::{FailureCode, InvoiceDraft, PartStatus, PayeeFailure},
@@ -181,6 +181,26 @@ fn an_open_set_outlives_the_expiry_of_its_receipt_and_no_new_one_is_opened() {
     payer.assert_books_agree();
 }
 
+#[test]
+fn a_set_that_loses_an_htlc_is_given_back_whole() {
+    let settings = Settings { block_interval: Seconds(2), ..Settings::default() };
+    let (mut payer, _) = receiver(&nets::diamond_with(nets::HALF, settings), terms());
+    let part = |blocks, msat| {
+        let long = RemotePart { final_cltv: Blocks(blocks), ..whole() };
+        long.of_it(Msat(msat))
+    };
+    carol_sends(&mut payer, part(25, 30_000));
+    let long = carol_sends(&mut payer, part(90, 30_000));
+    assert_eq!(status(&payer, long), PartStatus::InFlight);
+    payer.run_for(55_000);
+    assert_eq!(told(&payer, long), FailureCode::IncorrectOrUnknownPaymentDetails, "before 70 s");
+    assert!(payer.driver.engine().get::<Refused>(set_of(&payer)).is_some());
+    let good = carol_sends(&mut payer, part(90, 100_000));
+    assert!(matches!(status(&payer, good), PartStatus::Paid { .. }), "it stays payable");
+    payer.run_for(600_000);
+    payer.assert_books_agree();
+}
+
 fn holding() -> Terms {
     Terms { hold: true, ..terms() }
 }
@@ -212,6 +232,48 @@ fn a_held_set_is_settled_or_refused_as_somebody_decides() {
             assert_eq!(told(&payer, id), failure.code());
             assert_eq!((paid(&payer), income(&payer)), (None, 0));
         }
+        payer.assert_books_agree();
+    }
+}
+
+#[test]
+fn an_htlc_or_set_that_a_third_party_fails_goes_back() {
+    for requires in [
+        "lightningd:htlc",
+        "lightningd:htlc:matched",
+        "lightningd:check_cltv:ran",
+        "lightningd:set:enough",
+        "lightningd:set:complete",
+    ] {
+        let (mut payer, _) = receiver(&nets::diamond(nets::HALF), terms());
+        let now = payer.now;
+        payer.driver.command(now, |engine| {
+            let no = |_: On| Err(ErrorObject::new(1, "no"));
+            engine.add_payment_system(system("acme:no").requires([requires]), no).unwrap();
+            let mut names: Vec<String> = vec!["acme:no".to_owned()];
+            names.extend(engine.default_systems().iter().map(ToString::to_string));
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            engine.set_default_systems(&names).unwrap();
+        });
+        let id = carol_sends(&mut payer, whole());
+        let code = FailureCode::IncorrectOrUnknownPaymentDetails;
+        assert_eq!((told(&payer, id), paid(&payer)), (code, None), "{requires}");
+        payer.assert_books_agree();
+    }
+}
+
+#[test]
+fn a_set_that_is_being_settled_is_neither_held_nor_rejected() {
+    let failure = PayeeFailure::try_from("temporary_node_failure".to_owned()).unwrap();
+    for verdict in [Write::here().attach(&Hold), Write::here().attach(&Reject(failure))] {
+        let (mut payer, _) = receiver(&nets::diamond(nets::HALF), terms());
+        payer.troubles.open().lost_words = 1;
+        let id = carol_sends(&mut payer, whole());
+        payer.tell(set_of(&payer), verdict);
+        payer.run_for(70_000);
+        assert!(payer.driver.engine().get::<Failing>(set_of(&payer)).is_none());
+        assert!(matches!(status(&payer, id), PartStatus::Paid { .. }));
+        assert_eq!((paid(&payer), income(&payer)), (Some(AMOUNT), i128::from(AMOUNT.0)));
         payer.assert_books_agree();
     }
 }
