@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        Claimed, Htlc, Part, PartFailure, PartSent, PartsOpen, Planning, PlanningEntity, Refusing,
-        SelfAsked, Set,
+        Claimed, Htlc, PaidPreimage, Part, PartFailure, PartSent, PartsOpen, Planning,
+        PlanningEntity, Refusing, SelfAsked, Set,
     },
     port::{Failure, FailureCode, PayeeFailure},
 };
@@ -11,18 +11,25 @@ use bevy_ecs::{entity::Entity, world::World};
 use ecs_core::{Entities, Error, ErrorObject, Failing, Rest, Write};
 
 /// A claimed payment fails with 2201, a part that never left counts as failed, a set or HTLC is
-/// refused; a payment whose part, plan or set is alive waits for it; anything else is stuck.
+/// refused; a payment whose part, plan or set is alive waits for it; anything else is stuck, also a
+/// part that has its outcome and a set that is refused, which only their own Systems can end.
 #[must_use]
 pub fn at_rest(world: &World, entity: Entity) -> Rest {
     let entity = world.entity(entity);
     if entity.contains::<Set>() || entity.contains::<Htlc>() {
-        let refusing = Refusing(PayeeFailure::DETAILS);
-        return unless(entity.contains::<Refusing>(), Write::here().attach(&refusing));
+        let refused = entity.contains::<Refusing>();
+        let refuse = Write::here().attach(&Refusing(PayeeFailure::DETAILS));
+        return if refused { Rest::Stuck } else { Rest::Write(refuse) };
     }
     if let Some(Part(part)) = entity.get::<Part>() {
-        let over = entity.contains::<PartSent>() || entity.contains::<PartFailure>();
+        if entity.contains::<PartFailure>() || entity.contains::<PaidPreimage>() {
+            return Rest::Stuck;
+        }
+        if entity.contains::<PartSent>() {
+            return Rest::Waiting;
+        }
         let never_left = Failure::local(part.route.hops.first(), FailureCode::TemporaryNodeFailure);
-        return unless(over, Write::here().attach(&PartFailure(never_left)));
+        return Rest::Write(Write::here().attach(&PartFailure(never_left)));
     }
     let alive = |number| world.resource::<Entities>().get(number).is_some();
     let waits = entity.contains::<PartsOpen>()
@@ -39,10 +46,6 @@ pub fn at_rest(world: &World, entity: Entity) -> Rest {
         return Rest::Write(Write::here().attach(&Failing(stuck)));
     }
     Rest::Stuck
-}
-
-fn unless(done: bool, write: Write) -> Rest {
-    if done { Rest::Waiting } else { Rest::Write(write) }
 }
 
 #[cfg(test)]
