@@ -334,8 +334,8 @@ impl Engine {
         self.scans.get_or_insert_default();
     }
 
-    /// The names that were attached at each scan since the last call, in order; each list is in byte
-    /// order. Empty unless [`Engine::note_scans`] was called.
+    /// The names that were attached at each scan since the last call, in order; those of one scan
+    /// are in byte order. Empty unless [`Engine::note_scans`] was called.
     #[must_use]
     pub fn take_scans(&mut self) -> Vec<Vec<Arc<str>>> {
         self.scans.as_mut().map(std::mem::take).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Making a choice come true: at once, or record by record up to a crash.
 
 use crate::{
-    choice::{Choice, DecodeAnswer, ExternalAnswer, PartAnswer, PlanAnswer},
+    choice::{Choice, DecodeAnswer, ExternalAnswer, PartAnswer, PlanAnswer, Written},
     guards::Guards,
     machine::{Breach, Fate, Machine, Pending, State, first_channel},
     third,
@@ -11,7 +11,7 @@ use ecs_core::{
     EffectBody, EffectId, EntityId, Error, ErrorObject, Failed, Json, Systems, Write, Writer,
 };
 use ecs_systems::{
-    components::{Approval, Cancel, Part, PartFailure},
+    components::{Approval, Cancel, Label, Part, PartFailure},
     effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
     planner::Route,
     port::{Failure, FailureCode, NodeError, PartStatus, Receipts},
@@ -38,6 +38,8 @@ enum Command {
         writes: Vec<Write>,
         stale: bool,
     },
+    /// The node says that it never had that part.
+    NeverArrived(Pending),
     Timers,
     Nothing,
 }
@@ -77,7 +79,9 @@ impl Machine {
             Command::Call { entity, writes } => {
                 let written = self.app.set_components(&Writer::Caller, &writes, &[]);
                 must(written.is_ok(), "callers may write it", || format!("{written:?}"))?;
-                let _error_is_recorded = self.app.advance(entity, None);
+                if self.app.get::<Systems>(entity).is_some() {
+                    let _error_is_recorded = self.app.advance(entity, None);
+                }
                 Ok(())
             }
             Command::Answer { entity, writes, stale } => {
@@ -89,6 +93,14 @@ impl Machine {
                     return Ok(());
                 }
                 must(refused == stale, "an invocation is answered once", || format!("{answered:?}"))
+            }
+            Command::NeverArrived(pending) => {
+                if let Some(OfferPart(part)) = pending.effect.read()
+                    && let Some(known) = self.env.offers.get_mut(&part.key)
+                {
+                    known.fate = Fate::NeverArrived;
+                }
+                self.tell_after_crash(&pending)
             }
             Command::Timers => {
                 for (at_ms, entity, effect) in self.timers() {
@@ -122,7 +134,9 @@ impl Machine {
             }
             Command::Call { entity, writes } => (entity, writes, Writer::Caller),
             Command::Nothing => return Ok(vec![(self.keep(), Guards::default())]),
-            Command::Answer { .. } | Command::Timers => return Ok(Vec::new()),
+            Command::Answer { .. } | Command::NeverArrived(_) | Command::Timers => {
+                return Ok(Vec::new());
+            }
         };
         self.begin();
         let named =
@@ -195,19 +209,24 @@ impl Machine {
         let payment = |number: usize| self.env.payments[number];
         match choice {
             Choice::Plan(of, answer) => {
-                self.reply_to(ChooseRoutes::KIND, *of, None, |machine, it| {
-                    machine.planned(it, *answer)
-                })
+                self.reply_to(ChooseRoutes::KIND, *of, |machine, it| machine.planned(it, *answer))
             }
             Choice::Part(of, part, answer) => {
-                self.reply_to(OfferPart::KIND, *of, Some(*part), |machine, it| {
-                    machine.part_ended(it, *answer)
-                })
+                let Some(pending) = self.pending_at(OfferPart::KIND, *of, Some(*part)) else {
+                    return Command::Nothing;
+                };
+                match self.part_said(&pending, *answer) {
+                    PartReply::Final(writes) => {
+                        Command::Reply { entity: pending.entity, effect: pending.effect.id, writes }
+                    }
+                    PartReply::Wait | PartReply::AskAgain => Command::Nothing,
+                    PartReply::OfferAgain => Command::NeverArrived(pending),
+                }
             }
             Choice::Decode(of, answer) => {
-                self.reply_to(DecodeByNode::KIND, *of, None, |_, _| decoded(*answer))
+                self.reply_to(DecodeByNode::KIND, *of, |_, _| decoded(*answer))
             }
-            Choice::Signer(of, word) => self.reply_to(AskSigner::KIND, *of, None, |_, _| {
+            Choice::Signer(of, word) => self.reply_to(AskSigner::KIND, *of, |_, _| {
                 let message = || "not this one".to_owned();
                 let no = || NodeError::Refused { code: 1, message: message() };
                 replies::preapproved(if *word { Ok(()) } else { Err(no()) })
@@ -234,24 +253,28 @@ impl Machine {
                 let _paid_before = self.receipts.settle(&hash, Msat(AMOUNT_MSAT), at);
                 Command::Nothing
             }
+            Choice::Write(number, written) => self.written(*number, *written),
             Choice::Nothing => Command::Nothing,
             Choice::External(number, answer) => self.external(*number, *answer),
             Choice::Crash(..) => unreachable!("a crash comes within another choice"),
         }
     }
 
-    fn reply_to(
-        &mut self,
-        kind: &str,
-        payment: usize,
-        part: Option<u64>,
-        reply: impl FnOnce(&mut Self, &Pending) -> Vec<Write>,
-    ) -> Command {
+    fn pending_at(&self, kind: &str, payment: usize, part: Option<u64>) -> Option<Pending> {
         let named = |it: &Pending| {
             let offered = || it.effect.read::<OfferPart>().map(|offer| offer.0.key.part_id.0);
             it.payment == payment && it.effect.kind == kind && (part.is_none() || offered() == part)
         };
-        let Some(pending) = self.pending().into_iter().find(named) else { return Command::Nothing };
+        self.pending().into_iter().find(named)
+    }
+
+    fn reply_to(
+        &mut self,
+        kind: &str,
+        payment: usize,
+        reply: impl FnOnce(&mut Self, &Pending) -> Vec<Write>,
+    ) -> Command {
+        let Some(pending) = self.pending_at(kind, payment, None) else { return Command::Nothing };
         let writes = reply(self, &pending);
         Command::Reply { entity: pending.entity, effect: pending.effect.id, writes }
     }
@@ -270,21 +293,40 @@ impl Machine {
         })
     }
 
-    fn part_ended(&mut self, pending: &Pending, answer: PartAnswer) -> Vec<Write> {
+    /// What the node's word on a part means. What says nothing for sure ends no part.
+    fn part_said(&mut self, pending: &Pending, answer: PartAnswer) -> PartReply {
         let OfferPart(offer) = pending.effect.read().expect("its kind says so");
-        let paid = matches!(answer, PartAnswer::Paid | PartAnswer::Overspent);
-        let fate = if paid { Fate::Paid } else { Fate::Failed };
-        if let Some(known) = self.env.offers.get_mut(&offer.key) {
+        let fate = match answer {
+            PartAnswer::Paid | PartAnswer::Overspent => Some(Fate::Paid),
+            PartAnswer::Temporary | PartAnswer::Permanent | PartAnswer::MppTimeout => {
+                Some(Fate::Failed)
+            }
+            PartAnswer::Unknown
+            | PartAnswer::InFlight
+            | PartAnswer::WrongPreimage
+            | PartAnswer::NeverArrived => None,
+        };
+        let part = self.app.get::<Part>(pending.entity).expect("only parts are offered").clone();
+        let reply = replies::part_status(&part, status(answer, &offer.route, &part));
+        assert_eq!(matches!(reply, PartReply::Final(_)), fate.is_some(), "{answer:?}: {reply:?}");
+        if let (Some(fate), Some(known)) = (fate, self.env.offers.get_mut(&offer.key)) {
             known.fate = fate;
             known.over_msat = if answer == PartAnswer::Overspent { OVERSPENT_MSAT } else { 0 };
         }
-        let part = self.app.get::<Part>(pending.entity).expect("only parts are offered").clone();
-        match replies::part_status(&part, status(answer, &offer.route, &part)) {
-            PartReply::Final(writes) => writes,
-            PartReply::Wait | PartReply::OfferAgain | PartReply::AskAgain => {
-                unreachable!("a final status is final")
+        reply
+    }
+
+    fn written(&self, number: usize, written: Written) -> Command {
+        let entity = self.app.entities()[number];
+        call(entity, |write| match written {
+            Written::Label => write.attach(&Label(Json::of("mine"))),
+            Written::Cancel => write.attach(&Cancel),
+            Written::Approval => write.attach(&Approval(true)),
+            Written::Error => {
+                write.attach(&Failed(ErrorObject::new(third::THEIR_CODE, "Not any more")))
             }
-        }
+            Written::NoList => write.detach::<Systems>(),
+        })
     }
 
     fn external(&self, number: usize, answer: ExternalAnswer) -> Command {
@@ -325,6 +367,12 @@ fn status(answer: PartAnswer, route: &Route, part: &Part) -> PartStatus {
         PartAnswer::Temporary => at(0, FailureCode::TemporaryChannelFailure),
         PartAnswer::Permanent => at(hops, FailureCode::IncorrectOrUnknownPaymentDetails),
         PartAnswer::MppTimeout => at(hops, FailureCode::MppTimeout),
+        PartAnswer::Unknown => PartStatus::Unknown,
+        PartAnswer::InFlight => PartStatus::InFlight,
+        PartAnswer::WrongPreimage => {
+            PartStatus::Paid { preimage: world::preimage(9), spent_msat: route.sent() }
+        }
+        PartAnswer::NeverArrived => PartStatus::NeverArrived,
     }
 }
 

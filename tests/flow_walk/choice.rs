@@ -4,7 +4,7 @@ use crate::{
     machine::{Machine, Pending},
     situation::After,
 };
-use ecs_core::{EffectBody, Systems};
+use ecs_core::{EffectBody, Failed, Failing, Systems};
 use ecs_systems::{
     components::{ApprovalAsked, Cancel, Part},
     effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
@@ -29,6 +29,8 @@ pub(crate) enum Choice {
     /// Somebody else pays our receipt.
     ReceiptPaid,
     External(usize, ExternalAnswer),
+    /// Somebody writes to that Entity of those that there are.
+    Write(usize, Written),
     Nothing,
     /// The first choice, with a crash after so many records; `lost`: what was asked for since never
     /// left, and the last offer never arrived.
@@ -53,6 +55,25 @@ pub(crate) enum PartAnswer {
     Temporary,
     Permanent,
     MppTimeout,
+    /// Nobody can say.
+    Unknown,
+    /// It is out.
+    InFlight,
+    /// Paid, with a preimage of another hash.
+    WrongPreimage,
+    /// The node says that it never had it.
+    NeverArrived,
+}
+
+/// What callers may write at any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Label,
+    Cancel,
+    Approval,
+    Error,
+    /// They detach the list.
+    NoList,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +91,8 @@ pub(crate) enum ExternalAnswer {
     Idle,
     /// It attaches `lightningd:error`.
     Fails,
-    /// The same, and it detaches the list, as payz's clients did.
+    /// The same, and it detaches the list, as clients of the older
+    /// protocol do.
     Ends,
     /// It answers an invocation that is over.
     Stale,
@@ -83,6 +105,7 @@ pub(crate) struct Budget {
     pub(crate) oddities: u8,
     pub(crate) cancels: u8,
     pub(crate) calls: u8,
+    pub(crate) writes: u8,
     /// Over all of these.
     pub(crate) total: u8,
 }
@@ -94,6 +117,7 @@ impl Budget {
             && self.oddities >= other.oddities
             && self.cancels >= other.cancels
             && self.calls >= other.calls
+            && self.writes >= other.writes
             && self.total >= other.total
     }
 
@@ -103,10 +127,9 @@ impl Budget {
             Choice::Crash(..) => return Some(&mut self.crashes),
             Choice::Cancel(_) => return Some(&mut self.cancels),
             Choice::Advance(_) => return Some(&mut self.calls),
+            Choice::Write(..) => return Some(&mut self.writes),
             Choice::Plan(_, answer) => !answer.is_ordinary(),
-            Choice::Part(_, _, answer) => {
-                matches!(answer, PartAnswer::Overspent | PartAnswer::MppTimeout)
-            }
+            Choice::Part(_, _, answer) => !answer.is_ordinary(),
             Choice::External(_, answer) => *answer != ExternalAnswer::Done,
             Choice::Decode(..)
             | Choice::Signer(..)
@@ -138,6 +161,12 @@ impl PlanAnswer {
     }
 }
 
+impl PartAnswer {
+    fn is_ordinary(self) -> bool {
+        matches!(self, Self::Paid | Self::Temporary | Self::Permanent)
+    }
+}
+
 impl Choice {
     /// Whether it answers something the engine waits for: these alone must bring every payment to
     /// its end.
@@ -145,7 +174,11 @@ impl Choice {
         matches!(
             self,
             Self::Plan(..)
-                | Self::Part(..)
+                | Self::Part(
+                    _,
+                    _,
+                    PartAnswer::Paid | PartAnswer::Temporary | PartAnswer::Permanent
+                )
                 | Self::Decode(..)
                 | Self::Signer(..)
                 | Self::Approve(..)
@@ -192,6 +225,9 @@ pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
             all.extend(answers.map(|answer| Choice::External(number, answer)));
         }
     }
+    if machine.env.left.writes > 0 {
+        writes(machine, &mut all);
+    }
     let timed = machine.timers().len();
     if machine.next_moment().is_some() && (!machine.situation.narrow || timed > 0) {
         all.push(Choice::Tick);
@@ -209,6 +245,26 @@ pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
     all
 }
 
+/// What callers may write now. What they may not is tried in every state, by the laws.
+fn writes(machine: &Machine, all: &mut Vec<Choice>) {
+    let app = &machine.app;
+    for (number, entity) in app.entities().into_iter().enumerate() {
+        let mut write = |written| all.push(Choice::Write(number, written));
+        let runs = app.get::<Systems>(entity).is_some();
+        [Written::Label, Written::Cancel].into_iter().for_each(&mut write);
+        if app.get::<ApprovalAsked>(entity).is_none() {
+            write(Written::Approval);
+        }
+        let fails = app.get::<Failing>(entity).is_some() || app.get::<Failed>(entity).is_some();
+        if runs && !fails {
+            write(Written::Error);
+        }
+        if runs && !app.is_frozen(entity) {
+            write(Written::NoList);
+        }
+    }
+}
+
 fn answers(machine: &Machine, pending: &Pending, all: &mut Vec<Choice>) {
     let of = pending.payment;
     match pending.effect.kind.as_str() {
@@ -224,6 +280,10 @@ fn answers(machine: &Machine, pending: &Pending, all: &mut Vec<Choice>) {
                 PartAnswer::Permanent,
                 PartAnswer::MppTimeout,
                 PartAnswer::Overspent,
+                PartAnswer::Unknown,
+                PartAnswer::InFlight,
+                PartAnswer::WrongPreimage,
+                PartAnswer::NeverArrived,
             ];
             all.extend(answers.map(|answer| Choice::Part(of, part.key.part_id.0, answer)));
         }

@@ -1,6 +1,7 @@
 //! Breadth first through every state that can be reached, each once.
 
 use crate::{
+    cases,
     choice::{Choice, choices},
     graph::{Edge, Graph, Node, every_walk_ends, key},
     guards::Guards,
@@ -10,7 +11,7 @@ use crate::{
 };
 use ecs_core::{EntityId, Systems};
 use ecs_systems::flow::Amend;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a walk saw.
 #[derive(Clone, Debug, Default)]
@@ -20,13 +21,15 @@ pub(crate) struct Seen {
     pub(crate) crashes: usize,
     /// How payments ended, and how often that was seen.
     pub(crate) ends: BTreeMap<i32, usize>,
+    /// The cases of `cases.rs` that came up.
+    pub(crate) cases: BTreeSet<&'static str>,
     /// The bound on states was reached.
     pub(crate) cut: bool,
 }
 
 impl std::fmt::Display for Seen {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { states, transitions, crashes, ends, cut } = self;
+        let Self { states, transitions, crashes, ends, cut, cases: _ } = self;
         let cut = if *cut { " (cut)" } else { "" };
         write!(out, "{states} states, {transitions} transitions, {crashes} crashes{cut}; ends:")?;
         ends.iter().try_for_each(|(end, states)| write!(out, " {end} ({states})"))
@@ -82,11 +85,12 @@ fn arrived(machine: &Machine, state: State) -> Node {
     let app = &machine.app;
     let stuck = |payment: &EntityId| {
         let systems = app.get::<Systems>(*payment);
-        systems.is_none_or(|systems| laws::is_stuck_draft(app, *payment, systems))
+        systems.is_none_or(|systems| laws::is_stuck_draft(machine, *payment, systems))
     };
     let over = !payments.is_empty() && payments.iter().all(stuck);
     let ends = payments.iter().filter_map(|payment| machine.end_of(*payment)).collect();
-    Node { state: Some(state), mid: None, todo, over, ends, edges: Vec::new(), came: None }
+    let (cases, edges) = (cases::seen(machine), Vec::new());
+    Node { state: Some(state), mid: None, todo, over, ends, cases, edges, came: None }
 }
 
 /// The node of a state after so many records of a choice: what can happen there is a crash.
@@ -96,8 +100,8 @@ fn between(state: State, choice: &Choice, records: usize) -> Node {
     let crash = |lost: &bool| Choice::Crash(Box::new(choice.clone()), records, *lost);
     let todo = lost.iter().map(crash).collect();
     let mid = Some(choice.clone());
-    let (over, ends, edges) = (false, Vec::new(), Vec::new());
-    Node { state: Some(state), mid, todo, over, ends, edges, came: None }
+    let (ends, cases, edges) = (Vec::new(), Vec::new(), Vec::new());
+    Node { state: Some(state), mid, todo, over: false, ends, cases, edges, came: None }
 }
 
 /// A walk under way.
@@ -178,6 +182,7 @@ impl Walk {
         }
         if node.mid.is_none() && !self.graph.knows(key) {
             self.seen.states += 1;
+            self.seen.cases.extend(&node.cases);
             node.ends.iter().for_each(|end| *self.seen.ends.entry(*end).or_default() += 1);
         }
         if self.graph.nodes.len() >= self.states_max {

@@ -34,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) over: bool,
     /// How payments ended.
     pub(crate) ends: Vec<i32>,
+    /// What is seen there that is worth a name.
+    pub(crate) cases: Vec<&'static str>,
     pub(crate) edges: Vec<Edge>,
     /// Whence it was reached first, and by what.
     pub(crate) came: Option<(usize, Choice)>,

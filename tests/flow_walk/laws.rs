@@ -2,6 +2,8 @@
 
 use crate::{
     machine::{Breach, Fate, Frozen, Machine, channels},
+    situation::{Does, Third},
+    third::THEIR_CODE,
     world,
 };
 use ecs_core::{
@@ -65,7 +67,7 @@ pub(crate) fn judge(machine: &mut Machine) -> Judged {
 fn freeze(machine: &mut Machine) -> Judged {
     for payment in machine.env.payments.clone() {
         let app = &machine.app;
-        if app.get::<Claimed>(payment).is_none() {
+        if app.get::<Claimed>(payment).is_none() && app.get::<Replayed>(payment).is_none() {
             continue;
         }
         says_what_is_claimed(app, payment)?;
@@ -103,9 +105,11 @@ fn says_what_is_claimed(app: &Engine, payment: EntityId) -> Judged {
 fn meddling_is_refused(app: &mut Engine, payment: EntityId) -> Judged {
     let changed = Write::to(payment).attach(&Amount(Msat(1)));
     let mut frozen = |write| matches!(set(app, write), Err(Error::Frozen(_)));
-    let refused = [changed, Write::end(payment)].map(&mut frozen);
+    let no_list = Write::to(payment).detach::<Systems>();
+    let no_hash = Write::to(payment).detach::<PayHash>();
+    let refused = [changed, Write::end(payment), no_list, no_hash].map(&mut frozen);
     let law = "what is claimed is frozen";
-    if refused == [true; 2] { Ok(()) } else { breach(law, format!("{payment}: {refused:?}")) }
+    if refused == [true; 4] { Ok(()) } else { breach(law, format!("{payment}: {refused:?}")) }
 }
 
 fn set(app: &mut Engine, write: Write) -> Result<(), Error> {
@@ -134,21 +138,20 @@ fn rests_for_a_reason(machine: &Machine, entity: EntityId) -> Judged {
         || app.get::<PlanningEntity>(entity).is_some_and(|plan| alive(plan.0))
         || app.get::<SelfAsked>(entity).is_some_and(|set| alive(set.0))
         || children.is_some_and(|open| open.0.iter().any(|part| part_waits(part.entity)));
-    let draft = !app.is_frozen(entity)
-        && ecs_core::WireComponent::to_json(systems)
-            .fields()
-            .is_some_and(|fields| fields.contains_key("error"));
-    if awaited || (draft && app.get::<Failing>(entity).is_none()) {
+    if awaited || is_stuck_draft(machine, entity, systems) {
         return Ok(());
     }
     let names: Vec<_> = app.components(entity).into_iter().map(|(name, _)| name).collect();
     breach("no payment stalls", format!("entity {entity} rests for nothing: {names:?}"))
 }
 
-/// A draft that nothing fits: 2201 is recorded, and its owner may change it.
-pub(crate) fn is_stuck_draft(app: &Engine, entity: EntityId, systems: &Systems) -> bool {
+/// A draft that nothing fits, where 2201 is recorded, or on which a third party's System waits: its
+/// owner may change it.
+pub(crate) fn is_stuck_draft(machine: &Machine, entity: EntityId, systems: &Systems) -> bool {
+    let app = &machine.app;
     let draft = !app.is_frozen(entity) && app.get::<Failing>(entity).is_none();
-    draft && list_key(&systems.to_json())
+    let rests = |third: &Third| matches!(third.does, Does::Wait | Does::Stop);
+    draft && (list_key(&systems.to_json()) || machine.situation.third.iter().any(rests))
 }
 
 /// No Entity fails for a reason that is the flow's own.
@@ -210,7 +213,8 @@ fn ends_once(machine: &Machine, payment: EntityId) -> Judged {
     let kept = app.get::<SystemsFinal>(payment).is_some();
     let failing = app.get::<Failing>(payment).is_some();
     let claimed = app.get::<Claimed>(payment).is_some();
-    let sound = if !claimed && error && status.is_none() {
+    let given_up = !running && !claimed && status.is_none();
+    let sound = if given_up || (!claimed && error && status.is_none()) {
         told.is_empty() && !kept
     } else if running {
         told.is_empty() && !complete && !failed && !error && !kept
@@ -255,10 +259,16 @@ fn fails_only_unpaid(machine: &Machine, payment: EntityId) -> Judged {
 /// even tried.
 fn ends_as_it_must(machine: &Machine, payment: EntityId) -> Judged {
     let ends = machine.situation.ends;
-    if !machine.situation.third.is_empty() {
-        return Ok(());
-    }
     let law = "a payment ends as it must";
+    if !machine.situation.third.is_empty() {
+        let codes = machine.situation.third.iter().flat_map(|third| third.does.codes());
+        let theirs: Vec<i32> = codes.copied().chain([THEIR_CODE]).collect();
+        let end = machine.end_of(payment).filter(|end| !ends.contains(end) && machine.in_order);
+        let what = |end| format!("{payment}: {end}, not one of {ends:?} {theirs:?}");
+        return end
+            .filter(|end| !theirs.contains(end))
+            .map_or(Ok(()), |end| breach(law, what(end)));
+    }
     let other = machine.end_of(payment).filter(|end| !ends.contains(end));
     if let Some(end) = other.filter(|_| machine.in_order) {
         return breach(law, format!("{payment}: {end}, not one of {ends:?}"));

@@ -2,10 +2,13 @@
 
 use crate::{
     situation::{
-        After, Does, Place, Second, Situation, Third, amount, any_amount, fixed, of, to_us,
+        After, Does, Place, Second, Situation, Third, amount, any_amount, fixed, of, restless,
+        to_us,
     },
+    third::THEIR_CODE,
     world::{AMOUNT_MSAT, draft},
 };
+use ecs_systems::{policy::Policy, units::Msat};
 
 /// The situations with a second payment.
 pub(crate) fn twice() -> Vec<Situation> {
@@ -39,7 +42,7 @@ pub(crate) fn twice() -> Vec<Situation> {
 }
 
 /// What third parties' Systems wait for: every stage of a payment, and every Entity of it.
-const STAGES: [(&str, &str); 9] = [
+const STAGES: [(&str, &str); 10] = [
     ("acme:a", "lightningd:invoice"),
     ("acme:b", "lightningd:claim"),
     ("acme:c", "lightningd:reservation"),
@@ -49,33 +52,93 @@ const STAGES: [(&str, &str); 9] = [
     ("acme:g", "lightningd:planning"),
     ("acme:h", "lightningd:preimage"),
     ("acme:i", "lightningd:failing"),
+    ("acme:j", "lightningd:part:failure"),
 ];
+
+/// What each of them may do.
+const DEEDS: [Does; 11] = [
+    Does::Tells,
+    Does::Refuse,
+    Does::Idle,
+    Does::Wait,
+    Does::Stop,
+    Does::End,
+    Does::Ask,
+    Does::Book,
+    Does::Time,
+    Does::External,
+    Does::Missing,
+];
+const PLACES: [Place; 4] = [Place::First, Place::BeforeClaim, Place::BehindClaim, Place::Last];
+
+/// What a payment ends with if they let it.
+const ENDS: &[i32] = &[0, 203, 205, 209, 210];
+
+fn with(third: Vec<Third>, name: String) -> Situation {
+    let new = Situation::new(name.leak(), fixed(), ENDS).narrow();
+    let outside = third.iter().any(|third| third.does == Does::External);
+    let new = if outside { new.full() } else { new.quiet() };
+    Situation { third, ..new }
+}
 
 /// The situations with third parties' Systems.
 pub(crate) fn third_parties() -> Vec<Situation> {
-    let ends = &[0, 203, 205, 209, 210];
     let mut all = Vec::new();
-    for place in [Place::First, Place::Last] {
+    for place in PLACES {
         let flags = STAGES.map(|(name, requires)| {
             let does = Does::Flag;
             Third { name, requires, does, place }
         });
-        let third = flags.to_vec();
-        let name = if place == Place::First { "flags before" } else { "flags behind" };
-        all.push(Situation { third, ..Situation::new(name, fixed(), ends).narrow() });
+        let name = format!("flags {}", place.word());
+        all.push(with(flags.to_vec(), name).odd());
     }
-    for does in [Does::Refuse, Does::Idle, Does::External] {
-        for (name, requires) in STAGES {
+    for does in DEEDS {
+        let stages = STAGES.into_iter().filter(|_| does != Does::Missing);
+        for (name, requires) in stages {
             let third = vec![Third { name, requires, does, place: Place::First }];
-            let name = format!("{} {requires}", does.word()).leak();
-            let new = Situation::new(name, fixed(), ends).narrow();
-            let new = if does == Does::External { new.full() } else { new.quiet() };
-            all.push(Situation { third, ..new });
+            all.push(with(third, format!("{} {requires}", does.word())));
         }
-        let third = Third { name: "acme:s", requires: "lightningd:set", does, place: Place::First };
-        let name = format!("{} a set", does.word()).leak();
-        let new = Situation::new(name, to_us(), &[0, 203]).narrow();
-        all.push(Situation { receipt: true, third: vec![third], ..new });
+        let (name, requires) = ("acme:x", "lightningd:systems");
+        for place in PLACES.into_iter().filter(|_| does != Does::External) {
+            let third = vec![Third { name, requires, does, place }];
+            all.push(with(third, format!("{} anything, {}", does.word(), place.word())));
+        }
+        for (requires, receipt) in [("lightningd:set", true), ("lightningd:refusing", false)] {
+            let third = vec![Third { name, requires, does, place: Place::First }];
+            let name = format!("{} a set's {requires}", does.word()).leak();
+            let new = Situation::new(name, to_us(), &[0, 203, 210]).narrow().odd();
+            all.push(Situation { third, receipt, ..new });
+        }
     }
     all
+}
+
+/// The situations in which callers write in the middle.
+pub(crate) fn written() -> Vec<Situation> {
+    let fixed_again = Some(Second { after: After::End, components: fixed() });
+    let new = |name, components, ends| Situation::new(name, components, ends).narrow().written();
+    let outside = |(name, requires)| {
+        let does = Does::External;
+        let third = Third { name, requires, does, place: Place::First };
+        Situation { third: vec![third], ..new("written in a draft", fixed(), ENDS) }
+    };
+    let ends = &[0, 203, 205, 209, 210, THEIR_CODE];
+    vec![
+        new("written to", fixed(), ends),
+        Situation { second: fixed_again, ..new("written to when paid before", fixed(), ends) },
+        Situation {
+            policy: Policy {
+                ask_above_msat: Some(Msat(500_000)),
+                rounds_max: 1,
+                ..Policy::default()
+            },
+            ..new("written to while asked", fixed(), &[0, 203, 205, 209, 210, 2310, THEIR_CODE])
+        },
+        Situation {
+            view: restless(|view| view.capabilities.preapprove = true),
+            ..new("written to at the signer", fixed(), &[0, 203, 205, 209, 210, 213, THEIR_CODE])
+        },
+        Situation { receipt: true, ..new("written to self", to_us(), &[0]) },
+        outside(STAGES[0]),
+    ]
 }

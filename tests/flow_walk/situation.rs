@@ -2,6 +2,7 @@
 
 use crate::{
     choice::Budget,
+    third::THEIR_CODE,
     world::{AMOUNT_MSAT, World, draft, preimage, signed},
 };
 use ecs_core::{Json, Write};
@@ -29,12 +30,28 @@ pub(crate) struct Third {
 pub(crate) enum Does {
     /// Attaches its flag.
     Flag,
+    /// The same, with a notice and a timer of its own.
+    Tells,
     /// Refuses, whenever it matches.
     Refuse,
     /// Nothing, whenever it matches.
     Idle,
+    /// Waits, whenever it matches.
+    Wait,
+    /// Stops, whenever it matches.
+    Stop,
+    /// Attaches `lightningd:error` and detaches the list.
+    End,
+    /// Asks for an effect with a reply.
+    Ask,
+    /// Writes a line for the books.
+    Book,
+    /// Sets a timer that isn't its own.
+    Time,
     /// Is announced.
     External,
+    /// Is on the list, and nobody registered it.
+    Missing,
 }
 
 impl Does {
@@ -42,9 +59,31 @@ impl Does {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Flag => "flags",
+            Self::Tells => "tells of",
             Self::Refuse => "refuses",
             Self::Idle => "idles at",
+            Self::Wait => "waits at",
+            Self::Stop => "stops at",
+            Self::End => "ends",
+            Self::Ask => "asks at",
+            Self::Book => "books at",
+            Self::Time => "times",
             Self::External => "external at",
+            Self::Missing => "missing at",
+        }
+    }
+
+    /// The codes that a payment may fail with because of it.
+    pub(crate) fn codes(self) -> &'static [i32] {
+        match self {
+            Self::Flag | Self::Tells => &[],
+            Self::Refuse => &[THEIR_CODE],
+            Self::Idle => &[2202],
+            Self::Wait | Self::Stop => &[2201],
+            Self::End => &[THEIR_CODE, 2205],
+            Self::Ask | Self::Book | Self::Time => &[-32602],
+            Self::External => &[THEIR_CODE, 2203],
+            Self::Missing => &[2203],
         }
     }
 }
@@ -52,7 +91,22 @@ impl Does {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     First,
+    /// Right before and right behind `claim_hash`.
+    BeforeClaim,
+    BehindClaim,
     Last,
+}
+
+impl Place {
+    /// How situations with a System there are named.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::BeforeClaim => "before the claim",
+            Self::BehindClaim => "behind the claim",
+            Self::Last => "last",
+        }
+    }
 }
 
 /// When the second payment may begin.
@@ -95,11 +149,11 @@ pub(crate) struct Situation {
 }
 
 /// Everything that is rare, one of it on a path.
-const FULL: Budget = Budget { crashes: 1, oddities: 1, cancels: 1, calls: 1, total: 1 };
+const FULL: Budget = Budget { crashes: 1, oddities: 1, cancels: 1, calls: 1, writes: 0, total: 1 };
 /// No crash, and no call that changes nothing.
 const LIGHT: Budget = Budget { crashes: 0, calls: 0, ..FULL };
 /// Only what is ordinary.
-const QUIET: Budget = Budget { crashes: 0, oddities: 0, cancels: 0, calls: 0, total: 0 };
+const QUIET: Budget = Budget { crashes: 0, oddities: 0, cancels: 0, calls: 0, writes: 0, total: 0 };
 
 impl Situation {
     pub(crate) fn new(name: &'static str, components: Write, ends: &'static [i32]) -> Self {
@@ -135,6 +189,16 @@ impl Situation {
     pub(crate) fn narrow(self) -> Self {
         let policy = Policy { rounds_max: 1, ..self.policy };
         Self { narrow: true, policy, ..self }
+    }
+
+    /// Callers write whatever they may, once.
+    pub(crate) fn written(self) -> Self {
+        Self { budget: Budget { writes: 1, total: 1, ..QUIET }, ..self }
+    }
+
+    /// Odd answers, and a cancel.
+    pub(crate) fn odd(self) -> Self {
+        Self { budget: LIGHT, ..self }
     }
 
     pub(crate) fn quiet(self) -> Self {
