@@ -116,7 +116,7 @@ fn situations() -> Vec<Situation> {
 
 #[test]
 fn money_laws_hold_in_random_orders() {
-    let orders = orders_or(40);
+    let orders = orders_or(12);
     let all = situations();
     let mut faults = Vec::new();
     for seed in 1..=orders {
