@@ -65,6 +65,8 @@ pub fn from_ledger(error: &LedgerError) -> Refusal {
             Refusal::new(PAY_RHASH_ALREADY_USED, message)
                 .with_data(&json!({ "used_msat": used_msat, "destination": destination }))
         }
+        LedgerError::KeyUsed { payment_hash } => Refusal::new(PAY_RHASH_ALREADY_USED, message)
+            .with_data(&json!({ "payment_hash": payment_hash })),
         LedgerError::InsufficientFunds { requested_msat, available_msat } => {
             Refusal::new(PAY_INSUFFICIENT_FUNDS, message).with_data(
                 &json!({ "requested_msat": requested_msat, "available_msat": available_msat }),
@@ -141,6 +143,11 @@ mod tests {
                 LedgerError::HashUsed { used_msat: one, destination: node },
                 201,
                 Some(json!({ "used_msat": 1, "destination": node.to_string() })),
+            ),
+            (
+                LedgerError::KeyUsed { payment_hash: payecs_units::PaymentHash([3; 32]) },
+                201,
+                Some(json!({ "payment_hash": "03".repeat(32) })),
             ),
             (
                 LedgerError::InsufficientFunds { requested_msat: two, available_msat: one },

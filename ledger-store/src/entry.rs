@@ -44,6 +44,7 @@ pub(crate) struct Writer<'a> {
 pub(crate) struct Written {
     pub(crate) payments: BTreeMap<PaymentRef, Payment>,
     pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
+    pub(crate) keys: BTreeMap<String, PaymentRef>,
     pub(crate) applied: BTreeMap<EntryKey, Applied>,
     pub(crate) spends: Vec<Spend>,
     pub(crate) sets: BTreeMap<SetRef, SetState>,

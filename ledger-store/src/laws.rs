@@ -8,6 +8,7 @@
 
 pub mod fixture;
 pub mod ledger;
+mod keys;
 mod late;
 mod model;
 pub mod receipts;
@@ -31,6 +32,7 @@ macro_rules! ledger_laws {
             no_limited_account_is_overdrawn
             a_hash_is_complete_at_most_once
             a_failed_hash_may_be_claimed_by_a_new_group
+            an_idempotency_key_belongs_to_one_payment_for_ever
             the_same_entry_again_is_no_error_and_no_second_posting
             the_same_entry_with_other_fields_is_a_breach
             nothing_is_written_for_an_unknown_payment

@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) payments: BTreeMap<PaymentRef, Payment>,
     /// The claim that counts on each hash: the complete one; without one the latest.
     pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
+    /// The latest claim with each idempotency key.
+    pub(crate) keys: BTreeMap<String, PaymentRef>,
     pub(crate) applied: BTreeMap<EntryKey, Applied>,
     /// Sets that were held or settled.
     pub(crate) sets: BTreeMap<SetRef, SetState>,
@@ -80,6 +82,7 @@ impl State {
     fn apply(&mut self, changes: Changes, written: Written) {
         self.journal.apply(changes);
         self.latest.extend(written.latest);
+        self.keys.extend(written.keys);
         self.applied.extend(written.applied);
         self.sets.extend(written.sets);
         for spend in written.spends {
@@ -105,6 +108,7 @@ impl MemoryLedger {
                 journal: Journal::new(node_name),
                 payments: BTreeMap::new(),
                 latest: BTreeMap::new(),
+                keys: BTreeMap::new(),
                 applied: BTreeMap::new(),
                 sets: BTreeMap::new(),
                 under_way: BTreeSet::new(),
@@ -171,6 +175,11 @@ impl Ledger for MemoryLedger {
         let payment = self.state.latest.get(payment_hash)?;
         let paying = self.state.payments.get(payment)?;
         Some((paying.claim.clone(), paying.state.clone()))
+    }
+
+    fn claim_of_key(&self, idempotency_key: &str) -> Option<Claim> {
+        let payment = self.state.keys.get(idempotency_key)?;
+        self.state.payments.get(payment).map(|paying| paying.claim.clone())
     }
 
     fn available(&self) -> Msat {

@@ -1,8 +1,12 @@
 //! One hash, one payment: what happens to the second that means the same, or something else.
 
 use crate::{books::Audited, harness::Payer, invoices::hash_of, nets};
+use ecs_core::Json;
 use ecs_core::Write;
-use ecs_systems::{components::Amount, units::Msat};
+use ecs_systems::{
+    components::{Amount, IdempotencyKey},
+    units::Msat,
+};
 use node_sim::{InvoiceRequest, Script};
 
 #[test]
@@ -78,5 +82,24 @@ fn a_hundred_payments_at_once_are_all_paid_and_booked() {
     for id in ids {
         assert_eq!(payer.finish(id).status, "complete", "{}", payer.story(id));
     }
+    payer.assert_books_agree();
+}
+
+#[test]
+fn one_idempotency_key_never_pays_twice_and_a_crash_does_not_free_it() {
+    let mut payer = Payer::new(&nets::line());
+    let keyed = || Write::here().attach(&IdempotencyKey(Json::of("order 7")));
+    let [first, second] =
+        [(); 2].map(|()| payer.invoice("carol", InvoiceRequest::of(Msat(100_000))));
+    let paid = payer.pay(&first, keyed());
+    payer.assert_paid(&paid, Msat(1_001));
+    payer.crash();
+    let (postings, sent) = (payer.books.all(), payer.submitted_in_all());
+    let other = payer.pay(&second, keyed());
+    assert_eq!((other.status.as_str(), other.code()), ("failed", 201), "{other:?}");
+    assert_eq!(other.fact("payment_hash"), Json::of(&hash_of(&first)).text());
+    let again = payer.pay(&first, keyed());
+    assert!(again.replayed && again.preimage == paid.preimage, "{again:?}");
+    assert_eq!((payer.books.all(), payer.submitted_in_all()), (postings, sent));
     payer.assert_books_agree();
 }

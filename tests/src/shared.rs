@@ -68,6 +68,10 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().claim(payment_hash)
     }
 
+    fn claim_of_key(&self, idempotency_key: &str) -> Option<Claim> {
+        self.lock().claim_of_key(idempotency_key)
+    }
+
     fn available(&self) -> Msat {
         self.lock().available()
     }

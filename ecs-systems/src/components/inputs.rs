@@ -38,6 +38,12 @@ texts! {
     Label = ComponentSpec::input("lightningd:label", TEXT,
         "What to call the payment; limits can look at it.").when_frozen(WhenFrozen::Allowed),
         check shape::string;
+    /// The caller's name for its request; use [`IdempotencyKey::text`].
+    IdempotencyKey = ComponentSpec::input("lightningd:idempotency_key",
+        "a string, not empty, at most 128 bytes",
+        "The caller's name for its request. It belongs for ever to the hash, payee and amount that \
+         were first claimed with it: a payment of anything else with it is refused with 201, and \
+         what was paid with it is answered again."), check shape::key;
     /// What the invoice's description hash stands for.
     Description = ComponentSpec::input("lightningd:description", "a string of at most 8192 bytes",
         "The text behind `lightningd:invoice:description_hash`; checked against it."),
@@ -123,6 +129,14 @@ impl Invoice {
 
 impl Label {
     /// The label.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        self.0.as_str().unwrap_or_default()
+    }
+}
+
+impl IdempotencyKey {
+    /// The key.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         self.0.as_str().unwrap_or_default()

@@ -13,7 +13,9 @@ pub use inputs::*;
 pub use invoice::*;
 pub use progress::*;
 pub use receive::*;
-pub use shape::{INVOICE_BYTES_MAX, METADATA_BYTES_MAX, RETRY_FOR_SECONDS_MAX, TEXT_BYTES_MAX};
+pub use shape::{
+    INVOICE_BYTES_MAX, KEY_BYTES_MAX, METADATA_BYTES_MAX, RETRY_FOR_SECONDS_MAX, TEXT_BYTES_MAX,
+};
 
 use ecs_core::Engine;
 
@@ -26,7 +28,7 @@ macro_rules! register {
 pub fn register(app: &mut Engine) {
     app.add_free_prefix(INVOICE_PREFIX);
     register!(app: MainPayment Invoice MaxFeePercent RetryFor RiskFactor Label Description
-        Metadata Amount ExemptFee FeeBudget Partial MaxDelay MaxParts Exclude
+        IdempotencyKey Metadata Amount ExemptFee FeeBudget Partial MaxDelay MaxParts Exclude
         Destination PayHash FirstHop LastHop Approval Nonce Parent Overpay Circular Cancel);
     register!(app: InvoiceUnchecked InvoiceAmount InvoiceType InvoiceCurrency InvoiceFeatures
         InvoiceMetadata InvoiceExpiresAt InvoiceDescriptionHash InvoicePaymentHash InvoicePayee

@@ -5,8 +5,10 @@ use payecs_units::{MicroPercent, PaymentHash};
 
 /// Longest invoice, in bytes.
 pub const INVOICE_BYTES_MAX: usize = 8_192;
-/// Longest label, description or key, in bytes.
+/// Longest label, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1_024;
+/// Longest `lightningd:idempotency_key`, in bytes.
+pub const KEY_BYTES_MAX: usize = 128;
 /// Longest `lightningd:retry_for`: a day.
 pub const RETRY_FOR_SECONDS_MAX: u64 = 86_400;
 /// Largest `lightningd:metadata`, in bytes.
@@ -22,6 +24,10 @@ pub(super) fn invoice(json: &Json) -> Result<(), Shape> {
 
 pub(super) fn string(json: &Json) -> Result<(), Shape> {
     string_of(json, TEXT_BYTES_MAX)
+}
+
+pub(super) fn key(json: &Json) -> Result<(), Shape> {
+    string_of(json, KEY_BYTES_MAX)
 }
 
 fn string_of(json: &Json, bytes_max: usize) -> Result<(), Shape> {

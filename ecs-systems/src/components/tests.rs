@@ -66,6 +66,7 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
         "feebudget",
         "first_hop",
         "hold",
+        "idempotency_key",
         "invoice",
         "invoice:amount_msat",
         "invoice:currency",

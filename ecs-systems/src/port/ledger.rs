@@ -1,8 +1,12 @@
 //! The books: who may spend what, and what was spent.
 
+mod error;
 mod posting;
+mod set;
 
+pub use error::LedgerError;
 pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
+pub use set::{SetRef, SetShare};
 
 use super::HtlcId;
 use bevy_ecs::prelude::Resource;
@@ -23,27 +27,6 @@ pub struct PaymentRef {
     pub group_id: GroupId,
 }
 
-/// A set of HTLCs that came in for one receipt, as the books know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SetRef {
-    /// What they are locked to.
-    pub payment_hash: PaymentHash,
-    /// The set's Entity.
-    pub set: EntityId,
-}
-
-/// One HTLC of a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetShare {
-    /// Which one.
-    #[serde(flatten)]
-    pub htlc: HtlcId,
-    /// What it is worth.
-    pub amount_msat: Msat,
-    /// What of it is a part of ours that came back; at most the amount.
-    pub own_msat: Msat,
-}
-
 /// What a payer means to do: a second payment of the same hash must mean the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
@@ -56,6 +39,9 @@ pub struct Claim {
     pub destination: NodeId,
     /// How much of it we pay.
     pub amount_msat: Msat,
+    /// The caller's name for its request: no other payment may have it, whatever its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 impl Claim {
@@ -314,53 +300,6 @@ impl LedgerEntry {
     }
 }
 
-/// Why the books refuse a batch; nothing of it is written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LedgerError {
-    /// Another payment of this hash is under way. Code 200.
-    #[error("entity {entity} is already paying this hash")]
-    InProgress {
-        /// The other payment.
-        entity: EntityId,
-    },
-    /// The hash was paid, or is being paid, with another amount or to another node. Code 201.
-    #[error("this hash is already used: {used_msat} to {destination}")]
-    HashUsed {
-        /// What the first claim pays.
-        used_msat: Msat,
-        /// Whom the first claim pays.
-        destination: NodeId,
-    },
-    /// There is less than that. Code 215.
-    #[error("{requested_msat} needed, {available_msat} available")]
-    InsufficientFunds {
-        /// Amount and fee budget.
-        requested_msat: Msat,
-        /// What is neither spent nor set aside.
-        available_msat: Msat,
-    },
-    /// A limit is reached. Code 2310.
-    #[error("limit `{limit}`: {used_msat} used, {requested_msat} requested, {max_msat} allowed")]
-    LimitReached {
-        /// Its name.
-        limit: String,
-        /// Spent or set aside within the window.
-        used_msat: Msat,
-        /// What was asked for on top.
-        requested_msat: Msat,
-        /// What the limit allows.
-        max_msat: Msat,
-        /// When enough of the window has passed; `None` where it alone is above the limit.
-        resets_at: Option<Timestamp>,
-    },
-    /// The batch would break an invariant: our own mistake, or damaged books. Code 2320.
-    #[error("ledger invariant: {what}")]
-    Invariant {
-        /// Which one, with its figures.
-        what: String,
-    },
-}
-
 /// The books.
 ///
 /// The laws are `ledger_laws!`: a batch is written whole or not at all; debits equal credits,
@@ -393,6 +332,9 @@ pub trait Ledger: Send + Sync {
 
     /// The claim that counts on a hash: the complete one; without one the latest.
     fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)>;
+
+    /// The latest claim with that idempotency key, whatever became of it.
+    fn claim_of_key(&self, idempotency_key: &str) -> Option<Claim>;
 
     /// What is neither spent nor set aside.
     fn available(&self) -> Msat;

@@ -6,7 +6,14 @@ use crate::payment::Payment;
 use ecs_systems::port::{Claim, ClaimState, EntryId, LedgerError};
 
 impl Writer<'_> {
-    /// Takes the hash, unless another claim on it is open or complete. Nothing is posted.
+    /// The latest claim with that idempotency key.
+    fn claimed_with(&self, key: &str) -> Option<&Claim> {
+        let payment = self.written.keys.get(key).or_else(|| self.state.keys.get(key))?;
+        self.payment(payment).map(|paying| &paying.claim)
+    }
+
+    /// Takes the hash, unless another claim on it is open or complete, or its idempotency key
+    /// belongs to a payment of something else. Nothing is posted.
     ///
     /// The very claim that is open is no error. After a failure the hash is free for a new group;
     /// a group is never used twice, since its postings stay.
@@ -17,6 +24,13 @@ impl Writer<'_> {
             return Err(broken(what));
         }
         let hash = payment.payment_hash;
+        let key = claim.idempotency_key.as_ref();
+        if let Some(earlier) = key.and_then(|key| self.claimed_with(key))
+            && !earlier.same_intent(claim)
+        {
+            let payment_hash = earlier.payment.payment_hash;
+            return Err(LedgerError::KeyUsed { payment_hash });
+        }
         let latest = self.written.latest.get(&hash).or_else(|| self.state.latest.get(&hash));
         if let Some(held) = latest.and_then(|latest| self.payment(latest)) {
             let other = &held.claim;
@@ -38,6 +52,7 @@ impl Writer<'_> {
             return Err(broken(format!("{} has failed already: use a new group", named(&payment))));
         }
         self.written.latest.insert(hash, payment);
+        self.written.keys.extend(key.map(|key| (key.clone(), payment)));
         self.put(Payment::claimed(claim.clone()));
         Ok(Vec::new())
     }

@@ -42,6 +42,7 @@ pub fn claimed(number: u8, group: u64, msat: u64) -> Claim {
         entity: entity(number),
         destination: NodeId([2; 33]),
         amount_msat: Msat(msat),
+        idempotency_key: None,
     }
 }
 

@@ -8,7 +8,7 @@ mod sets;
 pub(super) use draw::Draw;
 
 use super::fixture::preimage;
-use ecs_systems::port::{Claim, Ledger, LedgerEntry, PaymentRef, SetRef};
+use ecs_systems::port::{Claim, Ledger, LedgerEntry, PartHold, PaymentRef, SetRef};
 use ecs_systems::units::{Msat, PartId, ShortChannelId, Timestamp};
 use sets::ModelSet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,18 +160,7 @@ impl Model {
                 })
             }
             LedgerEntry::Dispatch { payment, parts } => {
-                let mut channels = self.channels.clone();
-                let mut rest = self.open(payment).map_or(0, |it| it.rest);
-                parts.iter().all(|hold| {
-                    let wanted = hold.amount_msat.0 + hold.fee_msat.0;
-                    let Some(unheld) = channels.get_mut(&hold.short_channel_id) else {
-                        return false;
-                    };
-                    let fits = hold.amount_msat.0 > 0 && wanted <= rest && wanted <= *unheld;
-                    rest = rest.saturating_sub(wanted);
-                    *unheld = unheld.saturating_sub(wanted);
-                    fits
-                })
+                self.allows_dispatch(self.open(payment).map_or(0, |it| it.rest), parts)
             }
             LedgerEntry::PostPart { payment, part_id, fee_msat, .. } => {
                 self.held(payment, *part_id).is_some_and(|part| fee_msat.0 <= part.fee)
@@ -211,6 +200,19 @@ impl Model {
             LedgerEntry::ClaimSet { set, .. } => self.allows_set(set, None, None),
             LedgerEntry::VoidSet { set } => self.has_pending(set),
         }
+    }
+
+    /// Whether each of the parts fits into its channel, and all into what is left.
+    fn allows_dispatch(&self, mut rest: u64, parts: &[PartHold]) -> bool {
+        let mut channels = self.channels.clone();
+        parts.iter().all(|hold| {
+            let wanted = hold.amount_msat.0 + hold.fee_msat.0;
+            let Some(unheld) = channels.get_mut(&hold.short_channel_id) else { return false };
+            let fits = hold.amount_msat.0 > 0 && wanted <= rest && wanted <= *unheld;
+            rest = rest.saturating_sub(wanted);
+            *unheld = unheld.saturating_sub(wanted);
+            fits
+        })
     }
 
     /// Whether a part's channel has that much, and others' reservations leave it.

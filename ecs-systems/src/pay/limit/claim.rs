@@ -2,8 +2,8 @@
 
 use crate::{
     components::{
-        Amount, ClaimFacts, Claimed, Destination, FeePaid, InvoicePaymentSecret, PaidPreimage,
-        PayHash, Replayed, Status,
+        Amount, ClaimFacts, Claimed, Destination, FeePaid, IdempotencyKey, InvoicePaymentSecret,
+        PaidPreimage, PayHash, Replayed, Status,
     },
     entropy::draw_63_bits,
     flow,
@@ -53,6 +53,7 @@ type Reads<'w> = (
     &'w Destination,
     &'w Amount,
     Option<&'w InvoicePaymentSecret>,
+    Option<&'w IdempotencyKey>,
 );
 
 pub(crate) fn claim_hash(
@@ -61,7 +62,7 @@ pub(crate) fn claim_hash(
     inputs: Res<Inputs>,
     books: Res<Books>,
 ) -> Answer {
-    let (id, systems, hash, destination, amount, secret) = reads.get(entity)?;
+    let (id, systems, hash, destination, amount, secret, key) = reads.get(entity)?;
     require_whole_flow(systems)?;
     let group_id = GroupId(draw_63_bits(&inputs, "group", id.0));
     let claim = Claim {
@@ -69,7 +70,15 @@ pub(crate) fn claim_hash(
         entity: id.0,
         destination: destination.0,
         amount_msat: amount.0,
+        idempotency_key: key.map(|key| key.text().into_owned()),
     };
+    if let Some(earlier) =
+        claim.idempotency_key.as_deref().and_then(|key| books.0.claim_of_key(key))
+        && !earlier.same_intent(&claim)
+    {
+        let payment_hash = earlier.payment.payment_hash;
+        return Err(from_ledger(&LedgerError::KeyUsed { payment_hash }));
+    }
     match books.0.claim(&hash.0) {
         Some((earlier, ClaimState::Complete { preimage, fee_msat }))
             if earlier.same_intent(&claim) =>

@@ -42,6 +42,27 @@ fn a_free_hash_is_claimed_in_books_and_component_alike() {
 }
 
 #[test]
+fn an_idempotency_key_goes_into_the_books_and_belongs_to_one_payment() {
+    let keyed = || draft().attach(&IdempotencyKey(Json::of("k")));
+    let (_, first) = ran(Bench::new(), keyed());
+    let [LedgerEntry::Claim(claim)] = &*first.entries else { panic!("{:?}", first.entries) };
+    assert_eq!(claim.idempotency_key.as_deref(), Some("k"));
+    let complete = ClaimState::Complete { preimage: PREIMAGE, fee_msat: Msat(7) };
+    let elsewhere = Claim { destination: made_up(0x44), ..claim.clone() };
+    for (earlier, state, code) in [
+        (claim, ClaimState::Failed, None),
+        (claim, complete.clone(), None),
+        (&elsewhere, ClaimState::Failed, Some(201)),
+        (&elsewhere, complete, Some(201)),
+    ] {
+        let (_, ran) = ran(Bench::new().claimed(earlier.clone(), state), keyed());
+        assert_eq!(ran.code(), code, "{}", ran.message());
+        let told = code.is_some().then(|| ran.facts().fields().unwrap());
+        assert!(told.is_none_or(|told| told["payment_hash"].text().contains(HASH_TEXT)));
+    }
+}
+
+#[test]
 fn what_the_books_say_decides_over_an_earlier_claim() {
     let other = EntityId::new(99).unwrap();
     let earlier = |amount, destination| {
