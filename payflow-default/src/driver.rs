@@ -8,6 +8,7 @@
 mod asking;
 mod effects;
 mod events;
+mod log;
 mod receive;
 mod recover;
 

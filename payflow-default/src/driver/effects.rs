@@ -1,6 +1,6 @@
 //! Doing what Systems ask for.
 
-use super::{Driver, Job, JobId, Question, receive::Claiming};
+use super::{Driver, Job, JobId, Question, log::log_notice, receive::Claiming};
 use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId};
 use ecs_systems::{
     effects::{
@@ -45,6 +45,7 @@ impl Driver {
             self.planner.learn(&lesson, self.now);
         } else {
             debug_assert!(is_notice(&effect), "nobody does `{}`", effect.kind);
+            log_notice(&effect);
             self.notices.push_back(effect);
         }
     }

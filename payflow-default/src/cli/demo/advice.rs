@@ -68,7 +68,8 @@ const ADVICE: &[(i32, Advice)] = &[
     (
         215,
         Advice {
-            meaning: "Our channels together don't have that much to spend, fees included.",
+            meaning: "Our channels together don't have that much to spend now, fees included: what \
+                  other payments and parts under way hold doesn't count.",
             next: "Pay less, open a channel, or be paid something first.",
         },
     ),
