@@ -1,27 +1,29 @@
 //! Making a choice come true: at once, or record by record up to a crash.
 
 use crate::{
-    choice::{Choice, DecodeAnswer, ExternalAnswer, PartAnswer, PlanAnswer, Written},
+    choice::{Choice, ExternalAnswer, Outage, PartAnswer, PlanAnswer, Written},
     guards::Guards,
+    incoming::BLOCKS_RISEN,
     machine::{Breach, Fate, Machine, Pending, State, first_channel},
+    said::{OVERSPENT_MSAT, decoded, status},
     third,
     world::{self, AMOUNT_MSAT},
 };
 use ecs_core::{
-    EffectBody, EffectId, EntityId, Error, ErrorObject, Failed, Json, Systems, Write, Writer,
+    EffectBody, EffectId, EntityId, Error, ErrorObject, Failed, Inputs, Json, Systems, Write,
+    Writer,
 };
 use ecs_systems::{
     components::{Approval, Cancel, Label, Part, PartFailure},
     effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
-    planner::Route,
-    port::{Failure, FailureCode, NodeError, PartStatus, Receipts},
+    port::{Failure, FailureCode, NodeError, Receipts},
     replies::{self, PartReply},
     units::{Msat, Timestamp},
 };
 
 /// A choice as what the engine is told.
 #[derive(Clone, Debug)]
-enum Command {
+pub(crate) enum Command {
     Reply {
         entity: EntityId,
         effect: EffectId,
@@ -38,6 +40,11 @@ enum Command {
         writes: Vec<Write>,
         stale: bool,
     },
+    /// Writes of the engine's own, on what the node tells.
+    Tell {
+        entity: EntityId,
+        writes: Vec<Write>,
+    },
     /// The node says that it never had that part.
     NeverArrived(Pending),
     Timers,
@@ -49,12 +56,12 @@ impl Machine {
     pub(crate) fn choose(&mut self, state: &State, choice: &Choice) -> Result<(), Breach> {
         self.load(state);
         self.pay_for(choice);
-        if let Choice::Crash(inner, records, lost) = choice {
+        if let Choice::Crash(inner, records, outage) = choice {
             let mut mids = self.step_through(state, inner)?;
             if *records < mids.len() {
                 let (mut mid, _) = mids.swap_remove(*records);
                 mid.env.left = state.env.left.after(choice).unwrap_or(state.env.left);
-                return self.crash(&mid, *lost);
+                return self.crash(&mid, *outage);
             }
             return self.choose(state, inner);
         }
@@ -69,7 +76,7 @@ impl Machine {
         }
     }
 
-    fn execute(&mut self, command: Command) -> Result<(), Breach> {
+    pub(crate) fn execute(&mut self, command: Command) -> Result<(), Breach> {
         self.begin();
         match command {
             Command::Reply { entity, effect, writes } => {
@@ -93,6 +100,13 @@ impl Machine {
                     return Ok(());
                 }
                 must(refused == stale, "an invocation is answered once", || format!("{answered:?}"))
+            }
+            Command::Tell { entity, writes } => {
+                let written = self.app.set_components(&Writer::Engine, &writes, &[]);
+                must(written.is_ok(), "what the node tells fits", || format!("{written:?}"))?;
+                self.app.wake(entity);
+                self.app.run();
+                Ok(())
             }
             Command::NeverArrived(pending) => {
                 if let Some(OfferPart(part)) = pending.effect.read()
@@ -133,6 +147,7 @@ impl Machine {
                 (entity, writes, Writer::Engine)
             }
             Command::Call { entity, writes } => (entity, writes, Writer::Caller),
+            Command::Tell { entity, writes } => (entity, writes, Writer::Engine),
             Command::Nothing => return Ok(vec![(self.keep(), Guards::default())]),
             Command::Answer { .. } | Command::NeverArrived(_) | Command::Timers => {
                 return Ok(Vec::new());
@@ -159,9 +174,15 @@ impl Machine {
     }
 
     /// The process dies between two records and comes back: the queue is lost, and what was asked
-    /// for since, if `lost`; parts are asked about, all is woken.
-    pub(crate) fn crash(&mut self, mid: &State, lost: bool) -> Result<(), Breach> {
+    /// for since, as `outage` says; parts are asked about, all is woken.
+    pub(crate) fn crash(&mut self, mid: &State, outage: Outage) -> Result<(), Breach> {
         self.load(mid);
+        if outage == Outage::Long {
+            self.env.blocks += BLOCKS_RISEN;
+            self.begin();
+        }
+        let lost = outage != Outage::Kept;
+        self.app.begin(Inputs { now_ms: self.env.now_ms, entropy: [0; 32] });
         self.perform(&mid.asked, !lost)?;
         for entity in self.app.entities() {
             if self.app.get::<Systems>(entity).is_some() {
@@ -171,13 +192,14 @@ impl Machine {
         let asked = self.pending();
         self.app.run();
         self.perform_all()?;
-        if lost && let Some(open) = self.env.offers.values_mut().rfind(|it| it.fate == Fate::Open) {
-            open.fate = Fate::NeverArrived;
+        if lost && let Some(key) = self.env.last_on_its_way() {
+            self.env.offers.entry(key).and_modify(|open| open.fate = Fate::NeverArrived);
         }
         for pending in asked {
             self.tell_after_crash(&pending)?;
+            self.take_up_claim(&pending)?;
         }
-        Ok(())
+        self.show_again()
     }
 
     /// What the node says of a part that was under way when we crashed.
@@ -236,6 +258,12 @@ impl Machine {
             Choice::Advance(number) => {
                 Command::Call { entity: self.app.entities()[*number], writes: Vec::new() }
             }
+            Choice::Arrive(of, part) => self.arrive(*of, *part),
+            Choice::Resolved(number, settled) => self.resolved(*number, *settled),
+            Choice::Blocks => {
+                self.env.blocks += BLOCKS_RISEN;
+                Command::Nothing
+            }
             Choice::Tick => {
                 self.env.now_ms = self.next_moment().unwrap_or(self.env.now_ms);
                 Command::Timers
@@ -260,7 +288,12 @@ impl Machine {
         }
     }
 
-    fn pending_at(&self, kind: &str, payment: usize, part: Option<u64>) -> Option<Pending> {
+    pub(crate) fn pending_at(
+        &self,
+        kind: &str,
+        payment: usize,
+        part: Option<u64>,
+    ) -> Option<Pending> {
         let named = |it: &Pending| {
             let offered = || it.effect.read::<OfferPart>().map(|offer| offer.0.key.part_id.0);
             it.payment == payment && it.effect.kind == kind && (part.is_none() || offered() == part)
@@ -296,6 +329,7 @@ impl Machine {
     /// What the node's word on a part means. What says nothing for sure ends no part.
     fn part_said(&mut self, pending: &Pending, answer: PartAnswer) -> PartReply {
         let OfferPart(offer) = pending.effect.read().expect("its kind says so");
+        let answer = self.as_it_came(&offer.key, answer);
         let fate = match answer {
             PartAnswer::Paid | PartAnswer::Overspent => Some(Fate::Paid),
             PartAnswer::Temporary | PartAnswer::Permanent | PartAnswer::MppTimeout => {
@@ -304,6 +338,7 @@ impl Machine {
             PartAnswer::Unknown
             | PartAnswer::InFlight
             | PartAnswer::WrongPreimage
+            | PartAnswer::AsItCame
             | PartAnswer::NeverArrived => None,
         };
         let part = self.app.get::<Part>(pending.entity).expect("only parts are offered").clone();
@@ -346,60 +381,14 @@ impl Machine {
     }
 }
 
-/// What a node takes for a part beyond what was held, where it does.
-const OVERSPENT_MSAT: u64 = 500;
-
-fn status(answer: PartAnswer, route: &Route, part: &Part) -> PartStatus {
-    let hops = u32::try_from(route.hops.len()).expect("a route is short");
-    let at = |erring_index, failcode| {
-        let local = Failure::local(route.hops.first(), failcode);
-        PartStatus::Failed(Failure { erring_index: Some(erring_index), ..local })
-    };
-    let hash = part.0.key.payment_hash;
-    let preimage = (1..9).map(world::preimage).find(|preimage| preimage.hash() == hash);
-    let paid = |more| PartStatus::Paid {
-        preimage: preimage.expect("every hash of a walk has a small number"),
-        spent_msat: Msat(route.sent().0 + more),
-    };
-    match answer {
-        PartAnswer::Paid => paid(0),
-        PartAnswer::Overspent => paid(OVERSPENT_MSAT),
-        PartAnswer::Temporary => at(0, FailureCode::TemporaryChannelFailure),
-        PartAnswer::Permanent => at(hops, FailureCode::IncorrectOrUnknownPaymentDetails),
-        PartAnswer::MppTimeout => at(hops, FailureCode::MppTimeout),
-        PartAnswer::Unknown => PartStatus::Unknown,
-        PartAnswer::InFlight => PartStatus::InFlight,
-        PartAnswer::WrongPreimage => {
-            PartStatus::Paid { preimage: world::preimage(9), spent_msat: route.sent() }
-        }
-        PartAnswer::NeverArrived => PartStatus::NeverArrived,
-    }
-}
-
-fn decoded(answer: DecodeAnswer) -> Vec<Write> {
-    let world = world::World::get();
-    replies::decoded(match answer {
-        DecodeAnswer::Valid => Ok(json(&format!(
-            r#"{{"type":"bolt12 invoice","valid":true,"invoice_payment_hash":"{}",
-            "invoice_amount_msat":{AMOUNT_MSAT},"invoice_node_id":"{}",
-            "invoice_created_at":{},"invoice_relative_expiry":3600}}"#,
-            world::preimage(1).hash(),
-            world.carol,
-            world::START_MS / 1_000,
-        ))),
-        DecodeAnswer::Invalid => Ok(json(r#"{"valid":false,"warning_x":"signature is wrong"}"#)),
-        DecodeAnswer::Error => Err(NodeError::Transport { message: "gone".to_owned() }),
-    })
-}
-
-fn json(text: &str) -> Json {
-    Json::parse(text).expect("it is written here")
-}
-
-fn call(entity: EntityId, write: impl FnOnce(Write) -> Write) -> Command {
+pub(crate) fn call(entity: EntityId, write: impl FnOnce(Write) -> Write) -> Command {
     Command::Call { entity, writes: vec![write(Write::to(entity))] }
 }
 
-fn must(holds: bool, law: &'static str, what: impl FnOnce() -> String) -> Result<(), Breach> {
+pub(crate) fn must(
+    holds: bool,
+    law: &'static str,
+    what: impl FnOnce() -> String,
+) -> Result<(), Breach> {
     if holds { Ok(()) } else { Err(Breach { law, what: what() }) }
 }

@@ -1,13 +1,17 @@
 //! The cases that a walk must come by, and the situations in which they are.
 
-use crate::machine::{Fate, Machine};
-use ecs_core::Systems;
+use crate::{
+    incoming::Came,
+    machine::{Fate, Machine},
+};
+use ecs_core::{EntityId, Systems};
 use ecs_systems::components::{
-    ApprovalAsked, Cancel, Circular, Claimed, Deadline, Overpay, Replayed, Reservation, Total,
+    ApprovalAsked, Cancel, Circular, Claimed, Deadline, Overpay, Parent, Refused, Replayed,
+    Reservation, Set, Total,
 };
 
 /// Case and situation: the walk of the one sees the other.
-pub(crate) const CASES: [(&str, &str); 17] = [
+pub(crate) const CASES: [(&str, &str); 26] = [
     ("paid", "fixed amount"),
     ("paid", "amount chosen"),
     ("refused", "no amount at all"),
@@ -23,6 +27,15 @@ pub(crate) const CASES: [(&str, &str); 17] = [
     ("under way twice", "concurrent"),
     ("paid", "to self"),
     ("parts of a circle are out", "circular"),
+    ("a circle is closed", "circular"),
+    ("a circle is closed in parts", "circular"),
+    ("a part of a circle waits for the other", "circular"),
+    ("a set is out of time", "circular"),
+    ("a set is given back", "circular, one part"),
+    ("a preimage that was to leave stays", "circular, one part"),
+    ("a preimage leaves for nothing", "circular, one part"),
+    ("a set is out of time", "circular, too little"),
+    ("a set is tried again", "circular, too little"),
     ("an operator is asked", "approval"),
     ("paid before", "written to when paid before"),
 ];
@@ -32,6 +45,14 @@ pub(crate) fn seen(machine: &Machine) -> Vec<&'static str> {
     let app = &machine.app;
     let out = machine.env.offers.values().any(|offer| offer.fate == Fate::Open);
     let paid = machine.env.offers.values().filter(|offer| offer.fate == Fate::Paid).count();
+    let came = |came: Came| machine.env.htlcs.iter().filter(|it| it.came == came).count();
+    let back = came(Came::Ours);
+    let was_refused = |set: &EntityId| {
+        app.get::<Set>(*set).is_some()
+            && app.get::<Parent>(*set).is_some()
+            && app.get::<Refused>(*set).is_some()
+    };
+    let withdrawn = app.entities().iter().any(was_refused);
     let mut seen = Vec::new();
     for payment in machine.env.payments.iter().copied() {
         let (end, now_ms) = (machine.end_of(payment), machine.env.now_ms);
@@ -52,6 +73,14 @@ pub(crate) fn seen(machine: &Machine) -> Vec<&'static str> {
             (complete && app.get::<Replayed>(payment).is_some(), "paid before"),
             (end == Some(200) && app.get::<Claimed>(payment).is_none(), "under way twice"),
             (out && app.get::<Circular>(payment).is_some(), "parts of a circle are out"),
+            (complete && back > 0, "a circle is closed"),
+            (complete && back > 1, "a circle is closed in parts"),
+            (came(Came::Waits) > 0 && out, "a part of a circle waits for the other"),
+            (came(Came::TimedOut) > 0, "a set is out of time"),
+            (came(Came::TimedOut) > 0 && came(Came::Waits) > 0, "a set is tried again"),
+            (came(Came::Refused) > 0 && runs, "a set is given back"),
+            (withdrawn, "a preimage that was to leave stays"),
+            (complete && came(Came::Lost) > 0, "a preimage leaves for nothing"),
             (app.get::<ApprovalAsked>(payment).is_some(), "an operator is asked"),
         ];
         seen.extend(cases.into_iter().filter(|(is, _)| *is).map(|(_, case)| case));

@@ -1,13 +1,14 @@
 //! What can happen next: every answer the world may give, and every call that may come.
 
 use crate::{
+    incoming,
     machine::{Machine, Pending},
     situation::After,
 };
 use ecs_core::{EffectBody, Failed, Failing, Systems};
 use ecs_systems::{
     components::{ApprovalAsked, Cancel, Part},
-    effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
+    effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart, SettleHtlcs},
     planner::PlanRequest,
 };
 
@@ -26,15 +27,31 @@ pub(crate) enum Choice {
     Advance(usize),
     /// The payment of that number begins.
     Start(usize),
+    /// The part of that number comes in at our node, as an HTLC.
+    Arrive(usize, u64),
+    /// The HTLC of that number is off its channel; whether it is ours.
+    Resolved(usize, bool),
+    /// Blocks are found: what came in before is too old to be taken.
+    Blocks,
     /// Somebody else pays our receipt.
     ReceiptPaid,
     External(usize, ExternalAnswer),
     /// Somebody writes to that Entity of those that there are.
     Write(usize, Written),
     Nothing,
-    /// The first choice, with a crash after so many records; `lost`: what was asked for since never
-    /// left, and the last offer never arrived.
-    Crash(Box<Choice>, usize, bool),
+    /// The first choice, with a crash after so many records.
+    Crash(Box<Choice>, usize, Outage),
+}
+
+/// What a crash comes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outage {
+    /// What was asked for has left.
+    Kept,
+    /// What was asked for since never left, and the last offer never arrived.
+    Lost,
+    /// The same, and blocks are found before we are back.
+    Long,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +80,8 @@ pub(crate) enum PartAnswer {
     WrongPreimage,
     /// The node says that it never had it.
     NeverArrived,
+    /// What our own word on its HTLC comes to, where it came in.
+    AsItCame,
 }
 
 /// What callers may write at any time.
@@ -131,7 +150,10 @@ impl Budget {
             Choice::Plan(_, answer) => !answer.is_ordinary(),
             Choice::Part(_, _, answer) => !answer.is_ordinary(),
             Choice::External(_, answer) => *answer != ExternalAnswer::Done,
+            Choice::Resolved(_, settled) => !settled,
+            Choice::Blocks => true,
             Choice::Decode(..)
+            | Choice::Arrive(..)
             | Choice::Signer(..)
             | Choice::Approve(..)
             | Choice::Tick
@@ -163,7 +185,7 @@ impl PlanAnswer {
 
 impl PartAnswer {
     fn is_ordinary(self) -> bool {
-        matches!(self, Self::Paid | Self::Temporary | Self::Permanent)
+        matches!(self, Self::Paid | Self::Temporary | Self::Permanent | Self::AsItCame)
     }
 }
 
@@ -177,12 +199,17 @@ impl Choice {
                 | Self::Part(
                     _,
                     _,
-                    PartAnswer::Paid | PartAnswer::Temporary | PartAnswer::Permanent
+                    PartAnswer::Paid
+                        | PartAnswer::Temporary
+                        | PartAnswer::Permanent
+                        | PartAnswer::AsItCame
                 )
                 | Self::Decode(..)
                 | Self::Signer(..)
                 | Self::Approve(..)
                 | Self::Start(_)
+                | Self::Arrive(..)
+                | Self::Resolved(_, true)
                 | Self::Tick
                 | Self::External(_, ExternalAnswer::Done)
         )
@@ -198,6 +225,7 @@ pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
     for pending in machine.pending() {
         answers(machine, &pending, &mut all);
     }
+    all.extend(incoming::choices(machine));
     for (number, payment) in machine.env.payments.iter().copied().enumerate() {
         let app = &machine.app;
         if app.get::<Systems>(payment).is_none() {
@@ -274,6 +302,10 @@ fn answers(machine: &Machine, pending: &Pending, all: &mut Vec<Choice>) {
         }
         OfferPart::KIND => {
             let Some(Part(part)) = machine.app.get::<Part>(pending.entity) else { return };
+            let number = part.key.part_id.0;
+            if machine.goes_around(pending) {
+                return all.extend(incoming::around(machine, &part.key, of, number));
+            }
             let answers = [
                 PartAnswer::Paid,
                 PartAnswer::Temporary,
@@ -285,13 +317,14 @@ fn answers(machine: &Machine, pending: &Pending, all: &mut Vec<Choice>) {
                 PartAnswer::WrongPreimage,
                 PartAnswer::NeverArrived,
             ];
-            all.extend(answers.map(|answer| Choice::Part(of, part.key.part_id.0, answer)));
+            all.extend(answers.map(|answer| Choice::Part(of, number, answer)));
         }
         DecodeByNode::KIND => {
             let answers = [DecodeAnswer::Valid, DecodeAnswer::Invalid, DecodeAnswer::Error];
             all.extend(answers.map(|answer| Choice::Decode(of, answer)));
         }
         AskSigner::KIND => all.extend([true, false].map(|word| Choice::Signer(of, word))),
+        SettleHtlcs::KIND => {}
         other => unreachable!("nobody answers `{other}`"),
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     cases,
-    choice::{Choice, choices},
+    choice::{Choice, Outage, choices},
     graph::{Edge, Graph, Node, every_walk_ends, key},
     guards::Guards,
     laws,
-    machine::{Breach, Fate, Machine, State},
+    machine::{Breach, Machine, State},
     situation::Situation,
 };
 use ecs_core::{EntityId, Systems};
@@ -55,14 +55,14 @@ pub(crate) struct Made {
 pub(crate) fn make(machine: &mut Machine, node: &Node, choice: &Choice) -> Result<Made, Breach> {
     let from = node.state.as_ref().expect("kept until it has been walked from");
     match (&node.mid, choice) {
-        (Some(_), Choice::Crash(_, _, lost)) => machine.crash(from, *lost)?,
+        (Some(_), Choice::Crash(_, _, outage)) => machine.crash(from, *outage)?,
         _ => machine.choose(from, choice)?,
     }
     let met = machine.take_met();
     laws::judge(machine)?;
     let state = machine.keep();
     let made = Made { node: arrived(machine, state), met, mids: Vec::new() };
-    let crash = Choice::Crash(Box::new(choice.clone()), 0, false);
+    let crash = Choice::Crash(Box::new(choice.clone()), 0, Outage::Kept);
     let Some(left) = from.env.left.after(&crash).filter(|_| crashes_within(choice)) else {
         return Ok(made);
     };
@@ -95,10 +95,11 @@ fn arrived(machine: &Machine, state: State) -> Node {
 
 /// The node of a state after so many records of a choice: what can happen there is a crash.
 fn between(state: State, choice: &Choice, records: usize) -> Node {
-    let open = state.env.offers.values().any(|offer| offer.fate == Fate::Open);
-    let lost = if open || !state.asked.is_empty() { &[false, true][..] } else { &[false] };
-    let crash = |lost: &bool| Choice::Crash(Box::new(choice.clone()), records, *lost);
-    let todo = lost.iter().map(crash).collect();
+    let open = state.env.last_on_its_way().is_some();
+    let lost = (open || !state.asked.is_empty()).then_some(Outage::Lost);
+    let long = state.env.may_grow_old().then_some(Outage::Long);
+    let crash = |outage| Choice::Crash(Box::new(choice.clone()), records, outage);
+    let todo = [Some(Outage::Kept), lost, long].into_iter().flatten().map(crash).collect();
     let mid = Some(choice.clone());
     let (ends, cases, edges) = (Vec::new(), Vec::new(), Vec::new());
     Node { state: Some(state), mid, todo, over: false, ends, cases, edges, came: None }
@@ -204,6 +205,8 @@ fn crashes_within(choice: &Choice) -> bool {
             | Choice::Approve(..)
             | Choice::Cancel(_)
             | Choice::Start(_)
+            | Choice::Arrive(..)
+            | Choice::Resolved(..)
             | Choice::Nothing
     )
 }

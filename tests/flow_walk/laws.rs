@@ -3,6 +3,7 @@
 use crate::{
     machine::{Breach, Fate, Frozen, Machine, channels},
     situation::{Does, Third},
+    taken,
     third::THEIR_CODE,
     world,
 };
@@ -13,7 +14,7 @@ use ecs_core::{
 use ecs_systems::{
     components::{
         Amount, Claimed, Destination, Part, PartsOpen, PartsPaid, PayHash, PlanningEntity,
-        Replayed, Reservation, SelfAsked, Set, Status,
+        Replayed, Reservation, SelfAsked, Set, SetReceived, Status,
     },
     port::{Ledger, Receipts},
     units::{Msat, PaymentHash},
@@ -56,6 +57,7 @@ pub(crate) fn judge(machine: &mut Machine) -> Judged {
         fails_only_unpaid(machine, payment)?;
         ends_as_it_must(machine, payment)?;
     }
+    taken::htlcs_are_true(machine)?;
     paid_at_most_once(machine)?;
     if machine.env.payments.iter().all(|payment| machine.has_ended(*payment)) {
         books_are_true(machine)?;
@@ -231,6 +233,8 @@ fn fails_only_unpaid(machine: &Machine, payment: EntityId) -> Judged {
     if !machine.has_ended(payment) {
         return Ok(());
     }
+    taken::none_waits_at_the_end(machine, payment)?;
+    let taken = taken::taken_msat(machine, None);
     let (_, _, open) = sum(machine, payment, &[Fate::Open]);
     let (_, _, paid) = sum(machine, payment, &[Fate::Paid]);
     let sets = app.entities().into_iter().filter(|set| {
@@ -239,7 +243,9 @@ fn fails_only_unpaid(machine: &Machine, payment: EntityId) -> Judged {
     });
     let sets: Vec<EntityId> = sets.collect();
     let set_runs = sets.iter().any(|set| app.get::<Systems>(*set).is_some());
-    let settled = |set: &EntityId| app.component(*set, "lightningd:settled").is_some();
+    let lost = |set: &EntityId| app.get::<SetReceived>(*set).is_some() && taken == 0;
+    let settled =
+        |set: &EntityId| app.component(*set, "lightningd:settled").is_some() && !lost(set);
     let complete = machine.end_of(payment) == Some(0);
     let set_settled = sets.iter().any(settled);
     let replayed = app.get::<Replayed>(payment).is_some();
@@ -320,7 +326,8 @@ fn books_are_true(machine: &Machine) -> Judged {
         let told = balance.credits_posted_msat;
         let left_out = spent.checked_sub(told.0).and_then(|it| unbooked.checked_sub(it));
         unbooked = left_out.unwrap_or(unbooked);
-        if left_out.is_none() || balance.debits_posted_msat > Msat(opened) {
+        let came = opened + taken::taken_msat(machine, Some(channel.0));
+        if left_out.is_none() || balance.debits_posted_msat != Msat(came) {
             let what = format!("{channel}: {told} in the books, {spent} msat at the node");
             return breach("the books say what was paid", what);
         }
@@ -329,6 +336,7 @@ fn books_are_true(machine: &Machine) -> Judged {
         let what = format!("{unbooked} msat are said to be in no books and are");
         return breach("the books say what was paid", what);
     }
+    taken::circles_are_true(machine, &books)?;
     let income = books.balance(&Account::IncomeInvoice.of("walk")).credits_posted_msat;
     let receipt = machine.receipts.lock().find(&world::preimage(1).hash());
     let paid = receipt.is_some_and(|it| it.state == ecs_systems::port::ReceiptState::Paid);

@@ -3,6 +3,7 @@
 use crate::{
     choice::Budget,
     guards::{Guards, Sieve},
+    incoming::Incoming,
     situation::Situation,
     third,
     world::{START_MS, World},
@@ -13,7 +14,7 @@ use ecs_core::{
 use ecs_systems::{
     PaymentSystems,
     components::{Claimed, Deadline, InvoiceExpiresAt, MainPayment, Parent, Status},
-    effects::{OfferPart, PayFailure, PaySuccess},
+    effects::{OfferPart, PayFailure, PaySuccess, RefuseHtlcs, SettleHtlcs},
     flow::Amend,
     policy::GraphView,
     port::{Books, Ledger, LedgerEntry, NodeView, PartKey, ReceiptsBook},
@@ -69,7 +70,11 @@ pub(crate) struct Env {
     pub(crate) ends: BTreeMap<EntityId, Vec<bool>>,
     pub(crate) frozen: BTreeMap<EntityId, Frozen>,
     pub(crate) receipt_paid: bool,
+    /// The HTLCs that came in, in that order.
+    pub(crate) htlcs: Vec<Incoming>,
     pub(crate) now_ms: u64,
+    /// Blocks found since the walk began.
+    pub(crate) blocks: u32,
     pub(crate) left: Budget,
 }
 
@@ -102,10 +107,10 @@ pub(crate) struct Machine {
     pub(crate) env: Env,
     pub(crate) world: &'static World,
     pub(crate) situation: Situation,
-    list: Vec<String>,
+    pub(crate) list: Vec<String>,
     /// The list is in its default order: then the refusals must be the right ones too.
     pub(crate) in_order: bool,
-    view_ms: u64,
+    view_at: (u64, u32),
     /// The number of the state the engine is in; 0: of none that was kept.
     at: u64,
     /// Says which guards matter where a list is scanned.
@@ -147,7 +152,9 @@ impl Machine {
             ends: BTreeMap::new(),
             frozen: BTreeMap::new(),
             receipt_paid: false,
+            htlcs: Vec::new(),
             now_ms: START_MS,
+            blocks: 0,
             left: situation.budget,
         };
         let situation = situation.clone();
@@ -160,7 +167,7 @@ impl Machine {
             situation,
             list,
             in_order: order == DEFAULT_FLOW,
-            view_ms: START_MS,
+            view_at: (START_MS, 0),
             at: 0,
             sieve: None,
         }
@@ -208,10 +215,11 @@ impl Machine {
     /// Begins a command: the time is handed in, and the node has seen a block just now.
     pub(crate) fn begin(&mut self) {
         self.app.begin(Inputs { now_ms: self.env.now_ms, entropy: [7; 32] });
-        if self.view_ms != self.env.now_ms {
-            self.view_ms = self.env.now_ms;
+        let now = (self.env.now_ms, self.env.blocks);
+        if self.view_at != now {
+            self.view_at = now;
             let height_at = Timestamp(self.env.now_ms);
-            let view = NodeView { height_at, ..self.situation.view.clone() };
+            let view = NodeView { height_at, height: self.height(), ..self.situation.view.clone() };
             self.app.insert_resource(view);
         }
     }
@@ -246,7 +254,7 @@ impl Machine {
     fn number_of(&self, entity: EntityId) -> usize {
         let of = self.app.get::<Parent>(entity).map_or(entity, |parent| parent.0);
         let found = self.env.payments.iter().position(|payment| *payment == of);
-        found.expect("every Entity works for a payment")
+        found.expect("what waits for an answer works for a payment")
     }
 
     /// Whether a payment has come to its end.
@@ -287,6 +295,7 @@ impl Machine {
             [deadline, expiry]
         });
         let timers = self.timers().into_iter().map(|(at_ms, _, _)| at_ms);
+        let timers = timers.filter(|at_ms| *at_ms != u64::MAX);
         let all = bounds.flatten().chain(timers);
         all.filter(|at_ms| *at_ms > self.env.now_ms).min()
     }
@@ -310,6 +319,14 @@ impl Machine {
                         fate: Fate::Open,
                     };
                     self.offer(part.key, offer)?;
+                }
+            } else if let Some(SettleHtlcs { htlcs }) = effect.read() {
+                if left {
+                    self.release(effect.entity, &htlcs)?;
+                }
+            } else if let Some(RefuseHtlcs { htlcs }) = effect.read() {
+                if left {
+                    self.give_back(&htlcs)?;
                 }
             } else if let Some(PaySuccess { entity, .. }) = effect.read() {
                 self.env.ends.entry(entity).or_default().push(true);

@@ -11,9 +11,12 @@ mod situation;
 mod others;
 mod third;
 mod choice;
+mod incoming;
+mod said;
 mod machine;
 mod act;
 mod laws;
+mod taken;
 mod cases;
 mod graph;
 mod explore;
@@ -90,6 +93,11 @@ fn every_walk_with_a_decision_keeps_the_laws() {
 }
 
 #[test]
+fn every_walk_around_a_circle_keeps_the_laws() {
+    walk(&others::circles());
+}
+
+#[test]
 fn every_walk_of_two_payments_keeps_the_laws() {
     walk(&others::twice());
 }
@@ -108,6 +116,7 @@ fn every_walk_in_which_callers_write_keeps_the_laws() {
 fn situations() -> Vec<Situation> {
     let mut all = situation::sending();
     all.extend(situation::deciding());
+    all.extend(others::circles());
     all.extend(others::twice());
     all.extend(others::third_parties());
     all.extend(others::written());

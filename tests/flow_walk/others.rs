@@ -1,14 +1,20 @@
-//! Situations with a second payment, and with Systems of third parties in the list.
+//! Situations with a second payment, with Systems of third parties in the list, and with payments
+//! that go around.
 
 use crate::{
     situation::{
-        After, Does, Place, Second, Situation, Third, amount, any_amount, fixed, of, restless,
-        to_us,
+        After, Does, Place, SENT, Second, Situation, Third, amount, any_amount, fixed, of,
+        restless, to_us,
     },
     third::THEIR_CODE,
     world::{AMOUNT_MSAT, draft},
 };
-use ecs_systems::{policy::Policy, units::Msat};
+use ecs_core::Json;
+use ecs_systems::{
+    components::{Circular, ExemptFee, Partial, RetryFor},
+    policy::Policy,
+    units::Msat,
+};
 
 /// The situations with a second payment.
 pub(crate) fn twice() -> Vec<Situation> {
@@ -140,5 +146,39 @@ pub(crate) fn written() -> Vec<Situation> {
         },
         Situation { receipt: true, ..new("written to self", to_us(), &[0]) },
         outside(STAGES[0]),
+    ]
+}
+
+/// The situations in which a payment goes around, and comes in as HTLCs. Two parts and all that is
+/// rare come to more states than a daily run has time for: two parts are walked for one round, and
+/// all that is rare with one part.
+pub(crate) fn circles() -> Vec<Situation> {
+    let new = Situation::new;
+    let circle = to_us().attach(&Circular);
+    let once = Policy { rounds_max: 1, ..Policy::default() };
+    let dear = circle.clone().attach(&ExemptFee(Msat(10_000)));
+    let circular = Situation { receipt: true, ..new("circular", circle, SENT) };
+    vec![
+        Situation { parts_max: 2, components: dear, policy: once, ..circular.clone() }.quiet(),
+        Situation { name: "circular, one part", ..circular.clone() }.narrow().two_rare(),
+        Situation {
+            receipt: false,
+            name: "circular, unknown",
+            ends: &[203, 205, 209, 210],
+            ..circular.clone()
+        }
+        .narrow()
+        .full(),
+        Situation {
+            components: to_us()
+                .attach(&Circular)
+                .attach(&Partial(Msat(400_000)))
+                .attach(&RetryFor(Json::of(&600))),
+            name: "circular, too little",
+            ends: &[203, 205, 209, 210],
+            parts_max: 1,
+            ..circular
+        }
+        .quiet(),
     ]
 }

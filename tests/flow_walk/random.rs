@@ -1,7 +1,7 @@
 //! Strolls: one way through a situation, drawn from a seed. And lists in a random order.
 
 use crate::{
-    choice::{Choice, choices},
+    choice::{Choice, Outage, choices},
     explore::Found,
     laws,
     machine::{Breach, Machine, State},
@@ -57,8 +57,8 @@ pub(crate) fn stroll_from(
         }
         let mut choice = all.swap_remove(dice.below(all.len()));
         if machine.env.left.crashes > 0 && dice.below(6) == 0 {
-            let lost = dice.below(2) == 0;
-            choice = Choice::Crash(Box::new(choice), dice.below(4), lost);
+            let outage = if dice.below(2) == 0 { Outage::Lost } else { Outage::Kept };
+            choice = Choice::Crash(Box::new(choice), dice.below(4), outage);
         }
         path.push(choice.clone());
         let stepped = machine.choose(&state, &choice);

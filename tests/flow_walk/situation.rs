@@ -2,10 +2,11 @@
 
 use crate::{
     choice::Budget,
+    others,
     third::THEIR_CODE,
     world::{AMOUNT_MSAT, World, draft, preimage, signed},
 };
-use ecs_core::{Json, Write};
+use ecs_core::{Json, WireComponent, Write};
 use ecs_systems::{
     components::{
         Amount, Circular, Description, Destination, ExemptFee, Invoice, MaxFeePercent, Overpay,
@@ -182,8 +183,11 @@ impl Situation {
     /// As far as time allows.
     pub(crate) fn deep(self) -> Self {
         let policy = Policy { rounds_max: 2, ..self.policy };
-        let budget = Budget { total: 2, ..FULL };
-        Self { budget, policy, parts_max: 3, narrow: self.second.is_some(), ..self }
+        let circular =
+            self.components.components.iter().any(|(name, _)| name == Circular::SPEC.name);
+        let (total, parts_max) = if circular { (1, self.parts_max) } else { (2, 3) };
+        let budget = Budget { total, ..FULL };
+        Self { budget, policy, parts_max, narrow: self.second.is_some(), ..self }
     }
 
     pub(crate) fn narrow(self) -> Self {
@@ -201,13 +205,18 @@ impl Situation {
         Self { budget: LIGHT, ..self }
     }
 
+    /// Two of what is rare on a path, a crash once.
+    pub(crate) fn two_rare(self) -> Self {
+        Self { budget: Budget { oddities: 2, total: 2, ..FULL }, ..self }
+    }
+
     pub(crate) fn quiet(self) -> Self {
         Self { budget: QUIET, ..self }
     }
 }
 
 /// What every payment that comes to sending may end with.
-const SENT: &[i32] = &[0, 203, 205, 209, 210];
+pub(crate) const SENT: &[i32] = &[0, 203, 205, 209, 210];
 /// The same where time runs out by the invoice.
 const SENT_OR_EXPIRED: &[i32] = &[0, 203, 205, 207, 209, 210];
 const INVALID: &[i32] = &[-32602];
@@ -354,7 +363,6 @@ pub(crate) fn deciding() -> Vec<Situation> {
             ends: &[203],
             ..own
         },
-        new("circular", to_us().attach(&Circular), SENT).quiet(),
         Situation {
             lacks: Some("lightningd:settle"),
             ..new("list lacks a money row", fixed(), INVALID)
@@ -364,7 +372,8 @@ pub(crate) fn deciding() -> Vec<Situation> {
 
 /// A few situations that together come by most Systems.
 pub(crate) fn typical() -> Vec<Situation> {
-    let names = ["fixed amount", "both amounts, overpaid", "partial", "approval", "to self"];
-    let all = sending().into_iter().chain(deciding());
+    let names =
+        ["fixed amount", "both amounts, overpaid", "partial", "approval", "to self", "circular"];
+    let all = sending().into_iter().chain(deciding()).chain(others::circles());
     all.filter(|situation| names.contains(&situation.name)).collect()
 }
