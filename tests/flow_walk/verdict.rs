@@ -70,13 +70,13 @@ impl Verdicts {
     /// The list. Random orders are drawn where `orders` says how many; else those in `listed` are
     /// strolled through again.
     pub(crate) fn list(&self, listed: &str, orders: Option<u64>) -> String {
-        let mut text = HEAD.to_owned();
+        let (typical, mut text) = (typical(), HEAD.to_owned());
         for (number, guard) in guards::all().iter().enumerate() {
             let verdict = self.caught.get(&number).cloned().unwrap_or_else(|| {
                 let idle = if self.met.has(number) { "idle" } else { "never met" };
                 let begins = format!("{guard}: ");
                 let line = listed.lines().find(|line| line.starts_with(&begins));
-                idle.to_owned() + &in_random_orders(*guard, line.unwrap_or(""), orders)
+                idle.to_owned() + &in_random_orders(*guard, line.unwrap_or(""), orders, &typical)
             });
             let _infallible = writeln!(text, "{guard}: {verdict}");
         }
@@ -85,13 +85,12 @@ impl Verdicts {
 }
 
 /// The first breach without the guard in one of the random orders that are tried.
-fn in_random_orders(guard: Guard, line: &str, orders: Option<u64>) -> String {
-    let all = typical();
+fn in_random_orders(guard: Guard, line: &str, orders: Option<u64>, all: &[Situation]) -> String {
     let tried: Vec<(u64, &Situation)> = match orders {
         Some(orders) => {
             (1..=orders).flat_map(|seed| all.iter().map(move |it| (seed, it))).collect()
         }
-        None => listed_order(line, &all).into_iter().collect(),
+        None => listed_order(line, all).into_iter().collect(),
     };
     let breach = tried.into_iter().find_map(|(seed, situation)| {
         let mut machine = Machine::new(situation, &order(seed), without(guard));
