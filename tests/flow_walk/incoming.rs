@@ -50,6 +50,13 @@ pub(crate) struct Incoming {
     pub(crate) came: Came,
 }
 
+impl Incoming {
+    /// Whether the preimage has left for it.
+    fn was_released(&self) -> bool {
+        matches!(self.came, Came::Released | Came::Ours | Came::Lost)
+    }
+}
+
 impl Env {
     fn came(&self, part: &PartKey) -> Option<Came> {
         self.htlcs.iter().find(|it| it.part == *part).map(|it| it.came)
@@ -199,11 +206,15 @@ impl Machine {
         let recorded = receipt.as_ref().is_some_and(|it| it.state == ReceiptState::Settling)
             && self.app.get::<SetSettling>(set).is_some();
         must(recorded, "nothing is released before its record", || format!("set {set}"))?;
+        let again = self.env.htlcs.iter().any(|it| htlcs.contains(&it.htlc) && it.was_released());
+        let received = self.app.get::<SetReceived>(set).map(|received| &received.0);
+        let in_time = received.is_some_and(|received| keeps_margin(received, self.height()));
+        must(again || in_time, "nothing is released too late", || format!("set {set}"))?;
         let asked = receipt.and_then(|it| it.amount_msat).map_or(1, |amount| amount.0);
         let mut sum = 0;
         for it in &mut self.env.htlcs {
             let mine = htlcs.contains(&it.htlc);
-            let released = matches!(it.came, Came::Released | Came::Ours | Came::Lost);
+            let released = it.was_released();
             let once = mine || !released;
             must(once, "a receipt is taken once", || format!("by set {set}, and {it:?}"))?;
             if mine {
