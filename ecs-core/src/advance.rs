@@ -3,6 +3,7 @@
 use crate::{
     Engine, EntityId, Error, Json,
     commit::Batch,
+    delta::Change,
     dispatch::{Found, matches},
     effect::{Effect, EffectClass, EffectId, EffectRequest},
     engine::Rest,
@@ -115,7 +116,7 @@ impl Engine {
         match self.scan(id, entity) {
             Ok(Scanned::Run(system, position)) => {
                 if let Some(position) = position {
-                    let mut systems = self.world.get_mut::<Systems>(entity).expect("just scanned");
+                    let mut systems = self.systems_mut(id, entity).expect("just scanned");
                     systems.set_current(position);
                 }
                 if !self.exceeds_bounds(id, entity) {
@@ -125,7 +126,7 @@ impl Engine {
             Ok(Scanned::Wrote) => self.wake(id),
             Ok(Scanned::Rests) => {}
             Err(error) => {
-                if let Some(mut systems) = self.world.get_mut::<Systems>(entity) {
+                if let Some(mut systems) = self.systems_mut(id, entity) {
                     systems.set_error((&error).into());
                 }
                 return Err(error);
@@ -202,7 +203,7 @@ impl Engine {
         let taken = self.count_step(id);
         let now_ms = self.world.resource::<Inputs>().now_ms;
         let lasting = self.lasting.iter().any(|id| self.world.entity(entity).contains_id(*id));
-        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+        let mut life = self.life_mut(id, entity);
         let age_ms = now_ms.saturating_sub(life.born_ms);
         let old = !lasting && (life.steps >= STEPS_PER_LIFE_MAX || age_ms > LIFE_MS_MAX);
         life.steps = life.steps.saturating_add(1);
@@ -331,6 +332,7 @@ impl Engine {
         {
             let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
             life.outstanding.push(effect.clone());
+            self.note(|| Change::Awaited(effect.clone()));
         }
         self.effects.push(effect);
         number
@@ -339,9 +341,13 @@ impl Engine {
     pub(crate) fn cancel_timers(&mut self, id: EntityId, kind: &str) {
         if let Some(entity) = self.find(id) {
             let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
-            life.outstanding.retain(|effect| {
-                effect.kind != kind || !matches!(effect.class, EffectClass::Timer { .. })
-            });
+            let of_kind = |effect: &mut Effect| {
+                effect.kind == kind && matches!(effect.class, EffectClass::Timer { .. })
+            };
+            let over: Vec<Effect> = life.outstanding.extract_if(.., of_kind).collect();
+            for effect in over {
+                self.note(|| Change::Over(id, effect.id));
+            }
         }
     }
 
@@ -376,8 +382,7 @@ impl Engine {
 
     pub(crate) fn mute(&mut self, id: EntityId, name: &str) {
         if let Some(entity) = self.find(id) {
-            let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
-            life.muted.insert(name.into());
+            self.life_mut(id, entity).muted.insert(name.into());
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     EntityId, Error,
     commit::Batch,
+    delta::Change,
     effect::{Effect, EffectClass, EffectId, INVOCATION_TIMEOUT},
     engine::Engine,
     inputs::{Entities, Inputs},
@@ -114,8 +115,10 @@ impl Engine {
     }
 
     fn take_outstanding(&mut self, entity: EntityId, id: EffectId) -> Option<Effect> {
-        let entity = self.find(entity)?;
-        self.world.get_mut::<Life>(entity)?.take_outstanding(id)
+        let found = self.find(entity)?;
+        let effect = self.world.get_mut::<Life>(found)?.take_outstanding(id)?;
+        self.note(|| Change::Over(entity, id));
+        Some(effect)
     }
 
     /// The effects asked for since the last call, in order. They may leave only once everything

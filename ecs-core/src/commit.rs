@@ -5,6 +5,7 @@ use crate::{
     component::{
         ComponentSpec, Insertion, OWN_PREFIX, TypedComponent, WhenFrozen, Writable, misshapen,
     },
+    delta,
     dispatch::ListId,
     inputs::{Entities, Inputs},
     life::{Foreign, Id, Life},
@@ -17,7 +18,7 @@ use bevy_ecs::{component::ComponentId, entity::Entity};
 use std::collections::BTreeSet;
 
 /// A change that was judged and decoded: it cannot fail any more.
-enum Change {
+pub(crate) enum Change {
     Clear,
     AttachTyped(Box<TypedComponent>, Json, Insertion),
     AttachForeign(ForeignId, Json),
@@ -197,10 +198,8 @@ impl Engine {
         if batch.records.is_empty() {
             return Ok(());
         }
-        let keeper = self.keeper.ok_or_else(|| {
-            Error::SystemFailed("records were written, but nothing keeps them".to_owned())
-        })?;
-        keeper(&mut self.world, batch.subject, batch.records).map_err(Error::Refused)?;
+        self.keep_lines(batch.subject, batch.records).map_err(Error::Refused)?;
+        self.note_lines(batch.subject, batch.records);
         if let Some(id) = batch.subject {
             batch.records.iter().for_each(|record| self.note_line(id, record));
         }
@@ -218,7 +217,7 @@ impl Engine {
         self.traces.push(id, TraceEntry { now_ms, system, components });
     }
 
-    fn apply(&mut self, entity: EntityId, change: Change) {
+    pub(crate) fn apply(&mut self, entity: EntityId, change: Change) {
         match change {
             Change::Clear => self.clear(entity),
             Change::AttachTyped(typed, json, insertion) => {
@@ -229,6 +228,7 @@ impl Engine {
                 }
                 self.release_list(target, &typed);
                 insertion(&mut self.world.entity_mut(target));
+                self.note_component(entity, typed.spec.name, Some(&json));
                 self.take_list(target, typed.id);
                 self.count_attached(target, old.as_ref(), &json);
             }
@@ -237,6 +237,7 @@ impl Engine {
                 let mut foreign = self.world.get_mut::<Foreign>(target).expect("spawned with it");
                 let old = foreign.values.insert(id, json.clone());
                 foreign.mask.insert(id);
+                self.note_foreign(entity, id, Some(&json));
                 self.count_attached(target, old.as_ref(), &json);
             }
             Change::DetachTyped(typed) => {
@@ -244,6 +245,7 @@ impl Engine {
                 if self.world.entity(target).contains_id(typed.id) {
                     self.release_list(target, &typed);
                     (typed.remove)(&mut self.world.entity_mut(target));
+                    self.note_component(entity, typed.spec.name, None);
                     self.count(target, -1);
                 }
             }
@@ -252,6 +254,7 @@ impl Engine {
                 let mut foreign = self.world.get_mut::<Foreign>(target).expect("spawned with it");
                 if foreign.values.remove(&id).is_some() {
                     foreign.mask.remove(id);
+                    self.note_foreign(entity, id, None);
                     self.count(target, -1);
                 }
             }
@@ -336,20 +339,28 @@ impl Engine {
         let born_ms = self.world.resource::<Inputs>().now_ms;
         let entity = self.world.spawn((Id(id), Life::new(born_ms), Foreign::default())).id();
         self.world.resource_mut::<Entities>().add(id, entity);
+        self.note_life(id);
         entity
     }
 
     fn end_if_empty(&mut self, id: EntityId) {
         let Some(entity) = self.find(id) else { return };
         if self.world.get::<Life>(entity).is_some_and(|life| life.attached == 0) {
+            self.end(id);
+            self.note(|| delta::Change::Ended(id));
+        }
+    }
+
+    /// Takes an Entity away, with everything noted of it.
+    pub(crate) fn end(&mut self, id: EntityId) {
+        if let Some(entity) = self.world.resource_mut::<Entities>().live.remove(&id) {
             self.world.despawn(entity);
-            self.world.resource_mut::<Entities>().live.remove(&id);
             self.traces.end(id);
         }
     }
 }
 
-fn decode(name: &str, named: Named, value: Option<&Json>) -> Result<Change, Error> {
+pub(crate) fn decode(name: &str, named: Named, value: Option<&Json>) -> Result<Change, Error> {
     if let Some(json) = value {
         json.check().map_err(|error| Error::Invalid(format!("`{name}`: {error}")))?;
     }

@@ -3,6 +3,7 @@
 use crate::{
     EntityId, Error,
     component::{TypedComponent, WireComponent},
+    delta::Recording,
     dispatch::Lists,
     effect::Effect,
     error::Refusal,
@@ -78,6 +79,9 @@ pub struct Engine {
     pub(crate) next_effect: u64,
     pub(crate) next_invocation: u64,
     pub(crate) announces: bool,
+    pub(crate) recording: Option<Recording>,
+    /// The counters as the last delta has them.
+    pub(crate) recorded_counters: (EntityId, u64, u64),
     pub(crate) waits: Waits,
     /// Components that an Entity waits by, or that others wait for. Empty during a restore.
     pub(crate) waiting: Vec<ComponentId>,
@@ -132,6 +136,8 @@ impl Engine {
             next_effect: 1,
             next_invocation: 1,
             announces: false,
+            recording: None,
+            recorded_counters: (EntityId::FIRST, 1, 1),
             waits: Waits::default(),
             waiting: vec![systems_id, wake_at_id, join_id],
             scans: None,
@@ -208,7 +214,7 @@ impl Engine {
     /// # Errors
     /// The name is taken by another, it requires nothing, or a name is no name.
     pub fn add_external_system(&mut self, def: SystemDef) -> Result<(), Error> {
-        self.systems.add_external(def, None, &mut self.names)
+        self.register_external(def, None)
     }
 
     /// The same with a timeout of its own, in milliseconds; that given last holds.
@@ -220,7 +226,7 @@ impl Engine {
         def: SystemDef,
         timeout_ms: u64,
     ) -> Result<(), Error> {
-        self.systems.add_external(def, Some(timeout_ms), &mut self.names)
+        self.register_external(def, Some(timeout_ms))
     }
 
     /// Sets the list that `payecs_setdefaultsystems` writes.

@@ -93,7 +93,7 @@ impl Engine {
         let since_ms = self.world.resource::<Inputs>().now_ms;
         let at_ms = since_ms.saturating_add(timeout_ms);
         let at_ms = (self.deadline)(&self.world, entity).map_or(at_ms, |end| at_ms.min(end));
-        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+        let mut life = self.life_mut(id, entity);
         life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
         let components = self.matched(id, index);
         self.announce(id, &name, &components, Some(number));
@@ -122,7 +122,8 @@ impl Engine {
 
     fn take_invocation(&mut self, id: EntityId) -> Option<Invocation> {
         let entity = self.find(id)?;
-        let invocation = self.world.get_mut::<Life>(entity)?.invocation.take()?;
+        self.world.get::<Life>(entity)?.invocation.as_ref()?;
+        let invocation = self.life_mut(id, entity).invocation.take()?;
         self.cancel_timers(id, INVOCATION_TIMEOUT);
         Some(invocation)
     }

@@ -56,6 +56,7 @@ mod args;
 mod methods;
 mod plugin;
 mod snapshot;
+mod delta;
 
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
 pub use args::{Args, Fields};
@@ -63,6 +64,7 @@ pub use component::{
     ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent, Writable,
     check_name,
 };
+pub use delta::{Change, Delta, Line, Notes};
 pub use dispatch::LISTS_MAX;
 pub use effect::{
     Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT, Invoke,

@@ -148,25 +148,34 @@ impl Registry {
     }
 
     /// Registers an external System. The same again is no error and no second System; the timeout
-    /// given last holds.
+    /// given last holds, and is the answer.
     pub(crate) fn add_external(
         &mut self,
         def: SystemDef,
         timeout_ms: Option<u64>,
         names: &mut Names,
-    ) -> Result<(), Error> {
-        if let Some(index) = self.find(&def.system) {
-            let existing = self.get_mut(index);
-            if existing.owner != Owner::External || existing.def != def {
-                return Err(conflict(&def.system));
+    ) -> Result<u64, Error> {
+        let Some(index) = self.find(&def.system) else {
+            let timeout_ms = timeout_ms.unwrap_or(SYSTEM_TIMEOUT_MS);
+            self.add(def, Owner::External, Body::External { timeout_ms }, names)?;
+            return Ok(timeout_ms);
+        };
+        let existing = self.get_mut(index);
+        match (&mut existing.body, existing.def == def) {
+            (Body::External { timeout_ms: known }, true) => {
+                *known = timeout_ms.unwrap_or(*known);
+                Ok(*known)
             }
-            if let Some(timeout_ms) = timeout_ms {
-                existing.body = Body::External { timeout_ms };
-            }
-            return Ok(());
+            (Body::External { .. }, false) | (Body::Here(_), _) => Err(conflict(&def.system)),
         }
-        let body = Body::External { timeout_ms: timeout_ms.unwrap_or(SYSTEM_TIMEOUT_MS) };
-        self.add(def, Owner::External, body, names).map(|_| ())
+    }
+
+    /// The external Systems with their timeouts, as they were registered.
+    pub(crate) fn externals(&self) -> impl Iterator<Item = (&SystemDef, u64)> {
+        self.systems.iter().filter_map(|system| match system.body {
+            Body::External { timeout_ms } => Some((&system.def, timeout_ms)),
+            Body::Here(_) => None,
+        })
     }
 
     /// Registers a System of this process.

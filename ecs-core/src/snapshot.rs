@@ -2,13 +2,14 @@
 
 use crate::{
     Engine, EntityId, Error, Json,
+    delta::Notes,
     effect::Effect,
     inputs::{Entities, Inputs},
-    life::{Invocation, Life},
+    life::Life,
+    system::SystemDef,
     write::{Write, Writer},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// One Entity with everything the engine notes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,20 +20,17 @@ pub struct EntityState {
     pub components: Vec<(String, Json)>,
     /// Effects that will still say something.
     pub outstanding: Vec<Effect>,
-    born_ms: u64,
-    steps: u32,
-    invocation: Option<Invocation>,
-    /// Systems that may not run on it any more: they looped, failed or used up its steps.
-    pub muted: Vec<String>,
-    /// No System of a third party may run on it any more.
-    pub own_systems_only: bool,
+    /// What else the engine notes of it.
+    pub notes: Notes,
 }
 
-/// The whole state of an engine, apart from what is registered and what is kept beside.
+/// The whole state of an engine, apart from this process's Systems and what is kept beside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The Entities, by number.
     pub entities: Vec<EntityState>,
+    /// The external Systems, with their timeouts in milliseconds.
+    pub externals: Vec<(SystemDef, u64)>,
     next_entity: EntityId,
     next_effect: u64,
     next_invocation: u64,
@@ -46,6 +44,7 @@ impl Engine {
         let entities = self.world.resource::<Entities>();
         Snapshot {
             entities: self.entities().into_iter().map(|id| self.entity_state(id)).collect(),
+            externals: self.systems.externals().map(|(def, ms)| (def.clone(), ms)).collect(),
             next_entity: entities.next,
             next_effect: self.next_effect,
             next_invocation: self.next_invocation,
@@ -64,11 +63,7 @@ impl Engine {
                 .map(|(name, json)| (name.to_string(), json))
                 .collect(),
             outstanding: life.outstanding.clone(),
-            born_ms: life.born_ms,
-            steps: life.steps,
-            invocation: life.invocation.clone(),
-            muted: life.muted.iter().map(ToString::to_string).collect(),
-            own_systems_only: life.own_systems_only,
+            notes: Notes::of(life),
         }
     }
 
@@ -89,11 +84,17 @@ impl Engine {
     /// A Component of it is no longer documented, or its shape has changed. The engine then holds a
     /// part of the state only, and is of no use.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let recording = self.recording.take();
         let waiting = std::mem::take(&mut self.waiting);
         let restored = self.restore_all(snapshot);
-        self.waiting = waiting;
-        self.find_waits();
+        (self.recording, self.waiting) = (recording, waiting);
+        self.finish_restore();
         restored
+    }
+
+    /// Looks through the state for who waits for whom: after the last [`Engine::apply_delta`].
+    pub fn finish_restore(&mut self) {
+        self.find_waits();
     }
 
     fn restore_all(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
@@ -105,6 +106,9 @@ impl Engine {
         self.effects.clear();
         let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
         self.world.insert_resource(now);
+        for (def, timeout_ms) in &snapshot.externals {
+            self.register_external(def.clone(), Some(*timeout_ms))?;
+        }
         for state in &snapshot.entities {
             let attached =
                 state.components.iter().map(|(name, json)| (name.clone(), Some(json.clone())));
@@ -115,6 +119,7 @@ impl Engine {
         self.world.resource_mut::<Entities>().next = snapshot.next_entity;
         self.next_effect = snapshot.next_effect;
         self.next_invocation = snapshot.next_invocation;
+        self.recorded_counters = (snapshot.next_entity, self.next_effect, self.next_invocation);
         Ok(())
     }
 
@@ -126,10 +131,6 @@ impl Engine {
         let Some(entity) = self.find(state.entity) else { return };
         let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
         life.outstanding.clone_from(&state.outstanding);
-        life.born_ms = state.born_ms;
-        life.steps = state.steps;
-        life.invocation.clone_from(&state.invocation);
-        life.muted = state.muted.iter().map(|name| Arc::from(name.as_str())).collect();
-        life.own_systems_only = state.own_systems_only;
+        state.notes.put(&mut life);
     }
 }

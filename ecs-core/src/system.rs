@@ -6,7 +6,7 @@ use crate::{
     write::{Record, Write},
 };
 use bevy_ecs::{entity::Entity, system::In};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, sync::Arc};
 
 /// Most Systems an engine registers.
@@ -36,7 +36,7 @@ pub struct SystemSpec {
 }
 
 /// A System as it is registered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemDef {
     /// Its name.
     pub system: Arc<str>,

@@ -176,7 +176,7 @@ pub(crate) fn key(state: &State, mid: bool) -> u64 {
         for effect in &entity.outstanding {
             laws::effect_key(effect).hash(&mut hasher);
         }
-        (&entity.muted, entity.own_systems_only).hash(&mut hasher);
+        (&entity.notes.muted, entity.notes.own_systems_only).hash(&mut hasher);
     }
     for effect in &state.asked {
         laws::effect_key(effect).hash(&mut hasher);

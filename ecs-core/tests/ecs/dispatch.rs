@@ -1,6 +1,6 @@
 //! Dispatch finds what a scan by name would find.
 
-use crate::common::{engine, json, ran};
+use crate::common::{Amount, Claim, call, engine, json, ran};
 use ecs_core::{Engine, EntityId, LISTS_MAX, On, Step, SystemDef, Systems, Write, Writer};
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
@@ -115,4 +115,16 @@ proptest! {
             prop_assert_eq!(ran(&app, entity), wanted);
         }
     }
+}
+
+/// What is attached to one Entity, seen by type and by name.
+#[test]
+fn a_documented_component_is_the_same_by_type_and_by_name() {
+    let mut app = engine();
+    call(&mut app, "payecs_setcomponents", "[{\"entity\":1,\"lightningd:amount\":7}]")
+        .expect("a proper value");
+    let entity = crate::common::id(1);
+    assert_eq!(app.get::<Amount>(entity), Some(&Amount(7)));
+    assert_eq!(app.component(entity, "lightningd:amount"), Some(json("7")));
+    assert_eq!(app.get::<Claim>(entity), None);
 }

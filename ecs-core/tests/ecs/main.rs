@@ -8,4 +8,5 @@ mod external;
 mod progress;
 mod freeze;
 mod snapshot;
+mod delta;
 mod waits;

@@ -2,8 +2,8 @@
 
 mod wire;
 
-use crate::common::{Amount, Claim, call, engine, json};
-use ecs_core::{Engine, Json, On, Step, system};
+use crate::common::{call, engine};
+use ecs_core::{Delta, Engine, Json, On, Step, system};
 use proptest::{
     collection::{btree_map, vec},
     option,
@@ -322,36 +322,52 @@ impl ReferenceStateMachine for Model {
 
 struct Checked;
 
+/// The engine, and another that only ever hears what changed.
+struct Pair {
+    app: Engine,
+    follower: Engine,
+}
+
 impl StateMachineTest for Checked {
-    type SystemUnderTest = Engine;
+    type SystemUnderTest = Pair;
     type Reference = Model;
 
-    fn init_test(_: &Model) -> Engine {
-        with_systems()
+    fn init_test(_: &Model) -> Pair {
+        let mut app = with_systems();
+        app.record_changes(true);
+        Pair { app, follower: with_systems() }
     }
 
-    fn apply(mut app: Engine, model: &Model, transition: Transition) -> Engine {
+    fn apply(mut pair: Pair, model: &Model, transition: Transition) -> Pair {
+        let app = &mut pair.app;
         let answer = match &transition {
-            Transition::New => call(&mut app, "payecs_newentity", "[]"),
+            Transition::New => call(app, "payecs_newentity", "[]"),
             Transition::Set { writes, expected } => {
                 let writes: Vec<String> = writes.iter().map(Change::text).collect();
                 let expected: Vec<String> = expected.iter().map(Wanted::text).collect();
                 let params = format!("[[{}],[{}]]", writes.join(","), expected.join(","));
-                call(&mut app, "payecs_setcomponents", &params)
+                call(app, "payecs_setcomponents", &params)
             }
-            Transition::Advance(id) => call(&mut app, "payecs_advance", &format!("[{id}]")),
+            Transition::Advance(id) => call(app, "payecs_advance", &format!("[{id}]")),
             Transition::Delete(id) => {
-                call(&mut app, "payecs_delentity", &format!("{{\"entity\":{id}}}"))
+                call(app, "payecs_delentity", &format!("{{\"entity\":{id}}}"))
             }
         };
         assert_eq!(answer.as_ref().map_or_else(|error| error.code, |_| 0), model.code);
         if let (Some(given), Ok(answer)) = (model.given, &answer) {
             assert_eq!(answer.text(), format!("{{\"entity\":{given}}}"));
         }
-        app
+        if let Some(delta) = app.take_delta() {
+            let text = serde_json::to_string(&delta).expect("a delta is JSON");
+            let read: Delta = serde_json::from_str(&text).expect("what was written is read");
+            assert_eq!(read, delta);
+            pair.follower.apply_delta(&read).expect("its own delta");
+        }
+        pair
     }
 
-    fn check_invariants(app: &Engine, model: &Model) {
+    fn check_invariants(Pair { app, follower }: &Pair, model: &Model) {
+        assert_eq!(follower.snapshot(), app.snapshot());
         let mut other = with_systems();
         let kept = app.snapshot();
         other.restore(&kept).expect("its own snapshot");
@@ -376,16 +392,4 @@ prop_state_machine! {
 
     #[test]
     fn the_engine_never_differs_from_the_model(sequential 1..40 => Checked);
-}
-
-/// What is attached to one Entity, seen by type and by name.
-#[test]
-fn a_documented_component_is_the_same_by_type_and_by_name() {
-    let mut app = engine();
-    call(&mut app, "payecs_setcomponents", "[{\"entity\":1,\"lightningd:amount\":7}]")
-        .expect("a proper value");
-    let entity = crate::common::id(1);
-    assert_eq!(app.get::<Amount>(entity), Some(&Amount(7)));
-    assert_eq!(app.component(entity, "lightningd:amount"), Some(json("7")));
-    assert_eq!(app.get::<Claim>(entity), None);
 }

@@ -1,0 +1,300 @@
+//! What one command changed, as data: a state and the deltas after it give the state after them.
+
+use crate::{
+    Engine, EntityId, Error, Json, WireComponent,
+    commit::decode,
+    effect::{Effect, EffectId},
+    error::Refusal,
+    inputs::{Entities, Inputs},
+    life::{Invocation, Life},
+    names::ForeignId,
+    system::SystemDef,
+    systems::Systems,
+    write::Record,
+};
+use bevy_ecs::entity::Entity;
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
+/// Everything that changed since the last delta was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// Time and randomness of the command.
+    pub inputs: Inputs,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    next_entity: EntityId,
+    next_effect: u64,
+    next_invocation: u64,
+}
+
+/// One change of the state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A Component was attached or replaced; without a value it was detached.
+    Component(EntityId, Cow<'static, str>, Option<Json>),
+    /// The last Component of an Entity was detached: it is gone, with everything noted of it.
+    Ended(EntityId),
+    /// Lines were kept beside the Components, on behalf of an Entity.
+    Lines(Option<EntityId>, Vec<Line>),
+    /// An effect is awaited from now on.
+    Awaited(Effect),
+    /// It no longer is.
+    Over(EntityId, EffectId),
+    /// What the engine notes of an Entity.
+    Life(EntityId, Notes),
+    /// An external System was registered, or its timeout changed.
+    Registered(SystemDef, u64),
+}
+
+/// A line that was kept beside the Components.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The System it is traced as.
+    pub system: String,
+    /// The line.
+    pub body: Json,
+}
+
+/// What the engine notes of an Entity, effects left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    pub(crate) born_ms: u64,
+    pub(crate) steps: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) invocation: Option<Invocation>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Systems that may not run on it any more: they looped, failed or used up its steps.
+    pub muted: Vec<String>,
+    /// No System of a third party may run on it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_systems_only: bool,
+}
+
+impl Notes {
+    pub(crate) fn of(life: &Life) -> Self {
+        Self {
+            born_ms: life.born_ms,
+            steps: life.steps,
+            invocation: life.invocation.clone(),
+            muted: life.muted.iter().map(ToString::to_string).collect(),
+            own_systems_only: life.own_systems_only,
+        }
+    }
+
+    pub(crate) fn put(&self, life: &mut Life) {
+        life.born_ms = self.born_ms;
+        life.steps = self.steps;
+        life.invocation.clone_from(&self.invocation);
+        life.muted = self.muted.iter().map(|name| Arc::from(name.as_str())).collect();
+        life.own_systems_only = self.own_systems_only;
+    }
+}
+
+/// What has changed and was not taken yet.
+#[derive(Debug, Default)]
+pub(crate) struct Recording {
+    changes: Vec<Change>,
+    /// Entities whose notes changed.
+    noted: BTreeSet<EntityId>,
+    /// Entities whose list says something else of its last match.
+    matched: BTreeSet<EntityId>,
+}
+
+impl Engine {
+    /// Begins to note what changes, for [`Engine::take_delta`], or stops it.
+    pub fn record_changes(&mut self, record: bool) {
+        self.recording = record.then(Recording::default);
+    }
+
+    /// What changed since the last call; `None` where nothing did, or nothing is recorded.
+    /// ```
+    /// # use ecs_core::{Engine, Inputs, Json, Write, Writer};
+    /// let mut app = Engine::new();
+    /// app.record_changes(true);
+    /// let before = app.snapshot();
+    /// app.begin(Inputs { now_ms: 7, ..Inputs::default() });
+    /// let write = Write::to(app.new_entity()).attach_json("acme:x", Json::yes());
+    /// app.set_components(&Writer::Caller, &[write], &[])?;
+    /// let delta = app.take_delta().expect("something changed");
+    /// assert_eq!(app.take_delta(), None);
+    /// let mut other = Engine::new();
+    /// other.restore(&before)?;
+    /// other.apply_delta(&delta)?;
+    /// assert_eq!(other.snapshot(), app.snapshot());
+    /// # Ok::<(), ecs_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn take_delta(&mut self) -> Option<Delta> {
+        let Recording { mut changes, noted, matched } = std::mem::take(self.recording.as_mut()?);
+        let systems = matched.into_iter().filter_map(|id| {
+            let systems = self.get::<Systems>(id)?;
+            Some(Change::Component(id, Systems::SPEC.name.into(), Some(systems.to_json())))
+        });
+        changes.extend(systems);
+        let notes = noted.into_iter().filter_map(|id| {
+            let life = self.world.get::<Life>(self.find(id)?)?;
+            Some(Change::Life(id, Notes::of(life)))
+        });
+        changes.extend(notes);
+        let next_entity = self.world.resource::<Entities>().next;
+        let counters = (next_entity, self.next_effect, self.next_invocation);
+        if changes.is_empty() && counters == self.recorded_counters {
+            return None;
+        }
+        self.recorded_counters = counters;
+        Some(Delta {
+            inputs: *self.world.resource::<Inputs>(),
+            changes,
+            next_entity,
+            next_effect: self.next_effect,
+            next_invocation: self.next_invocation,
+        })
+    }
+
+    /// Changes the state as a command did. Nothing runs and no effect comes out; after the last
+    /// delta, [`Engine::finish_restore`].
+    ///
+    /// # Errors
+    /// A Component is no longer documented, its shape has changed, or what is kept beside refuses
+    /// its lines: the delta does not belong to this state. The engine is of no use then.
+    pub fn apply_delta(&mut self, delta: &Delta) -> Result<(), Error> {
+        let recording = self.recording.take();
+        let waiting = std::mem::take(&mut self.waiting);
+        self.world.insert_resource(delta.inputs);
+        let applied = delta.changes.iter().try_for_each(|change| self.redo(change));
+        self.effects.clear();
+        self.world.resource_mut::<Entities>().next = delta.next_entity;
+        self.next_effect = delta.next_effect;
+        self.next_invocation = delta.next_invocation;
+        self.recorded_counters = (delta.next_entity, delta.next_effect, delta.next_invocation);
+        (self.recording, self.waiting) = (recording, waiting);
+        applied
+    }
+
+    fn redo(&mut self, change: &Change) -> Result<(), Error> {
+        match change {
+            Change::Component(id, name, value) => {
+                let named = match value {
+                    Some(_) => Some(self.names.intern(name)?),
+                    None => self.names.look_up(name)?,
+                };
+                if let Some(named) = named {
+                    let change = decode(name, named, value.as_ref())?;
+                    self.apply(*id, change);
+                }
+            }
+            Change::Ended(id) => self.end(*id),
+            Change::Lines(subject, lines) => {
+                let records: Vec<Record> =
+                    lines.iter().map(|line| Record::new(&line.system, line.body.clone())).collect();
+                self.keep_lines(*subject, &records).map_err(Error::Refused)?;
+            }
+            Change::Awaited(effect) => self.with_life(effect.entity, |life| {
+                life.outstanding.push(effect.clone());
+            }),
+            Change::Over(id, effect) => self.with_life(*id, |life| {
+                life.take_outstanding(*effect);
+            }),
+            Change::Life(id, notes) => self.with_life(*id, |life| notes.put(life)),
+            Change::Registered(def, timeout_ms) => {
+                self.systems.add_external(def.clone(), Some(*timeout_ms), &mut self.names)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn with_life(&mut self, id: EntityId, change: impl FnOnce(&mut Life)) {
+        if let Some(entity) = self.find(id) {
+            change(&mut self.world.get_mut::<Life>(entity).expect("spawned with it"));
+        }
+    }
+
+    /// Hands lines to what is kept beside the Components.
+    pub(crate) fn keep_lines(
+        &mut self,
+        subject: Option<EntityId>,
+        records: &[Record],
+    ) -> Result<(), Refusal> {
+        let keeper = self.keeper.ok_or_else(|| {
+            let what = "records were written, but nothing keeps them".to_owned();
+            Refusal::from(Error::SystemFailed(what))
+        })?;
+        keeper(&mut self.world, subject, records)
+    }
+
+    /// Notes a change, where changes are noted.
+    pub(crate) fn note(&mut self, change: impl FnOnce() -> Change) {
+        if let Some(recording) = &mut self.recording {
+            recording.changes.push(change());
+        }
+    }
+
+    /// Notes that a Component was attached, replaced or detached.
+    pub(crate) fn note_component(
+        &mut self,
+        id: EntityId,
+        name: &'static str,
+        value: Option<&Json>,
+    ) {
+        self.note(|| Change::Component(id, name.into(), value.cloned()));
+    }
+
+    /// The same of a Component without a type.
+    pub(crate) fn note_foreign(&mut self, id: EntityId, name: ForeignId, value: Option<&Json>) {
+        if self.recording.is_some() {
+            let name = self.names.text(name).to_string();
+            self.note(|| Change::Component(id, name.into(), value.cloned()));
+        }
+    }
+
+    /// Notes that what the engine notes of an Entity changed.
+    pub(crate) fn note_life(&mut self, id: EntityId) {
+        if let Some(recording) = &mut self.recording {
+            recording.noted.insert(id);
+        }
+    }
+
+    /// Notes lines that were kept.
+    pub(crate) fn note_lines(&mut self, subject: Option<EntityId>, records: &[Record]) {
+        self.note(|| {
+            let line =
+                |record: &Record| Line { system: record.system.clone(), body: record.body.clone() };
+            Change::Lines(subject, records.iter().map(line).collect())
+        });
+    }
+
+    /// An Entity's life, to be changed.
+    pub(crate) fn life_mut(
+        &mut self,
+        id: EntityId,
+        entity: Entity,
+    ) -> bevy_ecs::change_detection::Mut<'_, Life> {
+        self.note_life(id);
+        self.world.get_mut::<Life>(entity).expect("spawned with it")
+    }
+
+    /// An Entity's list, to note its last match.
+    pub(crate) fn systems_mut(
+        &mut self,
+        id: EntityId,
+        entity: Entity,
+    ) -> Option<bevy_ecs::change_detection::Mut<'_, Systems>> {
+        if let Some(recording) = &mut self.recording {
+            recording.matched.insert(id);
+        }
+        self.world.get_mut::<Systems>(entity)
+    }
+
+    /// Registers an external System, and notes it.
+    pub(crate) fn register_external(
+        &mut self,
+        def: SystemDef,
+        timeout_ms: Option<u64>,
+    ) -> Result<(), Error> {
+        let timeout_ms = self.systems.add_external(def.clone(), timeout_ms, &mut self.names)?;
+        self.note(|| Change::Registered(def, timeout_ms));
+        Ok(())
+    }
+}
