@@ -17,6 +17,7 @@ const EDGES: &[(&str, Uses)] = &[
     ("ecs-core", Uses::Only(&[])),
     ("ecs-systems", Uses::Only(&["ecs-core", "payecs-planner", "payecs-units"])),
     ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems"])),
+    ("payecs-journal", Uses::Only(&[])),
     ("rpc-bridge", Uses::Only(&["ecs-core"])),
     ("node-sim", Uses::Only(&["ecs-systems", "payecs-planner", "payecs-units"])),
     ("payflow-default", Uses::AllBut(&["payecs-tests"])),

@@ -1,0 +1,86 @@
+//! Reading entries.
+
+use super::{Entry, FILE, damage, split};
+use crate::{
+    disk::{Disk, Open},
+    error::{Error, Harm},
+    frame::Kind,
+    scan::{Found, Scan},
+};
+
+/// An entry as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its index and hash. The hash is as it was stored; [`super::LedgerLog::verify`] checks it.
+    pub entry: Entry,
+    /// What was appended.
+    pub payload: Vec<u8>,
+}
+
+/// Entries in order, read as they are asked for. An error ends it.
+#[derive(Debug)]
+pub struct Entries {
+    scan: Option<Scan>,
+    /// The index of the entry at the scan's place.
+    at: u64,
+    next: u64,
+    to: u64,
+}
+
+impl Entries {
+    /// Entries `next..to`. `start` is the place of an entry at or before the first, with its index.
+    pub(super) fn open(
+        disk: &dyn Disk,
+        seed: u32,
+        start: Option<(u64, u64)>,
+        end: u64,
+        next: u64,
+        to: u64,
+    ) -> Result<Self, Error> {
+        let Some((offset, at)) = start else { return Ok(Self { scan: None, at: 0, next, to }) };
+        let file = disk.open(FILE, Open::Read)?;
+        let scan = Some(Scan::between(file, FILE, seed, offset, end));
+        Ok(Self { scan, at, next, to })
+    }
+
+    fn read(&mut self) -> Result<Option<StoredEntry>, Error> {
+        let Some(scan) = &mut self.scan else { return Ok(None) };
+        while self.next < self.to {
+            let offset = scan.at();
+            let (found, payload) = scan.next()?;
+            let broken = |harm| Err(damage(offset, harm, self.at).into());
+            let header = match found {
+                Found::Frame(header) => header,
+                Found::End => return broken(Harm::Missing),
+                Found::Bad => return broken(Harm::Frame),
+            };
+            match header.kind {
+                Kind::Record => {}
+                Kind::Mark => continue,
+                Kind::End => return broken(Harm::Order),
+            }
+            let Some((hash, payload)) = split(payload).filter(|_| header.number == self.at) else {
+                return broken(Harm::Order);
+            };
+            self.at = self.at.saturating_add(1);
+            if header.number == self.next {
+                self.next = self.next.saturating_add(1);
+                let entry = Entry { index: header.number, hash };
+                return Ok(Some(StoredEntry { entry, payload: payload.to_vec() }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<StoredEntry, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = self.read();
+        if read.is_err() {
+            self.scan = None;
+        }
+        read.transpose()
+    }
+}
