@@ -1,6 +1,6 @@
 //! Each operation of the disk fails once, at each place where it is asked for.
 
-use super::{content, files, open, options, payload, payloads, shared, snapshot_of};
+use super::{content, files, open, open_ledger, options, payload, payloads, shared, snapshot_of};
 use payecs_journal::{Error, Faults, MemoryDisk, Operation, Seq, StateLog};
 
 const OPERATIONS: &[Operation] = &[
@@ -131,6 +131,37 @@ fn record_that_outlived_a_failed_sync_is_made_durable_by_opening() {
 fn copy_after(disk: &MemoryDisk, seed: u64) -> MemoryDisk {
     disk.power_loss(seed);
     disk.clone()
+}
+
+#[test]
+fn file_whose_name_outlived_a_crash_alone_is_made_durable_by_opening() {
+    for seed in 0..32 {
+        let disk = MemoryDisk::new();
+        outlive(&disk, "state/00000000000000000001.log", &|| open(&disk).map(|_| ()));
+        outlive(&disk, "ledger/entries.log", &|| open_ledger(&disk).map(|_| ()));
+        let (mut log, _) = open(&disk).unwrap();
+        let mut ledger = open_ledger(&disk).unwrap();
+        super::fill(&mut log, &[1]).unwrap();
+        ledger.append(b"line").unwrap();
+        ledger.sync().unwrap();
+        disk.power_loss(seed);
+        assert_eq!(open(&disk).unwrap().1.payloads, payloads(1), "seed {seed}");
+        assert_eq!(open_ledger(&disk).unwrap().head().count, 1, "seed {seed}");
+    }
+}
+
+/// Kills a process that opens when a file has its name, and the name is not durable.
+fn outlive(disk: &MemoryDisk, file: &str, open: &dyn Fn() -> Result<(), Error>) {
+    for at in 1.. {
+        disk.plan(Faults { fail: Some((Operation::SyncDir, at)), ..Faults::default() });
+        let opened = open();
+        assert!(matches!(opened, Err(Error::Disk(_))), "{file}: {opened:?}");
+        disk.crash();
+        if disk.bytes(file).is_some() {
+            break;
+        }
+    }
+    disk.plan(Faults::default());
 }
 
 #[test]

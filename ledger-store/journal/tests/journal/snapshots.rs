@@ -90,3 +90,21 @@ fn large_snapshot_comes_back_in_pieces_of_a_bounded_size() {
     assert!(pieces.iter().all(|piece| piece.len() <= 1 << 20));
     assert_eq!(pieces.concat(), bytes);
 }
+
+#[test]
+fn damaged_newest_is_made_up_for_wherever_the_older_one_ends() {
+    for older in 1..=18 {
+        let disk = MemoryDisk::new();
+        let (mut log, _) = open(&disk).unwrap();
+        fill(&mut log, &[6, 6, 6]).unwrap();
+        take(&mut log, older).unwrap();
+        fill(&mut log, &[6]).unwrap();
+        take(&mut log, 24).unwrap();
+        drop(log);
+        let newest = files(&disk, ".snapshot").pop().unwrap();
+        disk.put(&newest, b"damaged");
+        let (_, content) = open(&disk).unwrap_or_else(|error| panic!("{older}: {error}"));
+        assert_eq!((content.payloads, content.snapshot), (payloads(24), Some(Seq(older))));
+        assert_eq!(content.skipped, [Seq(24)]);
+    }
+}
