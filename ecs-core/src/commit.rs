@@ -198,8 +198,8 @@ impl Engine {
         if batch.records.is_empty() {
             return Ok(());
         }
-        self.keep_lines(batch.subject, batch.records).map_err(Error::Refused)?;
-        self.note_lines(batch.subject, batch.records);
+        let kept = self.keep_lines(batch.subject, batch.records).map_err(Error::Refused)?;
+        self.note_lines(kept, batch.records);
         if let Some(id) = batch.subject {
             batch.records.iter().for_each(|record| self.note_line(id, record));
         }

@@ -36,7 +36,7 @@ pub enum Change {
     Component(EntityId, Cow<'static, str>, Option<Json>),
     /// The last Component of an Entity was detached: it is gone, with everything noted of it.
     Ended(EntityId),
-    /// Lines were kept beside the Components, on behalf of an Entity.
+    /// Lines were kept beside the Components, on behalf of the Entity that the keeper named.
     Lines(Option<EntityId>, Vec<Line>),
     /// An effect is awaited from now on.
     Awaited(Effect),
@@ -187,9 +187,7 @@ impl Engine {
             }
             Change::Ended(id) => self.end(*id),
             Change::Lines(subject, lines) => {
-                let records: Vec<Record> =
-                    lines.iter().map(|line| Record::new(&line.system, line.body.clone())).collect();
-                self.keep_lines(*subject, &records).map_err(Error::Refused)?;
+                self.keep_lines(*subject, &records_of(lines)).map_err(Error::Refused)?;
             }
             Change::Awaited(effect) => self.with_life(effect.entity, |life| {
                 life.outstanding.push(effect.clone());
@@ -205,6 +203,22 @@ impl Engine {
         Ok(())
     }
 
+    /// Hands lines again to what is kept beside the Components, as they were kept at `now_ms`:
+    /// where that is brought back from its own file. Nothing is traced or recorded.
+    ///
+    /// # Errors
+    /// Who keeps them refuses.
+    pub fn keep_again(
+        &mut self,
+        now_ms: u64,
+        on_behalf_of: Option<EntityId>,
+        lines: &[Line],
+    ) -> Result<(), Error> {
+        self.begin(Inputs { now_ms, ..Inputs::default() });
+        self.keep_lines(on_behalf_of, &records_of(lines)).map_err(Error::Refused)?;
+        Ok(())
+    }
+
     fn with_life(&mut self, id: EntityId, change: impl FnOnce(&mut Life)) {
         if let Some(entity) = self.find(id) {
             change(&mut self.world.get_mut::<Life>(entity).expect("spawned with it"));
@@ -216,7 +230,7 @@ impl Engine {
         &mut self,
         subject: Option<EntityId>,
         records: &[Record],
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<EntityId>, Refusal> {
         let keeper = self.keeper.ok_or_else(|| {
             let what = "records were written, but nothing keeps them".to_owned();
             Refusal::from(Error::SystemFailed(what))
@@ -297,4 +311,8 @@ impl Engine {
         self.note(|| Change::Registered(def, timeout_ms));
         Ok(())
     }
+}
+
+fn records_of(lines: &[Line]) -> Vec<Record> {
+    lines.iter().map(|line| Record::new(&line.system, line.body.clone())).collect()
 }

@@ -29,8 +29,9 @@ use bevy_ecs::{
 };
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-/// Writes a record's lines beside the Components: all of them, or none with a refusal.
-pub type Keeper = fn(&mut World, Option<EntityId>, &[Record]) -> Result<(), Refusal>;
+/// Writes a record's lines beside the Components: all of them, or none with a refusal. Answers on
+/// whose behalf, given the Entity whose System wrote them; given that answer it answers the same.
+pub type Keeper = fn(&mut World, Option<EntityId>, &[Record]) -> Result<Option<EntityId>, Refusal>;
 
 /// Says what an Entity comes to that no System matches, or whose System waits. Asked only where
 /// nothing is awaited.

@@ -58,6 +58,7 @@ mod plugin;
 mod snapshot;
 mod delta;
 
+pub use self::{dispatch::LISTS_MAX, names::FOREIGN_NAMES_MAX};
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
 pub use args::{Args, Fields};
 pub use component::{
@@ -65,7 +66,6 @@ pub use component::{
     check_name,
 };
 pub use delta::{Change, Delta, Line, Notes};
-pub use dispatch::LISTS_MAX;
 pub use effect::{
     Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT, Invoke,
 };
@@ -76,7 +76,6 @@ pub use inputs::{Entities, Inputs};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
 pub use life::Id;
 pub use method::{Caller, Handle, Method, NOT_PERMITTED, Param, Scope, optional, required};
-pub use names::FOREIGN_NAMES_MAX;
 pub use plugin::Plugin;
 pub use registry::Owner;
 pub use snapshot::{EntityState, Snapshot};

@@ -64,7 +64,7 @@ pub fn ledger_record(entry: &LedgerEntry) -> Record {
 }
 
 /// Writes a record's lines: what concerns receipts is looked at first, then the books write their
-/// whole batch or nothing, then the receipts follow.
+/// whole batch or nothing, then the receipts follow. Answers which payment they are written for.
 ///
 /// # Errors
 /// What the books refuse, with its code; a receipt that is not in the state for its line, 203.
@@ -75,7 +75,7 @@ pub fn keep(
     world: &mut World,
     subject: Option<EntityId>,
     records: &[Record],
-) -> Result<(), Refusal> {
+) -> Result<Option<EntityId>, Refusal> {
     let (lines, entries): (Vec<&Record>, Vec<&Record>) =
         records.iter().partition(|record| record.system == RECEIPTS);
     let lines = read::<ReceiptLine>(&lines)?;
@@ -100,7 +100,7 @@ pub fn keep(
         };
         assert!(written.is_ok(), "a receipt refused what it was fit for: {written:?}");
     }
-    Ok(())
+    Ok(payment)
 }
 
 /// The payment an Entity works for: its parent, or itself.

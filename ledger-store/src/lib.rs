@@ -10,6 +10,7 @@
 //! | `verify` | everything recomputed from the postings alone |
 //! | `memory` | [`MemoryLedger`]: all of that behind [`Ledger`] |
 //! | `receipts` | [`MemoryReceipts`]: what we wait to be paid for, behind [`Receipts`] |
+//! | [`store`] | what of an engine survives a crash, on the journal's two logs |
 //! | [`laws`] | the suites that every implementation of the two ports passes |
 //!
 //! [`Ledger`]: ecs_systems::port::Ledger
@@ -26,6 +27,7 @@ mod limit;
 mod verify;
 mod memory;
 mod receipts;
+pub mod store;
 pub mod laws;
 
 pub use chart::Account;

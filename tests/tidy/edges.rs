@@ -16,7 +16,7 @@ const EDGES: &[(&str, Uses)] = &[
     ("payecs-planner", Uses::Only(&["payecs-units"])),
     ("ecs-core", Uses::Only(&[])),
     ("ecs-systems", Uses::Only(&["ecs-core", "payecs-planner", "payecs-units"])),
-    ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems"])),
+    ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems", "payecs-journal"])),
     ("payecs-journal", Uses::Only(&[])),
     ("rpc-bridge", Uses::Only(&["ecs-core"])),
     ("node-sim", Uses::Only(&["ecs-systems", "payecs-planner", "payecs-units"])),

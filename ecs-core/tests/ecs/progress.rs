@@ -128,7 +128,7 @@ fn the_reply_to_an_entity_that_ended_is_dropped_also_under_its_number_anew() {
 fn the_trace_of_an_entity_that_ends_in_a_step_keeps_the_lines_of_that_step() {
     let mut app = engine();
     app.set_keeper(|_, _, records| {
-        if records.len() == 1 { Ok(()) } else { Err(ErrorObject::new(2320, "one line, please")) }
+        if records.len() == 1 { Ok(None) } else { Err(ErrorObject::new(2320, "one line, please")) }
     });
     let end = |_: On| {
         let step = Step::stop().detach_name("acme:go").detach_name("lightningd:systems");
@@ -282,7 +282,7 @@ fn lines_beside_need_someone_who_keeps_them() {
     let mut app = engine();
     let line = Record::new("ledger:open", Json::yes());
     assert_eq!(app.keep_records(std::slice::from_ref(&line)).unwrap_err().code(), 2203);
-    app.set_keeper(|_, _, _| Ok(()));
+    app.set_keeper(|_, subject, _| Ok(subject));
     app.keep_records(&[line]).unwrap();
 }
 

@@ -1,0 +1,200 @@
+//! What of an engine survives a crash: its state and its books, on the two logs of the journal.
+//!
+//! The state log has one record for each command: what changed, the lines for the books among it.
+//! The ledger log has those lines alone, chained and kept for ever; each is appended once the
+//! record it comes from is durable. A restart takes the newest snapshot, then the lines up to it,
+//! then the records behind it; what a crash kept from the ledger log is completed from those.
+
+mod format;
+mod restore;
+
+pub use restore::{RestoreStep, Restored};
+
+use crate::store::format::{Entry, StateRecord};
+use ecs_core::{Delta, Engine, Json};
+use payecs_journal::{Disk, Head, LedgerLog, Options, Seq, SpaceState, StateLog};
+use std::{collections::VecDeque, sync::Arc};
+
+/// Longest piece of a snapshot, in bytes.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Why a store can't be opened, or no longer written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The files refuse, or are not as they were written.
+    #[error(transparent)]
+    Journal(#[from] payecs_journal::Error),
+    /// A file holds what this program does not read.
+    #[error("{what} can't be read: {why}; it was written by another version of the program")]
+    Unreadable {
+        /// Which record, entry or snapshot.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The engine does not take what is stored: a Component, System or plugin is missing.
+    #[error("{what} does not fit this engine: {error}; start it with the same plugins")]
+    Unfit {
+        /// Which record, entry or snapshot.
+        what: String,
+        /// What the engine says.
+        error: ecs_core::Error,
+    },
+}
+
+/// How far records have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Every record up to this number is handed to the operating system: it outlives the process.
+    pub written: u64,
+    /// Every record up to this number outlives a power cut.
+    pub synced: u64,
+}
+
+/// The lines of a record that is not durable yet.
+#[derive(Debug)]
+struct Coming {
+    number: u64,
+    entries: Vec<Vec<u8>>,
+}
+
+/// The journal of one engine.
+#[derive(Debug)]
+pub struct Store {
+    state: StateLog,
+    ledger: LedgerLog,
+    coming: VecDeque<Coming>,
+    /// How many entries the ledger has once everything that was appended is durable.
+    entries: u64,
+    written: u64,
+    /// The last record that the newest snapshot stands for.
+    snapshotted: u64,
+}
+
+impl Store {
+    /// Opens the store, makes one if there is none, and brings the engine to the state it holds.
+    /// The engine must be as it was built: with its Components, Systems and keepers, and nothing
+    /// in it. `step` hears how far the restore is.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. The engine is of no use then; the files are as they were, but for what
+    /// a crash left unfinished.
+    pub fn open(
+        disk: &Arc<dyn Disk>,
+        options: Options,
+        engine: &mut Engine,
+        step: &mut dyn FnMut(RestoreStep),
+    ) -> Result<(Self, Restored), StoreError> {
+        let (state, recovered) = StateLog::open(Arc::clone(disk), options)?;
+        let (ledger, torn) = LedgerLog::open(Arc::clone(disk), state.id())?;
+        let written = state.last().0;
+        let snapshotted = recovered.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq().0);
+        let (coming, entries) = (VecDeque::new(), 0);
+        let mut store = Self { state, ledger, coming, entries, written, snapshotted };
+        let restored = store.restore(recovered, torn, engine, step)?;
+        Ok((store, restored))
+    }
+
+    /// Appends what a command changed; the number of its record.
+    ///
+    /// # Errors
+    /// The record is too long, too much waits, or the store has failed before.
+    pub fn append(&mut self, delta: &Delta) -> Result<u64, StoreError> {
+        let record = StateRecord { entries: self.entries, delta: delta.clone() };
+        let Seq(number) = self.state.append(Json::of(&record).text().as_bytes())?;
+        let entries = Entry::all_of(delta);
+        self.entries = self.entries.saturating_add(entries.len() as u64);
+        if !entries.is_empty() {
+            self.coming.push_back(Coming { number, entries });
+        }
+        Ok(number)
+    }
+
+    /// Hands everything that was appended to the operating system.
+    ///
+    /// # Errors
+    /// A full disk: what was appended waits, try again when there is room. Any other error is
+    /// final.
+    pub fn write(&mut self) -> Result<Kept, StoreError> {
+        self.state.write()?;
+        self.written = self.state.last().0;
+        Ok(self.kept())
+    }
+
+    /// Makes everything that was appended durable.
+    ///
+    /// # Errors
+    /// As [`Store::write`]. After another error than a full disk nobody knows what is durable:
+    /// nothing that was not kept before may be acted on.
+    pub fn sync(&mut self) -> Result<Kept, StoreError> {
+        let Seq(synced) = self.state.sync()?;
+        self.written = self.state.last().0;
+        while let Some(coming) = self.coming.front() {
+            if coming.number > synced {
+                break;
+            }
+            for entry in &coming.entries {
+                self.ledger.append(entry)?;
+            }
+            self.coming.pop_front();
+        }
+        self.ledger.write()?;
+        Ok(self.kept())
+    }
+
+    /// How far what was appended has come.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept { written: self.written, synced: self.state.durable().0 }
+    }
+
+    /// The number of the last record.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.state.last().0
+    }
+
+    /// The head of the ledger.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.ledger.head()
+    }
+
+    /// How much room there is.
+    #[must_use]
+    pub fn space(&self) -> SpaceState {
+        self.state.space()
+    }
+
+    /// Writes a snapshot of the engine, so that records before it can go. Everything that changed
+    /// in the engine must have been appended. Where nothing did since the last one, nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// As [`Store::sync`]; a snapshot that could not be written leaves the store as it was.
+    pub fn snapshot(&mut self, engine: &Engine) -> Result<(), StoreError> {
+        let kept = self.sync()?;
+        self.ledger.sync()?;
+        if kept.synced == self.snapshotted {
+            return Ok(());
+        }
+        let text = format::snapshot(engine, self.entries);
+        let pieces = text.text().as_bytes().chunks(PIECE_BYTES);
+        self.state.snapshot(Seq(kept.synced), Seq(kept.synced), pieces)?;
+        self.snapshotted = kept.synced;
+        Ok(())
+    }
+
+    /// Makes everything durable and gives the locks back.
+    ///
+    /// # Errors
+    /// As [`Store::sync`].
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.sync()?;
+        self.ledger.sync()?;
+        Ok(self.state.close()?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
