@@ -8,11 +8,13 @@
 mod asking;
 mod effects;
 mod events;
+mod gate;
 mod log;
 mod receive;
 mod recover;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
+pub use gate::JournalRecord;
 
 use crate::entropy::Entropy;
 use asking::Asking;
@@ -25,6 +27,8 @@ use ecs_systems::{
     replies,
     units::{BlockHeight, Timestamp},
 };
+use gate::Gate;
+use ledger_store::store::Kept;
 use receive::Claiming;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -86,6 +90,8 @@ pub struct Driver {
     next_request: u64,
     jobs: Vec<Job>,
     notices: VecDeque<Effect>,
+    /// Where effects wait for their record; `None`: nothing is kept, and nothing waits.
+    gate: Option<Gate>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -128,6 +134,7 @@ impl Driver {
             next_request: 1,
             jobs: Vec::new(),
             notices: VecDeque::new(),
+            gate: None,
         };
         driver.refresh_view();
         driver.refresh_graph();
@@ -145,6 +152,38 @@ impl Driver {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// From now on nothing is done outside before its record is kept: the records go out through
+    /// [`Driver::take_records`], numbered from `last` + 1, and [`Driver::records_kept`] says how
+    /// far they have come. Whoever answers a command waits for [`Driver::last_record`] too. To be
+    /// called before anything else, and then [`Driver::resume`].
+    ///
+    /// Receipts that are made beside the engine are not in its records.
+    pub fn keep_journal(&mut self, last: u64) {
+        self.engine.record_changes(true);
+        self.gate = Some(Gate::after(last));
+    }
+
+    /// The records for the journal, each once, in order.
+    #[must_use]
+    pub fn take_records(&mut self) -> Vec<JournalRecord> {
+        self.gate.as_mut().map(Gate::take_records).unwrap_or_default()
+    }
+
+    /// The number of the last record; everything that was said before it is in records up to it.
+    #[must_use]
+    pub fn last_record(&self) -> u64 {
+        self.gate.as_ref().map_or(0, Gate::last)
+    }
+
+    /// Takes how far the journal has come, and does what waited for that.
+    pub fn records_kept(&mut self, now: Timestamp, kept: Kept) {
+        self.now = self.now.max(now);
+        if let Some(gate) = &mut self.gate {
+            gate.kept(kept);
+        }
+        self.perform_kept();
     }
 
     /// Does something with the engine as one command: time and randomness are fresh, and what it

@@ -10,4 +10,6 @@ pub mod planner;
 mod driver;
 pub mod shell;
 
-pub use driver::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Driver, Job, JobId};
+pub use driver::{
+    ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Driver, Job, JobId, JournalRecord,
+};

@@ -1,6 +1,11 @@
 //! Doing what Systems ask for.
 
-use super::{Driver, Job, JobId, Question, log::log_notice, receive::Claiming};
+use super::{
+    Driver, Job, JobId, Question,
+    gate::{Gate, Held},
+    log::log_notice,
+    receive::Claiming,
+};
 use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId};
 use ecs_systems::{
     effects::{
@@ -12,10 +17,32 @@ use ecs_systems::{
 };
 
 impl Driver {
-    /// Does everything the engine has asked for, in order.
+    /// Does everything the engine has asked for, in order; where a journal is kept, once it has the
+    /// record.
     pub(super) fn perform_effects(&mut self) {
-        for effect in self.engine.take_effects() {
-            self.perform(effect);
+        let effects = self.engine.take_effects();
+        let delta = self.engine.take_delta();
+        let Some(gate) = &mut self.gate else {
+            for effect in effects {
+                self.perform(effect);
+            }
+            return;
+        };
+        gate.add(&self.engine, delta, effects);
+        self.perform_kept();
+    }
+
+    /// Does what waited for its record, as far as records are kept.
+    pub(super) fn perform_kept(&mut self) {
+        while let Some(held) = self.gate.as_mut().and_then(Gate::next) {
+            match held {
+                Held::Effects(effects) => {
+                    for effect in effects {
+                        self.perform(effect);
+                    }
+                }
+                Held::Word(htlc) => self.say(htlc),
+            }
         }
     }
 

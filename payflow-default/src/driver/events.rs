@@ -89,6 +89,7 @@ impl Driver {
                 );
             }
         }
+        self.perform_effects();
     }
 
     fn take_part(&mut self, key: PartKey, status: PartStatus) {

@@ -39,7 +39,11 @@ impl Driver {
     pub(super) fn take_incoming(&mut self, incoming: IncomingHtlc) {
         let htlc = incoming.htlc;
         if self.htlcs.contains_key(&htlc) {
-            return self.say(htlc);
+            match &mut self.gate {
+                Some(gate) => gate.hold_word(htlc),
+                None => self.say(htlc),
+            }
+            return self.perform_kept();
         }
         self.begin(self.now);
         let id = self.engine.new_entity();

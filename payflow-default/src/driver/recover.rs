@@ -9,18 +9,26 @@ use ecs_systems::{
 };
 
 impl Driver {
-    /// Takes a state back and goes on with it: parts are asked about and never simply resent, plans
-    /// are made again, questions are asked again, timers run on, and every Entity is advanced. The
-    /// books are those of the state; only channels that they don't know are opened. HTLCs that wait
-    /// for our word are asked for: those that were judged are answered as before.
+    /// Takes a state back and goes on with it.
     ///
     /// # Errors
     /// The state has Components that this engine doesn't know.
     pub fn recover(&mut self, snapshot: &Snapshot, now: Timestamp) -> Result<(), Error> {
-        self.begin(now);
         self.engine.restore(snapshot)?;
-        let effects: Vec<Effect> =
-            snapshot.entities.iter().flat_map(|entity| entity.outstanding.clone()).collect();
+        self.resume(now);
+        Ok(())
+    }
+
+    /// Goes on with the state that the engine was brought to: parts are asked about and never
+    /// simply resent, plans are made again, questions are asked again, timers run on, and every
+    /// Entity is advanced. The books are those of the state; only channels that they don't know are
+    /// opened. HTLCs that wait for our word are asked for: those that were judged are answered as
+    /// before.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.begin(now);
+        let entities = self.engine.entities();
+        let outstanding = entities.iter().map(|entity| self.engine.outstanding(*entity).to_vec());
+        let effects: Vec<Effect> = outstanding.flatten().collect();
         self.know_htlcs();
         for effect in effects {
             self.take_up(effect);
@@ -33,7 +41,6 @@ impl Driver {
         }
         self.engine.run();
         self.perform_effects();
-        Ok(())
     }
 
     /// An effect that was under way: whether it left is unknown.

@@ -1,0 +1,207 @@
+//! A payer whose engine keeps its journal on a disk in memory, and may die between any two steps.
+
+use crate::{
+    books::NODE,
+    difficult::DifficultNode,
+    harness::{Outcome, Payer},
+};
+use ecs_core::{EntityId, Json, Write};
+use ecs_systems::{
+    components::{Invoice, Status},
+    planner::KnowledgeConfig,
+    policy::Policy,
+    port::Node,
+    units::Timestamp,
+};
+use ledger_store::{MemoryLedger, MemoryReceipts, store::Store};
+use node_sim::SimNetwork;
+use payecs_journal::{Disk, LogId, MemoryDisk, Options};
+use payflow_default::{
+    Driver,
+    app::{Parts, engine},
+    entropy::Entropy,
+    planner::OwnPlanner,
+};
+use std::sync::Arc;
+
+/// The engine is dead.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dead;
+
+/// How the engine dies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Death {
+    /// The process is killed: what was written stays.
+    Kill,
+    /// The power goes: of what was not synced, anything may be lost.
+    PowerLoss(u64),
+}
+
+/// A payer with a journal.
+pub(crate) struct Durable {
+    pub(crate) payer: Payer,
+    disk: MemoryDisk,
+    store: Option<Store>,
+    starts: u64,
+    /// Steps until the engine dies; `None`: it lives.
+    pub(crate) fuel: Option<u64>,
+    /// Steps so far.
+    pub(crate) steps: u64,
+}
+
+impl Durable {
+    /// Our node of the network, with an empty disk.
+    pub(crate) fn new(network: &SimNetwork) -> Self {
+        let (payer, disk) = (Payer::new(network), MemoryDisk::new());
+        let (fuel, store) = (None, None);
+        let mut durable = Self { payer, disk, store, starts: 0, fuel, steps: 0 };
+        durable.start();
+        durable.run_for(1_000).expect("it lives");
+        durable
+    }
+
+    /// Starts the engine on what the disk has.
+    pub(crate) fn start(&mut self) {
+        self.starts += 1;
+        let payer = &mut self.payer;
+        payer.books.set(&MemoryLedger::new(NODE));
+        payer.receipts.set(&MemoryReceipts::default());
+        let mut app = engine(Parts {
+            policy: Policy::default(),
+            ledger: Box::new(payer.books.clone()),
+            receipts: Box::new(payer.receipts.clone()),
+            plugins: Vec::new(),
+        })
+        .expect("the default flow fits together");
+        let options = Options { segment_bytes: 20_000, ..Options::new(LogId([3; 16])) };
+        let options = Options { reserve_bytes: 0, ..options };
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let (store, _) = Store::open(&disk, options, &mut app, &mut |_| {})
+            .expect("whatever a crash leaves is opened");
+        let node = payer.network.connect(payer.now);
+        let node = DifficultNode::new(node, payer.troubles.clone());
+        let planner = Box::new(OwnPlanner::new(node.graph(), KnowledgeConfig::default()));
+        let entropy = Entropy::seeded(100 + self.starts);
+        payer.driver = Driver::new(app, Box::new(node), planner, entropy, payer.now);
+        payer.driver.keep_journal(store.last());
+        payer.driver.resume(payer.now);
+        self.store = Some(store);
+    }
+
+    /// The engine dies, and comes back on what the disk has kept.
+    pub(crate) fn die(&mut self, death: Death) {
+        self.store = None;
+        match death {
+            Death::Kill => self.disk.crash(),
+            Death::PowerLoss(seed) => self.disk.power_loss(seed),
+        }
+        self.fuel = None;
+        self.start();
+    }
+
+    /// One step between two of which the engine may die.
+    fn step(&mut self) -> Result<(), Dead> {
+        self.steps += 1;
+        match &mut self.fuel {
+            Some(0) => Err(Dead),
+            Some(fuel) => {
+                *fuel -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps what was done, and does what waited for that.
+    fn keep(&mut self) -> Result<(), Dead> {
+        loop {
+            let records = self.payer.driver.take_records();
+            if records.is_empty() {
+                return Ok(());
+            }
+            let must_sync = records.iter().any(|record| record.must_sync);
+            for record in records {
+                self.step()?;
+                let number = self.store().append(&record.delta).expect("room");
+                assert_eq!(number, record.number);
+            }
+            self.step()?;
+            let now = self.payer.now;
+            let written = self.store().write().expect("room");
+            self.payer.driver.records_kept(now, written);
+            self.step()?;
+            if must_sync {
+                let synced = self.store().sync().expect("room");
+                self.step()?;
+                self.payer.driver.records_kept(now, synced);
+            }
+        }
+    }
+
+    fn store(&mut self) -> &mut Store {
+        self.store.as_mut().expect("the engine lives")
+    }
+
+    /// Lets the state be written down whole, so that older records go.
+    pub(crate) fn snapshot(&mut self) {
+        let store = self.store.as_mut().expect("the engine lives");
+        store.snapshot(self.payer.driver.engine()).expect("room");
+    }
+
+    /// Runs until nothing is left to be done before that moment, or the engine dies.
+    pub(crate) fn run_until(&mut self, until: Timestamp) -> Result<(), Dead> {
+        loop {
+            self.keep()?;
+            let jobs = self.payer.driver.take_jobs();
+            if !jobs.is_empty() {
+                for job in jobs {
+                    let plan = (job.run)();
+                    self.payer.driver.finish_plan(self.payer.now, job.id, plan);
+                }
+                continue;
+            }
+            match self.payer.driver.next_at().filter(|at| *at <= until) {
+                Some(at) => {
+                    self.payer.now = self.payer.now.max(at);
+                    self.payer.driver.poll(at);
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    pub(crate) fn run_for(&mut self, milliseconds: u64) -> Result<(), Dead> {
+        let until = self.payer.now.after_ms(milliseconds);
+        self.run_until(until)?;
+        self.payer.now = until;
+        Ok(())
+    }
+
+    /// Starts a payment; it is acknowledged once its records are kept.
+    pub(crate) fn pay(&mut self, invoice: &str) -> Result<EntityId, Dead> {
+        let id = self.payer.start(invoice, Write::here());
+        self.keep()?;
+        Ok(id)
+    }
+
+    /// The payment of that invoice, if the engine knows of one.
+    pub(crate) fn known(&self, invoice: &str) -> Option<EntityId> {
+        let engine = self.payer.driver.engine();
+        let invoice = Json::of(invoice);
+        let is_it = |id: &EntityId| engine.get::<Invoice>(*id).is_some_and(|it| it.0 == invoice);
+        let known: Vec<EntityId> = engine.entities().into_iter().filter(is_it).collect();
+        // The parts of a payment have no invoice of their own; of several, one that ended well.
+        let complete =
+            known.iter().find(|id| engine.get::<Status>(**id) == Some(&Status::complete()));
+        complete.or(known.first()).copied()
+    }
+
+    /// Runs the payment to its end.
+    pub(crate) fn finish(&mut self, id: EntityId) -> Outcome {
+        let until = self.payer.now.after_ms(crate::harness::DAY_MS);
+        self.run_until(until).expect("it lives");
+        let outcome = self.payer.outcome(id);
+        assert!(outcome.is_final(), "after a day: {}", self.payer.story(id));
+        outcome
+    }
+}

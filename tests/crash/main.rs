@@ -1,0 +1,22 @@
+//! A payment survives whatever happens to the process and the disk, at any step of the journal.
+//!
+//! The engine runs on a disk in memory; the simulated network goes on while the engine is down. In
+//! the end three accounts must agree: Components, books, and what really happened.
+
+#![expect(dead_code, reason = "of what it shares with `payments`, it uses a part")]
+
+#[path = "../payments/accounts.rs"]
+mod accounts;
+#[path = "../payments/books.rs"]
+mod books;
+#[path = "../payments/difficult.rs"]
+mod difficult;
+#[path = "../payments/harness.rs"]
+mod harness;
+#[path = "../payments/invoices.rs"]
+mod invoices;
+#[path = "../payments/nets.rs"]
+mod nets;
+
+mod journal;
+mod steps;
