@@ -13,7 +13,7 @@ pub use restore::{RestoreStep, Restored};
 use crate::store::format::{Entry, StateRecord};
 use ecs_core::{Delta, Engine, Json};
 use payecs_journal::{Disk, Head, LedgerLog, Options, Seq, SpaceState, StateLog};
-use std::{collections::VecDeque, sync::Arc};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 /// Longest piece of a snapshot, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
@@ -100,7 +100,7 @@ impl Store {
     /// # Errors
     /// The record is too long, too much waits, or the store has failed before.
     pub fn append(&mut self, delta: &Delta) -> Result<u64, StoreError> {
-        let record = StateRecord { entries: self.entries, delta: delta.clone() };
+        let record = StateRecord { entries: self.entries, delta: Cow::Borrowed(delta) };
         let Seq(number) = self.state.append(Json::of(&record).text().as_bytes())?;
         let entries = Entry::all_of(delta);
         self.entries = self.entries.saturating_add(entries.len() as u64);

@@ -3,13 +3,14 @@
 use super::StoreError;
 use ecs_core::{Change, Delta, Engine, EntityId, Json, Line, Snapshot};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::borrow::Cow;
 
 /// A record of the state log.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StateRecord {
+pub(super) struct StateRecord<'a> {
     /// How many entries the ledger has before it.
     pub(super) entries: u64,
-    pub(super) delta: Delta,
+    pub(super) delta: Cow<'a, Delta>,
 }
 
 /// An entry of the ledger log: the lines of one step.
