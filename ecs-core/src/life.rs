@@ -95,11 +95,6 @@ impl Life {
         runs
     }
 
-    /// Whether anything will still happen by itself.
-    pub(crate) fn awaits_something(&self) -> bool {
-        !self.outstanding.is_empty() || self.invocation.is_some()
-    }
-
     pub(crate) fn take_outstanding(&mut self, id: EffectId) -> Option<Effect> {
         let at = self.outstanding.iter().position(|effect| effect.id == id)?;
         Some(self.outstanding.remove(at))

@@ -3,7 +3,7 @@
 use crate::{
     Engine, EntityId, Error, Json,
     component::{ComponentSpec, Shape, WireComponent},
-    effect::{EffectClass, EffectRequest},
+    effect::{Effect, EffectClass, EffectRequest},
     inputs::{Entities, Inputs},
     life::Life,
     systems::Systems,
@@ -30,7 +30,7 @@ impl WireComponent for WakeAt {
     const SPEC: ComponentSpec = ComponentSpec::input(
         "lightningd:wake_at",
         "RFC 3339 time",
-        "When it passes it is detached, and the Entity is advanced; until then the Entity may \
+        "When it passes it is detached, and the Entity is advanced; until then a draft may \
          rest. At most a day ahead; a moment in the past is now.",
     );
 
@@ -237,12 +237,17 @@ impl Engine {
         id < entities.next || entities.get(id).is_some()
     }
 
-    /// Whether something will happen to an Entity by itself. A join lets a draft rest, unless it
-    /// waits for the Entity itself in the end; nothing that is frozen may wait for others.
+    /// Whether something will happen to an Entity by itself. A moment to be woken at and a join let
+    /// a draft rest, a join only where it doesn't wait for the Entity itself in the end; neither
+    /// holds up what is frozen.
     pub(crate) fn awaits(&self, id: EntityId, entity: Entity) -> bool {
         let world = self.world.entity(entity);
-        world.get::<Life>().is_some_and(Life::awaits_something)
-            || (world.contains::<Join>() && !self.is_frozen(id) && !self.waits_for_itself(id))
+        let life = world.get::<Life>().expect("spawned with it");
+        let frozen = self.is_frozen(id);
+        let counts = |effect: &Effect| !frozen || effect.kind != WAKE_TIMER;
+        life.invocation.is_some()
+            || life.outstanding.iter().any(counts)
+            || (world.contains::<Join>() && !frozen && !self.waits_for_itself(id))
     }
 
     fn waits_for_itself(&self, id: EntityId) -> bool {

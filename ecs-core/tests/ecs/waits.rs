@@ -152,22 +152,30 @@ fn entities_that_wait_for_each_other_are_stuck_and_say_so() {
 }
 
 #[test]
-fn nothing_frozen_waits_for_others() {
-    let mut app = waking();
-    app.set_at_rest(|_, _| {
-        let failing = ecs_core::ErrorObject::new(2201, "stuck");
-        ecs_core::Rest::Write(Write::here().attach(&ecs_core::Failing(failing)))
-    });
-    let target = entity(&mut app, &["acme:woken"], &[]);
-    let waiter = entity(&mut app, &["acme:joined"], &[]);
-    set(&mut app, waiter, "lightningd:join", &format!(r#"{{"entities":[{target}],"mode":1}}"#))
+fn nothing_frozen_waits_for_a_time_or_for_others() {
+    for (name, value) in [
+        ("lightningd:join", r#"{"entities":[1],"mode":"all"}"#),
+        ("lightningd:wake_at", r#""1970-01-01T20:00:00Z""#),
+    ] {
+        let mut app = waking();
+        app.set_at_rest(|_, _| {
+            let failing = ecs_core::ErrorObject::new(2201, "stuck");
+            ecs_core::Rest::Write(Write::here().attach(&ecs_core::Failing(failing)))
+        });
+        entity(&mut app, &["acme:woken"], &[]);
+        let waiter = entity(&mut app, &["acme:none"], &[]);
+        app.add_payment_system(system("acme:none").requires(["acme:x"]), |_: ecs_core::On| {
+            Ok(Step::advance())
+        })
         .unwrap();
-    let claim = Write::to(waiter).attach_json("lightningd:claim", Json::yes());
-    app.set_components(&Writer::Engine, &[claim], &[]).unwrap();
-    let again = set(&mut app, waiter, "lightningd:join", r#"{"entities":[1],"mode":"all"}"#);
-    assert_eq!(again, Err(2205));
-    let _stuck = app.advance(waiter, None);
-    assert_eq!(code_of(&app, waiter, "lightningd:failing"), Some(2201));
+        set(&mut app, waiter, name, value).unwrap();
+        app.advance(waiter, None).expect("a draft waits");
+        let claim = Write::to(waiter).attach_json("lightningd:claim", Json::yes());
+        app.set_components(&Writer::Engine, &[claim], &[]).unwrap();
+        assert_eq!(set(&mut app, waiter, name, value), Err(2205), "{name}");
+        let _stuck = app.advance(waiter, None);
+        assert_eq!(code_of(&app, waiter, "lightningd:failing"), Some(2201), "{name}");
+    }
 }
 
 #[test]
