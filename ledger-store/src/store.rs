@@ -11,7 +11,7 @@ mod restore;
 pub use restore::{RestoreStep, Restored};
 
 use crate::store::format::{Entry, StateRecord};
-use ecs_core::{Delta, Engine, Json};
+use ecs_core::{Delta, Engine, Json, Snapshot};
 use payecs_journal::{Disk, Head, LedgerLog, Options, Seq, SpaceState, StateLog};
 use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
@@ -49,6 +49,20 @@ pub struct Kept {
     pub written: u64,
     /// Every record up to this number outlives a power cut.
     pub synced: u64,
+}
+
+/// The state of an engine at one moment, to be written on another thread.
+#[derive(Clone, Debug)]
+pub struct Image {
+    engine: Snapshot,
+}
+
+impl Image {
+    /// The state now: values are shared with the engine, not copied.
+    #[must_use]
+    pub fn of(engine: &Engine) -> Self {
+        Self { engine: engine.snapshot() }
+    }
 }
 
 /// The lines of a record that is not durable yet.
@@ -166,19 +180,19 @@ impl Store {
         self.state.space()
     }
 
-    /// Writes a snapshot of the engine, so that records before it can go. Everything that changed
-    /// in the engine must have been appended. Where nothing did since the last one, nothing is
-    /// written.
+    /// Writes a snapshot, so that records before it can go. Every record before the image, and
+    /// none after it, must have been appended. Where there is none since the last snapshot,
+    /// nothing is written.
     ///
     /// # Errors
     /// As [`Store::sync`]; a snapshot that could not be written leaves the store as it was.
-    pub fn snapshot(&mut self, engine: &Engine) -> Result<(), StoreError> {
+    pub fn snapshot(&mut self, image: Image) -> Result<(), StoreError> {
         let kept = self.sync()?;
         self.ledger.sync()?;
         if kept.synced == self.snapshotted {
             return Ok(());
         }
-        let text = format::snapshot(engine, self.entries);
+        let text = format::snapshot(image, self.entries);
         let pieces = text.text().as_bytes().chunks(PIECE_BYTES);
         self.state.snapshot(Seq(kept.synced), Seq(kept.synced), pieces)?;
         self.snapshotted = kept.synced;

@@ -13,7 +13,10 @@ use ecs_systems::{
     port::Node,
     units::Timestamp,
 };
-use ledger_store::{MemoryLedger, MemoryReceipts, store::Store};
+use ledger_store::{
+    MemoryLedger, MemoryReceipts,
+    store::{Image, Store},
+};
 use node_sim::SimNetwork;
 use payecs_journal::{Disk, LogId, MemoryDisk, Options};
 use payflow_default::{
@@ -145,7 +148,7 @@ impl Durable {
     /// Lets the state be written down whole, so that older records go.
     pub(crate) fn snapshot(&mut self) {
         let store = self.store.as_mut().expect("the engine lives");
-        store.snapshot(self.payer.driver.engine()).expect("room");
+        store.snapshot(Image::of(self.payer.driver.engine())).expect("room");
     }
 
     /// Runs until nothing is left to be done before that moment, or the engine dies.

@@ -1,7 +1,7 @@
 //! Records, entries and snapshots as JSON.
 
-use super::StoreError;
-use ecs_core::{Change, Delta, Engine, EntityId, Json, Line, Snapshot};
+use super::{Image, StoreError};
+use ecs_core::{Change, Delta, EntityId, Json, Line, Snapshot};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::borrow::Cow;
 
@@ -52,9 +52,9 @@ pub(super) struct State {
     pub(super) engine: Snapshot,
 }
 
-/// A snapshot of the engine as text.
-pub(super) fn snapshot(engine: &Engine, entries: u64) -> Json {
-    Json::of(&State { entries, engine: engine.snapshot() })
+/// A snapshot as text.
+pub(super) fn snapshot(image: Image, entries: u64) -> Json {
+    Json::of(&State { entries, engine: image.engine })
 }
 
 /// Reads what was stored.

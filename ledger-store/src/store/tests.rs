@@ -153,7 +153,7 @@ proptest! {
                     continue;
                 }
                 Action::Snapshot => {
-                    store.snapshot(&app).expect("room");
+                    store.snapshot(Image::of(&app)).expect("room");
                     continue;
                 }
                 Action::Kill => {
@@ -208,7 +208,7 @@ fn what_a_crash_kept_from_the_ledger_is_completed_from_the_records() {
 fn after_a_snapshot_the_books_come_from_the_ledger_alone() {
     let disk = MemoryDisk::new();
     let (mut store, app) = three(&disk);
-    store.snapshot(&app).unwrap();
+    store.snapshot(Image::of(&app)).unwrap();
     store.close().unwrap();
     let mut steps = Vec::new();
     let mut other = engine();
