@@ -17,6 +17,10 @@ use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 /// Longest piece of a snapshot, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
+/// A new snapshot is due once the records behind the last one are longer than this,
+const BEHIND_BYTES_MIN: u64 = 32 << 20;
+/// and so many times as long as that snapshot: so snapshots cost a fixed share of what is written.
+const BEHIND_RATIO: u64 = 2;
 
 /// Why a store can't be opened, or no longer written.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,20 @@ pub enum StoreError {
         /// What the engine says.
         error: ecs_core::Error,
     },
+}
+
+impl StoreError {
+    /// The disk is full: what was appended waits, and may be tried again.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Journal(payecs_journal::Error::Full(_)))
+    }
+
+    /// As much waits to be written as may: write first, then append again.
+    #[must_use]
+    pub fn is_buffer_full(&self) -> bool {
+        matches!(self, Self::Journal(payecs_journal::Error::BufferFull { .. }))
+    }
 }
 
 /// How far records have come.
@@ -83,6 +101,9 @@ pub struct Store {
     written: u64,
     /// The last record that the newest snapshot stands for.
     snapshotted: u64,
+    /// How long that snapshot is, and the records behind it are, in bytes.
+    snapshot_bytes: u64,
+    behind_bytes: u64,
 }
 
 impl Store {
@@ -104,7 +125,17 @@ impl Store {
         let written = state.last().0;
         let snapshotted = recovered.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq().0);
         let (coming, entries) = (VecDeque::new(), 0);
-        let mut store = Self { state, ledger, coming, entries, written, snapshotted };
+        let (snapshot_bytes, behind_bytes) = (0, 0);
+        let mut store = Self {
+            state,
+            ledger,
+            coming,
+            entries,
+            written,
+            snapshotted,
+            snapshot_bytes,
+            behind_bytes,
+        };
         let restored = store.restore(recovered, torn, engine, step)?;
         Ok((store, restored))
     }
@@ -115,7 +146,9 @@ impl Store {
     /// The record is too long, too much waits, or the store has failed before.
     pub fn append(&mut self, delta: &Delta) -> Result<u64, StoreError> {
         let record = StateRecord { entries: self.entries, delta: Cow::Borrowed(delta) };
-        let Seq(number) = self.state.append(Json::of(&record).text().as_bytes())?;
+        let text = Json::of(&record);
+        let Seq(number) = self.state.append(text.text().as_bytes())?;
+        self.behind_bytes = self.behind_bytes.saturating_add(text.text().len() as u64);
         let entries = Entry::all_of(delta);
         self.entries = self.entries.saturating_add(entries.len() as u64);
         if !entries.is_empty() {
@@ -180,6 +213,13 @@ impl Store {
         self.state.space()
     }
 
+    /// Whether so much was appended since the last snapshot that another one is due.
+    #[must_use]
+    pub fn wants_snapshot(&self) -> bool {
+        let least = self.snapshot_bytes.saturating_mul(BEHIND_RATIO).max(BEHIND_BYTES_MIN);
+        self.behind_bytes > least
+    }
+
     /// Writes a snapshot, so that records before it can go. Every record before the image, and
     /// none after it, must have been appended. Where there is none since the last snapshot,
     /// nothing is written.
@@ -193,6 +233,9 @@ impl Store {
             return Ok(());
         }
         let text = format::snapshot(image, self.entries);
+        // Also where it is not written: it is not tried again at once.
+        self.behind_bytes = 0;
+        self.snapshot_bytes = text.text().len() as u64;
         let pieces = text.text().as_bytes().chunks(PIECE_BYTES);
         self.state.snapshot(Seq(kept.synced), Seq(kept.synced), pieces)?;
         self.snapshotted = kept.synced;

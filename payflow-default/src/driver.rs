@@ -14,7 +14,7 @@ mod receive;
 mod recover;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
-pub use gate::JournalRecord;
+pub use gate::{Answer, JournalRecord};
 
 use crate::entropy::Entropy;
 use asking::Asking;
@@ -156,8 +156,8 @@ impl Driver {
 
     /// From now on nothing is done outside before its record is kept: the records go out through
     /// [`Driver::take_records`], numbered from `last` + 1, and [`Driver::records_kept`] says how
-    /// far they have come. Whoever answers a command waits for [`Driver::last_record`] too. To be
-    /// called before anything else, and then [`Driver::resume`].
+    /// far they have come. Answers go through [`Driver::answer_once_kept`]. To be called before
+    /// anything else, and then [`Driver::resume`].
     ///
     /// Receipts that are made beside the engine are not in its records.
     pub fn keep_journal(&mut self, last: u64) {
@@ -184,6 +184,30 @@ impl Driver {
             gate.kept(kept);
         }
         self.perform_kept();
+    }
+
+    /// Gives an answer as soon as everything that it may tell of is kept; at once where no journal
+    /// is.
+    pub fn answer_once_kept(&mut self, answer: Answer) {
+        match &mut self.gate {
+            Some(gate) => gate.hold_answer(answer),
+            None => answer(),
+        }
+        self.perform_kept();
+    }
+
+    /// Whether everything is kept that was done, and everything done that waited for it.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.gate.as_ref().is_none_or(Gate::is_clear)
+    }
+
+    /// The journal keeps nothing more: what waits for it is never done, and whoever waits for an
+    /// answer gets none. The driver is good for looking at only.
+    pub fn give_up(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            gate.give_up();
+        }
     }
 
     /// Does something with the engine as one command: time and randomness are fresh, and what it

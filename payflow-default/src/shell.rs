@@ -4,21 +4,26 @@
 //! carries. Everybody else holds a [`Handle`]: its calls go through a bounded mailbox and run one
 //! after the other on the owner's thread. Plans are made on tokio's blocking threads. Between
 //! commands the shell sleeps until the driver wants to be polled, or the node calls its waker. What
-//! nobody waits for is told to all [`Subscription`]s.
+//! nobody waits for is told to all [`Subscription`]s. A journal, where one is kept, has a thread of
+//! its own; whatever leaves the shell waits for it.
 
 mod clock;
 mod handle;
 mod jobs;
+mod journal;
 #[cfg(test)]
 mod tests;
 
 pub use clock::{Clock, Speed, SpeedError};
 pub use handle::{Handle, News, Notice, ShellError, Subscription};
+pub use journal::JournalError;
 
 use crate::Driver;
 use ecs_systems::units::Timestamp;
 use handle::Command;
 use jobs::Jobs;
+use journal::Journal;
+use ledger_store::store::{Image, Store};
 use std::{
     io,
     sync::Arc,
@@ -35,6 +40,9 @@ pub const NOTICES_MAX: usize = 4_096;
 /// Longest sleep: a clock of the host that was set forward, or slept with its machine, is looked at
 /// again after it.
 pub const SLEEP_MS_MAX: u64 = 60_000;
+
+/// Records that may wait to be written: no command is taken in while there are more.
+const RECORDS_BEHIND_MAX: u64 = 65_536;
 
 /// How much a shell lets wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +71,20 @@ pub struct Shell {
     stop: watch::Receiver<bool>,
     woken: Arc<Woken>,
     jobs: Jobs,
+    journal: Option<Journal>,
+    /// The disk of the journal is full.
+    full: watch::Sender<bool>,
+    /// More is to be written than may wait.
+    behind: bool,
+}
+
+/// What a shell leaves behind.
+#[derive(Debug)]
+pub struct Ended {
+    /// The driver, to look at.
+    pub driver: Driver,
+    /// Whether everything is kept. Where it is not, what was answered and what left the shell is.
+    pub journal: Result<(), JournalError>,
 }
 
 /// Called by backends with threads of their own.
@@ -81,6 +103,8 @@ enum Reason {
     Planned(jobs::Done),
     Due,
     Stop,
+    /// The journal's thread has ended.
+    Lost,
 }
 
 impl Shell {
@@ -94,20 +118,34 @@ impl Shell {
         let (commands, mailbox) = mpsc::channel(limits.mailbox);
         let (notices, _) = broadcast::channel(limits.notices);
         let (stopper, stop) = watch::channel(false);
+        let (full, is_full) = watch::channel(false);
         let woken = Arc::new(Woken::default());
         driver.set_waker(Waker::from(Arc::clone(&woken)));
-        let handle = Handle::new(commands, &notices, stopper);
-        let jobs = Jobs::new(limits.jobs);
-        (Self { driver, clock, mailbox, notices, stop, woken, jobs }, handle)
+        let handle = Handle::new(commands, &notices, stopper, is_full);
+        let (jobs, journal) = (Jobs::new(limits.jobs), None);
+        let behind = false;
+        (Self { driver, clock, mailbox, notices, stop, woken, jobs, journal, full, behind }, handle)
     }
 
-    /// Runs the driver until [`Handle::stop`], or until the last handle is dropped. Commands that
-    /// were taken in before are still done; plans in the making are dropped, as a driver that
-    /// recovers makes them again. What is in flight stays in flight: the driver comes back for a
-    /// snapshot.
+    /// The shell, with everything kept in that store, to which the driver's engine was brought: no
+    /// answer, no notice and nothing that is done outside leaves before its record is kept.
+    ///
+    /// # Errors
+    /// The host gives no thread.
+    pub fn keeping(mut self, store: Store) -> io::Result<Self> {
+        self.driver.keep_journal(store.last());
+        self.driver.resume(self.clock.now());
+        self.journal = Some(Journal::start(store, Waker::from(Arc::clone(&self.woken)))?);
+        Ok(self)
+    }
+
+    /// Runs the driver until [`Handle::stop`], until the last handle is dropped, or until nothing
+    /// can be kept any more. Commands that were taken in before are still done; plans in the making
+    /// are dropped, as a driver that recovers makes them again. What is in flight stays in flight:
+    /// the next start takes it up again.
     ///
     /// Needs a tokio runtime with time. Dropping the future drops the driver.
-    pub async fn run(mut self) -> Driver {
+    pub async fn run(mut self) -> Ended {
         loop {
             self.take_what_is_due();
             match self.next().await {
@@ -117,36 +155,88 @@ impl Shell {
                     self.driver.finish_plan(now, done.id, done.plan);
                 }
                 Reason::Due => {}
-                Reason::Stop => break,
+                Reason::Stop | Reason::Lost => break,
             }
         }
         self.mailbox.close();
         while let Ok(command) = self.mailbox.try_recv() {
             self.obey(command);
         }
+        self.keep_the_rest().await;
         self.tell();
-        self.driver
+        let journal = self.close_journal();
+        Ended { driver: self.driver, journal }
     }
 
     /// [`Shell::run`] on an OS thread of its own, which then owns the engine.
     ///
     /// # Errors
     /// The host gives no thread or no runtime.
-    pub fn run_on_thread(self) -> io::Result<JoinHandle<Driver>> {
+    pub fn run_on_thread(self) -> io::Result<JoinHandle<Ended>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let run = move || {
-            let driver = runtime.block_on(self.run());
+            let ended = runtime.block_on(self.run());
             runtime.shutdown_background();
-            driver
+            ended
         };
         thread::Builder::new().name("payecs-engine".to_owned()).spawn(run)
     }
 
     fn take_what_is_due(&mut self) {
         let now = self.clock.now();
+        self.hear_journal(now);
         self.driver.poll(now);
         self.jobs.add(self.driver.take_jobs());
         self.tell();
+        self.keep();
+    }
+
+    /// Does what waited for records that are kept now.
+    fn hear_journal(&mut self, now: Timestamp) {
+        let Some(journal) = &self.journal else { return };
+        let progress = journal.progress();
+        self.full.send_if_modified(|full| std::mem::replace(full, progress.full) != progress.full);
+        self.driver.records_kept(now, progress.kept);
+        let waiting = self.driver.last_record().saturating_sub(progress.kept.written);
+        self.behind = waiting > RECORDS_BEHIND_MAX;
+        if progress.wants_snapshot {
+            self.keep();
+            self.snapshot();
+        }
+    }
+
+    /// Gives the journal what there is to keep.
+    fn keep(&mut self) {
+        if let Some(journal) = &self.journal {
+            journal.keep(self.driver.take_records());
+        }
+    }
+
+    fn snapshot(&self) {
+        if let Some(journal) = &self.journal {
+            journal.snapshot(self.driver.last_record(), Image::of(self.driver.engine()));
+        }
+    }
+
+    /// Waits until everything is kept, unless it can't be.
+    async fn keep_the_rest(&mut self) {
+        loop {
+            self.keep();
+            let Some(journal) = &self.journal else { return };
+            let progress = journal.progress();
+            self.driver.records_kept(self.clock.now(), progress.kept);
+            if progress.ended || progress.full {
+                return self.driver.give_up();
+            }
+            if self.driver.is_kept() {
+                return self.snapshot();
+            }
+            self.woken.0.notified().await;
+        }
+    }
+
+    fn close_journal(&mut self) -> Result<(), JournalError> {
+        self.journal.take().map_or(Ok(()), Journal::close)
     }
 
     fn obey(&mut self, command: Command) {
@@ -165,13 +255,18 @@ impl Shell {
     /// Waits for something to do. Stopping goes first, then the oldest work: plans, what the driver
     /// is due for, new commands.
     async fn next(&mut self) -> Reason {
+        if self.journal.as_ref().is_some_and(|journal| journal.progress().ended) {
+            return Reason::Lost;
+        }
         let sleep = sleep_until(&self.clock, self.driver.next_at());
         tokio::select! {
             biased;
             _ = self.stop.wait_for(|stop| *stop) => Reason::Stop,
             done = self.jobs.next(), if !self.jobs.is_empty() => Reason::Planned(done),
             () = self.woken.0.notified() => Reason::Due,
-            command = self.mailbox.recv() => command.map_or(Reason::Stop, Reason::Command),
+            command = self.mailbox.recv(), if !self.behind => {
+                command.map_or(Reason::Stop, Reason::Command)
+            }
             () = tokio::time::sleep(sleep) => Reason::Due,
         }
     }

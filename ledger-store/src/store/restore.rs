@@ -57,7 +57,9 @@ impl Store {
         let mut restored = Restored { torn, skipped, ..Restored::default() };
         if let Some(snapshot) = snapshot {
             let pieces: Result<Vec<Vec<u8>>, _> = snapshot.collect();
-            let state: State = format::read(&pieces?.concat(), || "the snapshot".to_owned())?;
+            let text = pieces?.concat();
+            self.snapshot_bytes = text.len() as u64;
+            let state: State = format::read(&text, || "the snapshot".to_owned())?;
             step(RestoreStep::Snapshot);
             self.restore_books(state.entries, engine, step)?;
             self.entries = state.entries;
@@ -68,6 +70,7 @@ impl Store {
         let mut entries = Vec::new();
         for record in records {
             let record = record?;
+            self.behind_bytes = self.behind_bytes.saturating_add(record.payload.len() as u64);
             let what = || format!("record {}", record.seq);
             let StateRecord { entries: before, delta } = format::read(&record.payload, what)?;
             let so_far = from.saturating_add(entries.len() as u64);

@@ -42,6 +42,7 @@ impl Driver {
                     }
                 }
                 Held::Word(htlc) => self.say(htlc),
+                Held::Answer(answer) => answer(),
             }
         }
     }

@@ -17,26 +17,30 @@ pub struct JournalRecord {
     pub delta: Delta,
 }
 
+/// Gives a command's answer to whoever asked.
+pub type Answer = Box<dyn FnOnce() + Send>;
+
 /// What may be seen outside only once its record is kept.
-#[derive(Debug)]
 pub(super) enum Held {
     /// What a command asks for.
     Effects(Vec<Effect>),
     /// Our word on an HTLC that the node has shown again.
     Word(HtlcId),
+    /// What a command answers.
+    Answer(Answer),
 }
 
-#[derive(Debug)]
 struct Waiting {
-    number: u64,
-    must_sync: bool,
+    /// What must be kept before.
+    until: Kept,
     held: Held,
 }
 
 /// Holds effects back until the journal has their records.
-#[derive(Debug)]
 pub(super) struct Gate {
     last: u64,
+    /// The last record that must be synced.
+    last_to_sync: u64,
     kept: Kept,
     records: Vec<JournalRecord>,
     waiting: VecDeque<Waiting>,
@@ -46,7 +50,8 @@ impl Gate {
     /// A gate behind which the journal's last record has that number.
     pub(super) fn after(last: u64) -> Self {
         let kept = Kept { written: last, synced: last };
-        Self { last, kept, records: Vec::new(), waiting: VecDeque::new() }
+        let last_to_sync = last;
+        Self { last, last_to_sync, kept, records: Vec::new(), waiting: VecDeque::new() }
     }
 
     /// The number of the last record.
@@ -56,26 +61,38 @@ impl Gate {
 
     /// Takes what a command changed and what it asks for.
     pub(super) fn add(&mut self, engine: &Engine, delta: Option<Delta>, effects: Vec<Effect>) {
-        let must_sync = match delta {
-            Some(delta) => {
-                let must_sync = concerns_money(engine, &delta, &effects);
-                self.last += 1;
-                self.records.push(JournalRecord { number: self.last, must_sync, delta });
-                must_sync
+        if let Some(delta) = delta {
+            let must_sync = concerns_money(engine, &delta, &effects);
+            self.last += 1;
+            if must_sync {
+                self.last_to_sync = self.last;
             }
-            None => false,
-        };
+            self.records.push(JournalRecord { number: self.last, must_sync, delta });
+        }
         if !effects.is_empty() {
-            let held = Held::Effects(effects);
-            self.waiting.push_back(Waiting { number: self.last, must_sync, held });
+            self.hold(self.last_to_sync, Held::Effects(effects));
         }
     }
 
     /// Holds our word on an HTLC back until every record so far is synced: the one that it was
     /// found in may be among them.
     pub(super) fn hold_word(&mut self, htlc: HtlcId) {
-        let held = Held::Word(htlc);
-        self.waiting.push_back(Waiting { number: self.last, must_sync: true, held });
+        self.hold(self.last, Held::Word(htlc));
+    }
+
+    /// Holds an answer back until everything that it may tell of is kept.
+    pub(super) fn hold_answer(&mut self, answer: Answer) {
+        self.hold(self.last_to_sync, Held::Answer(answer));
+    }
+
+    fn hold(&mut self, synced: u64, held: Held) {
+        self.waiting.push_back(Waiting { until: Kept { written: self.last, synced }, held });
+    }
+
+    /// Nothing more will be kept: what waits is never done, and who waits for an answer gets none.
+    pub(super) fn give_up(&mut self) {
+        self.records.clear();
+        self.waiting.clear();
     }
 
     /// The records for the journal, each once, in order.
@@ -91,9 +108,14 @@ impl Gate {
 
     /// The next that may be done: its record and all before it are kept.
     pub(super) fn next(&mut self) -> Option<Held> {
-        let next = self.waiting.front()?;
-        let reached = if next.must_sync { self.kept.synced } else { self.kept.written };
-        (next.number <= reached).then(|| self.waiting.pop_front().map(|next| next.held))?
+        let Kept { written, synced } = self.waiting.front()?.until;
+        let reached = written <= self.kept.written && synced <= self.kept.synced;
+        reached.then(|| self.waiting.pop_front().map(|next| next.held))?
+    }
+
+    /// Whether everything is kept that was done, and everything done that waited for it.
+    pub(super) fn is_clear(&self) -> bool {
+        self.records.is_empty() && self.waiting.is_empty() && self.kept.synced == self.last
     }
 }
 

@@ -18,8 +18,13 @@ pub enum ShellError {
         /// How many commands wait, which is the limit.
         waiting: usize,
     },
+    /// The disk of the journal is full: the call was not taken in, and nothing happened. Make room
+    /// there; then calls are taken in again.
+    #[error("the disk of the journal is full: make room, then try again")]
+    DiskFull,
     /// The shell has stopped. A call that was taken in has no answer either if the shell's future
-    /// was dropped or panicked: what it did is in the state that was kept.
+    /// was dropped or panicked, or if the journal could not keep what it did: look after the next
+    /// start whether it was kept.
     #[error("the shell has stopped")]
     Stopped,
 }
@@ -51,6 +56,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     notices: broadcast::WeakSender<Arc<Notice>>,
     stopper: Arc<watch::Sender<bool>>,
+    disk_full: watch::Receiver<bool>,
 }
 
 impl fmt::Debug for Handle {
@@ -64,24 +70,32 @@ impl Handle {
         commands: mpsc::Sender<Command>,
         notices: &broadcast::Sender<Arc<Notice>>,
         stopper: watch::Sender<bool>,
+        disk_full: watch::Receiver<bool>,
     ) -> Self {
-        Self { commands, notices: notices.downgrade(), stopper: Arc::new(stopper) }
+        Self { commands, notices: notices.downgrade(), stopper: Arc::new(stopper), disk_full }
     }
 
-    /// Does something with the driver on its own thread, and answers what came of it. Calls are
-    /// done in the order in which they were taken in. Keep it short: everything else waits. A
-    /// caller that goes away doesn't undo its call.
+    /// Does something with the driver on its own thread, and answers what came of it, once that is
+    /// kept where a journal is. Calls are done in the order in which they were taken in. Keep it
+    /// short: everything else waits. A caller that goes away doesn't undo its call.
     ///
     /// # Errors
-    /// [`ShellError::Full`]: not taken in. [`ShellError::Stopped`]: see there.
+    /// [`ShellError::Full`], [`ShellError::DiskFull`]: not taken in. [`ShellError::Stopped`]: see
+    /// there.
     pub async fn call<R: Send + 'static>(
         &self,
         command: impl FnOnce(&mut Driver, Timestamp) -> R + Send + 'static,
     ) -> Result<R, ShellError> {
         let (answer, answered) = oneshot::channel();
+        if *self.disk_full.borrow() {
+            return Err(ShellError::DiskFull);
+        }
         self.post(Box::new(move |driver, now| {
-            // Whoever asked may be gone.
-            let _gone = answer.send(command(driver, now));
+            let came_of_it = command(driver, now);
+            driver.answer_once_kept(Box::new(move || {
+                // Whoever asked may be gone.
+                let _gone = answer.send(came_of_it);
+            }));
         }))?;
         answered.await.map_err(|_| ShellError::Stopped)
     }

@@ -1,3 +1,5 @@
+mod journal;
+
 use super::*;
 use crate::{
     app::{Parts, engine},
@@ -10,7 +12,7 @@ use ecs_systems::{
     effects::{PayFailure, PaySuccess},
     planner::{Graph, KnowledgeConfig},
     policy::Policy,
-    port::{Node, NodeEvent, NodeRequest, NodeView, RequestId},
+    port::{Books, Node, NodeEvent, NodeRequest, NodeView, RequestId},
     units::Msat,
 };
 use ledger_store::{MemoryLedger, MemoryReceipts};
@@ -32,17 +34,20 @@ fn network() -> SimNetwork {
         .unwrap()
 }
 
-fn driver(node: impl Node + 'static) -> Driver {
-    let planner = OwnPlanner::new(node.graph(), KnowledgeConfig::default());
+fn app() -> ecs_core::Engine {
     let parts = Parts {
         policy: Policy::default(),
         ledger: Box::new(MemoryLedger::new("sim")),
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     };
-    let engine = engine(parts).unwrap();
+    engine(parts).unwrap()
+}
+
+fn driver(node: impl Node + 'static) -> Driver {
+    let planner = OwnPlanner::new(node.graph(), KnowledgeConfig::default());
     let (node, planner) = (Box::new(node), Box::new(planner));
-    let mut driver = Driver::new(engine, node, planner, Entropy::seeded(1), START);
+    let mut driver = Driver::new(app(), node, planner, Entropy::seeded(1), START);
     driver.poll(START);
     driver
 }
@@ -55,11 +60,15 @@ fn clock(speed: &str) -> Clock {
     Clock::scaled(START, speed.parse().unwrap())
 }
 
+/// An invoice of carol's.
+fn invoice(network: &SimNetwork) -> String {
+    let carol = network.id("carol").unwrap();
+    network.invoice(carol, InvoiceRequest::of(Msat(100_000)), START).unwrap()
+}
+
 /// Starts a payment to carol.
 async fn pay(network: &SimNetwork, handle: &Handle) -> EntityId {
-    let carol = network.id("carol").unwrap();
-    let invoice = network.invoice(carol, InvoiceRequest::of(Msat(100_000)), START).unwrap();
-    let components = Write::here().attach(&Invoice(Json::of(&invoice)));
+    let components = Write::here().attach(&Invoice(Json::of(&invoice(network))));
     let started = handle.call(move |driver, now| driver.start_payment(now, components)).await;
     started.unwrap().unwrap()
 }
@@ -87,7 +96,7 @@ async fn a_payment_is_made_in_the_clocks_time_and_announced() {
         while news.next().await.is_some() {}
         (id, at, success)
     };
-    let (driver, (id, at, success)) = tokio::join!(shell.run(), outside);
+    let (Ended { driver, .. }, (id, at, success)) = tokio::join!(shell.run(), outside);
     assert_eq!((success.entity, success.amount_msat), (id, Msat(100_000)));
     assert_eq!(driver.engine().get::<Status>(id), Some(&Status::complete()));
     // Four messages of 50 to 150 ms each, nothing polled before it is due.
@@ -110,11 +119,11 @@ async fn calls_beyond_the_mailbox_are_refused_and_those_taken_in_are_done_before
         handle.stop();
         refused
     };
-    let (first, second, third, driver) = tokio::join!(first, second, third, shell.run());
+    let (first, second, third, ended) = tokio::join!(first, second, third, shell.run());
     assert_eq!(first, Ok((1, EntityId::FIRST)));
     assert_eq!(second, Ok(2));
     assert_eq!(third, Err(ShellError::Full { waiting: 2 }));
-    assert_eq!(driver.now(), START);
+    assert_eq!(ended.driver.now(), START);
     assert_eq!(handle.call(|_, _| 4).await, Err(ShellError::Stopped));
     assert_eq!(handle.subscribe().next().await, None);
 }
@@ -207,6 +216,6 @@ async fn on_a_thread_of_its_own_it_runs_until_the_last_handle_is_dropped() {
     let id = pay(&network, &handle).await;
     success(&mut news).await;
     drop(handle);
-    let driver = thread.join().unwrap();
+    let Ended { driver, .. } = thread.join().unwrap();
     assert_eq!(driver.engine().get::<Status>(id), Some(&Status::complete()));
 }

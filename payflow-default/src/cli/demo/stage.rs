@@ -8,7 +8,7 @@ use ecs_systems::{
 };
 use payflow_default::{
     Driver,
-    shell::{Clock, Handle, Limits, News, Notice, Shell, Subscription},
+    shell::{Clock, Ended, Handle, Limits, News, Notice, Shell, Subscription},
 };
 use std::{thread::JoinHandle, time::Duration};
 use tokio::runtime::Runtime;
@@ -32,7 +32,7 @@ pub(crate) struct Live {
     runtime: Runtime,
     handle: Handle,
     news: Subscription,
-    thread: JoinHandle<Driver>,
+    thread: JoinHandle<Ended>,
 }
 
 /// What is heard while a payment is watched.
@@ -89,7 +89,9 @@ impl Stage {
             Self::Virtual(driver) => Ok(*driver),
             Self::Real(live) => {
                 live.handle.stop();
-                live.thread.join().map_err(|_| payflow_default::shell::ShellError::Stopped.into())
+                let ended = live.thread.join();
+                let ended = ended.map_err(|_| payflow_default::shell::ShellError::Stopped)?;
+                Ok(ended.driver)
             }
         }
     }

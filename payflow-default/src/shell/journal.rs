@@ -1,0 +1,272 @@
+//! The journal on a thread of its own: records are kept in groups, one fdatasync for each.
+
+use crate::JournalRecord;
+use ledger_store::store::{Image, Kept, Store, StoreError};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel},
+    },
+    task::Waker,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// Records without money are synced so long after they were written, at the latest.
+const SYNC_AFTER: Duration = Duration::from_millis(100);
+/// How often a full disk is tried again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// What the journal is asked to do, in this order.
+#[derive(Debug)]
+enum Work {
+    Keep(Vec<JournalRecord>),
+    /// Of the state behind the record of that number.
+    Snapshot(u64, Box<Image>),
+}
+
+/// How far the journal is, as the shell sees it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    pub(super) kept: Kept,
+    /// The disk is full: nothing is kept at present.
+    pub(super) full: bool,
+    /// Enough was appended since the last snapshot for another one.
+    pub(super) wants_snapshot: bool,
+    /// The thread has ended.
+    pub(super) ended: bool,
+}
+
+/// What the thread tells, and whom it wakes for it.
+#[derive(Debug)]
+struct Told {
+    progress: Mutex<Progress>,
+    waker: Waker,
+}
+
+impl Told {
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
+        self.waker.wake_by_ref();
+    }
+}
+
+/// The thread that has the store.
+#[derive(Debug)]
+pub(super) struct Journal {
+    work: Sender<Work>,
+    told: Arc<Told>,
+    thread: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Journal {
+    /// Starts the thread; it calls the waker whenever it has something to tell.
+    pub(super) fn start(store: Store, waker: Waker) -> io::Result<Self> {
+        let (work, from) = channel();
+        let progress = Progress { kept: store.kept(), ..Progress::default() };
+        let told = Arc::new(Told { progress: Mutex::new(progress), waker });
+        let keeper = Keeper {
+            store,
+            from,
+            told: End(Arc::clone(&told)),
+            records: VecDeque::new(),
+            unsynced_since: None,
+        };
+        let thread =
+            thread::Builder::new().name("payecs-journal".to_owned()).spawn(move || keeper.run())?;
+        Ok(Self { work, told, thread })
+    }
+
+    /// Has records kept.
+    pub(super) fn keep(&self, records: Vec<JournalRecord>) {
+        if !records.is_empty() {
+            // A thread that has ended says so in its progress.
+            let _ended = self.work.send(Work::Keep(records));
+        }
+    }
+
+    /// Has a snapshot written, of the state behind the last record that was given and its number.
+    pub(super) fn snapshot(&self, number: u64, image: Image) {
+        self.told.tell(|progress| progress.wants_snapshot = false);
+        let _ended = self.work.send(Work::Snapshot(number, Box::new(image)));
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        *self.told.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until everything that was asked for is done, and the files are closed.
+    pub(super) fn close(self) -> Result<(), JournalError> {
+        drop(self.work);
+        match self.thread.join() {
+            Ok(closed) => Ok(closed?),
+            Err(_) => Err(JournalError::Panicked),
+        }
+    }
+}
+
+/// Why a journal keeps nothing more.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The files refuse. What was answered before is kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its thread panicked: a bug. What was answered before is kept.
+    #[error("the journal's thread panicked; start again, what was answered before is kept")]
+    Panicked,
+}
+
+/// Tells that the thread has ended, however it ends.
+struct End(Arc<Told>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.tell(|progress| progress.ended = true);
+    }
+}
+
+/// What the thread has.
+struct Keeper {
+    store: Store,
+    from: Receiver<Work>,
+    told: End,
+    /// Not appended yet.
+    records: VecDeque<JournalRecord>,
+    /// Since when something is written that is not synced.
+    unsynced_since: Option<Instant>,
+}
+
+impl Keeper {
+    fn run(mut self) -> Result<(), StoreError> {
+        while let Some(work) = self.wait() {
+            let mut next = Some(work);
+            while let Some(work) = next {
+                match work {
+                    Work::Keep(records) => self.records.extend(records),
+                    Work::Snapshot(number, image) => self.snapshot(number, *image)?,
+                }
+                next = self.from.try_recv().ok();
+            }
+            self.keep()?;
+        }
+        self.keep()?;
+        self.store.close()
+    }
+
+    /// The next work; syncs what has waited long enough. `None`: there will be none.
+    fn wait(&mut self) -> Option<Work> {
+        let Some(since) = self.unsynced_since else { return self.from.recv().ok() };
+        match self.from.recv_timeout(SYNC_AFTER.saturating_sub(since.elapsed())) {
+            Ok(work) => Some(work),
+            Err(RecvTimeoutError::Disconnected) => None,
+            // An empty group: what is left is to sync.
+            Err(RecvTimeoutError::Timeout) => Some(Work::Keep(Vec::new())),
+        }
+    }
+
+    /// Appends, writes and syncs what waits, as far as it must be.
+    fn keep(&mut self) -> Result<(), StoreError> {
+        let mut must_sync = self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_AFTER);
+        while !self.records.is_empty() {
+            must_sync |= self.append()?;
+            let kept = self.try_until_done(Store::write)?;
+            self.unsynced_since.get_or_insert_with(now);
+            self.tell(kept);
+        }
+        if must_sync {
+            let kept = self.try_until_done(Store::sync)?;
+            self.unsynced_since = None;
+            self.tell(kept);
+        }
+        Ok(())
+    }
+
+    /// Appends as many records as fit into the buffer; whether one of them must be synced.
+    fn append(&mut self) -> Result<bool, StoreError> {
+        let mut must_sync = false;
+        while let Some(record) = self.records.front() {
+            match self.store.append(&record.delta) {
+                Ok(number) => {
+                    assert_eq!(number, record.number, "records are given in order, each once");
+                    must_sync |= record.must_sync;
+                    self.records.pop_front();
+                }
+                Err(error) if error.is_buffer_full() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(must_sync)
+    }
+
+    fn snapshot(&mut self, number: u64, image: Image) -> Result<(), StoreError> {
+        self.keep()?;
+        if self.store.last() != number {
+            // The disk was full, and more records came while it was: another image will.
+            return Ok(());
+        }
+        match self.store.snapshot(image) {
+            // Records go on without it.
+            Err(error) if error.is_full() => {
+                tracing::warn!(target: "payflow::journal", %error, "no room for a snapshot");
+            }
+            written => written?,
+        }
+        self.unsynced_since = None;
+        self.tell(self.store.kept());
+        Ok(())
+    }
+
+    /// Tries again as long as the disk is full: what was appended waits meanwhile.
+    fn try_until_done(
+        &mut self,
+        attempt: impl Fn(&mut Store) -> Result<Kept, StoreError>,
+    ) -> Result<Kept, StoreError> {
+        loop {
+            match attempt(&mut self.store) {
+                Err(error) if error.is_full() && !self.is_abandoned() => {
+                    self.told.0.tell(|progress| {
+                        if !std::mem::replace(&mut progress.full, true) {
+                            tracing::error!(target: "payflow::journal", %error, "the disk is full");
+                        }
+                    });
+                    wait_for_room();
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether nobody waits for what is kept any more. What is asked for meanwhile waits its turn.
+    fn is_abandoned(&mut self) -> bool {
+        loop {
+            match self.from.try_recv() {
+                Ok(Work::Keep(records)) => self.records.extend(records),
+                // There would be no room for it.
+                Ok(Work::Snapshot(..)) => {}
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+    }
+
+    fn tell(&self, kept: Kept) {
+        let wants_snapshot = self.store.wants_snapshot();
+        self.told.0.tell(|progress| {
+            progress.kept = kept;
+            progress.full = false;
+            progress.wants_snapshot |= wants_snapshot;
+        });
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge: how long records wait to be synced")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge: a thread that has nothing else to do")]
+fn wait_for_room() {
+    thread::sleep(TRY_AGAIN_AFTER);
+}
