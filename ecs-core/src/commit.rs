@@ -350,14 +350,6 @@ impl Engine {
             self.note(|| delta::Change::Ended(id));
         }
     }
-
-    /// Takes an Entity away, with everything noted of it.
-    pub(crate) fn end(&mut self, id: EntityId) {
-        if let Some(entity) = self.world.resource_mut::<Entities>().live.remove(&id) {
-            self.world.despawn(entity);
-            self.traces.end(id);
-        }
-    }
 }
 
 pub(crate) fn decode(name: &str, named: Named, value: Option<&Json>) -> Result<Change, Error> {

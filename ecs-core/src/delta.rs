@@ -61,6 +61,8 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notes {
     pub(crate) born_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_ms: Option<u64>,
     pub(crate) steps: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) invocation: Option<Invocation>,
@@ -76,6 +78,7 @@ impl Notes {
     pub(crate) fn of(life: &Life) -> Self {
         Self {
             born_ms: life.born_ms,
+            ended_ms: life.ended_ms,
             steps: life.steps,
             invocation: life.invocation.clone(),
             muted: life.muted.iter().map(ToString::to_string).collect(),
@@ -85,6 +88,7 @@ impl Notes {
 
     pub(crate) fn put(&self, life: &mut Life) {
         life.born_ms = self.born_ms;
+        life.ended_ms = self.ended_ms;
         life.steps = self.steps;
         life.invocation.clone_from(&self.invocation);
         life.muted = self.muted.iter().map(|name| Arc::from(name.as_str())).collect();

@@ -27,7 +27,11 @@ use bevy_ecs::{
     system::{IntoSystem, ReadOnlySystem},
     world::World,
 };
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 /// Writes a record's lines beside the Components: all of them, or none with a refusal. Answers on
 /// whose behalf, given the Entity whose System wrote them; given that answer it answers the same.
@@ -86,6 +90,8 @@ pub struct Engine {
     pub(crate) waits: Waits,
     /// Components that an Entity waits by, or that others wait for. Empty during a restore.
     pub(crate) waiting: Vec<ComponentId>,
+    /// Entities whose list came or went; `None`: nobody asks.
+    pub(crate) listed: Option<BTreeSet<EntityId>>,
     /// What was attached wherever a list was scanned; `None`: nobody asks.
     pub(crate) scans: Option<Vec<Vec<Arc<str>>>>,
 }
@@ -141,6 +147,7 @@ impl Engine {
             recorded_counters: (EntityId::FIRST, 1, 1),
             waits: Waits::default(),
             waiting: vec![systems_id, wake_at_id, join_id],
+            listed: None,
             scans: None,
         };
         engine.add_component::<Systems>();

@@ -1,5 +1,7 @@
 //! What the engine notes of each Entity beside its Components.
 
+mod collect;
+
 use crate::{
     Effect, EffectId, EntityId, Json,
     effect::EffectClass,
@@ -54,6 +56,8 @@ pub(crate) struct Life {
     /// Steps taken so far.
     pub(crate) steps: u32,
     pub(crate) born_ms: u64,
+    /// When its list went; `None` while it has one.
+    pub(crate) ended_ms: Option<u64>,
     /// Effects that will still say something: replies and timers.
     pub(crate) outstanding: Vec<Effect>,
     pub(crate) invocation: Option<Invocation>,
@@ -71,6 +75,7 @@ impl Life {
             changes: 0,
             steps: 0,
             born_ms,
+            ended_ms: None,
             outstanding: Vec::new(),
             invocation: None,
             streak: None,

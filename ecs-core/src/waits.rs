@@ -188,6 +188,7 @@ impl Engine {
     pub(crate) fn follow_waits(&mut self, changed: &BTreeSet<EntityId>) {
         let mut asking: BTreeSet<EntityId> = BTreeSet::new();
         for id in changed {
+            self.follow_list(*id);
             self.follow_wake_at(*id);
             let join = self.get::<Join>(*id).cloned();
             self.waits.follow(*id, join.as_ref());
@@ -248,6 +249,17 @@ impl Engine {
         life.invocation.is_some()
             || life.outstanding.iter().any(counts)
             || (world.contains::<Join>() && !frozen && !self.waits_for_itself(id))
+    }
+
+    /// Whether another Entity's join waits for this one.
+    #[must_use]
+    pub fn is_joined(&self, id: EntityId) -> bool {
+        self.waits.joining.contains_key(&id)
+    }
+
+    /// An Entity is gone: its join is met by nobody.
+    pub(crate) fn forget_join(&mut self, id: EntityId) {
+        self.waits.follow(id, None);
     }
 
     fn waits_for_itself(&self, id: EntityId) -> bool {

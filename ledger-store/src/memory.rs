@@ -9,7 +9,7 @@ use crate::verify;
 use ecs_core::EntityId;
 use ecs_systems::port::{
     Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-    LedgerError, PaymentRef, Posting, SetRef,
+    LedgerError, PartHold, PaymentRef, Posting, SetRef,
 };
 use ecs_systems::units::{GroupId, Msat, PartId, PaymentHash, Seconds, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -189,6 +189,10 @@ impl Ledger for MemoryLedger {
 
     fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState> {
         Some(self.state.payments.get(payment)?.parts.get(&part_id)?.state)
+    }
+
+    fn part_hold(&self, payment: &PaymentRef, part_id: PartId) -> Option<PartHold> {
+        Some(self.state.payments.get(payment)?.parts.get(&part_id)?.hold)
     }
 
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {

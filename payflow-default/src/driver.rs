@@ -8,12 +8,15 @@
 mod asking;
 mod effects;
 mod events;
+mod finished;
 mod gate;
+mod late;
 mod log;
 mod receive;
 mod recover;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
+pub use finished::{COLLECTED_PER_POLL_MAX, Retention};
 pub use gate::{Answer, JournalRecord};
 
 use crate::entropy::Entropy;
@@ -27,6 +30,7 @@ use ecs_systems::{
     replies,
     units::{BlockHeight, Timestamp},
 };
+use finished::Finished;
 use gate::Gate;
 use ledger_store::store::Kept;
 use receive::Claiming;
@@ -74,7 +78,7 @@ pub struct Driver {
     /// Parts whose outcome is awaited.
     parts: BTreeMap<PartKey, (EntityId, EffectId)>,
     asking: Asking<PartKey>,
-    /// Every HTLC that ever came in, with its Entity.
+    /// Every HTLC that came in and was not collected, with its Entity.
     htlcs: BTreeMap<HtlcId, EntityId>,
     /// HTLCs on which our word was said, and which are not off their channel yet.
     words: Asking<HtlcId>,
@@ -90,6 +94,8 @@ pub struct Driver {
     next_request: u64,
     jobs: Vec<Job>,
     notices: VecDeque<Effect>,
+    /// What is over, until it is collected.
+    finished: Finished,
     /// Where effects wait for their record; `None`: nothing is kept, and nothing waits.
     gate: Option<Gate>,
 }
@@ -100,6 +106,10 @@ impl std::fmt::Debug for Driver {
             .field("now", &self.now)
             .field("engine", &self.engine)
             .field("parts", &self.parts.len())
+            .field("asked", &self.asking.len())
+            .field("htlcs", &self.htlcs.len())
+            .field("words", &self.words.len())
+            .field("finished", &self.finished)
             .finish_non_exhaustive()
     }
 }
@@ -134,8 +144,10 @@ impl Driver {
             next_request: 1,
             jobs: Vec::new(),
             notices: VecDeque::new(),
+            finished: Finished::default(),
             gate: None,
         };
+        driver.engine.note_lists();
         driver.refresh_view();
         driver.refresh_graph();
         driver.ask(Question::Balances, NodeRequest::Balances);
@@ -250,16 +262,18 @@ impl Driver {
         self.fire_at_height();
         self.fire_timers();
         self.ask_again();
+        self.collect_finished();
     }
 
-    /// When there is something to poll next. `None`: nothing is under way, or only plans are.
+    /// When there is something to poll next. `None`: nothing is under way but plans, and nothing
+    /// that is over is to be collected.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
         let asked = [self.asking.next_at(), self.words.next_at()];
-        let again = [self.open_books_at, self.list_incoming_at];
+        let again = [self.open_books_at, self.list_incoming_at, self.finished.next_at()];
         let others = [self.node.next_event_at(), timer];
-        [asked, again, others].into_iter().flatten().flatten().min()
+        asked.into_iter().chain(again).chain(others).flatten().min()
     }
 
     /// Has the backend call when an event arrives between polls.

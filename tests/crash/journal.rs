@@ -3,7 +3,7 @@
 use crate::{
     books::NODE,
     difficult::DifficultNode,
-    harness::{Outcome, Payer},
+    harness::{Outcome, Payer, Setup},
 };
 use ecs_core::{EntityId, Json, Write};
 use ecs_systems::{
@@ -20,7 +20,7 @@ use ledger_store::{
 use node_sim::SimNetwork;
 use payecs_journal::{Disk, LogId, MemoryDisk, Options};
 use payflow_default::{
-    Driver,
+    Driver, Retention,
     app::{Parts, engine},
     entropy::Entropy,
     planner::OwnPlanner,
@@ -55,7 +55,13 @@ pub(crate) struct Durable {
 impl Durable {
     /// Our node of the network, with an empty disk.
     pub(crate) fn new(network: &SimNetwork) -> Self {
-        let (payer, disk) = (Payer::new(network), MemoryDisk::new());
+        Self::keeping(network, Retention::FOR_EVER)
+    }
+
+    /// The same where what is over stays so long.
+    pub(crate) fn keeping(network: &SimNetwork, retention: Retention) -> Self {
+        let payer = Payer::with(network, Setup { retention, ..Setup::default() });
+        let disk = MemoryDisk::new();
         let (fuel, store) = (None, None);
         let mut durable = Self { payer, disk, store, starts: 0, fuel, steps: 0 };
         durable.start();
@@ -86,6 +92,7 @@ impl Durable {
         let planner = Box::new(OwnPlanner::new(node.graph(), KnowledgeConfig::default()));
         let entropy = Entropy::seeded(100 + self.starts);
         payer.driver = Driver::new(app, Box::new(node), planner, entropy, payer.now);
+        payer.driver.retain(payer.retention);
         payer.driver.keep_journal(store.last());
         payer.driver.resume(payer.now);
         self.store = Some(store);

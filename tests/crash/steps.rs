@@ -5,8 +5,9 @@ use crate::{
     journal::{Death, Durable},
     nets::{self, Channels},
 };
-use ecs_systems::units::Msat;
+use ecs_systems::units::{Msat, Seconds};
 use node_sim::{InvoiceRequest, SimBuilder, SimNetwork, policy};
+use payflow_default::Retention;
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeSet;
 
@@ -134,5 +135,39 @@ proptest! {
         prop_assert_eq!(&*outcome.status, "complete", "{}", durable.payer.story(id));
         prop_assert_eq!(durable.payer.truth_of(&invoice).received_in_all(), AMOUNT);
         durable.payer.assert_books_agree();
+    }
+}
+
+/// Pays once where what is over is collected at once, dies after so many steps, and asks again for
+/// the same. `false`: everything was over and collected before.
+fn is_collected_although_it_dies(after: u64, death: Death) -> bool {
+    let retention = Retention { age: Seconds(1), finished_max: 1 };
+    let mut durable = Durable::keeping(&network(), retention);
+    let invoice = durable.payer.invoice("carol", InvoiceRequest::of(AMOUNT));
+    durable.fuel = Some(after);
+    let died = durable.pay(&invoice).is_err() || durable.run_for(10_000).is_err();
+    durable.die(death);
+    durable.run_for(10_000).expect("it lives");
+    durable.payer.run_for(0);
+    assert_eq!(durable.payer.driver.engine().entities(), [], "step {after}");
+    let sent = durable.payer.submitted_in_all();
+    durable.payer.driver.retain(Retention::FOR_EVER);
+    let id = durable.pay(&invoice).expect("it lives");
+    let again = durable.finish(id);
+    assert_eq!((&*again.status, sent > 0), ("complete", again.replayed), "step {after}: {again:?}");
+    assert!(!again.replayed || sent == durable.payer.submitted_in_all(), "step {after}");
+    assert_eq!(durable.payer.truth_of(&invoice).received_in_all(), AMOUNT, "step {after}");
+    durable.payer.assert_books_agree();
+    died
+}
+
+#[test]
+fn what_is_over_is_collected_and_answered_after_a_crash_between_any_two_steps() {
+    for death in [Death::Kill, Death::PowerLoss(7)] {
+        let mut after = 0;
+        while is_collected_although_it_dies(after, death) {
+            after += 1;
+        }
+        assert!(after > 30, "the payment had {after} steps only");
     }
 }

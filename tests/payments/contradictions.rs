@@ -19,11 +19,11 @@ use ledger_store::Account;
 use node_sim::Script;
 
 /// What a part to carol costs on top.
-const FEE: Msat = Msat(2_000);
-const MINUTE_MS: u64 = 60_000;
+pub(crate) const FEE: Msat = Msat(2_000);
+pub(crate) const MINUTE_MS: u64 = 60_000;
 
 /// A payment whose part is denied for that long.
-fn denied(payer: &mut Payer, for_ms: u64) -> (EntityId, String) {
+pub(crate) fn denied(payer: &mut Payer, for_ms: u64) -> (EntityId, String) {
     let (id, invoice) = part_out(payer);
     let until = payer.now.after_ms(for_ms);
     payer.script(Script::FailThenPay { key: payer.part(id, 1), until });
@@ -37,7 +37,7 @@ fn keep_the_next(payer: &mut Payer, for_ms: u64) {
     payer.script(Script::KeepNext { node, until });
 }
 
-fn assert_replays(payer: &mut Payer, invoice: &str) -> Outcome {
+pub(crate) fn assert_replays(payer: &mut Payer, invoice: &str) -> Outcome {
     let sent = payer.submitted_in_all();
     let again = payer.pay_plainly(invoice);
     assert!(again.replayed && again.preimage.is_some(), "{again:?}");

@@ -14,7 +14,7 @@ use ecs_systems::{
 };
 use node_sim::{Fact, InvoiceRequest, Script, SimNetwork};
 use payflow_default::{
-    Driver,
+    Driver, Retention,
     app::{Parts, engine},
     entropy::Entropy,
     planner::OwnPlanner,
@@ -73,6 +73,7 @@ pub(crate) struct Payer {
     /// What is wrong with the node, for tests to change.
     pub(crate) troubles: Troubles,
     policy: Policy,
+    pub(crate) retention: Retention,
     seed: u64,
     pub(crate) started: Vec<Started>,
     /// What our node was scripted to take beyond all budgets.
@@ -87,13 +88,16 @@ pub(crate) struct Setup {
     pub(crate) policy: Policy,
     /// What is wrong with the node from the beginning.
     pub(crate) trouble: Trouble,
+    /// How long what is over stays; tests look at it afterwards.
+    pub(crate) retention: Retention,
     /// Where its randomness comes from.
     pub(crate) seed: u64,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { policy: Policy::default(), trouble: Trouble::default(), seed: 1 }
+        let (policy, trouble) = (Policy::default(), Trouble::default());
+        Self { policy, trouble, retention: Retention::FOR_EVER, seed: 1 }
     }
 }
 
@@ -110,7 +114,7 @@ impl Payer {
 
     /// The same with all that can be chosen.
     pub(crate) fn with(network: &SimNetwork, setup: Setup) -> Self {
-        let Setup { policy, trouble, seed } = setup;
+        let Setup { policy, trouble, retention, seed } = setup;
         let (books, receipts, troubles) = (empty_books(), no_receipts(), Troubles::of(trouble));
         let node = DifficultNode::new(network.connect(START), troubles.clone());
         let driver = new_driver(Box::new(node), (&books, &receipts), &policy, seed, START);
@@ -122,11 +126,13 @@ impl Payer {
             now: START,
             troubles,
             policy,
+            retention,
             seed,
             started: Vec::new(),
             overspent: Msat::ZERO,
             late: Vec::new(),
         };
+        payer.driver.retain(retention);
         payer.run_for(1_000);
         payer
     }
@@ -269,6 +275,7 @@ impl Payer {
         let node = Box::new(DifficultNode::new(node, self.troubles.clone()));
         let kept = (&self.books, &self.receipts);
         self.driver = new_driver(node, kept, &self.policy, self.seed, self.now);
+        self.driver.retain(self.retention);
         self.driver.recover(&snapshot, self.now).expect("a snapshot of the same Components");
     }
 

@@ -21,6 +21,7 @@ mod policy;
 mod answers;
 mod crashes;
 mod contradictions;
+mod collecting;
 mod opening;
 mod replay;
 mod traces;

@@ -4,7 +4,7 @@ use ecs_core::EntityId;
 use ecs_systems::{
     port::{
         Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-        LedgerError, Offered, PaymentRef, Posting, Receipt, Receipts, Verdict,
+        LedgerError, Offered, PartHold, PaymentRef, Posting, Receipt, Receipts, Verdict,
     },
     units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
 };
@@ -78,6 +78,10 @@ impl Ledger for Shared<MemoryLedger> {
 
     fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState> {
         self.lock().part(payment, part_id)
+    }
+
+    fn part_hold(&self, payment: &PaymentRef, part_id: PartId) -> Option<PartHold> {
+        self.lock().part_hold(payment, part_id)
     }
 
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {

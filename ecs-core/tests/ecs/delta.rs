@@ -69,7 +69,16 @@ fn everything_a_command_leaves_is_in_its_delta() {
             app.set_components(&Writer::Caller, &[Write::end(two)], &[]).unwrap();
             app.set_components(&Writer::Caller, &[write], &[]).unwrap();
         },
+        &|app| {
+            let over = entity(app, &["acme:nap"], &["acme:go"]);
+            assert_eq!((over, app.ended_ms(over)), (crate::common::id(4), None));
+            let end = Write::to(over).detach_name("lightningd:systems");
+            app.set_components(&Writer::Engine, &[end], &[]).unwrap();
+            assert_eq!(app.ended_ms(over), Some(10_000));
+        },
+        &|app| app.collect([crate::common::id(4), crate::common::id(99)]),
     ]);
+    assert!(!app.entities().contains(&crate::common::id(4)));
     let out = crate::common::id(1);
     assert_eq!(follower.invocation(out), app.invocation(out));
     assert!(follower.invocation(out).is_some());

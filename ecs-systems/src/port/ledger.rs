@@ -342,6 +342,9 @@ pub trait Ledger: Send + Sync {
     /// What became of a part; `None` for one that was never dispatched.
     fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState>;
 
+    /// What a part holds or held; `None` for one that was never dispatched.
+    fn part_hold(&self, payment: &PaymentRef, part_id: PartId) -> Option<PartHold>;
+
     /// Whether a channel was opened in the books, if with nothing in it.
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool;
 

@@ -77,6 +77,16 @@ impl<K: Copy + Ord> Asking<K> {
         all
     }
 
+    /// How much is watched.
+    pub(super) fn len(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// Whether a question about it is planned.
+    pub(super) fn is_watched(&self, what: &K) -> bool {
+        self.watched.contains_key(what)
+    }
+
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }

@@ -20,6 +20,7 @@ impl Driver {
     /// Does everything the engine has asked for, in order; where a journal is kept, once it has the
     /// record.
     pub(super) fn perform_effects(&mut self) {
+        self.note_finished();
         let effects = self.engine.take_effects();
         let delta = self.engine.take_delta();
         let Some(gate) = &mut self.gate else {

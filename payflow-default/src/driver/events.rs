@@ -1,14 +1,14 @@
 //! Taking what the node tells.
 
 use super::{ASK_AGAIN_MS_FIRST, Driver, Question};
-use ecs_core::{EffectId, EntityId, Json, Systems, Write, Writer};
+use ecs_core::{EffectId, EntityId, Json, Write};
 use ecs_systems::{
-    components::{PaidPreimage, Part, PartFailure, PartSpent},
+    components::{Part, PartFailure},
     effects::OfferPart,
-    pay::send::{late::PART_LATE, send_part::may_still_leave},
+    pay::send::send_part::may_still_leave,
     port::{
-        Books, Failure, FailureCode, HoldState, LedgerEntry, NodeError, NodeEvent, NodeReply,
-        NodeRequest, PartKey, PartStatus, PaymentRef, RequestId,
+        Books, Failure, FailureCode, LedgerEntry, NodeError, NodeEvent, NodeReply, NodeRequest,
+        PartKey, PartStatus, RequestId,
     },
     records::ledger_record,
     replies::{self, PartReply},
@@ -107,36 +107,6 @@ impl Driver {
             PartReply::AskAgain => self.asking.ask_later(key, self.now),
             PartReply::OfferAgain => self.offer_again(key, entity, effect, &part),
         }
-    }
-
-    /// A word on a part that is over. Only one counts: that a part is paid which the books have as
-    /// failed. The books know every part, so none is remembered here.
-    fn take_late(&mut self, key: PartKey, status: &PartStatus) {
-        let PartStatus::Paid { preimage, spent_msat } = *status else { return };
-        let payment = PaymentRef { payment_hash: key.payment_hash, group_id: key.group_id };
-        let books = self.engine.resource::<Books>();
-        let known = books.and_then(|books| books.0.part(&payment, key.part_id));
-        if known != Some(HoldState::Void) || preimage.hash() != key.payment_hash {
-            return;
-        }
-        let is_it = |id: &EntityId| self.engine.get::<Part>(*id).is_some_and(|it| it.0.key == key);
-        let Some(part) = self.engine.entities().into_iter().find(is_it) else {
-            tracing::error!(target: "payflow::send", ?key, "a part that nobody knows is paid");
-            return;
-        };
-        if self.engine.get::<PaidPreimage>(part).is_some() {
-            return;
-        }
-        let write = Write::to(part)
-            .attach(&PartSpent(spent_msat))
-            .attach(&PaidPreimage(preimage))
-            .attach(&Systems::listing([PART_LATE.name]));
-        self.begin(self.now);
-        let written = self.engine.set_components(&Writer::Engine, &[write], &[]);
-        if let Err(error) = written.and_then(|()| self.engine.advance(part, None)) {
-            tracing::error!(target: "payflow::driver", %part, %error, "late part refused");
-        }
-        self.perform_effects();
     }
 
     /// The node never had the part. Where the same part twice is one HTLC and its payment still

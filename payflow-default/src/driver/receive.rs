@@ -116,6 +116,7 @@ impl Driver {
     /// An HTLC is off its channel.
     pub(super) fn take_resolved(&mut self, htlc: HtlcId, settled: bool) {
         self.words.forget(&htlc);
+        self.note_off(htlc);
         let Some(set) = self.set_of(htlc) else { return };
         if let Some(claiming) = self.claims.get_mut(&set) {
             if claiming.left.remove(&htlc) && !settled {
@@ -197,7 +198,7 @@ impl Driver {
         self.claims.insert(effect.entity, Claiming { shown: Some(BTreeSet::new()), ..claiming });
     }
 
-    /// Finds the Entities of all HTLCs that ever came in.
+    /// Finds the Entities of all HTLCs that came in.
     pub(super) fn know_htlcs(&mut self) {
         for entity in self.engine.entities() {
             if let Some(Htlc(htlc)) = self.engine.get(entity) {

@@ -76,7 +76,7 @@ pub(crate) fn part_late(
 
 /// What the books take of a late part and of the proof that its ended payment is paid: both; else
 /// the proof, so that the hash is not paid again; and why not both.
-fn lines_for(
+pub fn lines_for(
     late: LedgerEntry,
     prove: Option<LedgerEntry>,
     check: impl Fn(&[LedgerEntry]) -> Option<LedgerError>,
