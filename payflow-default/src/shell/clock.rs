@@ -10,7 +10,10 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// A clock that never goes back.
+/// By how much the host's clock may be behind what was seen before it is told of, in milliseconds.
+const BEHIND_MS_TOLD: u64 = 1_000;
+
+/// A clock that never goes back and never stands still.
 #[derive(Clone, Debug)]
 pub struct Clock {
     kind: Kind,
@@ -19,18 +22,27 @@ pub struct Clock {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// The host's.
-    System,
+    /// The host's, unless it is behind what was shown: then counted on from there.
+    System { shown: Timestamp, at: Instant },
     /// Counted from a moment at a speed of its own.
     Scaled { start: Timestamp, since: Instant, speed: Speed },
 }
 
 impl Clock {
-    /// The host's clock, for real nodes. When it is set back, time stands still until it has caught
-    /// up.
+    /// The host's clock, for real nodes, from a moment on that was seen before. When the host's is
+    /// set back, or is behind that moment, time runs on from what was shown last until it has
+    /// caught up.
     #[must_use]
-    pub fn system() -> Self {
-        Self { kind: Kind::System, last: Timestamp(0) }
+    pub fn system_after(seen: Timestamp) -> Self {
+        let behind_ms = seen.0.saturating_sub(system_now().0);
+        if behind_ms > BEHIND_MS_TOLD {
+            tracing::warn!(
+                target: "payflow::clock",
+                behind_ms,
+                "the host's clock is behind what was seen before: set it right"
+            );
+        }
+        Self { kind: Kind::System { shown: seen, at: Instant::now() }, last: seen }
     }
 
     /// A clock that shows `start` now and then runs at `speed`: for simulated nodes.
@@ -41,8 +53,15 @@ impl Clock {
 
     /// What it shows now.
     pub fn now(&mut self) -> Timestamp {
-        let shown = match self.kind {
-            Kind::System => system_now(),
+        let shown = match &mut self.kind {
+            Kind::System { shown, at } => {
+                let counted = shown.after_ms(Speed::REAL.shown_ms(at.elapsed()));
+                let host = system_now();
+                if host >= counted {
+                    (*shown, *at) = (host, Instant::now());
+                }
+                host.max(counted)
+            }
             Kind::Scaled { start, since, speed } => start.after_ms(speed.shown_ms(since.elapsed())),
         };
         self.last = self.last.max(shown);
@@ -54,7 +73,7 @@ impl Clock {
     pub fn until(&self, at: Timestamp) -> Duration {
         let left_ms = at.0.saturating_sub(self.last.0);
         match self.kind {
-            Kind::System => Duration::from_millis(left_ms),
+            Kind::System { .. } => Duration::from_millis(left_ms),
             Kind::Scaled { speed, .. } => speed.real(left_ms),
         }
     }
@@ -162,11 +181,14 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_system_clock_is_past_2020_and_never_goes_back() {
-        let mut clock = Clock::system();
+    #[tokio::test(start_paused = true)]
+    async fn the_system_clock_is_the_hosts_and_runs_on_from_what_it_is_behind_of() {
+        let mut clock = Clock::system_after(Timestamp(0));
         assert!(clock.now() > Timestamp::from_unix_seconds(1_577_836_800));
-        clock.last = Timestamp(u64::MAX);
-        assert_eq!(clock.now(), Timestamp(u64::MAX));
+        let ahead = clock.now().after_ms(1_000_000_000);
+        let mut clock = Clock::system_after(ahead);
+        assert_eq!(clock.now(), ahead);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(clock.now(), ahead.after_ms(5_000), "time goes on");
     }
 }
