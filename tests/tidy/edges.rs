@@ -19,7 +19,7 @@ const EDGES: &[(&str, Uses)] = &[
     ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems", "payecs-journal"])),
     ("payecs-journal", Uses::Only(&[])),
     ("rpc-bridge", Uses::Only(&["ecs-core"])),
-    ("node-sim", Uses::Only(&["ecs-systems", "payecs-planner", "payecs-units"])),
+    ("node-sim", Uses::Only(&["ecs-systems", "payecs-journal", "payecs-planner", "payecs-units"])),
     ("payflow-default", Uses::AllBut(&["payecs-tests"])),
     ("payecs-tests", Uses::AllBut(&[])),
 ];

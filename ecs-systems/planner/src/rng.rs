@@ -1,12 +1,15 @@
 //! A small seeded generator, the same on every machine.
 
-/// xoshiro256**, seeded through splitmix64. For graphs, ties and simulations; not for secrets.
+use serde::{Deserialize, Serialize};
+
+/// xoshiro256**, seeded through splitmix64. For graphs, ties and simulations; not for secrets. One
+/// that was stored goes on where it was.
 /// ```
 /// # use payecs_planner::Rng;
 /// assert_eq!(Rng::new(7).next_u64(), Rng::new(7).next_u64());
 /// assert_ne!(Rng::new(7).next_u64(), Rng::new(8).next_u64());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rng {
     state: [u64; 4],
 }

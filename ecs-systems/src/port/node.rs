@@ -248,7 +248,8 @@ pub enum NodeError {
 }
 
 /// What a node tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NodeEvent {
     /// The answer to a request.
     Reply {

@@ -14,6 +14,7 @@ use crate::{
 use bitcoin::secp256k1::{Secp256k1, SignOnly};
 use ecs_systems::units::{Blocks, Direction, Msat, Ppm, ShortChannelId, Timestamp};
 use payecs_planner::{GraphBuilder, Policy};
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The fewest nodes of a network.
@@ -44,7 +45,7 @@ pub fn policy(fee_base_msat: u64, fee_ppm: u32) -> Policy {
 type Names = BTreeMap<String, usize>;
 
 /// A channel to be: from the first to the second node named.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct ChannelPlan {
     ends: [String; 2],
     capacity: Msat,
@@ -72,13 +73,14 @@ struct ChannelPlan {
 /// assert_eq!(network.our_balance()[0].1, Msat(600_000));
 /// # Ok::<(), node_sim::SimError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SimBuilder {
     seed: u64,
     settings: Settings,
     nodes: Vec<String>,
     channels: Vec<ChannelPlan>,
     us: Option<String>,
+    #[serde(skip)]
     mistake: Option<SimError>,
 }
 
@@ -274,6 +276,7 @@ fn channel_of(
         dust: Msat::ZERO,
         announced: plan.announced,
         closed: false,
+        repriced: false,
     })
 }
 

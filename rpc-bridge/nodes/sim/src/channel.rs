@@ -37,6 +37,8 @@ pub(crate) struct Channel {
     /// Whether gossip knows of it.
     pub(crate) announced: bool,
     pub(crate) closed: bool,
+    /// Whether a policy was changed since the channel was made.
+    pub(crate) repriced: bool,
 }
 
 /// Why a channel did not take an HTLC.
@@ -147,6 +149,7 @@ mod tests {
             dust: Msat::ZERO,
             announced: true,
             closed: false,
+            repriced: false,
         }
     }
 

@@ -3,20 +3,21 @@
 use crate::{
     builder::{NODES_MAX, NODES_MIN, SLOTS_MAX, SimBuilder},
     error::SimError,
-    network::SimNetwork,
     settings::Settings,
+    state::State,
 };
 use ecs_systems::{
     port::FailureCode,
     units::{Blocks, Msat, Ppm},
 };
 use payecs_planner::{Policy, Rng};
+use serde::{Deserialize, Serialize};
 
 /// The name of our node in a generated network; the others are `n0`, `n1`, ….
 pub const OUR_NAME: &str = "us";
 
 /// How a generated channel's balance is spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BalanceModel {
     /// Any share is equally likely.
     #[default]
@@ -28,7 +29,7 @@ pub enum BalanceModel {
 }
 
 /// Our own channels in a generated network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OurChannels {
     /// How many, each with another peer.
     pub count: usize,
@@ -41,7 +42,7 @@ pub struct OurChannels {
 }
 
 /// A network to be generated. The same configuration gives the same network on any machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SimConfig {
     /// How many nodes, ours included: 2 to 1000. Default: 100.
     pub nodes: usize,
@@ -82,7 +83,7 @@ impl Default for SimConfig {
 }
 
 impl SimConfig {
-    pub(crate) fn build(self) -> Result<SimNetwork, SimError> {
+    pub(crate) fn build_state(self) -> Result<State, SimError> {
         let count = self.nodes;
         if !(NODES_MIN..=NODES_MAX).contains(&count) {
             return Err(SimError::NodeCount { count, min: NODES_MIN, max: NODES_MAX });
@@ -107,7 +108,7 @@ impl SimConfig {
                 state.peers[node].tricks.offline = Some(FailureCode::UnknownNextPeer);
             }
         }
-        Ok(SimNetwork::of(state))
+        Ok(state)
     }
 
     fn add_channel(&self, builder: SimBuilder, rng: &mut Rng, a: usize, b: usize) -> SimBuilder {
@@ -222,6 +223,7 @@ fn draw(rng: &mut Rng, n: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::SimNetwork;
     use ecs_systems::{port::Node, units::Timestamp};
 
     #[test]

@@ -66,6 +66,13 @@ pub enum SimError {
     /// Our own node's invoices are made by asking it to sign, not by the network.
     #[error("the network makes no invoices and no faults for our own node")]
     OurOwnNode,
+    /// The network is kept on a disk, and its log has failed: see `SimNetwork::failure`. Nothing
+    /// was done that anybody will hear of.
+    #[error("the network's log has failed: {message}")]
+    Log {
+        /// What the log says.
+        message: String,
+    },
     /// No way through the network as it is now.
     #[error("no route of {amount} from {from} to {to}")]
     NoRoute {

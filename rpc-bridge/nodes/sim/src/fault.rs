@@ -5,10 +5,11 @@ use ecs_systems::{
     port::{FailureCode, PartKey},
     units::{Msat, NodeId, PaymentHash, Timestamp},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// A fault to come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Script {
     /// The node is offline from now on: who would forward to it answers with `failcode`
     /// (`unknown_next_peer` as Core Lightning does, or `temporary_channel_failure`); what is on its
@@ -100,7 +101,7 @@ impl Script {
 }
 
 /// What a node is scripted to do.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tricks {
     /// While it is offline: what its peers say.
     pub(crate) offline: Option<FailureCode>,

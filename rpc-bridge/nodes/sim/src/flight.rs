@@ -6,23 +6,24 @@ use ecs_systems::{
     units::{BlockHeight, Msat, NodeId, PaymentHash, PaymentSecret, Preimage},
 };
 use payecs_planner::{Hop, Policy};
+use serde::{Deserialize, Serialize};
 
 /// Names a part in the network, ours or another's.
 pub(crate) type FlightId = u64;
 
 /// Names a part that another node sends: see [`crate::SimNetwork::pay_us`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RemoteId(pub u64);
 
 /// Who sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Origin {
     Us(PartKey),
     Remote(RemoteId),
 }
 
 /// What the payer says to the payee, and what the HTLCs are locked to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Onion {
     pub(crate) hash: PaymentHash,
     pub(crate) total: Msat,
@@ -31,7 +32,7 @@ pub(crate) struct Onion {
 }
 
 /// An HTLC of a flight that is in a channel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Locked {
     pub(crate) channel: usize,
     pub(crate) side: usize,
@@ -39,7 +40,7 @@ pub(crate) struct Locked {
 }
 
 /// Where a flight is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
     /// On its way to the payee.
     Outward,
@@ -50,7 +51,7 @@ pub(crate) enum Stage {
 }
 
 /// A part between its payer's first channel and its end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Flight {
     pub(crate) origin: Origin,
     pub(crate) onion: Onion,
@@ -103,7 +104,7 @@ impl Flight {
 }
 
 /// How a part comes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Back {
     Settled(Preimage),
     Failed(Box<Failure>),

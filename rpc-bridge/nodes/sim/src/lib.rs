@@ -1,9 +1,13 @@
 //! A simulated Lightning network behind the `Node` port.
 //!
-//! Seeded, deterministic, without I/O and without a clock of its own: up to a thousand nodes with
+//! Seeded, deterministic, and without a clock of its own: up to a thousand nodes with
 //! hidden balances, policies and HTLC slots; HTLCs that lock money hop by hop and are checked by
 //! each node as BOLT 4 says; payees with real BOLT 11 invoices; faults by chance or by script; and
 //! a log of what really happened, for auditors.
+//!
+//! A network lives in memory ([`SimNetwork::new`], [`SimBuilder::build`]) without any I/O, or on a
+//! disk of its own ([`SimConfig::open`], [`SimBuilder::open`]), where it outlives the process: its
+//! log has the inputs that changed it, and a network made again from them is the same.
 //!
 //! ```
 //! use ecs_systems::{
@@ -82,6 +86,12 @@ mod path;
 mod fault;
 mod truth;
 mod audit;
+mod input;
+mod change;
+mod image;
+mod pairs;
+mod keeper;
+mod open;
 pub mod laws;
 #[cfg(test)]
 mod fixture;
@@ -94,6 +104,7 @@ pub use flight::RemoteId;
 pub use invoice::InvoiceRequest;
 pub use network::SimNetwork;
 pub use node::SimNode;
+pub use open::{OpenError, Opened, Options, Syncing};
 pub use remote::RemotePart;
 pub use settings::{Faults, Settings, Signer};
 pub use truth::{Fact, PartState, PartTruth, PaymentTruth, TruthRecord};

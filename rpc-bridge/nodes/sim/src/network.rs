@@ -1,12 +1,16 @@
 //! The handle to a network that tests, auditors and demos hold.
 
 use crate::{
+    change::OnDisk,
     config::SimConfig,
     error::SimError,
     fault::Script,
     flight::RemoteId,
+    input::Input,
     invoice::InvoiceRequest,
+    keeper::Keeper,
     node::SimNode,
+    open::Blueprint,
     remote::RemotePart,
     state::State,
     truth::{PaymentTruth, TruthRecord},
@@ -17,8 +21,11 @@ use ecs_systems::{
         BlockHeight, Blocks, ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp,
     },
 };
-use payecs_planner::{GraphDelta, Policy, Route};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use payecs_planner::{Policy, Route};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// A simulated Lightning network. A handle: clones are the same network.
 ///
@@ -27,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Debug)]
 pub struct SimNetwork {
     state: Arc<Mutex<State>>,
+    pub(crate) disk: Option<Arc<OnDisk>>,
 }
 
 impl SimNetwork {
@@ -35,11 +43,16 @@ impl SimNetwork {
     /// # Errors
     /// [`SimError::NodeCount`] outside of 2 to 1000 nodes.
     pub fn new(config: SimConfig) -> Result<Self, SimError> {
-        config.build()
+        Ok(Self::of(config.build_state()?))
     }
 
     pub(crate) fn of(state: State) -> Self {
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), disk: None }
+    }
+
+    pub(crate) fn kept(state: State, keeper: Keeper, blueprint: Arc<Blueprint>) -> Self {
+        let disk = Some(Arc::new(OnDisk { keeper, blueprint }));
+        Self { disk, ..Self::of(state) }
     }
 
     /// The state, also after a panic elsewhere: an auditor may still want to look.
@@ -49,9 +62,31 @@ impl SimNetwork {
 
     /// The state at `now`.
     pub(crate) fn at(&self, now: Timestamp) -> MutexGuard<'_, State> {
-        let mut state = self.state();
-        state.advance(now);
-        state
+        self.begin(now).keep()
+    }
+
+    /// Why the network answers nothing any more: the error of its log, which is final. `None` as
+    /// long as all is well, and for a network that is in memory only.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.disk.as_ref().and_then(|disk| disk.keeper.failure())
+    }
+
+    fn check(&self) -> Result<(), SimError> {
+        self.failure().map_or(Ok(()), |message| Err(SimError::Log { message }))
+    }
+
+    /// Waits until everything that was done so far is durable; at once for a network in memory.
+    ///
+    /// What comes as an event is durable anyway. What a call returns is not: an invoice or a remote
+    /// part may be unknown to the network after a power cut, or a killed process, unless this
+    /// came between. Nobody is given the hash of such an invoice again.
+    ///
+    /// # Errors
+    /// [`SimError::Log`].
+    pub fn sync(&self) -> Result<(), SimError> {
+        let synced = self.disk.as_ref().map_or(Ok(()), |disk| disk.keeper.sync());
+        synced.map_err(|message| SimError::Log { message })
     }
 
     /// Connects an engine to our node. From the second time on it is what follows a crash of the
@@ -59,7 +94,7 @@ impl SimNetwork {
     /// polled are announced, and HTLCs that wait for our word are offered again.
     #[must_use]
     pub fn connect(&self, now: Timestamp) -> SimNode {
-        let generation = self.at(now).connect();
+        let generation = self.change(now, || Input::Connect, State::connect);
         SimNode::new(self.clone(), generation)
     }
 
@@ -67,7 +102,7 @@ impl SimNetwork {
     /// are answered with `NodeError::Transport`, outcomes that nobody polled are announced, and
     /// HTLCs that wait for our word are offered again.
     pub fn restart(&self, now: Timestamp) {
-        self.at(now).restart();
+        self.change(now, || Input::Restart, State::restart);
     }
 
     /// Our node id.
@@ -148,9 +183,16 @@ impl SimNetwork {
         request: InvoiceRequest,
         now: Timestamp,
     ) -> Result<String, SimError> {
-        let mut state = self.at(now);
-        let payee = state.number(payee)?;
-        state.sell(payee, request)
+        self.check()?;
+        let mut change = self.begin(now);
+        let sold = change.state.number(payee).and_then(|it| change.state.sell(it, request));
+        let sold = sold.map(|(text, sale)| {
+            change.note(|| Input::Sold(Cow::Borrowed(&sale)));
+            change.state.note_sale(sale);
+            text
+        });
+        drop(change.keep());
+        sold
     }
 
     /// Lets a remote node send us a part, along the cheapest route that works now.
@@ -163,11 +205,10 @@ impl SimNetwork {
         part: RemotePart,
         now: Timestamp,
     ) -> Result<RemoteId, SimError> {
-        let mut state = self.at(now);
-        let (from, us) = (state.number(from)?, state.ours.node);
-        let sent = state.send_remote_somehow(from, us, part);
-        state.refresh_view();
-        sent
+        self.check()?;
+        let noted = part.clone();
+        let input = || Input::PayUs { from, part: Cow::Owned(noted) };
+        self.change(now, input, |state| state.pay_us(from, part))
     }
 
     /// Lets a remote node pay an invoice with an amount, ours or another's, in `parts` equal parts.
@@ -182,11 +223,9 @@ impl SimNetwork {
         parts: u32,
         now: Timestamp,
     ) -> Result<Vec<RemoteId>, SimError> {
-        let mut state = self.at(now);
-        let from = state.number(from)?;
-        let sent = state.pay_invoice(from, invoice, parts);
-        state.refresh_view();
-        sent
+        self.check()?;
+        let input = || Input::PayInvoice { from, invoice: Cow::Borrowed(invoice), parts };
+        self.change(now, input, |state| state.pay_invoice(from, invoice, parts))
     }
 
     /// Lets the first node of a route, not ours, send a part along it, whatever the route is like.
@@ -199,14 +238,10 @@ impl SimNetwork {
         route: Route,
         now: Timestamp,
     ) -> Result<RemoteId, SimError> {
-        let mut state = self.at(now);
-        let first = route.hops.first().map_or(NodeId([0; 33]), |hop| hop.from);
-        if state.number(first)? == state.ours.node {
-            return Err(SimError::OurOwnNode);
-        }
-        let id = state.send_remote(part, route);
-        state.refresh_view();
-        Ok(id)
+        self.check()?;
+        let (noted, way) = (part.clone(), route.clone());
+        let input = || Input::SendRemote { part: Cow::Owned(noted), route: Cow::Owned(way) };
+        self.change(now, input, |state| state.send_along(part, route))
     }
 
     /// What became of a part that a remote node sent; `None` if there is no such part.
@@ -220,14 +255,9 @@ impl SimNetwork {
     /// # Errors
     /// [`SimError::UnknownNode`]; [`SimError::OurOwnNode`]: ours has [`SimNetwork::restart`].
     pub fn script(&self, script: Script, now: Timestamp) -> Result<(), SimError> {
-        let mut state = self.at(now);
-        let node = script.node().map(|node| state.number(node)).transpose()?;
-        if node == Some(state.ours.node) {
-            return Err(SimError::OurOwnNode);
-        }
-        state.follow(script, node);
-        state.refresh_view();
-        Ok(())
+        self.check()?;
+        let noted = script.clone();
+        self.change(now, || Input::Script(Cow::Owned(noted)), |state| state.script(script))
     }
 
     /// Changes what a direction really asks for, and says so or not.
@@ -241,7 +271,10 @@ impl SimNetwork {
         announce: bool,
         now: Timestamp,
     ) -> Result<(), SimError> {
-        self.at(now).set_policy(direction, policy, announce)
+        self.check()?;
+        let noted = Cow::Owned(policy.clone());
+        let input = || Input::Policy { direction, policy: noted, announce };
+        self.change(now, input, |state| state.set_policy(direction, policy, announce))
     }
 
     /// Closes a channel: it takes no HTLC any more, those in it are still resolved, and balances
@@ -250,13 +283,17 @@ impl SimNetwork {
     /// # Errors
     /// [`SimError::UnknownChannel`], also for one that is closed already.
     pub fn close_channel(&self, scid: ShortChannelId, now: Timestamp) -> Result<(), SimError> {
-        self.at(now).close_channel(scid)
+        self.check()?;
+        self.change(now, || Input::Close(scid), |state| state.close_channel(scid))
     }
 
-    /// The log of what really happened, from line `since` on; 0 for all of it.
+    /// The log of what really happened, from line `since` on; 0 for all of it. A network on a disk
+    /// keeps no such log.
     #[must_use]
     pub fn truth(&self, since: usize) -> Vec<TruthRecord> {
-        self.state().truth.log.get(since..).unwrap_or_default().to_vec()
+        let state = self.state();
+        let log = state.truth.log.as_ref().and_then(|log| log.get(since..));
+        log.unwrap_or_default().to_vec()
     }
 
     /// What really happened for a hash.
@@ -293,45 +330,5 @@ impl SimNetwork {
     /// The first thing that doesn't add up, as a sentence.
     pub fn audit(&self) -> Result<(), String> {
         self.state().audit()
-    }
-}
-
-impl State {
-    /// A node's number.
-    fn number(&self, node: NodeId) -> Result<usize, SimError> {
-        self.by_id.get(&node).copied().ok_or(SimError::UnknownNode { node })
-    }
-
-    fn set_policy(
-        &mut self,
-        direction: ChannelDirection,
-        policy: Policy,
-        announce: bool,
-    ) -> Result<(), SimError> {
-        let scid = direction.scid;
-        let index = *self.by_scid.get(&scid).ok_or(SimError::UnknownChannel { scid })?;
-        let channel = &mut self.channels[index];
-        let side = &mut channel.sides[crate::channel::side_of(direction.direction)];
-        side.policy = policy.clone();
-        if announce && channel.announced {
-            side.gossip = policy.clone();
-            self.gossip(GraphDelta::PolicyChanged { direction, policy });
-        }
-        self.refresh_view();
-        Ok(())
-    }
-
-    fn close_channel(&mut self, scid: ShortChannelId) -> Result<(), SimError> {
-        let unknown = SimError::UnknownChannel { scid };
-        let index = *self.by_scid.get(&scid).ok_or(unknown.clone())?;
-        let channel = &mut self.channels[index];
-        if std::mem::replace(&mut channel.closed, true) {
-            return Err(unknown);
-        }
-        if channel.announced {
-            self.gossip(GraphDelta::ChannelClosed { short_channel_id: scid });
-        }
-        self.refresh_view();
-        Ok(())
     }
 }

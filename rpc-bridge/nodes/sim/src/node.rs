@@ -1,6 +1,6 @@
 //! Our node of the network, behind the port.
 
-use crate::network::SimNetwork;
+use crate::{input::Input, network::SimNetwork};
 use ecs_systems::{
     port::{Node, NodeEvent, NodeRequest, NodeView, RequestId},
     units::Timestamp,
@@ -17,6 +17,9 @@ use std::{sync::Arc, task::Waker};
 /// Two answers that the port leaves open: `SendPart` for a part that was sent before with another
 /// amount is answered with a `Reply` that refuses it; and a part sent again after it became final
 /// has its outcome told again.
+///
+/// Where the network is kept on a disk, an event comes once what led to it is durable; the waker is
+/// called then. After an error of the log nothing comes any more: see [`SimNetwork::failure`].
 #[derive(Debug)]
 pub struct SimNode {
     network: SimNetwork,
@@ -51,35 +54,50 @@ impl Node for SimNode {
     }
 
     fn submit(&mut self, id: RequestId, request: NodeRequest, now: Timestamp) {
-        let mut state = self.network.at(now);
-        if state.ours.generation != self.generation {
+        if self.network.failure().is_some() {
             return;
         }
-        state.serve(id, request);
-        state.refresh_view();
+        let mut change = self.network.begin(now);
+        if change.state.ours.generation != self.generation {
+            drop(change.keep());
+            return;
+        }
+        change.note(|| Input::of_request(id, &request));
+        change.state.serve(id, request);
+        let state = change.keep();
         self.view.clone_from(&state.ours.view);
     }
 
     fn poll(&mut self, now: Timestamp) -> Vec<NodeEvent> {
-        let mut state = self.network.at(now);
-        if state.ours.generation != self.generation {
+        let state = self.network.at(now);
+        if state.ours.generation != self.generation || self.network.failure().is_some() {
             return Vec::new();
         }
         self.view.clone_from(&state.ours.view);
         self.graph = Arc::clone(&state.ours.graph);
-        state.take_events()
+        let mut change = self.network.go_on(state);
+        let events = change.state.take_events(self.network.synced());
+        if !events.is_empty() {
+            change.note(|| Input::Took(events.len()));
+        }
+        drop(change.keep());
+        events
     }
 
     fn next_event_at(&self) -> Option<Timestamp> {
         let state = self.network.state();
-        if state.ours.generation != self.generation {
+        if state.ours.generation != self.generation || self.network.failure().is_some() {
             return None;
         }
-        let told = state.ours.outbox.front().map(|(due, _)| *due);
+        let synced = self.network.synced();
+        let told = state.ours.outbox.front().filter(|told| told.record <= synced);
+        let told = told.map(|told| told.due);
         told.into_iter().chain(state.next_due()).min()
     }
 
-    fn set_waker(&mut self, _waker: Waker) {}
+    fn set_waker(&mut self, waker: Waker) {
+        self.network.set_waker(waker);
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use ecs_systems::{
     units::{BlockHeight, Msat, Preimage, ShortChannelId, Timestamp},
 };
 use payecs_planner::Graph;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -23,7 +24,7 @@ use std::{
 const HOPS_MAX: usize = 20;
 
 /// A part as our node has written it down.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OurPart {
     pub(crate) record: PartRecord,
     /// The channel it leaves through, and the side of it that is ours.
@@ -34,7 +35,7 @@ pub(crate) struct OurPart {
 }
 
 /// Our word on an HTLC that was offered to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Word {
     Awaited,
     Settle(Preimage),
@@ -42,13 +43,23 @@ pub(crate) enum Word {
 }
 
 /// An HTLC that was offered to us.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OurIncoming {
     pub(crate) htlc: IncomingHtlc,
     flight: FlightId,
     pub(crate) word: Word,
     /// Once it is off the channel: whether the money is ours.
     pub(crate) resolved: Option<bool>,
+}
+
+/// An event that our node has still to tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) due: Timestamp,
+    /// The record that led to it: it is told once that is durable.
+    #[serde(skip)]
+    pub(crate) record: u64,
+    pub(crate) event: NodeEvent,
 }
 
 /// What our node knows, and what it has still to tell.
@@ -58,7 +69,9 @@ pub(crate) struct Ours {
     pub(crate) node: usize,
     pub(crate) parts: BTreeMap<PartKey, OurPart>,
     /// Keys by `created_index`, which begins at 1.
-    pub(crate) order: Vec<PartKey>,
+    pub(crate) order: BTreeMap<u64, PartKey>,
+    /// The `created_index` of the next part.
+    pub(crate) next_part: u64,
     pub(crate) incoming: BTreeMap<HtlcId, OurIncoming>,
     /// Parts whose outcome nobody announces.
     pub(crate) lost: BTreeSet<PartKey>,
@@ -68,7 +81,7 @@ pub(crate) struct Ours {
     pub(crate) overspends: BTreeMap<PartKey, Msat>,
     /// Parts of which it says that they failed until then, though they are paid.
     pub(crate) denials: BTreeMap<PartKey, Timestamp>,
-    pub(crate) outbox: VecDeque<(Timestamp, NodeEvent)>,
+    pub(crate) outbox: VecDeque<Told>,
     pub(crate) view: NodeView,
     pub(crate) graph: Arc<Graph>,
     /// Counts connections: an older one is deaf and dumb.
@@ -80,7 +93,8 @@ impl Ours {
         Self {
             node,
             parts: BTreeMap::new(),
-            order: Vec::new(),
+            order: BTreeMap::new(),
+            next_part: 1,
             incoming: BTreeMap::new(),
             lost: BTreeSet::new(),
             unknown_answers: BTreeMap::new(),
@@ -129,13 +143,15 @@ impl State {
     }
 
     fn write_down(&mut self, part: &SendPart) {
-        self.ours.order.push(part.key);
+        let created_index = self.ours.next_part;
+        self.ours.next_part += 1;
+        self.ours.order.insert(created_index, part.key);
         let record = PartRecord {
             key: part.key,
             amount_msat: part.route.amount(),
             sent_msat: part.route.sent(),
             status: PartStatus::InFlight,
-            created_index: u64::try_from(self.ours.order.len()).expect("a length fits 64 bits"),
+            created_index,
         };
         let direction = part.route.hops.first().map(|hop| hop.short_channel_id_dir);
         let first = direction.and_then(|direction| {
@@ -313,11 +329,18 @@ impl State {
         self.tell_maybe_twice(&NodeEvent::HtlcResolved { htlc, settled });
     }
 
-    /// The events that are due, in order.
-    pub(crate) fn take_events(&mut self) -> Vec<NodeEvent> {
-        let mut events = Vec::new();
-        while self.ours.outbox.front().is_some_and(|(due, _)| *due <= self.now) {
-            let Some((_, event)) = self.ours.outbox.pop_front() else { break };
+    /// The events that are due and hang on durable records only, in order.
+    pub(crate) fn take_events(&mut self, synced: u64) -> Vec<NodeEvent> {
+        let ready = |told: &&Told| told.due <= self.now && told.record <= synced;
+        let count = self.ours.outbox.iter().take_while(ready).count();
+        self.take_told(count)
+    }
+
+    /// The next so many events.
+    pub(crate) fn take_told(&mut self, count: usize) -> Vec<NodeEvent> {
+        let mut events = Vec::with_capacity(count);
+        for _ in 0..count {
+            let Some(Told { event, .. }) = self.ours.outbox.pop_front() else { break };
             if let NodeEvent::Part {
                 key,
                 status: PartStatus::Paid { .. } | PartStatus::Failed(_),
@@ -332,7 +355,7 @@ impl State {
 
     /// Parts that are final without anybody having heard it.
     pub(crate) fn untold(&self) -> Vec<(PartKey, PartStatus)> {
-        let parts = self.ours.order.iter().map(|key| (key, &self.ours.parts[key]));
+        let parts = self.ours.order.values().map(|key| (key, &self.ours.parts[key]));
         parts
             .filter(|(_, part)| !part.told && part.record.status != PartStatus::InFlight)
             .map(|(key, part)| (*key, part.record.status.clone()))

@@ -10,9 +10,10 @@ use ecs_systems::{
     port::FailureCode,
     units::{BlockHeight, Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp},
 };
+use serde::{Deserialize, Serialize};
 
 /// An invoice that a remote node has handed out.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SoldInvoice {
     pub(crate) payee: usize,
     pub(crate) preimage: Preimage,
@@ -26,7 +27,7 @@ pub(crate) struct SoldInvoice {
 }
 
 /// The parts of one payment that a payee has in hand.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct HeldSet {
     /// Tells it from an earlier set for the same hash: the first flight in it.
     pub(crate) id: FlightId,

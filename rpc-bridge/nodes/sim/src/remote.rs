@@ -10,13 +10,14 @@ use crate::{
 };
 use ecs_systems::{
     port::{InvoiceDraft, PartStatus},
-    units::{Blocks, Msat, NodeId, PaymentHash, PaymentSecret, Preimage},
+    units::{Blocks, Msat, NodeId, PaymentHash, PaymentSecret, Preimage, Timestamp},
 };
 use lightning_invoice::Bolt11Invoice;
 use payecs_planner::Route;
+use serde::{Deserialize, Serialize};
 
 /// A part that a remote node sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemotePart {
     /// What it is locked to.
     pub payment_hash: PaymentHash,
@@ -53,19 +54,61 @@ impl RemotePart {
     }
 }
 
+/// How many numbers of invoices an opening passes over.
+const OPENING_STRIDE: u64 = 1 << 32;
+
+/// An invoice that was handed out, as it is written down: its secrets come from its number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Sale {
+    payee: usize,
+    amount: Option<Msat>,
+    expires_at: Timestamp,
+    min_final_cltv: Blocks,
+    basic_mpp: bool,
+    metadata: Option<String>,
+}
+
 impl State {
-    /// Lets node number `payee` hand out an invoice.
+    /// Passes over the numbers of invoices that were handed out and forgotten at a power cut: a
+    /// hash is never handed out twice.
+    pub(crate) fn skip_invoices(&mut self) {
+        self.next_invoice = (self.next_invoice / OPENING_STRIDE + 1) * OPENING_STRIDE;
+    }
+
+    /// The secrets of an invoice.
+    fn secrets(&self, number: u64) -> (Preimage, PaymentSecret) {
+        let derive = |purpose| keys::derive(purpose, self.seed, number);
+        (Preimage(derive("preimage")), PaymentSecret(derive("payment secret")))
+    }
+
+    /// The payee of an invoice will take what is paid to it.
+    pub(crate) fn note_sale(&mut self, sale: Sale) {
+        let (preimage, secret) = self.secrets(self.next_invoice);
+        self.next_invoice += 1;
+        let sold = SoldInvoice {
+            payee: sale.payee,
+            preimage,
+            secret,
+            amount: sale.amount,
+            expires_at: sale.expires_at,
+            min_final_cltv: sale.min_final_cltv,
+            basic_mpp: sale.basic_mpp,
+            metadata: sale.metadata,
+            paid: false,
+        };
+        self.invoices.insert(preimage.hash(), sold);
+    }
+
+    /// The invoice that node number `payee` would hand out; [`State::note_sale`] makes it one.
     pub(crate) fn sell(
-        &mut self,
+        &self,
         payee: usize,
         request: InvoiceRequest,
-    ) -> Result<String, SimError> {
+    ) -> Result<(String, Sale), SimError> {
         if payee == self.ours.node {
             return Err(SimError::OurOwnNode);
         }
-        let number = u64::try_from(self.invoices.len()).expect("a length fits 64 bits");
-        let preimage = Preimage(keys::derive("preimage", self.seed, number));
-        let secret = PaymentSecret(keys::derive("payment secret", self.seed, number));
+        let (preimage, secret) = self.secrets(self.next_invoice);
         let draft = InvoiceDraft {
             payment_hash: preimage.hash(),
             payment_secret: secret,
@@ -81,25 +124,22 @@ impl State {
         let key = &self.peers[payee].key.secret;
         let network = self.settings.network;
         let text = invoice::sign(&draft, request.basic_mpp, network, &self.secp, key)?;
-        let sold = SoldInvoice {
+        let sale = Sale {
             payee,
-            preimage,
-            secret,
             amount: draft.amount_msat,
             expires_at: draft.created_at.after(draft.expiry),
             min_final_cltv: draft.min_final_cltv,
             basic_mpp: request.basic_mpp,
             metadata: draft.payment_metadata,
-            paid: false,
         };
-        self.invoices.insert(draft.payment_hash, sold);
-        Ok(text)
+        Ok((text, sale))
     }
 
     /// Lets the first node of `route` send a part along it. A route that isn't sound, or refused by
     /// the payer's own channel, is a part that has failed.
     pub(crate) fn send_remote(&mut self, part: RemotePart, route: Route) -> RemoteId {
-        let id = RemoteId(u64::try_from(self.remotes.len()).expect("a length fits 64 bits") + 1);
+        let id = RemoteId(self.next_remote);
+        self.next_remote += 1;
         self.remotes.insert(id, PartStatus::InFlight);
         let flight = Flight {
             origin: Origin::Remote(id),
@@ -121,13 +161,33 @@ impl State {
         id
     }
 
+    /// Lets a node send us a part along the cheapest route that works now.
+    pub(crate) fn pay_us(&mut self, from: NodeId, part: RemotePart) -> Result<RemoteId, SimError> {
+        let (from, us) = (self.number(from)?, self.ours.node);
+        self.send_remote_somehow(from, us, part)
+    }
+
+    /// Lets the first node of a route, not ours, send a part along it.
+    pub(crate) fn send_along(
+        &mut self,
+        part: RemotePart,
+        route: Route,
+    ) -> Result<RemoteId, SimError> {
+        let first = route.hops.first().map_or(NodeId([0; 33]), |hop| hop.from);
+        if self.number(first)? == self.ours.node {
+            return Err(SimError::OurOwnNode);
+        }
+        Ok(self.send_remote(part, route))
+    }
+
     /// Lets a node pay an invoice in equal parts; the last one takes what is left over.
     pub(crate) fn pay_invoice(
         &mut self,
-        from: usize,
+        from: NodeId,
         invoice: &str,
         parts: u32,
     ) -> Result<Vec<RemoteId>, SimError> {
+        let from = self.number(from)?;
         let parsed: Bolt11Invoice = invoice.parse().map_err(|why| unreadable(&format!("{why}")))?;
         let total = parsed.amount_milli_satoshis().ok_or_else(|| unreadable("no amount"))?;
         let payee = NodeId(parsed.get_payee_pub_key().serialize());

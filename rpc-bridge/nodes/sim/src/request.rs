@@ -53,9 +53,8 @@ impl State {
     }
 
     fn parts_after(&self, after: u64, limit: u32) -> Vec<PartRecord> {
-        let skip = usize::try_from(after).unwrap_or(usize::MAX);
         let take = usize::try_from(limit).unwrap_or(usize::MAX);
-        let page = self.ours.order.iter().skip(skip).take(take);
+        let page = self.ours.order.range(after.saturating_add(1)..).map(|(_, key)| key).take(take);
         page.map(|key| {
             let OurPart { record, .. } = &self.ours.parts[key];
             record.clone()

@@ -4,10 +4,11 @@ use ecs_systems::{
     port::Network,
     units::{BlockHeight, Blocks, Msat, Seconds},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The rules of the world, the same for generated and for hand-made networks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The chain: decides the currency of invoices. Default: regtest.
     pub network: Network,
@@ -60,7 +61,7 @@ impl Default for Settings {
 }
 
 /// Who is asked before our node pays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signer {
     /// Nobody: the node has no such call.
     #[default]
@@ -70,7 +71,7 @@ pub enum Signer {
 }
 
 /// What goes wrong by chance, each with its probability in parts per million. All zero by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// For each node that forwards: `temporary_node_failure`.
     pub temporary_node_failure_ppm: u32,

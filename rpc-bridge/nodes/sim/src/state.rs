@@ -16,6 +16,7 @@ use ecs_systems::{
     units::{BlockHeight, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
 use payecs_planner::Rng;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A node of the network.
@@ -31,7 +32,7 @@ pub(crate) struct SimPeer {
 }
 
 /// Something that happens at a moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Event {
     /// The newest HTLC of a flight reaches its far end; whether it was kept there already.
     Arrive { flight: FlightId, kept: bool },
@@ -57,7 +58,7 @@ pub(crate) struct State {
     pub(crate) rng: Rng,
     pub(crate) secp: Secp256k1<SignOnly>,
     pub(crate) now: Timestamp,
-    started: bool,
+    pub(crate) started: bool,
     pub(crate) height: BlockHeight,
     pub(crate) height_at: Timestamp,
     pub(crate) peers: Vec<SimPeer>,
@@ -67,17 +68,22 @@ pub(crate) struct State {
     /// the channels, so that they can be checked against it.
     pub(crate) worth: Vec<i128>,
     pub(crate) by_scid: BTreeMap<ShortChannelId, usize>,
-    queue: BTreeMap<(Timestamp, u64), Event>,
-    sequence: u64,
+    pub(crate) queue: BTreeMap<(Timestamp, u64), Event>,
+    pub(crate) sequence: u64,
     pub(crate) flights: BTreeMap<FlightId, Flight>,
-    next_flight: FlightId,
+    pub(crate) next_flight: FlightId,
     pub(crate) remotes: BTreeMap<RemoteId, PartStatus>,
+    pub(crate) next_remote: u64,
     pub(crate) invoices: BTreeMap<PaymentHash, SoldInvoice>,
+    /// The number that the secrets of the next invoice come from.
+    pub(crate) next_invoice: u64,
     pub(crate) sets: BTreeMap<PaymentHash, HeldSet>,
     /// Sets that their payee holds though complete, and until when.
     pub(crate) holds: BTreeMap<PaymentHash, Timestamp>,
     pub(crate) ours: Ours,
     pub(crate) truth: Truth,
+    /// The number of the next record, where a log is kept: what is told now hangs on it.
+    pub(crate) record: u64,
 }
 
 impl State {
@@ -111,36 +117,46 @@ impl State {
             flights: BTreeMap::new(),
             next_flight: 1,
             remotes: BTreeMap::new(),
+            next_remote: 1,
             invoices: BTreeMap::new(),
+            next_invoice: 0,
             sets: BTreeMap::new(),
             holds: BTreeMap::new(),
             ours,
             truth: Truth::default(),
+            record: 0,
         }
     }
 
+    /// From now on only what is going on is kept in memory; the past is on the disk.
+    pub(crate) fn keep_on_disk(&mut self) {
+        self.truth.log = None;
+    }
+
     /// Lets everything happen that is due by `now`, each at its own moment. A `now` before the last
-    /// one is taken for the last one.
-    pub(crate) fn advance(&mut self, now: Timestamp) {
-        self.start(now);
+    /// one is taken for the last one. Whether anything but the clock is different now.
+    pub(crate) fn advance(&mut self, now: Timestamp) -> bool {
+        let mut changed = self.start(now);
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((at, _), event) = entry.remove_entry();
             self.now = self.now.max(at);
             self.happen(event);
+            changed = true;
         }
         self.now = self.now.max(now);
-        self.refresh_view();
+        self.refresh_view() || changed
     }
 
     /// The first word of a clock is the moment of the first height.
-    fn start(&mut self, now: Timestamp) {
+    fn start(&mut self, now: Timestamp) -> bool {
         if self.started {
-            return;
+            return false;
         }
         self.started = true;
         self.now = now;
         self.height_at = now;
         self.schedule_block();
+        true
     }
 
     fn happen(&mut self, event: Event) {

@@ -2,7 +2,7 @@
 
 use crate::{
     channel::Channel,
-    ours::Word,
+    ours::{Told, Word},
     settings::{Settings, Signer},
     state::{SimPeer, State},
     truth::Fact,
@@ -18,9 +18,9 @@ impl State {
     /// Queues an event; it is there after the time our node takes, and after all earlier ones.
     pub(crate) fn tell(&mut self, event: NodeEvent) {
         let late = self.rng.below(self.settings.answer_ms.saturating_mul(2).saturating_add(1));
-        let earliest = self.ours.outbox.back().map_or(self.now, |(due, _)| *due);
+        let earliest = self.ours.outbox.back().map_or(self.now, |told| told.due);
         let due = self.now.after_ms(late).max(earliest);
-        self.ours.outbox.push_back((due, event));
+        self.ours.outbox.push_back(Told { due, record: self.record, event });
     }
 
     /// [`State::tell`], and by chance once more.
@@ -31,15 +31,17 @@ impl State {
         }
     }
 
-    /// Announces our view if it isn't what it was.
-    pub(crate) fn refresh_view(&mut self) {
+    /// Announces our view if it isn't what it was; whether it isn't.
+    pub(crate) fn refresh_view(&mut self) -> bool {
         let (node, peers) = (self.ours.node, &self.peers);
         let at = (self.height, self.height_at);
         let view = view_of(&self.settings, node, peers, &self.channels, at);
-        if view != self.ours.view {
+        let changed = view != self.ours.view;
+        if changed {
             self.ours.view = view;
             self.tell(NodeEvent::ViewChanged);
         }
+        changed
     }
 
     /// Changes the graph that we see, and says so.
@@ -60,7 +62,7 @@ impl State {
 
     /// Our node restarts: answers under way are lost, its HTLCs stay.
     pub(crate) fn restart(&mut self) {
-        for (_, event) in &mut self.ours.outbox {
+        for Told { event, .. } in &mut self.ours.outbox {
             if let NodeEvent::Reply { reply, .. } = event {
                 let message = "the node restarted".to_owned();
                 *reply = Err(NodeError::Transport { message });
@@ -82,7 +84,7 @@ impl State {
     /// Outcomes that nobody has heard, and HTLCs that wait for our word, are told again.
     fn announce_again(&mut self) {
         self.record(Fact::Restarted);
-        self.ours.outbox.retain(|(_, event)| !is_told_again(event));
+        self.ours.outbox.retain(|told| !is_told_again(&told.event));
         for (key, status) in self.untold() {
             self.tell(NodeEvent::Part { key, status });
         }

@@ -4,6 +4,7 @@ use ecs_systems::{
     port::{Failure, FailureCode, HtlcId, PartKey},
     units::{Msat, NodeId, PaymentHash, Timestamp},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One line of the network's log. The log only grows.
@@ -111,7 +112,7 @@ pub enum Fact {
 }
 
 /// How far one of our parts is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PartState {
     /// Its money is locked.
     InFlight,
@@ -122,7 +123,7 @@ pub enum PartState {
 }
 
 /// What really became of one of our parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartTruth {
     /// What the payee was to get of it.
     pub amount_msat: Msat,
@@ -141,13 +142,14 @@ impl PartTruth {
 }
 
 /// What really happened for one hash.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentTruth {
     /// What each node gained as payee.
     pub received_msat: BTreeMap<NodeId, Msat>,
     /// What payees hold at the moment and have neither taken nor given back.
     pub held_msat: Msat,
     /// Our parts.
+    #[serde(with = "crate::pairs")]
     pub parts: BTreeMap<PartKey, PartTruth>,
 }
 
@@ -174,16 +176,25 @@ impl PaymentTruth {
 }
 
 /// The log, and what it comes to for each hash.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Truth {
-    pub(crate) log: Vec<TruthRecord>,
+    /// Absent where the network is kept on a disk.
+    pub(crate) log: Option<Vec<TruthRecord>>,
     pub(crate) payments: BTreeMap<PaymentHash, PaymentTruth>,
+}
+
+impl Default for Truth {
+    fn default() -> Self {
+        Self { log: Some(Vec::new()), payments: BTreeMap::new() }
+    }
 }
 
 impl Truth {
     pub(crate) fn record(&mut self, at: Timestamp, fact: Fact) {
         self.count(&fact);
-        self.log.push(TruthRecord { at, fact });
+        if let Some(log) = &mut self.log {
+            log.push(TruthRecord { at, fact });
+        }
     }
 
     fn payment(&mut self, hash: PaymentHash) -> &mut PaymentTruth {

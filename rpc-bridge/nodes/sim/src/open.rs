@@ -1,0 +1,227 @@
+//! Networks that outlive the process: on a disk, as a snapshot and the inputs behind it.
+
+use crate::{
+    builder::SimBuilder,
+    config::SimConfig,
+    error::SimError,
+    image::Image,
+    input::{Input, Record},
+    keeper::Keeper,
+    network::SimNetwork,
+    state::State,
+};
+use payecs_journal::{Disk, LogId, Seq, Skipped, Snapshot, StateLog, Torn};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{borrow::Cow, sync::Arc};
+
+/// Who makes the network's log durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syncing {
+    /// Whoever calls: each input is durable when its call returns. For disks in memory, where time
+    /// is virtual and no thread may decide what happens first.
+    Inline,
+    /// A thread of the network's own, for a group of inputs at once. A call returns when its input
+    /// is with the operating system, or waits for the sync that is under way; events come once
+    /// what led to them is durable, and the node's waker is called then.
+    Thread,
+}
+
+/// How a network is kept on a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How its log is kept.
+    pub log: payecs_journal::Options,
+    /// Who syncs it.
+    pub syncing: Syncing,
+    /// After so many bytes of inputs a snapshot takes their place. What a snapshot has is held in
+    /// memory anyway: it does not grow with the number of payments that are over.
+    pub snapshot_bytes: u64,
+}
+
+impl Options {
+    /// A snapshot every 64 MiB of inputs. `id` is 16 random bytes; a log that exists keeps its own.
+    #[must_use]
+    pub fn new(id: LogId, syncing: Syncing) -> Self {
+        let log = payecs_journal::Options::new(id);
+        Self { log, syncing, snapshot_bytes: 64 << 20 }
+    }
+}
+
+/// What a network is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Blueprint {
+    Generated(SimConfig),
+    ByHand(SimBuilder),
+}
+
+/// Why a network on a disk can't be opened. Nothing was changed there, but for what a crash left
+/// unfinished.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The files refuse, are held by another process, or are not as they were written.
+    #[error(transparent)]
+    Journal(#[from] payecs_journal::Error),
+    /// The network on the disk was made from something else.
+    #[error(
+        "the network on this disk was made from another configuration ({differs} differs): start \
+         it with that one, or use another data directory"
+    )]
+    OtherNetwork {
+        /// The first thing that is not the same.
+        differs: String,
+    },
+    /// A file holds what this program does not read.
+    #[error("{what} can't be read: {why}; it was written by another version of the program")]
+    Unreadable {
+        /// Which record or snapshot.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The network cannot be built.
+    #[error(transparent)]
+    Network(#[from] SimError),
+    /// The system has no thread for the syncs.
+    #[error("no thread can be started that syncs the network's log: {why}")]
+    NoThread {
+        /// What the system says.
+        why: String,
+    },
+}
+
+/// A network on a disk, and what was found there.
+#[derive(Debug)]
+pub struct Opened {
+    /// The network, exactly where it was.
+    pub network: SimNetwork,
+    /// How many inputs were done again, behind the newest snapshot.
+    pub replayed: u64,
+    /// What was cut from the end of the log: inputs that were never durable.
+    pub torn: Option<Torn>,
+    /// Newer snapshots that are damaged; the inputs behind an older one made up for them.
+    pub skipped: Vec<Skipped>,
+}
+
+/// What a snapshot holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored<'a> {
+    blueprint: Cow<'a, Blueprint>,
+    image: Image,
+}
+
+impl Blueprint {
+    pub(crate) fn build(&self) -> Result<State, SimError> {
+        match self {
+            Self::Generated(config) => config.clone().build_state(),
+            Self::ByHand(builder) => builder.clone().build_state(),
+        }
+    }
+
+    /// What is not as in `stored`.
+    fn check(&self, stored: &Self) -> Result<(), OpenError> {
+        let differs = match (self, stored) {
+            (Self::Generated(ours), Self::Generated(theirs)) if ours.seed != theirs.seed => {
+                "the seed"
+            }
+            (Self::Generated(ours), Self::Generated(theirs)) if ours.nodes != theirs.nodes => {
+                "the number of nodes"
+            }
+            (Self::Generated(ours), Self::Generated(theirs))
+                if ours.settings != theirs.settings =>
+            {
+                "a setting of the world"
+            }
+            (Self::Generated(_) | Self::ByHand(_), _) if self == stored => return Ok(()),
+            (Self::Generated(_), Self::Generated(_)) => "the shape of its channels",
+            (Self::Generated(_) | Self::ByHand(_), _) => "how it is built",
+        };
+        Err(OpenError::OtherNetwork { differs: differs.to_owned() })
+    }
+}
+
+impl SimConfig {
+    /// Generates a network that is kept on a disk, or opens the one that is there: where it was
+    /// when the last process ended, by whatever. The disk is the network's own; its log is in the
+    /// directory `state` of it.
+    ///
+    /// Inputs that were not durable at a power cut never happened, for the network and for all who
+    /// heard of it: see [`SimNetwork::sync`] for the calls that answer at once.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: among them another configuration or seed than the one on the disk.
+    pub fn open(self, disk: &Arc<dyn Disk>, options: &Options) -> Result<Opened, OpenError> {
+        open(disk, Blueprint::Generated(self), options)
+    }
+}
+
+impl SimBuilder {
+    /// As [`SimConfig::open`], for a network by hand.
+    ///
+    /// # Errors
+    /// As [`SimConfig::open`].
+    pub fn open(self, disk: &Arc<dyn Disk>, options: &Options) -> Result<Opened, OpenError> {
+        open(disk, Blueprint::ByHand(self), options)
+    }
+}
+
+fn open(
+    disk: &Arc<dyn Disk>,
+    blueprint: Blueprint,
+    options: &Options,
+) -> Result<Opened, OpenError> {
+    let mut state = blueprint.build()?;
+    state.keep_on_disk();
+    let (mut log, recovered) = StateLog::open(Arc::clone(disk), options.log.clone())?;
+    if let Some(snapshot) = recovered.snapshot {
+        let what = format!("the snapshot of record {}", snapshot.seq());
+        let stored: Stored<'_> = read(&whole(snapshot)?, || what)?;
+        blueprint.check(&stored.blueprint)?;
+        state.restore(stored.image);
+    }
+    let replayed = recovered.records.remaining();
+    for record in recovered.records {
+        let record = record?;
+        let read: Record<'_> = read(&record.payload, || format!("record {}", record.seq))?;
+        if let Input::Made(stored) = &read.input {
+            blueprint.check(stored)?;
+        }
+        state.replay(read);
+    }
+    let blueprint = Arc::new(blueprint);
+    let input = match log.last() {
+        Seq(0) => Input::Made(Cow::Borrowed(&blueprint)),
+        Seq(_) => Input::Opened,
+    };
+    let record = Record { now_ms: state.now.0, input };
+    log.append(&record.encode())?;
+    log.sync()?;
+    state.replay(record);
+    state.record = log.last().0 + 1;
+    let keeper = Keeper::new(log, options);
+    let keeper = keeper.map_err(|why| OpenError::NoThread { why: why.to_string() })?;
+    let network = SimNetwork::kept(state, keeper, blueprint);
+    Ok(Opened { network, replayed, torn: recovered.torn, skipped: recovered.skipped })
+}
+
+fn whole(snapshot: Snapshot) -> Result<Vec<u8>, OpenError> {
+    let mut bytes = Vec::new();
+    for piece in snapshot {
+        bytes.extend(piece?);
+    }
+    Ok(bytes)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8], what: impl FnOnce() -> String) -> Result<T, OpenError> {
+    serde_json::from_slice(bytes)
+        .map_err(|why| OpenError::Unreadable { what: what(), why: why.to_string() })
+}
+
+/// A snapshot of a network as bytes.
+pub(crate) fn snapshot(blueprint: &Blueprint, state: &State) -> Vec<u8> {
+    let stored = Stored { blueprint: Cow::Borrowed(blueprint), image: state.image() };
+    serde_json::to_vec(&stored).expect("keys are text and numbers are finite")
+}
+
+#[cfg(test)]
+mod tests;
