@@ -118,6 +118,7 @@ impl State {
         match (script, node) {
             (Script::Offline { until, failcode, .. }, Some(node)) => {
                 self.peers[node].tricks.offline = Some(failcode);
+                self.view_is_old = true;
                 self.peers[node].tricks.offline_until = until;
                 if let Some(until) = until {
                     self.schedule(until, Event::Online { node });
@@ -167,6 +168,7 @@ impl State {
     /// What waited for the node reaches it now.
     pub(crate) fn come_online(&mut self, node: usize) {
         self.peers[node].tricks.offline = None;
+        self.view_is_old = true;
         self.peers[node].tricks.offline_until = None;
         for event in std::mem::take(&mut self.peers[node].parked) {
             self.schedule(self.now, event);

@@ -139,14 +139,14 @@ impl State {
     fn check(&self, node: usize, flight: &Flight, index: usize) -> Result<usize, Refusal> {
         let hop = &flight.hops[index];
         let channel = self.channel_of(node, hop)?;
-        let policy = self.channels[channel].sides[side_of_hop(hop)].policy.clone();
-        check_amount(&policy, hop)?;
+        let policy = &self.channels[channel].sides[side_of_hop(hop)].policy;
+        check_amount(policy, hop)?;
         let payer = index == 0;
         if !payer {
-            check_fee(&policy, &flight.hops[index - 1], hop)?;
-            check_delay(&policy, &flight.hops[index - 1], hop)?;
+            check_fee(policy, &flight.hops[index - 1], hop)?;
+            check_delay(policy, &flight.hops[index - 1], hop)?;
         }
-        self.check_expiry(&policy, flight.expiry(index))?;
+        self.check_expiry(policy, flight.expiry(index))?;
         Ok(channel)
     }
 
@@ -193,11 +193,12 @@ impl State {
     fn lock(&mut self, channel: usize, hop: &Hop) -> Result<Locked, Refusal> {
         let side = side_of_hop(hop);
         let dust = self.is_dust(hop.amount_msat).then_some(self.settings.dust_exposure_max_msat);
-        let policy = self.channels[channel].sides[side].policy.clone();
+        self.touch(channel);
         match self.channels[channel].lock(side, hop.amount_msat, dust) {
             Ok(htlc) => Ok(Locked { channel, side, htlc }),
             Err(NoRoom::Slots | NoRoom::Dust | NoRoom::Balance) => {
-                Err(Refusal::update(FailureCode::TemporaryChannelFailure, &policy))
+                let policy = &self.channels[channel].sides[side].policy;
+                Err(Refusal::update(FailureCode::TemporaryChannelFailure, policy))
             }
         }
     }
@@ -216,6 +217,7 @@ impl State {
         let settled = matches!(back, Back::Settled(_));
         let dust = self.is_dust(amount);
         self.channels[locked.channel].unlock(locked.side, amount, dust, settled);
+        self.touch(locked.channel);
         let flight = self.flights.get_mut(&id).expect("it was there a moment ago");
         flight.open = hop;
         let at_payee = hop + 1 == flight.hops.len();

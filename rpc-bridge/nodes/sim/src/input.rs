@@ -178,6 +178,7 @@ impl State {
         let index = *self.by_scid.get(&scid).ok_or(SimError::UnknownChannel { scid })?;
         let channel = &mut self.channels[index];
         channel.repriced = true;
+        self.view_is_old = true;
         let side = &mut channel.sides[crate::channel::side_of(direction.direction)];
         side.policy = policy.clone();
         if announce && channel.announced {
@@ -194,6 +195,7 @@ impl State {
         if std::mem::replace(&mut channel.closed, true) {
             return Err(unknown);
         }
+        self.view_is_old = true;
         if channel.announced {
             self.gossip(GraphDelta::ChannelClosed { short_channel_id: scid });
         }

@@ -202,6 +202,7 @@ impl State {
         let part = self.ours.parts.get_mut(&key).expect("a part is written down before it leaves");
         let excess = self.ours.overspends.remove(&key).unwrap_or_default();
         let Some((channel, side)) = part.first else { return status };
+        self.view_is_old = true;
         let sides = &mut self.channels[channel].sides;
         let excess = excess.min(sides[side].balance);
         sides[side].balance = sides[side].balance.saturating_sub(excess);

@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub(crate) holds: BTreeMap<PaymentHash, Timestamp>,
     pub(crate) ours: Ours,
     pub(crate) truth: Truth,
+    /// Whether our node may look different since its view was made.
+    pub(crate) view_is_old: bool,
     /// The number of the next record, where a log is kept: what is told now hangs on it.
     pub(crate) record: u64,
 }
@@ -124,6 +126,7 @@ impl State {
             holds: BTreeMap::new(),
             ours,
             truth: Truth::default(),
+            view_is_old: true,
             record: 0,
         }
     }
@@ -155,6 +158,7 @@ impl State {
         self.started = true;
         self.now = now;
         self.height_at = now;
+        self.view_is_old = true;
         self.schedule_block();
         true
     }
@@ -170,6 +174,7 @@ impl State {
             Event::Block => {
                 self.height = BlockHeight(self.height.0.saturating_add(1));
                 self.height_at = self.now;
+                self.view_is_old = true;
                 self.schedule_block();
                 self.time_out_expired();
             }

@@ -31,8 +31,17 @@ impl State {
         }
     }
 
+    /// A channel is not what it was.
+    pub(crate) fn touch(&mut self, channel: usize) {
+        let us = self.ours.node;
+        self.view_is_old |= self.channels[channel].sides.iter().any(|side| side.node == us);
+    }
+
     /// Announces our view if it isn't what it was; whether it isn't.
     pub(crate) fn refresh_view(&mut self) -> bool {
+        if !std::mem::take(&mut self.view_is_old) {
+            return false;
+        }
         let (node, peers) = (self.ours.node, &self.peers);
         let at = (self.height, self.height_at);
         let view = view_of(&self.settings, node, peers, &self.channels, at);
