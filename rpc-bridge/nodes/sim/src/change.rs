@@ -9,6 +9,7 @@ use crate::{
 };
 use ecs_systems::units::Timestamp;
 use std::{
+    mem,
     sync::{Arc, MutexGuard},
     task::Waker,
 };
@@ -46,7 +47,8 @@ impl<'a> Change<'a> {
         };
         let tells = self.state.ours.outbox.back().is_some_and(|it| it.record == self.state.record);
         self.state.record += 1;
-        if disk.keeper.push(record, tells) {
+        let entries = self.state.past.as_mut().map(|past| mem::take(&mut past.coming));
+        if disk.keeper.push(record, entries.unwrap_or_default(), tells) {
             disk.keeper.snapshot(snapshot(&disk.blueprint, &self.state));
         }
         self.state

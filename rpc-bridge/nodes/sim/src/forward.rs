@@ -251,12 +251,15 @@ impl State {
             Back::Settled(preimage) => PartStatus::Paid { preimage, spent_msat },
             Back::Failed(failure) => PartStatus::Failed(*failure),
         };
+        let hash = flight.onion.hash;
         match flight.origin {
             Origin::Us(key) => self.conclude_part(key, status),
             Origin::Remote(remote) => {
                 self.remotes.insert(remote, status);
+                self.forget_remotes(remote);
             }
         }
+        self.flight_ends(hash);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     flight::{Flight, FlightId, RemoteId},
     ours::{OurIncoming, OurPart},
     ours::{Ours, Told},
+    past::Past,
     payee::{HeldSet, SoldInvoice},
     state::{Event, State},
     tell::view_of,
@@ -47,6 +48,7 @@ pub(crate) struct Image {
     holds: BTreeMap<PaymentHash, Timestamp>,
     ours: OursImage,
     payments: BTreeMap<PaymentHash, PaymentTruth>,
+    past: Option<Past>,
 }
 
 /// What of a channel changes.
@@ -110,6 +112,7 @@ impl State {
             holds: self.holds.clone(),
             ours: OursImage::of(&self.ours),
             payments: self.truth.payments.clone(),
+            past: self.past.clone(),
         }
     }
 
@@ -144,6 +147,7 @@ impl State {
         self.holds = image.holds;
         image.ours.put_back(&mut self.ours);
         self.truth.payments = image.payments;
+        self.restore_past(image.past);
         if let Ok(graph) = self.ours.graph.patched(&deltas) {
             self.ours.graph = Arc::new(graph);
         }

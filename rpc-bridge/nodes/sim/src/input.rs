@@ -127,7 +127,11 @@ impl State {
     /// Lets happen once more what was written down. What it was answered then is of no interest
     /// now: an input that was refused is refused again.
     pub(crate) fn replay(&mut self, record: Record<'_>) {
-        self.advance(Timestamp(record.now_ms));
+        // The clock begins with the first word of somebody who has one, not with the log.
+        let in_time = !matches!(record.input, Input::Made(_) | Input::Opened);
+        if in_time {
+            self.advance(Timestamp(record.now_ms));
+        }
         match record.input {
             Input::Made(_) | Input::Tick => {}
             Input::Opened => self.skip_invoices(),
@@ -150,7 +154,9 @@ impl State {
             }
             Input::Close(scid) => drop(self.close_channel(scid)),
         }
-        self.refresh_view();
+        if in_time {
+            self.refresh_view();
+        }
         self.record += 1;
     }
 

@@ -1,8 +1,9 @@
 //! The network's log: records are handed to the system inline and made durable in groups.
 
 use crate::open::{Options, Syncing};
-use payecs_journal::{Error, Seq, StateLog};
+use payecs_journal::{Entries, Error, LedgerLog, Seq, StateLog};
 use std::{
+    collections::VecDeque,
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError},
     task::Waker,
@@ -29,6 +30,8 @@ struct Coming {
 struct Queue {
     /// Records that the log does not have yet.
     waiting: Vec<Vec<u8>>,
+    /// Entries of the past, with the record that each list comes from.
+    coming: VecDeque<(u64, Vec<Vec<u8>>)>,
     waiting_bytes: usize,
     /// The number of the last record.
     last: u64,
@@ -44,10 +47,17 @@ struct Queue {
     closing: bool,
 }
 
+/// What changes the network, and what is over.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    pub(crate) inputs: StateLog,
+    pub(crate) past: LedgerLog,
+}
+
 #[derive(Debug)]
 struct Shared {
     /// Taken before the queue.
-    log: Mutex<StateLog>,
+    log: Mutex<Logs>,
     queue: Mutex<Queue>,
     /// There is something to sync, or the end has come.
     work: Condvar,
@@ -79,11 +89,11 @@ impl Keeper {
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub(crate) fn new(log: StateLog, options: &Options) -> std::io::Result<Self> {
-        let last = log.last().0;
+    pub(crate) fn new(logs: Logs, options: &Options) -> std::io::Result<Self> {
+        let last = logs.inputs.last().0;
         let queue = Queue { last, synced: last, ..Queue::default() };
         let shared = Arc::new(Shared {
-            log: Mutex::new(log),
+            log: Mutex::new(logs),
             queue: Mutex::new(queue),
             work: Condvar::new(),
             moved: Condvar::new(),
@@ -99,8 +109,9 @@ impl Keeper {
         Ok(Self { shared, thread, snapshot_bytes: options.snapshot_bytes })
     }
 
-    /// Appends a record; `tells` when an event hangs on it. Whether it is time for a snapshot.
-    pub(crate) fn push(&self, record: Vec<u8>, tells: bool) -> bool {
+    /// Appends a record and what is over with it; `tells` when an event hangs on it. Whether it is
+    /// time for a snapshot.
+    pub(crate) fn push(&self, record: Vec<u8>, over: Vec<Vec<u8>>, tells: bool) -> bool {
         let (full, due) = {
             let mut queue = self.shared.queue();
             if queue.failure.is_some() {
@@ -110,6 +121,10 @@ impl Keeper {
             queue.waiting_bytes += record.len();
             queue.since_snapshot_bytes += record.len() as u64;
             queue.waiting.push(record);
+            if !over.is_empty() {
+                let number = queue.last;
+                queue.coming.push_back((number, over));
+            }
             if tells {
                 queue.wanted = queue.last;
             }
@@ -151,6 +166,14 @@ impl Keeper {
         self.shared.queue().failure.clone()
     }
 
+    /// Reads what is over, entry by entry. Records that are not durable have added nothing.
+    ///
+    /// # Errors
+    /// When the file refuses or is damaged.
+    pub(crate) fn past(&self) -> Result<Entries, Error> {
+        self.shared.log().past.read(0, u64::MAX)
+    }
+
     /// Waits until everything so far is durable, the snapshot that is due too.
     ///
     /// # Errors
@@ -189,17 +212,33 @@ impl Drop for Keeper {
     }
 }
 
+impl Logs {
+    /// Appends what is over; the records that it comes from are durable.
+    fn note(&mut self, over: &[Vec<u8>]) -> Result<(), Error> {
+        for entry in over {
+            self.past.append(entry)?;
+        }
+        self.past.write()
+    }
+
+    /// Lets a snapshot take the place of records; what is over by them is durable first.
+    fn snapshot(&mut self, Coming { number, bytes }: &Coming) -> Result<(), Error> {
+        self.past.sync()?;
+        self.inputs.snapshot(Seq(*number), Seq(*number), bytes.chunks(PIECE_BYTES))
+    }
+}
+
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn log(&self) -> MutexGuard<'_, StateLog> {
+    fn log(&self) -> MutexGuard<'_, Logs> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The log, if no sync is under way.
-    fn idle_log(&self) -> Option<MutexGuard<'_, StateLog>> {
+    fn idle_log(&self) -> Option<MutexGuard<'_, Logs>> {
         match self.log.try_lock() {
             Ok(log) => Some(log),
             Err(TryLockError::Poisoned(log)) => Some(log.into_inner()),
@@ -234,36 +273,38 @@ impl Shared {
     /// Makes everything so far durable, moves the mark, and writes the snapshot that is due.
     fn round(&self) {
         let mut log = self.log();
-        let synced = self.write(&mut log).and_then(|()| log.sync());
+        let synced = self.write(&mut log).and_then(|()| log.inputs.sync());
         let Some(Seq(synced)) = self.judge(synced) else { return };
-        let (snapshot, waker) = {
+        let (snapshot, waker, over) = {
             let mut queue = self.queue();
+            let durable = queue.coming.partition_point(|(number, _)| *number <= synced);
+            let over: Vec<_> = queue.coming.drain(..durable).flat_map(|(_, it)| it).collect();
             let told = queue.wanted > queue.synced;
             queue.synced = synced;
             let ready = queue.snapshot.take_if(|coming| coming.number <= synced);
-            (ready, queue.waker.clone().filter(|_| told))
+            (ready, queue.waker.clone().filter(|_| told), over)
         };
         if let Some(waker) = waker {
             waker.wake();
         }
-        if let Some(Coming { number, bytes }) = snapshot {
-            let pieces = bytes.chunks(PIECE_BYTES);
-            self.judge(log.snapshot(Seq(number), Seq(number), pieces));
+        self.judge(log.note(&over));
+        if let Some(coming) = snapshot {
+            self.judge(log.snapshot(&coming));
         }
         self.moved.notify_all();
     }
 
     /// Hands what waits to the system.
-    fn write(&self, log: &mut StateLog) -> Result<(), Error> {
+    fn write(&self, log: &mut Logs) -> Result<(), Error> {
         let waiting = {
             let mut queue = self.queue();
             queue.waiting_bytes = 0;
             mem::take(&mut queue.waiting)
         };
         for record in waiting {
-            log.append(&record)?;
+            log.inputs.append(&record)?;
         }
-        log.write()
+        log.inputs.write()
     }
 
     /// Every error is final, that of a full disk too: nothing is told after it.

@@ -7,7 +7,9 @@
 //!
 //! A network lives in memory ([`SimNetwork::new`], [`SimBuilder::build`]) without any I/O, or on a
 //! disk of its own ([`SimConfig::open`], [`SimBuilder::open`]), where it outlives the process: its
-//! log has the inputs that changed it, and a network made again from them is the same.
+//! log has the inputs that changed it, and a network made again from them is the same. What is
+//! over leaves memory: [`REMEMBERED`] says how much our node still knows of the past, and
+//! [`audit_disk`] reads all of it.
 //!
 //! ```
 //! use ecs_systems::{
@@ -92,6 +94,7 @@ mod image;
 mod pairs;
 mod keeper;
 mod open;
+mod past;
 pub mod laws;
 #[cfg(test)]
 mod fixture;
@@ -104,7 +107,8 @@ pub use flight::RemoteId;
 pub use invoice::InvoiceRequest;
 pub use network::SimNetwork;
 pub use node::SimNode;
-pub use open::{OpenError, Opened, Options, Syncing};
+pub use open::{OpenError, Opened, Options, Syncing, audit_disk};
+pub use past::REMEMBERED;
 pub use remote::RemotePart;
 pub use settings::{Faults, Settings, Signer};
 pub use truth::{Fact, PartState, PartTruth, PaymentTruth, TruthRecord};

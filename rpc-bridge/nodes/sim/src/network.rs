@@ -244,7 +244,8 @@ impl SimNetwork {
         self.change(now, input, |state| state.send_along(part, route))
     }
 
-    /// What became of a part that a remote node sent; `None` if there is no such part.
+    /// What became of a part that a remote node sent; `None` if there is no such part, and on a disk
+    /// if more than [`crate::REMEMBERED`] were over since.
     #[must_use]
     pub fn remote_status(&self, id: RemoteId) -> Option<PartStatus> {
         self.state().remotes.get(&id).cloned()
@@ -296,7 +297,8 @@ impl SimNetwork {
         log.unwrap_or_default().to_vec()
     }
 
-    /// What really happened for a hash.
+    /// What really happened for a hash. A network on a disk forgets it once nothing for the hash is
+    /// on its way: [`crate::audit_disk`] knows it for ever.
     #[must_use]
     pub fn payment(&self, payment_hash: PaymentHash) -> PaymentTruth {
         self.state().truth.payments.get(&payment_hash).cloned().unwrap_or_default()

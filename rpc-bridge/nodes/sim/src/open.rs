@@ -6,11 +6,14 @@ use crate::{
     error::SimError,
     image::Image,
     input::{Input, Record},
-    keeper::Keeper,
+    keeper::{Keeper, Logs},
     network::SimNetwork,
+    past::Over,
     state::State,
+    truth::PaymentTruth,
 };
-use payecs_journal::{Disk, LogId, Seq, Skipped, Snapshot, StateLog, Torn};
+use ecs_systems::units::PaymentHash;
+use payecs_journal::{Disk, LedgerLog, LogId, Seq, Skipped, Snapshot, StateLog, Torn};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, sync::Arc};
 
@@ -45,6 +48,11 @@ impl Options {
         let log = payecs_journal::Options::new(id);
         Self { log, syncing, snapshot_bytes: 64 << 20 }
     }
+
+    /// For one who adds nothing.
+    fn of_nobody() -> Self {
+        Self::new(LogId([0; 16]), Syncing::Inline)
+    }
 }
 
 /// What a network is made from.
@@ -71,6 +79,9 @@ pub enum OpenError {
         /// The first thing that is not the same.
         differs: String,
     },
+    /// There is no network to be audited.
+    #[error("there is no simulated network on this disk: name the directory of one")]
+    NoNetwork,
     /// A file holds what this program does not read.
     #[error("{what} can't be read: {why}; it was written by another version of the program")]
     Unreadable {
@@ -143,7 +154,7 @@ impl Blueprint {
 impl SimConfig {
     /// Generates a network that is kept on a disk, or opens the one that is there: where it was
     /// when the last process ended, by whatever. The disk is the network's own; its log is in the
-    /// directory `state` of it.
+    /// directory `state` of it, and what is over in `ledger`.
     ///
     /// Inputs that were not durable at a power cut never happened, for the network and for all who
     /// heard of it: see [`SimNetwork::sync`] for the calls that answer at once.
@@ -151,7 +162,7 @@ impl SimConfig {
     /// # Errors
     /// See [`OpenError`]: among them another configuration or seed than the one on the disk.
     pub fn open(self, disk: &Arc<dyn Disk>, options: &Options) -> Result<Opened, OpenError> {
-        open(disk, Blueprint::Generated(self), options)
+        open(disk, Some(Blueprint::Generated(self)), options)
     }
 }
 
@@ -161,47 +172,123 @@ impl SimBuilder {
     /// # Errors
     /// As [`SimConfig::open`].
     pub fn open(self, disk: &Arc<dyn Disk>, options: &Options) -> Result<Opened, OpenError> {
-        open(disk, Blueprint::ByHand(self), options)
+        open(disk, Some(Blueprint::ByHand(self)), options)
     }
+}
+
+/// What is on a disk, for an auditor: no engine and no configuration is needed. `payment` is told
+/// what really happened for each hash, in the order in which it was over, then what is going on;
+/// a hash comes once for each time it was tried, and these add up ([`PaymentTruth::add`]). The
+/// network answers for the present: `our_balance`, `in_flight`, `audit`.
+///
+/// Nothing happens in the network, and nothing is written but what opening a log mends.
+///
+/// # Errors
+/// See [`OpenError`]: among them [`OpenError::NoNetwork`].
+pub fn audit_disk(
+    disk: &Arc<dyn Disk>,
+    payment: &mut dyn FnMut(PaymentHash, PaymentTruth),
+) -> Result<SimNetwork, OpenError> {
+    let log = payecs_journal::Options { reserve_bytes: 0, ..Options::of_nobody().log };
+    if !disk.list("state").is_ok_and(|names| names.len() >= 2) {
+        return Err(OpenError::NoNetwork);
+    }
+    let opened = open(disk, None, &Options { log, ..Options::of_nobody() })?;
+    let keeper = opened.network.disk.as_ref().map(|disk| disk.keeper.past()).transpose()?;
+    for entry in keeper.into_iter().flatten() {
+        let entry = entry?;
+        let Over { hash, truth } = read(&entry.payload, || entry_name(entry.entry.index))?;
+        payment(hash, truth);
+    }
+    let going_on = opened.network.state().truth.payments.clone();
+    going_on.into_iter().for_each(|(hash, truth)| payment(hash, truth));
+    Ok(opened.network)
+}
+
+fn entry_name(index: u64) -> String {
+    format!("entry {index} of what is over")
+}
+
+/// What the log says the network was made from, as far as it is read.
+fn agreed(expected: &mut Option<Blueprint>, stored: Blueprint) -> Result<(), OpenError> {
+    match expected {
+        Some(expected) => expected.check(&stored),
+        None => {
+            *expected = Some(stored);
+            Ok(())
+        }
+    }
+}
+
+fn built(expected: Option<&Blueprint>) -> Result<State, OpenError> {
+    let mut state = expected.ok_or(OpenError::NoNetwork)?.build()?;
+    state.keep_on_disk();
+    Ok(state)
 }
 
 fn open(
     disk: &Arc<dyn Disk>,
-    blueprint: Blueprint,
+    expected: Option<Blueprint>,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let mut state = blueprint.build()?;
-    state.keep_on_disk();
-    let (mut log, recovered) = StateLog::open(Arc::clone(disk), options.log.clone())?;
+    let (is_audit, mut blueprint) = (expected.is_none(), expected);
+    let (mut inputs, recovered) = StateLog::open(Arc::clone(disk), options.log.clone())?;
+    let (mut past, _) = LedgerLog::open(Arc::clone(disk), inputs.id())?;
+    let mut state = None;
     if let Some(snapshot) = recovered.snapshot {
         let what = format!("the snapshot of record {}", snapshot.seq());
         let stored: Stored<'_> = read(&whole(snapshot)?, || what)?;
-        blueprint.check(&stored.blueprint)?;
-        state.restore(stored.image);
+        agreed(&mut blueprint, stored.blueprint.into_owned())?;
+        let mut restored = built(blueprint.as_ref())?;
+        restored.restore(stored.image);
+        restored.read_past(&past)?;
+        state = Some(restored);
     }
+    let from = state.as_ref().and_then(|it| it.past.as_ref()).map_or(0, |past| past.entries);
     let replayed = recovered.records.remaining();
     for record in recovered.records {
         let record = record?;
-        let read: Record<'_> = read(&record.payload, || format!("record {}", record.seq))?;
-        if let Input::Made(stored) = &read.input {
-            blueprint.check(stored)?;
+        let mut read: Record<'_> = read(&record.payload, || format!("record {}", record.seq))?;
+        if let Input::Made(stored) = &mut read.input {
+            agreed(&mut blueprint, stored.to_mut().clone())?;
         }
-        state.replay(read);
+        let mut replaying = state.take().map_or_else(|| built(blueprint.as_ref()), Ok)?;
+        replaying.replay(read);
+        state = Some(replaying);
     }
-    let blueprint = Arc::new(blueprint);
-    let input = match log.last() {
-        Seq(0) => Input::Made(Cow::Borrowed(&blueprint)),
-        Seq(_) => Input::Opened,
-    };
-    let record = Record { now_ms: state.now.0, input };
-    log.append(&record.encode())?;
-    log.sync()?;
-    state.replay(record);
-    state.record = log.last().0 + 1;
-    let keeper = Keeper::new(log, options);
+    let mut state = state.map_or_else(|| built(blueprint.as_ref()), Ok)?;
+    let blueprint = Arc::new(blueprint.ok_or(OpenError::NoNetwork)?);
+    if !is_audit {
+        let input = match inputs.last() {
+            Seq(0) => Input::Made(Cow::Borrowed(&*blueprint)),
+            Seq(_) => Input::Opened,
+        };
+        let record = Record { now_ms: state.now.0, input };
+        inputs.append(&record.encode())?;
+        inputs.sync()?;
+        state.replay(record);
+    }
+    let over = state.past.as_mut().map(|past| std::mem::take(&mut past.coming));
+    past.complete_from(from, over.unwrap_or_default())?;
+    state.record = inputs.last().0 + 1;
+    let keeper = Keeper::new(Logs { inputs, past }, options);
     let keeper = keeper.map_err(|why| OpenError::NoThread { why: why.to_string() })?;
     let network = SimNetwork::kept(state, keeper, blueprint);
     Ok(Opened { network, replayed, torn: recovered.torn, skipped: recovered.skipped })
+}
+
+impl State {
+    /// Takes from the file which parts are over.
+    fn read_past(&mut self, past: &LedgerLog) -> Result<(), OpenError> {
+        let entries = self.past.as_ref().map_or(0, |past| past.entries);
+        let Some(ended) = &mut self.ended else { return Ok(()) };
+        for entry in past.read(0, entries)? {
+            let entry = entry?;
+            let over: Over = read(&entry.payload, || entry_name(entry.entry.index))?;
+            over.truth.parts.keys().for_each(|key| ended.add(key));
+        }
+        Ok(())
+    }
 }
 
 fn whole(snapshot: Snapshot) -> Result<Vec<u8>, OpenError> {
@@ -224,4 +311,4 @@ pub(crate) fn snapshot(blueprint: &Blueprint, state: &State) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

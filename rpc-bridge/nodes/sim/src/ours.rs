@@ -138,6 +138,7 @@ impl State {
         };
         if let Some(failure) = failed {
             self.conclude_part(key, PartStatus::Failed(failure));
+            self.conclude_hash(key.payment_hash);
         }
         Ok(())
     }
@@ -238,7 +239,11 @@ impl State {
             return PartStatus::Unknown;
         }
         let part = self.ours.parts.get(&key).map(|part| part.record.status.clone());
-        part.map_or(PartStatus::NeverArrived, |status| self.said_of(key, status))
+        match part {
+            Some(status) => self.said_of(key, status),
+            None if self.may_have_been(&key) => PartStatus::Unknown,
+            None => PartStatus::NeverArrived,
+        }
     }
 
     /// The last HTLC of a flight is at our node: it waits for our word.
@@ -328,6 +333,7 @@ impl State {
         let (payment_hash, amount_msat) = (offered.htlc.payment_hash, offered.htlc.amount_msat);
         self.record(Fact::IncomingResolved { htlc, payment_hash, amount_msat, settled });
         self.tell_maybe_twice(&NodeEvent::HtlcResolved { htlc, settled });
+        self.forget_incoming(htlc);
     }
 
     /// The events that are due and hang on durable records only, in order.
@@ -347,11 +353,20 @@ impl State {
                 status: PartStatus::Paid { .. } | PartStatus::Failed(_),
             } = &event
             {
-                self.ours.parts.get_mut(key).expect("it is final").told = true;
+                self.note_told(*key);
             }
             events.push(event);
         }
         events
+    }
+
+    /// The outcome of a part was polled; an event of one that is forgotten may still come.
+    fn note_told(&mut self, key: PartKey) {
+        let Some(part) = self.ours.parts.get_mut(&key) else { return };
+        if !std::mem::replace(&mut part.told, true) {
+            let created_index = part.record.created_index;
+            self.forget_parts(created_index);
+        }
     }
 
     /// Parts that are final without anybody having heard it.

@@ -138,6 +138,8 @@ impl State {
         let invoice = self.invoices.get_mut(&hash).expect("a set belongs to an invoice");
         invoice.paid = true;
         let preimage = invoice.preimage;
+        self.truth.taken(hash);
+        self.forget_paid(hash);
         for (flight, _) in held.parts {
             self.settle_last(flight, preimage);
         }

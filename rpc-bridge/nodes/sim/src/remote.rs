@@ -97,6 +97,7 @@ impl State {
             paid: false,
         };
         self.invoices.insert(preimage.hash(), sold);
+        self.forget_expired();
     }
 
     /// The invoice that node number `payee` would hand out; [`State::note_sale`] makes it one.
@@ -157,6 +158,7 @@ impl State {
         };
         if let Err(failure) = self.launch(flight) {
             self.remotes.insert(id, PartStatus::Failed(*failure));
+            self.forget_remotes(id);
         }
         id
     }

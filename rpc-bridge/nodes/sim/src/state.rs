@@ -6,6 +6,7 @@ use crate::{
     flight::{Back, Flight, FlightId, RemoteId},
     keys::NodeKey,
     ours::Ours,
+    past::{Ended, Past},
     payee::{HeldSet, SoldInvoice},
     settings::Settings,
     truth::{Fact, Truth},
@@ -82,6 +83,10 @@ pub(crate) struct State {
     pub(crate) holds: BTreeMap<PaymentHash, Timestamp>,
     pub(crate) ours: Ours,
     pub(crate) truth: Truth,
+    /// Where the network is kept on a disk: what is over and still remembered.
+    pub(crate) past: Option<Past>,
+    /// And the parts that were.
+    pub(crate) ended: Option<Ended>,
     /// Whether our node may look different since its view was made.
     pub(crate) view_is_old: bool,
     /// The number of the next record, where a log is kept: what is told now hangs on it.
@@ -126,14 +131,11 @@ impl State {
             holds: BTreeMap::new(),
             ours,
             truth: Truth::default(),
+            past: None,
+            ended: None,
             view_is_old: true,
             record: 0,
         }
-    }
-
-    /// From now on only what is going on is kept in memory; the past is on the disk.
-    pub(crate) fn keep_on_disk(&mut self) {
-        self.truth.log = None;
     }
 
     /// Lets everything happen that is due by `now`, each at its own moment. A `now` before the last
@@ -211,6 +213,7 @@ impl State {
     pub(crate) fn add_flight(&mut self, flight: Flight) -> FlightId {
         let id = self.next_flight;
         self.next_flight += 1;
+        self.flight_begins(flight.onion.hash);
         self.flights.insert(id, flight);
         id
     }

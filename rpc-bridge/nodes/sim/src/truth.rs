@@ -148,12 +148,26 @@ pub struct PaymentTruth {
     pub received_msat: BTreeMap<NodeId, Msat>,
     /// What payees hold at the moment and have neither taken nor given back.
     pub held_msat: Msat,
+    /// How often a payee other than us took a complete set.
+    #[serde(default)]
+    pub sets_taken: u32,
     /// Our parts.
     #[serde(with = "crate::pairs")]
     pub parts: BTreeMap<PartKey, PartTruth>,
 }
 
 impl PaymentTruth {
+    /// Adds what happened for the same hash at another time.
+    pub fn add(&mut self, other: Self) {
+        for (payee, amount) in other.received_msat {
+            let sum = self.received_msat.entry(payee).or_default();
+            *sum = Msat(sum.0 + amount.0);
+        }
+        self.held_msat = Msat(self.held_msat.0 + other.held_msat.0);
+        self.sets_taken += other.sets_taken;
+        self.parts.extend(other.parts);
+    }
+
     /// What all payees together gained.
     #[must_use]
     pub fn received_in_all(&self) -> Msat {
@@ -195,6 +209,11 @@ impl Truth {
         if let Some(log) = &mut self.log {
             log.push(TruthRecord { at, fact });
         }
+    }
+
+    /// A remote payee released the preimage for a complete set.
+    pub(crate) fn taken(&mut self, hash: PaymentHash) {
+        self.payment(hash).sets_taken += 1;
     }
 
     fn payment(&mut self, hash: PaymentHash) -> &mut PaymentTruth {

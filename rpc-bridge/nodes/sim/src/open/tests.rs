@@ -15,13 +15,13 @@ use payecs_planner::Rng;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-fn options(syncing: Syncing, snapshot_bytes: u64) -> Options {
+pub(crate) fn options(syncing: Syncing, snapshot_bytes: u64) -> Options {
     let options = Options::new(LogId([7; 16]), syncing);
     let log = payecs_journal::Options { segment_bytes: 1 << 14, reserve_bytes: 0, ..options.log };
     Options { log, snapshot_bytes, ..options }
 }
 
-fn disk(of: &MemoryDisk) -> Arc<dyn Disk> {
+pub(crate) fn disk(of: &MemoryDisk) -> Arc<dyn Disk> {
     Arc::new(of.clone())
 }
 
@@ -47,7 +47,7 @@ fn image(network: &SimNetwork, like: &SimNetwork) -> String {
     text
 }
 
-fn little(seed: u64) -> SimConfig {
+pub(crate) fn little(seed: u64) -> SimConfig {
     let faults = Faults {
         temporary_node_failure_ppm: 20_000,
         stuck_ppm: 50_000,
@@ -64,7 +64,7 @@ fn little(seed: u64) -> SimConfig {
 }
 
 /// Does something, whatever the number says.
-fn act(desk: &mut Desk, rng: &mut Rng, step: u64) {
+pub(crate) fn act(desk: &mut Desk, rng: &mut Rng, step: u64) {
     let (network, now) = (desk.network.clone(), desk.now);
     let others = network.others();
     let mut draw = || others[usize::try_from(rng.below(others.len() as u64)).unwrap()];
@@ -298,7 +298,7 @@ fn damage_and_a_second_opener_are_told_with_the_place() {
     let second = little(3).open(&disk(&memory), &options(Syncing::Inline, 1));
     assert!(matches!(second, Err(OpenError::Journal(Error::Locked { .. }))), "{second:?}");
     drop(held);
-    let name = memory.files().into_iter().find(|name| !name.ends_with("LOCK")).unwrap();
+    let name = memory.files().into_iter().find(|name| name.starts_with("state/0")).unwrap();
     let mut bytes = memory.bytes(&name).unwrap();
     bytes[200] ^= 1;
     memory.put(&name, &bytes);
