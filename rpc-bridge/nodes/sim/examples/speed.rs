@@ -3,6 +3,8 @@
 //! `cargo run --release --package node-sim --example speed -- COUNT [DIRECTORY]`: in memory, and on
 //! a disk where a directory is given.
 
+#![expect(clippy::disallowed_methods, reason = "it measures, and replays nothing")]
+
 use ecs_systems::{
     port::{Node, NodeEvent, NodeRequest, PartKey, PartStatus, RequestId, SendPart},
     units::{Blocks, GroupId, Msat, PartId, PaymentHash, PaymentSecret, Timestamp},
@@ -34,7 +36,7 @@ struct Spent {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let count: u64 = arguments.next().map_or(Ok(10_000), |count| count.parse())?;
+    let count: u32 = arguments.next().map_or(Ok(10_000), |count| count.parse())?;
     let ours = OurChannels {
         count: 50,
         capacity_msat: Msat(500_000_000_000),
@@ -50,8 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     let begun = Instant::now();
-    let spent = pay(&network, count)?;
-    let each = |spent: Duration| spent.as_secs_f64() * 1e6 / count as f64;
+    let spent = pay(&network, u64::from(count))?;
+    let each = |spent: Duration| spent.as_secs_f64() * 1e6 / f64::from(count);
     let Spent { invoices, routes, submits, polls, paid, failed } = spent;
     let whole = invoices + submits + polls;
     writeln!(
@@ -72,15 +74,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn pay(network: &SimNetwork, count: u64) -> Result<Spent, Box<dyn Error>> {
     let mut now = START;
     let mut node = network.connect(now);
-    let (mut spent, mut sent, mut open) = (Spent::default(), 0, 0);
+    let (mut spent, mut begun_count, mut open) = (Spent::default(), 0, 0);
     let others = network.others();
-    while sent < count || open > 0 {
-        while open < WINDOW && sent < count {
-            let payee = others[usize::try_from(sent * 7_919)? % others.len()];
-            if send(network, &mut node, payee, sent, now, &mut spent)? {
+    while begun_count < count || open > 0 {
+        while open < WINDOW && begun_count < count {
+            let payee = others[usize::try_from(begun_count * 7_919)? % others.len()];
+            if send(network, &mut node, payee, begun_count, now, &mut spent)? {
                 open += 1;
             }
-            sent += 1;
+            begun_count += 1;
         }
         now = now.after_ms(2);
         let begun = Instant::now();

@@ -201,7 +201,9 @@ pub fn audit_disk(
         payment(hash, truth);
     }
     let going_on = opened.network.state().truth.payments.clone();
-    going_on.into_iter().for_each(|(hash, truth)| payment(hash, truth));
+    for (hash, truth) in going_on {
+        payment(hash, truth);
+    }
     Ok(opened.network)
 }
 
@@ -211,13 +213,11 @@ fn entry_name(index: u64) -> String {
 
 /// What the log says the network was made from, as far as it is read.
 fn agreed(expected: &mut Option<Blueprint>, stored: Blueprint) -> Result<(), OpenError> {
-    match expected {
-        Some(expected) => expected.check(&stored),
-        None => {
-            *expected = Some(stored);
-            Ok(())
-        }
+    if let Some(expected) = expected {
+        return expected.check(&stored);
     }
+    *expected = Some(stored);
+    Ok(())
 }
 
 fn built(expected: Option<&Blueprint>) -> Result<State, OpenError> {

@@ -128,7 +128,9 @@ impl State {
         self.past = past;
         let hashes: Vec<_> = self.flights.values().map(|flight| flight.onion.hash).collect();
         if let Some(past) = &mut self.past {
-            hashes.into_iter().for_each(|hash| past.leaves(hash));
+            for hash in hashes {
+                past.leaves(hash);
+            }
         }
     }
 
