@@ -19,4 +19,5 @@ mod invoices;
 mod nets;
 
 mod journal;
+mod kills;
 mod steps;

@@ -20,7 +20,23 @@ pub(crate) struct Agreement {
     pub(crate) fees_msat: Msat,
 }
 
-/// Holds the books of all payments of these hashes against the network.
+/// What the books say was spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    payments: Msat,
+    fees: Msat,
+}
+
+impl Spent {
+    pub(crate) fn of(driver: &Driver) -> Self {
+        let Some(books) = driver.engine().resource::<Books>() else { return Self::default() };
+        let spent = |account| spent(&*books.0, account);
+        Self { payments: spent(Account::Payment), fees: spent(Account::RoutingFee) }
+    }
+}
+
+/// Holds the books of all payments of these hashes, which followed on `before`, against the
+/// network.
 ///
 /// # Errors
 /// The first thing that differs, as a sentence.
@@ -28,29 +44,40 @@ pub(crate) fn audit(
     world: &World,
     driver: &Driver,
     hashes: &[PaymentHash],
+    before: Spent,
 ) -> Result<Agreement, String> {
     world.network.audit().map_err(|why| format!("the network lost money: {why}"))?;
     let books = driver.engine().resource::<Books>().ok_or("there are no books")?;
     books.0.verify().map_err(|why| format!("the books don't add up: {why}"))?;
+    let channels = channels(world, driver)?;
+    let (mut received, mut fees) = (Msat::ZERO, Msat::ZERO);
+    for hash in hashes {
+        let truth = world.truth(*hash).map_err(|why| why.to_string())?;
+        same("what is in flight", Msat::ZERO, truth.in_flight())?;
+        received = plus(received, truth.received_in_all())?;
+        fees = plus(fees, truth.spent().saturating_sub(truth.received_in_all()))?;
+    }
+    let now = Spent::of(driver);
+    same("what payees received", now.payments.saturating_sub(before.payments), received)?;
+    same("what forwarding nodes kept", now.fees.saturating_sub(before.fees), fees)?;
+    let balance = books.0.balance_object();
+    let set_aside = plus(balance.pending_outgoing_msat, balance.reserved_fees_msat)?;
+    same("what is set aside", set_aside, Msat::ZERO)?;
+    let postings = books.0.postings(0, u32::MAX).len();
+    Ok(Agreement { channels, postings, received_msat: received, fees_msat: fees })
+}
+
+/// Holds what the books say is ours in each channel against the network; how many there are.
+///
+/// # Errors
+/// The first channel that differs, as a sentence.
+pub(crate) fn channels(world: &World, driver: &Driver) -> Result<usize, String> {
     let channels = world.network.our_balance();
     for (channel, really) in &channels {
         let booked = booked(driver, *channel).unwrap_or_default();
         same(&format!("our side of channel {channel}"), booked, *really)?;
     }
-    let (mut received, mut fees) = (Msat::ZERO, Msat::ZERO);
-    for hash in hashes {
-        let truth = world.network.payment(*hash);
-        same("what is in flight", Msat::ZERO, truth.in_flight())?;
-        received = plus(received, truth.received_in_all())?;
-        fees = plus(fees, truth.spent().saturating_sub(truth.received_in_all()))?;
-    }
-    same("what payees received", spent(&*books.0, Account::Payment), received)?;
-    same("what forwarding nodes kept", spent(&*books.0, Account::RoutingFee), fees)?;
-    let balance = books.0.balance_object();
-    let set_aside = plus(balance.pending_outgoing_msat, balance.reserved_fees_msat)?;
-    same("what is set aside", set_aside, Msat::ZERO)?;
-    let postings = books.0.postings(0, u32::MAX).len();
-    Ok(Agreement { channels: channels.len(), postings, received_msat: received, fees_msat: fees })
+    Ok(channels.len())
 }
 
 fn spent(books: &dyn Ledger, account: Account) -> Msat {

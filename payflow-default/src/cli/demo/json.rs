@@ -8,6 +8,7 @@ use super::{
 };
 use ecs_core::Json;
 use ecs_systems::port::BalanceObject;
+use ledger_store::store::Restored;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -42,6 +43,15 @@ impl<W: Write> Lines<W> {
 }
 
 impl<W: Write> Teller for Lines<W> {
+    fn found(&mut self, found: &Restored, balance: &BalanceObject) -> io::Result<()> {
+        self.line(&json!({
+            "event": "found",
+            "records": found.records,
+            "ledger_entries": found.entries,
+            "balance": balance,
+        }))
+    }
+
     fn opening(
         &mut self,
         world: &World,

@@ -1,6 +1,7 @@
 //! `payecs demo`: two payments on a simulated network, told as they happen.
 
 mod world;
+mod home;
 mod stage;
 mod story;
 mod report;
@@ -11,13 +12,16 @@ mod tables;
 mod text;
 mod json;
 mod show;
+mod load;
 #[cfg(test)]
 mod tests;
 
 use ecs_systems::units::Msat;
-use payflow_default::shell::{ShellError, Speed};
+use ledger_store::store::StoreError;
+use payflow_default::shell::{JournalError, ShellError, Speed};
 use std::{
     io::{self, IsTerminal},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -41,7 +45,10 @@ use std::{
   payecs demo --virtual            at once, on a virtual clock
   payecs demo --seed 7 --trace     another network, and what each System matched
   payecs demo --amount 0.01btc     another amount
-  payecs demo --json | tail -n 1   the summary as one JSON object")]
+  payecs demo --json | tail -n 1   the summary as one JSON object
+  payecs demo --data-dir D         keep network and books in D; again: go on with them
+  payecs demo --data-dir D --load 64 --nodes 1000
+                                   pay 64 invoices at a time until Ctrl-C or a kill")]
 pub(crate) struct Args {
     /// Where the network comes from: keys, channels, balances, delays. The same seed and options
     /// give the same output on the virtual clock.
@@ -66,8 +73,21 @@ pub(crate) struct Args {
     speed: Option<Speed>,
     /// Don't wait for the network: jump from event to event. So it is anyway where stdout is not a
     /// terminal and no --speed is given.
-    #[arg(long = "virtual", conflicts_with = "speed")]
+    #[arg(long = "virtual", conflicts_with_all = ["speed", "data_dir"])]
     at_once: bool,
+    /// Keep the engine's journal and the simulated network in this directory, and go on with what
+    /// is there: the books of one start are there at the next, whatever ended the first. It is
+    /// made where it is missing, for its owner alone.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Pay N small invoices at a time until stopped (Ctrl-C), instead of the two acts; needs
+    /// --data-dir. What was under way at the last stop or crash is brought to its end first.
+    #[arg(long, value_name = "N", requires = "data_dir", conflicts_with_all = ["amount", "trace"],
+          value_parser = clap::value_parser!(u32).range(1..=load::AT_A_TIME_MAX))]
+    load: Option<u32>,
+    /// Stop the load after so many payments; 0 only ends what was under way.
+    #[arg(long, value_name = "M", requires = "load")]
+    count: Option<u64>,
 }
 
 fn amount(text: &str) -> Result<Msat, String> {
@@ -93,6 +113,15 @@ enum DemoError {
     /// No thread, or stdout is closed.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The network of the data directory can't be opened.
+    #[error("the simulated network in the data directory: {0}")]
+    NetworkFiles(#[from] node_sim::OpenError),
+    /// The journal can't be opened.
+    #[error("the journal in the data directory: {0}")]
+    Store(#[from] StoreError),
+    /// The journal kept nothing more.
+    #[error("the journal ended: {0}")]
+    Journal(#[from] JournalError),
     /// A payment had no end in time.
     #[error("payment {entity} had not ended after {seconds} s of the network's time")]
     Endless {
@@ -102,6 +131,15 @@ enum DemoError {
         seconds: u64,
     },
 }
+
+impl From<payecs_journal::Error> for DemoError {
+    fn from(error: payecs_journal::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The pace where nobody watches and no clock is virtual.
+const QUICK: &str = "10";
 
 /// How the demo's time goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +152,9 @@ impl Args {
     fn pace(&self) -> Pace {
         match self.speed {
             Some(speed) => Pace::Real(speed),
+            None if self.data_dir.is_some() && !io::stdout().is_terminal() => {
+                Pace::Real(QUICK.parse().expect("it is a speed"))
+            }
             None if self.at_once || !io::stdout().is_terminal() => Pace::Virtual,
             None => Pace::Real(Speed::REAL),
         }
@@ -121,7 +162,11 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    match show::show(args) {
+    let done = match args.load {
+        Some(at_a_time) => load::run(args, at_a_time as usize),
+        None => show::show(args),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(DemoError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,

@@ -2,17 +2,18 @@
 
 use super::{
     Args, DemoError, Pace, audit,
-    audit::Agreement,
+    audit::{Agreement, Spent},
     json::Lines,
     report::{Report, booked},
     stage::{Heard, Stage},
     story::{Beat, PartState, Story},
     tables::ChannelChange,
     text::Text,
-    world::{Payee, World, build},
+    world::{Opening, Payee, World, build},
 };
 use ecs_core::{Json, Write};
 use ecs_systems::{components::Invoice, port::BalanceObject, units::Msat};
+use ledger_store::store::Restored;
 use node_sim::{InvoiceRequest, PaymentTruth};
 use std::io;
 
@@ -97,6 +98,8 @@ pub(crate) struct Closing<'a> {
 
 /// Who tells it.
 pub(crate) trait Teller {
+    /// What the data directory had.
+    fn found(&mut self, found: &Restored, balance: &BalanceObject) -> io::Result<()>;
     fn opening(
         &mut self,
         world: &World,
@@ -125,8 +128,14 @@ pub(crate) fn show(args: &Args) -> Result<bool, DemoError> {
 }
 
 pub(crate) fn tell(args: &Args, pace: Pace, teller: &mut dyn Teller) -> Result<bool, DemoError> {
-    let (world, driver) = build(args)?;
-    let mut stage = Stage::open(driver, pace)?;
+    let Opening { world, driver, kept } = build(args)?;
+    let found = kept.as_ref().map(|kept| kept.restored.clone());
+    let mut stage = Stage::open(driver, kept, pace)?;
+    stage.wait_for_books()?;
+    let spent_before = stage.with(|driver, _| Spent::of(driver))?;
+    if let Some(found) = found {
+        teller.found(&found, &balance(&mut stage)?)?;
+    }
     let payee = world.distant_payee(args.amount);
     teller.opening(&world, args, pace, &balance(&mut stage)?)?;
     let first = play(&world, &mut stage, teller, 1, payee, args.amount)?;
@@ -137,7 +146,7 @@ pub(crate) fn tell(args: &Args, pace: Pace, teller: &mut dyn Teller) -> Result<b
     let outcomes = [first, second];
     let hashes: Vec<_> =
         outcomes.iter().filter_map(|outcome| outcome.report.payment_hash()).collect();
-    let audit = audit::audit(&world, &driver, &hashes);
+    let audit = audit::audit(&world, &driver, &hashes, spent_before);
     let good = audit.is_ok() && outcomes.iter().all(Outcome::as_expected);
     teller.closing(&Closing { outcomes: &outcomes, audit, good })?;
     Ok(good)
@@ -185,7 +194,8 @@ fn play(
         Ok(())
     })?;
     let report = stage.with(move |driver, _| Report::of(driver, entity))?;
-    let truth = report.payment_hash().map(|hash| world.network.payment(hash)).unwrap_or_default();
+    let truth = report.payment_hash().map(|hash| world.truth(hash)).transpose()?;
+    let truth = truth.unwrap_or_default();
     for (change, now) in channels.iter_mut().zip(ours(world, stage)?) {
         change.after_msat = now.after_msat;
     }

@@ -1,9 +1,10 @@
 //! Where the driver runs: in this thread on a virtual clock, or in a shell in real time.
 
-use super::{DemoError, Pace};
+use super::{DemoError, Pace, home::Kept};
 use ecs_core::EntityId;
 use ecs_systems::{
     effects::{PayFailure, PaySuccess},
+    port::{Books, NodeView},
     units::Timestamp,
 };
 use payflow_default::{
@@ -15,6 +16,8 @@ use tokio::runtime::Runtime;
 
 /// How often somebody who waits is told that time passes.
 const TICK_MS: u64 = 80;
+/// How often it is looked whether the books are open.
+const BOOKS_TICK: Duration = Duration::from_millis(5);
 /// How long a payment is waited for, in the network's time: it stops trying after 60 s, and no HTLC
 /// outlives a day of blocks by far.
 const PAYMENT_SECONDS_MAX: u64 = 86_400;
@@ -47,14 +50,28 @@ pub(crate) enum Heard<'a> {
 }
 
 impl Stage {
-    pub(crate) fn open(driver: Driver, pace: Pace) -> Result<Self, DemoError> {
+    /// Sets the driver going. Where it is kept, its books may open a moment later.
+    pub(crate) fn open(driver: Driver, kept: Option<Kept>, pace: Pace) -> Result<Self, DemoError> {
         let Pace::Real(speed) = pace else { return Ok(Self::Virtual(Box::new(driver))) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let clock = Clock::scaled(driver.now(), speed);
         let (shell, handle) = Shell::new(driver, clock, Limits::default());
+        let shell = match kept {
+            Some(kept) => shell.keeping(kept.store)?,
+            None => shell,
+        };
         let news = handle.subscribe();
         let thread = shell.run_on_thread()?;
         Ok(Self::Real(Box::new(Live { runtime, handle, news, thread })))
+    }
+
+    /// Waits until the books know our channels.
+    pub(crate) fn wait_for_books(&mut self) -> Result<(), DemoError> {
+        while self.with(|driver, _| !books_are_open(driver))? {
+            let Self::Real(live) = self else { return Ok(()) };
+            live.runtime.block_on(async { tokio::time::sleep(BOOKS_TICK).await });
+        }
+        Ok(())
     }
 
     /// Does something with the driver at its own moment.
@@ -91,6 +108,7 @@ impl Stage {
                 live.handle.stop();
                 let ended = live.thread.join();
                 let ended = ended.map_err(|_| payflow_default::shell::ShellError::Stopped)?;
+                ended.journal?;
                 Ok(ended.driver)
             }
         }
@@ -161,6 +179,16 @@ impl Live {
             }
         })
     }
+}
+
+/// Whether every channel that the node says is ours is in the books.
+pub(crate) fn books_are_open(driver: &Driver) -> bool {
+    let engine = driver.engine();
+    let (Some(books), Some(view)) = (engine.resource::<Books>(), engine.resource::<NodeView>())
+    else {
+        return false;
+    };
+    view.channels.iter().all(|channel| books.0.has_channel(channel.short_channel_id))
 }
 
 /// Whether this is the payment's last word.

@@ -166,6 +166,9 @@ fn the_whole_demo_is_told_in_both_forms_from_one_run_each() {
         trace: false,
         speed: None,
         at_once: true,
+        data_dir: None,
+        load: None,
+        count: None,
     };
     let mut out = StripStream::new(Vec::new());
     assert!(tell(&args, Pace::Virtual, &mut Text::new(&mut out, false, false)).unwrap());

@@ -14,6 +14,7 @@ use ecs_systems::{
     port::BalanceObject,
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use ledger_store::store::Restored;
 use std::io::{self, Write};
 
 const BOLD: Style = Style::new().bold();
@@ -31,6 +32,10 @@ pub(crate) struct Text<W> {
     out: W,
     trace: bool,
     spinner: ProgressBar,
+}
+
+fn lines(count: u64) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{} entries", grouped(count)) }
 }
 
 impl<W: Write> Text<W> {
@@ -151,6 +156,20 @@ impl<W: Write> Text<W> {
 }
 
 impl<W: Write> Teller for Text<W> {
+    fn found(&mut self, found: &Restored, balance: &BalanceObject) -> io::Result<()> {
+        if found.entries == 0 {
+            return self.say("The data directory is new.\n");
+        }
+        self.say(&format!(
+            "The books of the data directory: {} in the ledger, {} msat paid and {} msat in \
+             fees so far, {} can be spent.\n",
+            lines(found.entries),
+            grouped(balance.outgoing_total_msat.0),
+            grouped(balance.fees_paid_msat.0),
+            sat(balance.spendable_msat),
+        ))
+    }
+
     fn opening(
         &mut self,
         world: &World,

@@ -1,14 +1,14 @@
 //! The simulated network, our engine on it, and whom to pay.
 
-use super::{Args, DemoError};
+use super::{Args, DemoError, home, home::Kept};
 use ecs_systems::{
     planner::{Graph, KnowledgeConfig},
     policy::Policy,
     port::Node,
-    units::{ChannelDirection, Msat, NodeId, ShortChannelId, Timestamp},
+    units::{ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
 use ledger_store::{MemoryLedger, MemoryReceipts};
-use node_sim::{OUR_NAME, SimConfig, SimNetwork};
+use node_sim::{OUR_NAME, PaymentTruth, SimConfig, SimNetwork};
 use payflow_default::{
     Driver,
     app::{Parts, engine},
@@ -46,27 +46,56 @@ pub(crate) struct Payee {
     pub(crate) receivable_msat: Msat,
 }
 
-/// Builds the network, and an engine whose books are open.
-pub(crate) fn build(args: &Args) -> Result<(World, Driver), DemoError> {
+/// Our engine on its network.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) world: World,
+    pub(crate) driver: Driver,
+    /// Where it is kept; `None`: nowhere.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// Builds the network and the engine, or takes both from the data directory. Without one the books
+/// are open; with one they will be once the journal keeps them.
+pub(crate) fn build(args: &Args) -> Result<Opening, DemoError> {
     let nodes = usize::from(args.nodes);
-    let network = SimNetwork::new(SimConfig { nodes, seed: args.seed, ..SimConfig::default() })?;
-    let node = network.connect(START);
-    let graph = node.graph();
-    let planner = OwnPlanner::new(Arc::clone(&graph), KnowledgeConfig::default());
-    let engine = engine(Parts {
+    let config = SimConfig { nodes, seed: args.seed, ..SimConfig::default() };
+    let network = match &args.data_dir {
+        Some(dir) => home::network(dir, config)?,
+        None => SimNetwork::new(config)?,
+    };
+    let mut engine = engine(Parts {
         policy: Policy::default(),
         ledger: Box::new(MemoryLedger::new(OUR_NAME)),
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     })?;
-    let entropy = Entropy::seeded(args.seed);
-    let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, START);
-    driver.run_until(START.after_ms(1_000));
-    driver.command(START, |engine| engine.announce_all(true));
-    Ok((World { network, graph }, driver))
+    let kept = args.data_dir.as_deref().map(|dir| home::engine(dir, &mut engine)).transpose()?;
+    let now = kept.as_ref().map_or(START, |kept| kept.seen.max(START));
+    let node = network.connect(now);
+    let graph = node.graph();
+    let planner = OwnPlanner::new(Arc::clone(&graph), KnowledgeConfig::default());
+    let entropy = if kept.is_some() { Entropy::System } else { Entropy::seeded(args.seed) };
+    engine.announce_all(args.load.is_none());
+    let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, now);
+    if kept.is_none() {
+        driver.run_until(START.after_ms(1_000));
+    }
+    Ok(Opening { world: World { network, graph }, driver, kept })
 }
 
 impl World {
+    /// What really happened for a hash.
+    pub(crate) fn truth(&self, payment_hash: PaymentHash) -> Result<PaymentTruth, DemoError> {
+        let mut truth = PaymentTruth::default();
+        self.network.all_payments(&mut |hash, part| {
+            if hash == payment_hash {
+                truth.add(part);
+            }
+        })?;
+        Ok(truth)
+    }
+
     /// A node's name; its id where it has none.
     pub(crate) fn name(&self, node: NodeId) -> String {
         self.network.name(node).unwrap_or_else(|| node.to_string())

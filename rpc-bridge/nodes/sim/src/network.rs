@@ -244,8 +244,8 @@ impl SimNetwork {
         self.change(now, input, |state| state.send_along(part, route))
     }
 
-    /// What became of a part that a remote node sent; `None` if there is no such part, and on a disk
-    /// if more than [`crate::REMEMBERED`] were over since.
+    /// What became of a part that a remote node sent; `None` if there is no such part, and on a
+    /// disk if more than [`crate::REMEMBERED`] were over since.
     #[must_use]
     pub fn remote_status(&self, id: RemoteId) -> Option<PartStatus> {
         self.state().remotes.get(&id).cloned()

@@ -194,17 +194,33 @@ pub fn audit_disk(
         return Err(OpenError::NoNetwork);
     }
     let opened = open(disk, None, &Options { log, ..Options::of_nobody() })?;
-    let keeper = opened.network.disk.as_ref().map(|disk| disk.keeper.past()).transpose()?;
-    for entry in keeper.into_iter().flatten() {
-        let entry = entry?;
-        let Over { hash, truth } = read(&entry.payload, || entry_name(entry.entry.index))?;
-        payment(hash, truth);
-    }
-    let going_on = opened.network.state().truth.payments.clone();
-    for (hash, truth) in going_on {
-        payment(hash, truth);
-    }
+    opened.network.all_payments(payment)?;
     Ok(opened.network)
+}
+
+impl SimNetwork {
+    /// What really happened for each hash, as [`audit_disk`] tells it, while the network goes on.
+    /// Of a network in memory, what it remembers: everything.
+    ///
+    /// # Errors
+    /// As [`audit_disk`].
+    pub fn all_payments(
+        &self,
+        payment: &mut dyn FnMut(PaymentHash, PaymentTruth),
+    ) -> Result<(), OpenError> {
+        self.sync()?;
+        let over = self.disk.as_ref().map(|disk| disk.keeper.past()).transpose()?;
+        for entry in over.into_iter().flatten() {
+            let entry = entry?;
+            let Over { hash, truth } = read(&entry.payload, || entry_name(entry.entry.index))?;
+            payment(hash, truth);
+        }
+        let going_on = self.state().truth.payments.clone();
+        for (hash, truth) in going_on {
+            payment(hash, truth);
+        }
+        Ok(())
+    }
 }
 
 fn entry_name(index: u64) -> String {
