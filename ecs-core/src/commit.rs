@@ -8,7 +8,7 @@ use crate::{
     delta,
     dispatch::ListId,
     inputs::{Entities, Inputs},
-    life::{Foreign, Id, Life},
+    life::{Foreign, Given, Id, Life},
     names::{ForeignId, Named},
     systems::{Systems, no_list},
     trace::TraceEntry,
@@ -56,6 +56,7 @@ impl Engine {
             }
             self.apply(entity, change);
         }
+        self.note_given(batch, &touched);
         for entity in touched {
             self.end_if_empty(entity);
         }
@@ -337,7 +338,9 @@ impl Engine {
             return entity;
         }
         let born_ms = self.world.resource::<Inputs>().now_ms;
-        let entity = self.world.spawn((Id(id), Life::new(born_ms), Foreign::default())).id();
+        let entity =
+            self.world.spawn((Id(id), Life::new(born_ms), Foreign::default(), Given::default()));
+        let entity = entity.id();
         self.world.resource_mut::<Entities>().add(id, entity);
         self.note_life(id);
         entity

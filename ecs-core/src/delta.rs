@@ -6,7 +6,7 @@ use crate::{
     effect::{Effect, EffectId},
     error::Refusal,
     inputs::{Entities, Inputs},
-    life::{Invocation, Life},
+    life::{Given, Invocation, Life},
     names::ForeignId,
     system::SystemDef,
     systems::Systems,
@@ -14,7 +14,11 @@ use crate::{
 };
 use bevy_ecs::entity::Entity;
 use serde::{Deserialize, Serialize};
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Everything that changed since the last delta was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,10 +76,13 @@ pub struct Notes {
     /// No System of a third party may run on it any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_systems_only: bool,
+    /// See [`Given`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) given: BTreeMap<String, Json>,
 }
 
 impl Notes {
-    pub(crate) fn of(life: &Life) -> Self {
+    pub(crate) fn of(life: &Life, Given(given): &Given) -> Self {
         Self {
             born_ms: life.born_ms,
             ended_ms: life.ended_ms,
@@ -83,10 +90,11 @@ impl Notes {
             invocation: life.invocation.clone(),
             muted: life.muted.iter().map(ToString::to_string).collect(),
             own_systems_only: life.own_systems_only,
+            given: given.clone(),
         }
     }
 
-    pub(crate) fn put(&self, life: &mut Life) {
+    fn put(&self, life: &mut Life) {
         life.born_ms = self.born_ms;
         life.ended_ms = self.ended_ms;
         life.steps = self.steps;
@@ -138,8 +146,8 @@ impl Engine {
         });
         changes.extend(systems);
         let notes = noted.into_iter().filter_map(|id| {
-            let life = self.world.get::<Life>(self.find(id)?)?;
-            Some(Change::Life(id, Notes::of(life)))
+            let entity = self.world.entity(self.find(id)?);
+            Some(Change::Life(id, Notes::of(entity.get()?, entity.get()?)))
         });
         changes.extend(notes);
         let next_entity = self.world.resource::<Entities>().next;
@@ -199,7 +207,7 @@ impl Engine {
             Change::Over(id, effect) => self.with_life(*id, |life| {
                 life.take_outstanding(*effect);
             }),
-            Change::Life(id, notes) => self.with_life(*id, |life| notes.put(life)),
+            Change::Life(id, notes) => self.put_notes(*id, notes),
             Change::Registered(def, timeout_ms) => {
                 self.systems.add_external(def.clone(), Some(*timeout_ms), &mut self.names)?;
             }
@@ -227,6 +235,13 @@ impl Engine {
         if let Some(entity) = self.find(id) {
             change(&mut self.world.get_mut::<Life>(entity).expect("spawned with it"));
         }
+    }
+
+    pub(crate) fn put_notes(&mut self, id: EntityId, notes: &Notes) {
+        let Some(entity) = self.find(id) else { return };
+        notes.put(&mut self.world.get_mut::<Life>(entity).expect("spawned with it"));
+        let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
+        given.0.clone_from(&notes.given);
     }
 
     /// Hands lines to what is kept beside the Components.

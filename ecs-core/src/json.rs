@@ -353,5 +353,6 @@ impl Decimal {
     }
 }
 
+mod canonical;
 #[cfg(test)]
 mod tests;

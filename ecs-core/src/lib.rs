@@ -74,7 +74,7 @@ pub use entity::{EntityId, EntityIdError};
 pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Refusal};
 pub use inputs::{Entities, Inputs};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
-pub use life::Id;
+pub use life::{Given, Id};
 pub use method::{Caller, Handle, Method, NOT_PERMITTED, Param, Scope, optional, required};
 pub use plugin::Plugin;
 pub use registry::Owner;

@@ -1,6 +1,9 @@
 //! What the engine notes of each Entity beside its Components.
 
 mod collect;
+mod given;
+
+pub use given::Given;
 
 use crate::{
     Effect, EffectId, EntityId, Json,

@@ -5,7 +5,7 @@ use crate::{
     delta::Notes,
     effect::Effect,
     inputs::{Entities, Inputs},
-    life::Life,
+    life::{Given, Life},
     system::SystemDef,
     write::{Write, Writer},
 };
@@ -55,6 +55,7 @@ impl Engine {
     fn entity_state(&self, id: EntityId) -> EntityState {
         let entity = self.find(id).expect("listed as live");
         let life = self.world.get::<Life>(entity).expect("spawned with it");
+        let given = self.world.get::<Given>(entity).expect("spawned with it");
         let components = self.components(id);
         EntityState {
             entity: id,
@@ -63,7 +64,7 @@ impl Engine {
                 .map(|(name, json)| (name.to_string(), json))
                 .collect(),
             outstanding: life.outstanding.clone(),
-            notes: Notes::of(life),
+            notes: Notes::of(life, given),
         }
     }
 
@@ -131,6 +132,6 @@ impl Engine {
         let Some(entity) = self.find(state.entity) else { return };
         let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
         life.outstanding.clone_from(&state.outstanding);
-        state.notes.put(&mut life);
+        self.put_notes(state.entity, &state.notes);
     }
 }

@@ -5,9 +5,9 @@ mod samples;
 
 pub(crate) use fakes::{Notebook, Shelf};
 pub(crate) use samples::{
-    AMOUNT, BUDGET, DESCRIPTION, HASH_TEXT, HUB, PAYEE, PREIMAGE, SECRET, US, claim, failure,
-    graph, htlc, made_up, node, open_part, part, plan_of, question, reservation, sample, samples,
-    set,
+    AMOUNT, BUDGET, DESCRIPTION, HASH_TEXT, HUB, PAYEE, PREIMAGE, SECRET, US, claim, exposure,
+    failure, graph, htlc, made_up, node, open_part, part, plan_of, question, reservation, sample,
+    samples, set,
 };
 
 use crate::{

@@ -6,7 +6,7 @@ use crate::{
     pay::{
         decode::{accept, currency, description, expiry, invoice_type, nonce, parse, target},
         limit::{
-            amount, cancel, claim, defaults, feebudget, partial, policy, preapprove,
+            amount, cancel, claim, defaults, exposure, feebudget, partial, policy, preapprove,
             require_amount, reserve, self_pay,
         },
         plan::{attempt, hand_over, plan_entity, route},
@@ -68,6 +68,7 @@ rows! {
     "26" self_pay::SELF_PAY => self_pay::self_pay;
     "27" reserve::RESERVE_FUNDS => reserve::reserve_funds;
     "28" cancel::STOP_ON_CANCEL => cancel::stop_on_cancel;
+    "28b" exposure::TELL_EXPOSURE => exposure::tell_exposure;
     "29" attempt::START_ATTEMPT => attempt::start_attempt;
     "30" plan_entity::PLAN => plan_entity::plan;
     "31" dispatch::DISPATCH => dispatch::dispatch;
@@ -100,7 +101,7 @@ rows! {
 /// The number of the first row that carries the money laws.
 const FIRST_MONEY_ROW: u32 = 22;
 
-/// The rows that carry the money laws, 22 to 34, P, S and R: no payment runs without them.
+/// The rows that carry the money laws, 22 to 34 with 28b, P, S and R: no payment runs without them.
 pub fn money_systems() -> impl Iterator<Item = &'static str> {
     names(|row| row.is_none_or(|number| number >= FIRST_MONEY_ROW))
 }
@@ -110,7 +111,7 @@ pub fn replaceable_systems() -> impl Iterator<Item = &'static str> {
     names(|row| row.is_some_and(|number| number < FIRST_MONEY_ROW))
 }
 
-/// The Systems of the rows that `wanted` takes; it is given the number, `None` for P, S and R.
+/// The Systems of the rows that `wanted` takes; it is given the number, `None` for 28b, P, S and R.
 fn names(wanted: fn(Option<u32>) -> bool) -> impl Iterator<Item = &'static str> {
     ROWS.iter().filter(move |(row, _)| wanted(row.parse().ok())).map(|(_, spec)| spec.name)
 }

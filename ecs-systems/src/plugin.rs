@@ -1,7 +1,7 @@
 //! The plugin that makes an engine one of payments.
 
 use crate::{
-    components::{self, Approval, Deadline, Parent, SetHeld},
+    components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
     flow,
     policy::Policy,
     records, rest,
@@ -55,6 +55,8 @@ impl Plugin for PaymentSystems {
         app.set_deadline(deadline_ms);
         // Its bound is the height at which it is refused.
         app.lift_life_bounds::<SetHeld>();
+        // Its bound is that of the payment it waits for.
+        app.lift_life_bounds::<SameAs>();
         app.guard_component(Approval::SPEC.name, Scope::Approve);
         let replaceable: Vec<&str> = flow::replaceable_systems().collect();
         app.set_replaceable_systems(&replaceable)?;

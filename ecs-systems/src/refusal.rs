@@ -65,8 +65,10 @@ pub fn from_ledger(error: &LedgerError) -> Refusal {
             Refusal::new(PAY_RHASH_ALREADY_USED, message)
                 .with_data(&json!({ "used_msat": used_msat, "destination": destination }))
         }
-        LedgerError::KeyUsed { payment_hash } => Refusal::new(PAY_RHASH_ALREADY_USED, message)
-            .with_data(&json!({ "payment_hash": payment_hash })),
+        LedgerError::KeyUsed { idempotency_key, payment_hash } => {
+            let facts = json!({ "idempotency_key": idempotency_key, "payment_hash": payment_hash });
+            Refusal::new(PAY_RHASH_ALREADY_USED, message).with_data(&facts)
+        }
         LedgerError::InsufficientFunds { requested_msat, available_msat } => {
             Refusal::new(PAY_INSUFFICIENT_FUNDS, message).with_data(
                 &json!({ "requested_msat": requested_msat, "available_msat": available_msat }),
@@ -145,9 +147,12 @@ mod tests {
                 Some(json!({ "used_msat": 1, "destination": node.to_string() })),
             ),
             (
-                LedgerError::KeyUsed { payment_hash: payecs_units::PaymentHash([3; 32]) },
+                LedgerError::KeyUsed {
+                    idempotency_key: "k".to_owned(),
+                    payment_hash: payecs_units::PaymentHash([3; 32]),
+                },
                 201,
-                Some(json!({ "payment_hash": "03".repeat(32) })),
+                Some(json!({ "idempotency_key": "k", "payment_hash": "03".repeat(32) })),
             ),
             (
                 LedgerError::InsufficientFunds { requested_msat: two, available_msat: one },

@@ -109,10 +109,10 @@ impl<'a> Writer<'a> {
             }
             LedgerEntry::Prove { payment, preimage } => self.prove(payment, preimage),
             LedgerEntry::SelfPay { payment, amount_msat } => self.self_pay(payment, *amount_msat),
-            LedgerEntry::Complete { payment, preimage, fee_msat } => {
+            LedgerEntry::Complete { payment, preimage, fee_msat, .. } => {
                 self.complete(payment, preimage, *fee_msat)
             }
-            LedgerEntry::Fail { payment } => self.fail(payment),
+            LedgerEntry::Fail { payment, .. } => self.fail(payment),
             LedgerEntry::HoldSet { set, htlcs } => self.hold_set(set, htlcs),
             LedgerEntry::SettleSet { set, htlcs, payer } => self.settle_set(set, htlcs, *payer),
             LedgerEntry::ClaimSet { set, lost } => self.claim_set(set, lost),

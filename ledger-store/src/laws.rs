@@ -33,6 +33,7 @@ macro_rules! ledger_laws {
             a_hash_is_complete_at_most_once
             a_failed_hash_may_be_claimed_by_a_new_group
             an_idempotency_key_belongs_to_one_payment_for_ever
+            an_idempotency_key_belongs_to_one_request_and_its_end_is_kept
             the_same_entry_again_is_no_error_and_no_second_posting
             the_same_entry_with_other_fields_is_a_breach
             nothing_is_written_for_an_unknown_payment

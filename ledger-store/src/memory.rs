@@ -177,9 +177,14 @@ impl Ledger for MemoryLedger {
         Some((paying.claim.clone(), paying.state.clone()))
     }
 
-    fn claim_of_key(&self, idempotency_key: &str) -> Option<Claim> {
+    fn claim_of_key(&self, idempotency_key: &str) -> Option<(Claim, ClaimState)> {
         let payment = self.state.keys.get(idempotency_key)?;
-        self.state.payments.get(payment).map(|paying| paying.claim.clone())
+        let paying = self.state.payments.get(payment)?;
+        Some((paying.claim.clone(), paying.state.clone()))
+    }
+
+    fn end_of(&self, payment: &PaymentRef) -> Option<LedgerEntry> {
+        self.state.applied.get(&EntryKey::End(*payment)).map(|applied| applied.entry.clone())
     }
 
     fn available(&self) -> Msat {

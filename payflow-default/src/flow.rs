@@ -35,6 +35,7 @@ pub const DEFAULT_FLOW: &[&str] = &[
     "lightningd:self_pay",
     "lightningd:reserve_funds",
     "lightningd:stop_on_cancel",
+    "lightningd:tell_exposure",
     // Plan and send: which way, in how many parts; again with what failed.
     "lightningd:start_attempt",
     "lightningd:plan",

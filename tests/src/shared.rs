@@ -68,8 +68,12 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().claim(payment_hash)
     }
 
-    fn claim_of_key(&self, idempotency_key: &str) -> Option<Claim> {
+    fn claim_of_key(&self, idempotency_key: &str) -> Option<(Claim, ClaimState)> {
         self.lock().claim_of_key(idempotency_key)
+    }
+
+    fn end_of(&self, payment: &PaymentRef) -> Option<LedgerEntry> {
+        self.lock().end_of(payment)
     }
 
     fn available(&self) -> Msat {

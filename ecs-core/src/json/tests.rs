@@ -64,3 +64,38 @@ proptest! {
         let _ = Json::parse(&text);
     }
 }
+
+#[test]
+fn equal_values_and_no_others_have_one_canonical_text() {
+    let texts = [
+        "1",
+        "1.0",
+        "10e-1",
+        "-1",
+        "0",
+        "-0",
+        "0.50",
+        "5e-1",
+        "\"a\"",
+        "\"\\u0061\"",
+        "\"1\"",
+        "[]",
+        "[1]",
+        "[1.0]",
+        "{}",
+        "{\"a\":1,\"b\":2}",
+        "{\"b\":2.0, \"a\":1}",
+        "true",
+        "null",
+        "9007199254740993",
+        "9007199254740992",
+    ];
+    let values = texts.map(|text| Json::parse(text).unwrap());
+    for left in &values {
+        for right in &values {
+            let same = left.canonical() == right.canonical();
+            assert_eq!(same, left == right, "{left} {right}");
+        }
+        assert_eq!(&Json::parse(&left.canonical()).unwrap(), left, "it means the same");
+    }
+}

@@ -41,9 +41,9 @@ texts! {
     /// The caller's name for its request; use [`IdempotencyKey::text`].
     IdempotencyKey = ComponentSpec::input("lightningd:idempotency_key",
         "a string, not empty, at most 128 bytes",
-        "The caller's name for its request. It belongs for ever to the hash, payee and amount that \
-         were first claimed with it: a payment of anything else with it is refused with 201, and \
-         what was paid with it is answered again."), check shape::key;
+        "The caller's name for its request. From the claim on it belongs for ever to all that the \
+         caller gave (docs/ARCHITECTURE.md): the same again waits for the first payment and ends \
+         as it did, paid or failed; anything else with it is refused with 201."), check shape::key;
     /// What the invoice's description hash stands for.
     Description = ComponentSpec::input("lightningd:description", "a string of at most 8192 bytes",
         "The text behind `lightningd:invoice:description_hash`; checked against it."),
@@ -115,7 +115,8 @@ flags! {
         "A payment to ourselves leaves through one channel and comes back through another.");
     /// Stop trying.
     Cancel = ComponentSpec::input("lightningd:cancel", "true",
-        "No further attempt starts. Parts that are out end as they end.")
+        "No further attempt starts. Parts that are out end as they end; `lightningd:exposure` says \
+         what of them can still settle.")
         .when_frozen(WhenFrozen::Allowed);
 }
 

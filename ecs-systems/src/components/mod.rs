@@ -36,9 +36,9 @@ pub fn register(app: &mut Engine) {
     register!(app: ParseInvoiceRan PromoteInvoiceTypeRan CheckTypeRan CheckCurrencyRan
         CheckExpiryRan CheckDescriptionRan PromoteTargetRan ToSelf Replayed Preapproved PolicyPassed
         Planning PartSent);
-    register!(app: Claimed ApprovalAsked SelfAsked Reservation Deadline Attempt PlanningEntity
-        Planned Part PartFailure PartsOpen PartsFailed PartsPaid PaidPreimage LedgerRef
-        Remaining Total FeePaid PartSpent Status);
+    register!(app: SameAs Claimed ApprovalAsked SelfAsked Reservation Deadline Attempt
+        PlanningEntity Planned Part PartFailure PartsOpen PartsFailed PartsPaid PaidPreimage
+        LedgerRef Exposure Remaining Total FeePaid PartSpent Status);
     register!(app: Htlc HtlcMatched CheckSecretRan CheckAmountsRan CheckCltvRan HtlcJoined Set
         SetReceived Paycode SetTimedOut SetEnough SetComplete SecretKnown Reject Hold SetHeld Held
         SetSettling SetClaimed SetLost Settled Refusing Refused);

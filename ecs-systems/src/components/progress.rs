@@ -104,6 +104,21 @@ pub struct FailedPart {
     pub failure: Failure,
 }
 
+/// What of a payment can still settle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExposureFacts {
+    /// How many of its HTLCs.
+    pub htlcs: u32,
+    /// What the payee would get by them.
+    pub amount_msat: Msat,
+    /// What would leave us: that and the fees.
+    pub sent_msat: Msat,
+    /// The height at which the last of them expires: then all have failed, or are settled on the
+    /// chain. Absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_height: Option<BlockHeight>,
+}
+
 /// All parts that arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaidParts {
@@ -145,6 +160,10 @@ values! {
     /// Row 24.
     ApprovalAsked(Question) = ComponentSpec::engine("lightningd:approval:asked", "an object",
         "Policy asks an operator; answer with `lightningd:approval`.");
+    /// Row 22.
+    SameAs(EntityId) = ComponentSpec::engine("lightningd:same-as", "an entity id",
+        "The payment that runs with the same idempotency key: this one waits for it, and ends as \
+         it does.");
     /// Row 26.
     SelfAsked(EntityId) = ComponentSpec::engine("lightningd:self:asked", "an entity id",
         "The set that this payment to ourselves waits for.");
@@ -172,6 +191,11 @@ values! {
     /// Row 31.
     PartsOpen(Vec<OpenPart>) = ComponentSpec::engine("lightningd:parts:open", "an array of objects",
         "The parts that are out; absent where none is.");
+    /// Rows 28b, S2 and S3.
+    Exposure(ExposureFacts) = ComponentSpec::engine("lightningd:exposure", "an object",
+        "From the cancel on: how many HTLCs of the payment can still settle (`htlcs`), what they \
+         bring and cost (`amount_msat`, `sent_msat`), and the height until which (`until_height`, \
+         absent where none can). Follows each part that ends.");
     /// Row S3.
     PartsFailed(Vec<FailedPart>) = ComponentSpec::engine("lightningd:parts:failed",
         "an array of objects", "Parts that failed and were not learned from yet.");

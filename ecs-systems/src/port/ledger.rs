@@ -1,76 +1,22 @@
 //! The books: who may spend what, and what was spent.
 
+mod answer;
+mod claim;
 mod error;
 mod posting;
 mod set;
 
+pub use claim::{Claim, ClaimState, PaymentRef};
 pub use error::LedgerError;
 pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
 pub use set::{SetRef, SetShare};
 
 use super::HtlcId;
 use bevy_ecs::prelude::Resource;
-use ecs_core::{EntityId, Json};
-use payecs_units::{
-    GroupId, Msat, NodeId, PartId, PaymentHash, Preimage, Seconds, ShortChannelId, Timestamp,
-};
+use ecs_core::{EntityId, ErrorObject, Json};
+use payecs_units::{Msat, PartId, PaymentHash, Preimage, Seconds, ShortChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// One attempt to pay a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PaymentRef {
-    /// The hash.
-    pub payment_hash: PaymentHash,
-    /// The attempt.
-    #[serde(rename = "groupid")]
-    pub group_id: GroupId,
-}
-
-/// What a payer means to do: a second payment of the same hash must mean the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// The attempt.
-    #[serde(flatten)]
-    pub payment: PaymentRef,
-    /// The Entity that pays.
-    pub entity: EntityId,
-    /// Who gets it.
-    pub destination: NodeId,
-    /// How much of it we pay.
-    pub amount_msat: Msat,
-    /// The caller's name for its request: no other payment may have it, whatever its hash.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<String>,
-}
-
-impl Claim {
-    /// Whether the other pays the same to the same for the same hash.
-    #[must_use]
-    pub fn same_intent(&self, other: &Self) -> bool {
-        self.payment.payment_hash == other.payment.payment_hash
-            && self.destination == other.destination
-            && self.amount_msat == other.amount_msat
-    }
-}
-
-/// How far a claim has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClaimState {
-    /// Its payment runs.
-    Open,
-    /// It was paid; a hash that was paid is never paid again.
-    Complete {
-        /// The proof.
-        preimage: Preimage,
-        /// What it cost on top.
-        fee_msat: Msat,
-    },
-    /// It failed with nothing paid: the hash may be claimed again. Where it turns out paid after
-    /// all, it is complete.
-    Failed,
-}
 
 /// What a part takes from a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -258,6 +204,12 @@ pub enum LedgerEntry {
         preimage: Preimage,
         /// All fees.
         fee_msat: Msat,
+        /// Parts that arrived.
+        #[serde(default)]
+        successful_parts: u32,
+        /// Parts that failed.
+        #[serde(default)]
+        failed_parts: u32,
     },
     /// The payment failed: what is left of the reservation goes back. Refused while a part of it is
     /// open or paid.
@@ -265,6 +217,9 @@ pub enum LedgerEntry {
         /// Whose.
         #[serde(flatten)]
         payment: PaymentRef,
+        /// What its caller was told; in the line it is JSON in a string.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "answer")]
+        answer: Option<ErrorObject>,
     },
 }
 
@@ -334,7 +289,11 @@ pub trait Ledger: Send + Sync {
     fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)>;
 
     /// The latest claim with that idempotency key, whatever became of it.
-    fn claim_of_key(&self, idempotency_key: &str) -> Option<Claim>;
+    fn claim_of_key(&self, idempotency_key: &str) -> Option<(Claim, ClaimState)>;
+
+    /// The line that ended a payment, [`LedgerEntry::Complete`] or [`LedgerEntry::Fail`]; `None`
+    /// for one that runs, or that is unknown. One that failed may have turned out paid since.
+    fn end_of(&self, payment: &PaymentRef) -> Option<LedgerEntry>;
 
     /// What is neither spent nor set aside.
     fn available(&self) -> Msat;

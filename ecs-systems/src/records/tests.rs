@@ -13,7 +13,7 @@ fn settles() -> ReceiptLine {
 }
 
 fn books() -> LedgerEntry {
-    LedgerEntry::Fail { payment: claim().claim.payment }
+    LedgerEntry::Fail { payment: claim().claim.payment, answer: None }
 }
 
 fn receipt(state: ReceiptState) -> Receipt {
@@ -97,7 +97,7 @@ fn a_line_of_a_child_is_booked_for_its_payment() {
         let mut bench = Bench::new();
         let once = system("acme:keep").requires(["acme:go"]).disallows(["acme:gone"]);
         let keeps = |_: On| {
-            let entry = LedgerEntry::Fail { payment: claim().claim.payment };
+            let entry = LedgerEntry::Fail { payment: claim().claim.payment, answer: None };
             Ok(Step::stop().attach_json("acme:gone", Json::yes()).keep(&entry))
         };
         bench.app.add_system(once, keeps).unwrap();

@@ -29,6 +29,10 @@ bytes32! {
     PaymentHash, "64 hexadecimal digits (a payment hash)"
 }
 bytes32! {
+    /// SHA256 of everything that a caller asked for. 64 hexadecimal digits.
+    RequestHash, "64 hexadecimal digits (a request hash)"
+}
+bytes32! {
     /// What unlocks an HTLC, and proves that it was paid. **Secret**: `Debug` does not show it and
     /// there is no `Display`; [`Preimage::reveal`] says in the code where it is let out.
     Preimage, "64 hexadecimal digits (a preimage)"
@@ -39,24 +43,30 @@ bytes32! {
     PaymentSecret, "64 hexadecimal digits (a payment secret)"
 }
 
-impl PaymentHash {
-    fn shown(text: &str) -> String {
-        ParseUnitError::new("", text).got
-    }
-}
+macro_rules! shown {
+    ($name:ident) => {
+        impl $name {
+            fn shown(text: &str) -> String {
+                ParseUnitError::new("", text).got
+            }
+        }
 
-impl fmt::Display for PaymentHash {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&hex::encode(self.0))
-    }
-}
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(&hex::encode(self.0))
+            }
+        }
 
-impl fmt::Debug for PaymentHash {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, out)
-    }
+        impl fmt::Debug for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, out)
+            }
+        }
+        serde_as_text!($name);
+    };
 }
-serde_as_text!(PaymentHash);
+shown!(PaymentHash);
+shown!(RequestHash);
 
 macro_rules! secret {
     ($name:ident) => {
@@ -95,6 +105,14 @@ macro_rules! secret {
 }
 secret!(Preimage);
 secret!(PaymentSecret);
+
+impl RequestHash {
+    /// The hash of a request's text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+}
 
 impl Preimage {
     /// The hash this preimage unlocks.

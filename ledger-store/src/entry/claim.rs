@@ -13,7 +13,7 @@ impl Writer<'_> {
     }
 
     /// Takes the hash, unless another claim on it is open or complete, or its idempotency key
-    /// belongs to a payment of something else. Nothing is posted.
+    /// belongs to another request. Nothing is posted.
     ///
     /// The very claim that is open is no error. After a failure the hash is free for a new group;
     /// a group is never used twice, since its postings stay.
@@ -25,11 +25,12 @@ impl Writer<'_> {
         }
         let hash = payment.payment_hash;
         let key = claim.idempotency_key.as_ref();
-        if let Some(earlier) = key.and_then(|key| self.claimed_with(key))
-            && !earlier.same_intent(claim)
+        if let Some(key) = key
+            && let Some(earlier) = self.claimed_with(key)
+            && !earlier.same_request(claim)
         {
             let payment_hash = earlier.payment.payment_hash;
-            return Err(LedgerError::KeyUsed { payment_hash });
+            return Err(LedgerError::KeyUsed { idempotency_key: key.clone(), payment_hash });
         }
         let latest = self.written.latest.get(&hash).or_else(|| self.state.latest.get(&hash));
         if let Some(held) = latest.and_then(|latest| self.payment(latest)) {

@@ -5,7 +5,7 @@ use crate::chart::Account;
 use crate::journal::{Transfer, broken};
 use crate::payment::{Part, Payment};
 use ecs_systems::port::{EntryId, HoldState, LedgerError, PartHold, PaymentRef};
-use ecs_systems::units::{Msat, ShortChannelId};
+use ecs_systems::units::{Msat, PartId, ShortChannelId};
 use std::collections::BTreeMap;
 
 impl Writer<'_> {
@@ -89,7 +89,7 @@ impl Writer<'_> {
 /// What the parts want of each channel.
 ///
 /// # Errors
-/// There are none, one of them is worth nothing, or its id was used before.
+/// There are none, one of them is number 0 or worth nothing, or its id was used before.
 fn wanted(
     paying: &Payment,
     parts: &[PartHold],
@@ -102,6 +102,9 @@ fn wanted(
     let mut seen = Vec::with_capacity(parts.len());
     for hold in parts {
         let name = || part_named(payment, hold.part_id);
+        if hold.part_id == PartId(0) {
+            return Err(broken(format!("{}: parts are numbered from 1", name())));
+        }
         if hold.amount_msat == Msat::ZERO {
             return Err(broken(format!("{} is worth nothing", name())));
         }

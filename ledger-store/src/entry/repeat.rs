@@ -55,7 +55,7 @@ impl EntryKey {
             LedgerEntry::LatePart { payment, part_id, .. } => Self::Late(*payment, *part_id),
             LedgerEntry::Prove { payment, .. } => Self::Proof(*payment),
             LedgerEntry::SelfPay { payment, .. } => Self::SelfPay(*payment),
-            LedgerEntry::Complete { payment, .. } | LedgerEntry::Fail { payment } => {
+            LedgerEntry::Complete { payment, .. } | LedgerEntry::Fail { payment, .. } => {
                 Self::End(*payment)
             }
             LedgerEntry::HoldSet { set, .. } => Self::HoldSet(*set),

@@ -43,6 +43,7 @@ pub fn claimed(number: u8, group: u64, msat: u64) -> Claim {
         destination: NodeId([2; 33]),
         amount_msat: Msat(msat),
         idempotency_key: None,
+        request: None,
     }
 }
 
@@ -123,13 +124,15 @@ pub fn complete(number: u8, group: u64, fee_msat: u64) -> LedgerEntry {
         payment: payment(number, group),
         preimage: preimage(number),
         fee_msat: Msat(fee_msat),
+        successful_parts: 1,
+        failed_parts: 0,
     }
 }
 
 /// The payment failed.
 #[must_use]
 pub fn fail(payment: PaymentRef) -> LedgerEntry {
-    LedgerEntry::Fail { payment }
+    LedgerEntry::Fail { payment, answer: None }
 }
 
 /// The set on Entity 9 that is locked to the hash with that number.

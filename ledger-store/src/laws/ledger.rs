@@ -12,7 +12,10 @@ use ecs_systems::port::{
 use ecs_systems::units::{Msat, Seconds, Timestamp};
 use std::collections::BTreeMap;
 
-pub use super::keys::an_idempotency_key_belongs_to_one_payment_for_ever;
+pub use super::keys::{
+    an_idempotency_key_belongs_to_one_payment_for_ever,
+    an_idempotency_key_belongs_to_one_request_and_its_end_is_kept,
+};
 pub use super::late::{
     a_check_says_what_a_commit_would_and_writes_nothing,
     a_late_part_is_booked_once_for_what_it_cost, an_overspent_part_costs_what_the_node_took,

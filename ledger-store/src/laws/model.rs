@@ -189,7 +189,7 @@ impl Model {
                 .open(payment)
                 .filter(|it| it.settling == 0)
                 .is_some_and(|it| it.parts.values().all(|part| part.phase != PartPhase::Held)),
-            LedgerEntry::Fail { payment } => self.open(payment).is_some_and(|it| {
+            LedgerEntry::Fail { payment, .. } => self.open(payment).is_some_and(|it| {
                 let free = !it.self_paid && it.settling == 0;
                 free && it.parts.values().all(|part| part.phase == PartPhase::Failed)
             }),
@@ -289,7 +289,7 @@ impl Model {
             LedgerEntry::Complete { payment, .. } | LedgerEntry::Prove { payment, .. } => {
                 self.end(payment, false);
             }
-            LedgerEntry::Fail { payment } => self.end(payment, true),
+            LedgerEntry::Fail { payment, .. } => self.end(payment, true),
             LedgerEntry::HoldSet { set, htlcs } => {
                 self.sets.insert(*set, ModelSet::Held(htlcs.clone()));
             }

@@ -15,7 +15,12 @@ pub const STOP_ON_CANCEL: SystemSpec = SystemSpec {
 };
 
 pub(crate) fn stop_on_cancel(_: On) -> Answer {
-    Err::<Step, _>(Refusal::new(PAY_STOPPED_RETRYING, "Payment was cancelled"))
+    Err::<Step, _>(cancelled())
+}
+
+/// What a cancelled payment fails with.
+pub(super) fn cancelled() -> Refusal {
+    Refusal::new(PAY_STOPPED_RETRYING, "Payment was cancelled")
 }
 
 #[cfg(test)]

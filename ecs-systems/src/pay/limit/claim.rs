@@ -1,19 +1,29 @@
 //! Row 22.
 
+mod request;
+
+pub use request::NOT_ASKED_FOR;
+
+use super::cancel;
 use crate::{
     components::{
-        Amount, ClaimFacts, Claimed, Destination, FeePaid, IdempotencyKey, InvoicePaymentSecret,
-        PaidPreimage, PayHash, Replayed, Status,
+        Amount, Cancel, ClaimFacts, Claimed, Destination, FeePaid, IdempotencyKey,
+        InvoicePaymentSecret, LedgerRef, PaidParts, PaidPreimage, PartsPaid, PayHash, Replayed,
+        SameAs, Status,
     },
     entropy::draw_63_bits,
     flow,
+    pay::settle::settle::reference_of,
     port::{Books, Claim, ClaimState, LedgerEntry, LedgerError, PaymentRef},
     records::RecordEntry,
-    refusal::{PAY_IN_PROGRESS, PAY_RHASH_ALREADY_USED, from_ledger},
+    refusal::{PAY_IN_PROGRESS, PAY_RHASH_ALREADY_USED, PAY_UNSPECIFIED_ERROR, from_ledger},
 };
-use bevy_ecs::prelude::{In, Query, Res};
-use ecs_core::{Answer, Id, Inputs, On, Refusal, Step, SystemSpec, Systems};
-use payecs_units::GroupId;
+use bevy_ecs::prelude::{Has, In, Query, Res};
+use ecs_core::{
+    Answer, Failing, Given, Id, Inputs, Join, JoinAllOrAny, JoinMode, On, Refusal, Step,
+    SystemSpec, Systems,
+};
+use payecs_units::{GroupId, Msat, Preimage};
 
 /// Makes the hash this payment's own.
 pub const CLAIM_HASH: SystemSpec = SystemSpec {
@@ -40,10 +50,17 @@ pub const CLAIM_HASH: SystemSpec = SystemSpec {
         "lightningd:preimage",
         "lightningd:fee",
         "lightningd:replayed",
+        "lightningd:parts:paid",
+        "lightningd:ledger",
+        "lightningd:failing",
+        "lightningd:same-as",
+        "lightningd:join",
+        "lightningd:payment_hash",
     ],
-    detaches: &[],
+    detaches: &["lightningd:same-as"],
     refuses: &[-32602, PAY_IN_PROGRESS, PAY_RHASH_ALREADY_USED],
-    does: "claims the hash by a durable compare-and-set; what was paid before is answered again",
+    does: "claims the hash by a durable compare-and-set; what was paid before, or tried with the \
+           same idempotency key, is answered again; what runs with that key is waited for",
 };
 
 type Reads<'w> = (
@@ -54,6 +71,8 @@ type Reads<'w> = (
     &'w Amount,
     Option<&'w InvoicePaymentSecret>,
     Option<&'w IdempotencyKey>,
+    &'w Given,
+    Has<Cancel>,
 );
 
 pub(crate) fn claim_hash(
@@ -62,7 +81,8 @@ pub(crate) fn claim_hash(
     inputs: Res<Inputs>,
     books: Res<Books>,
 ) -> Answer {
-    let (id, systems, hash, destination, amount, secret, key) = reads.get(entity)?;
+    let (id, systems, hash, destination, amount, secret, key, given, cancelled) =
+        reads.get(entity)?;
     require_whole_flow(systems)?;
     let group_id = GroupId(draw_63_bits(&inputs, "group", id.0));
     let claim = Claim {
@@ -71,22 +91,18 @@ pub(crate) fn claim_hash(
         destination: destination.0,
         amount_msat: amount.0,
         idempotency_key: key.map(|key| key.text().into_owned()),
+        request: key.map(|_| request::request_hash(given)),
     };
-    if let Some(earlier) =
-        claim.idempotency_key.as_deref().and_then(|key| books.0.claim_of_key(key))
-        && !earlier.same_intent(&claim)
+    if let Some(key) = &claim.idempotency_key
+        && let Some((earlier, state)) = books.0.claim_of_key(key)
     {
-        let payment_hash = earlier.payment.payment_hash;
-        return Err(from_ledger(&LedgerError::KeyUsed { payment_hash }));
+        return answer_of_key(key, &claim, (&earlier, &state), cancelled, &books);
     }
     match books.0.claim(&hash.0) {
         Some((earlier, ClaimState::Complete { preimage, fee_msat }))
             if earlier.same_intent(&claim) =>
         {
-            return Ok(Step::advance()
-                .attach(&Replayed)
-                .attach(&FeePaid(fee_msat))
-                .attach(&PaidPreimage(preimage)));
+            return Ok(paid_before(&earlier, preimage, fee_msat, &books));
         }
         Some((earlier, state)) if state != ClaimState::Failed => {
             return Err(from_ledger(&conflict(&earlier, &claim, &state)));
@@ -98,6 +114,66 @@ pub(crate) fn claim_hash(
         .attach(&Claimed(facts))
         .attach(&Status::deciding())
         .keep(&LedgerEntry::Claim(claim)))
+}
+
+/// What a payment comes to whose key was used before: the end of that one, which it waits for; or
+/// a refusal, where something else was asked for.
+fn answer_of_key(
+    key: &str,
+    claim: &Claim,
+    (earlier, state): (&Claim, &ClaimState),
+    cancelled: bool,
+    books: &Books,
+) -> Answer {
+    if !earlier.same_request(claim) {
+        let payment_hash = earlier.payment.payment_hash;
+        let idempotency_key = key.to_owned();
+        return Err(from_ledger(&LedgerError::KeyUsed { idempotency_key, payment_hash }));
+    }
+    Ok(match *state {
+        ClaimState::Open if cancelled => {
+            Step::advance().attach(&SameAs(earlier.entity)).attach(&Failing(cancel::cancelled()))
+        }
+        ClaimState::Open => {
+            let entities = [earlier.entity].into();
+            let join = Join { entities, mode: JoinMode::Named(JoinAllOrAny::All) };
+            Step::wait().attach(&SameAs(earlier.entity)).attach(&join)
+        }
+        ClaimState::Complete { preimage, fee_msat } => {
+            // A System may have made another invoice of the same request.
+            let hash = PayHash(earlier.payment.payment_hash);
+            paid_before(earlier, preimage, fee_msat, books).attach(&hash)
+        }
+        ClaimState::Failed => replayed().attach(&Failing(failed_before(earlier, books))),
+    })
+}
+
+fn replayed() -> Step {
+    Step::advance().attach(&Replayed).detach::<SameAs>()
+}
+
+fn paid_before(earlier: &Claim, preimage: Preimage, fee_msat: Msat, books: &Books) -> Step {
+    let count = match books.0.end_of(&earlier.payment) {
+        Some(LedgerEntry::Complete { successful_parts, .. }) => successful_parts,
+        Some(_) | None => 0,
+    };
+    let amount_msat = earlier.amount_msat;
+    let parts = PaidParts { count, amount_msat, fee_msat, ..PaidParts::default() };
+    let step = replayed()
+        .attach(&FeePaid(fee_msat))
+        .attach(&PaidPreimage(preimage))
+        .attach(&LedgerRef(reference_of(&earlier.payment)));
+    if count > 0 { step.attach(&PartsPaid(parts)) } else { step }
+}
+
+/// What the caller of a failed payment was told.
+fn failed_before(earlier: &Claim, books: &Books) -> Refusal {
+    match books.0.end_of(&earlier.payment) {
+        Some(LedgerEntry::Fail { answer: Some(answer), .. }) => answer,
+        Some(_) | None => {
+            Refusal::new(PAY_UNSPECIFIED_ERROR, "The payment with this idempotency key has failed")
+        }
+    }
 }
 
 /// Rows 22 to 34, P and S carry the money laws: a list without one of them is not run.

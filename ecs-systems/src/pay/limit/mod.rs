@@ -17,3 +17,4 @@ pub mod policy;
 pub mod self_pay;
 pub mod reserve;
 pub mod cancel;
+pub mod exposure;

@@ -2,10 +2,12 @@
 
 use crate::{
     components::{
-        Circular, Claimed, FailedPart, OpenPart, PaidParts, PaidPreimage, Parent, Part, PartFacts,
-        PartFailure, PartSent, PartSpent, PartsFailed, PartsOpen, PartsPaid, Reservation,
+        Circular, Claimed, Exposure, FailedPart, OpenPart, PaidParts, PaidPreimage, Parent, Part,
+        PartFacts, PartFailure, PartSent, PartSpent, PartsFailed, PartsOpen, PartsPaid,
+        Reservation,
     },
     effects::{Contradiction, Contradicts, Learn, PartEnded},
+    pay::limit::exposure::{Parts, exposure},
     port::{Books, Failure, LedgerEntry, LedgerError, Lesson, PaymentRef},
     records::RecordEntry,
     refusal::{from_ledger, overflow},
@@ -37,18 +39,19 @@ type Payment<'w> = (
     Option<&'w PartsFailed>,
     &'w Reservation,
     Has<Circular>,
+    Has<Exposure>,
 );
 
 pub(crate) fn part_paid(
     In(entity): On,
     parts: Query<Paid<'_>>,
     payments: Query<Payment<'_>>,
-    entities: Res<Entities>,
+    (all, entities): (Parts<'_, '_, '_>, Res<Entities>),
     books: Res<Books>,
     inputs: Res<Inputs>,
 ) -> Answer {
     let (Part(part), Parent(parent), preimage, spent) = parts.get(entity)?;
-    let (_, open, paid, _, _, circular) = payment_of(*parent, &payments, &entities)?;
+    let (_, open, paid, _, _, circular, told) = payment_of(*parent, &payments, &entities)?;
     let (mine, others) = take(open, part.key.part_id, *parent)?;
     let (fee_msat, excess) = fee_spent(&mine, spent.map(|spent| spent.0));
     let (payment, part_id) = (reference(part), part.key.part_id);
@@ -73,8 +76,9 @@ pub(crate) fn part_paid(
         step.effect(contradicts(*parent, part, Contradicts::Overspent, excess, refused.as_ref()))
     };
     let paid = PartsPaid(with_part(paid, &cost)?);
-    let payment = left_open(Write::to(*parent), others).attach(&paid).attach(preimage);
-    Ok(step.write(payment))
+    let still = told.then(|| exposure(&others, &all, &entities));
+    let payment = left_open(Write::to(*parent), others).attach_some(still.as_ref());
+    Ok(step.write(payment.attach(&paid).attach(preimage)))
 }
 
 /// What the part really cost, what left us less what arrived: as much of it as was held, and what
@@ -139,10 +143,10 @@ pub(crate) fn part_failed(
     In(entity): On,
     parts: Query<Failed<'_>>,
     payments: Query<Payment<'_>>,
-    entities: Res<Entities>,
+    (all, entities): (Parts<'_, '_, '_>, Res<Entities>),
 ) -> Answer {
     let (Part(part), Parent(parent), PartFailure(failure), sent) = parts.get(entity)?;
-    let (_, open, _, failed, reservation, _) = payment_of(*parent, &payments, &entities)?;
+    let (_, open, _, failed, reservation, _, told) = payment_of(*parent, &payments, &entities)?;
     let (mine, others) = take(open, part.key.part_id, *parent)?;
     let mut failed = failed.map(|failed| failed.0.clone()).unwrap_or_default();
     failed.push(FailedPart {
@@ -153,7 +157,9 @@ pub(crate) fn part_failed(
     });
     let mut facts = reservation.0;
     facts.parts_failed += 1;
+    let still = told.then(|| exposure(&others, &all, &entities));
     let payment = left_open(Write::to(*parent), others)
+        .attach_some(still.as_ref())
         .attach(&PartsFailed(failed))
         .attach(&Reservation(facts));
     let entry = LedgerEntry::VoidPart { payment: reference(part), part_id: part.key.part_id };

@@ -1,12 +1,12 @@
 //! Row 34.
 
 use crate::{
-    components::{Claimed, Invoice, PayHash, Status},
+    components::{Claimed, Exposure, Invoice, PayHash, SameAs, Status},
     effects::{APPROVAL_TIMER, PayFailure},
     port::LedgerEntry,
     records::RecordEntry,
 };
-use bevy_ecs::prelude::{In, Query};
+use bevy_ecs::prelude::{Has, In, Query};
 use ecs_core::{
     Answer, EffectRequest, ErrorObject, Failed, Failing, Id, Json, On, Step, SystemSpec, Systems,
     SystemsFinal, WireComponent,
@@ -40,11 +40,15 @@ type Reads<'w> = (
     Option<&'w Claimed>,
     Option<&'w PayHash>,
     Option<&'w Invoice>,
+    Has<SameAs>,
+    Option<&'w Exposure>,
 );
 
 pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
-    let (id, Failing(failing), systems, claim, hash, invoice) = payments.get(entity)?;
-    let error = as_final(failing);
+    let (id, Failing(failing), systems, claim, hash, invoice, waits, exposure) =
+        payments.get(entity)?;
+    // The payment it waits for still runs.
+    let error = as_final(failing, !waits, exposure);
     let failure = PayFailure {
         entity: id.0,
         payment_hash: hash.map(|hash| hash.0),
@@ -52,7 +56,7 @@ pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer
         error: error.clone(),
     };
     let mut step = Step::stop()
-        .attach(&Failed(error))
+        .attach(&Failed(error.clone()))
         .attach(&Status::failed())
         .detach::<Failing>()
         .detach::<Systems>()
@@ -62,15 +66,20 @@ pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer
         step = step.attach(&SystemsFinal(systems.to_json()));
     }
     Ok(match claim {
-        Some(Claimed(facts)) => step.keep(&LedgerEntry::Fail { payment: facts.claim.payment }),
+        Some(Claimed(facts)) => {
+            step.keep(&LedgerEntry::Fail { payment: facts.claim.payment, answer: Some(error) })
+        }
         None => step,
     })
 }
 
-/// The error with `final: true` among its facts: nothing of it can still be paid.
-fn as_final(error: &ErrorObject) -> ErrorObject {
+/// The error with `final` among its facts: `true` where nothing of it can still be paid.
+fn as_final(error: &ErrorObject, is_final: bool, exposure: Option<&Exposure>) -> ErrorObject {
     let mut facts = error.facts();
-    facts.insert("final".to_owned(), Json::yes());
+    facts.insert("final".to_owned(), Json::of(&is_final));
+    if let Some(Exposure(exposure)) = exposure {
+        facts.insert("exposure".to_owned(), Json::of(exposure));
+    }
     error.clone().with_data(&facts)
 }
 
@@ -133,8 +142,10 @@ mod tests {
             .attach(&Claimed(claim()))
             .attach(&PayHash(claim().payment_hash()))
             .attach_json(invoice, sample(invoice));
-        let (_, ran) = ran(write);
-        assert_eq!(ran.entries, [LedgerEntry::Fail { payment: claim().claim.payment }]);
+        let (bench, ran) = ran(write);
+        let answer = bench.app.get::<Failed>(payment()).map(|failed| failed.0.clone());
+        let fail = LedgerEntry::Fail { payment: claim().claim.payment, answer };
+        assert_eq!(ran.entries, [fail]);
         let told: PayFailure = ran.effects[0].read().unwrap();
         assert_eq!(told.payment_hash, Some(claim().payment_hash()));
         assert_eq!(told.bolt11, sample(invoice).decode().ok());

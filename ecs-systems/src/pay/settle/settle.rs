@@ -83,7 +83,10 @@ pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
     }
     let nobody = || Refusal::invalid("a preimage without a claim");
     let payment = claim.ok_or_else(nobody)?.0.claim.payment;
-    let entry = LedgerEntry::Complete { payment, preimage: preimage.0, fee_msat };
+    let PaySuccess { successful_parts, failed_parts, .. } = success;
+    let preimage = preimage.0;
+    let entry =
+        LedgerEntry::Complete { payment, preimage, fee_msat, successful_parts, failed_parts };
     Ok(step.attach(&LedgerRef(reference_of(&payment))).keep(&entry))
 }
 

@@ -20,9 +20,14 @@ pub enum LedgerError {
         /// Whom the first claim pays.
         destination: NodeId,
     },
-    /// The idempotency key belongs to a payment of something else. Code 201.
-    #[error("this idempotency key is already used: it belongs to the payment of {payment_hash}")]
+    /// The idempotency key belongs to another request. Code 201.
+    #[error(
+        "the idempotency key `{idempotency_key}` is already used for another request: it belongs \
+         to the payment of {payment_hash}"
+    )]
     KeyUsed {
+        /// Which key.
+        idempotency_key: String,
         /// What was paid, or tried to be, with the key.
         payment_hash: PaymentHash,
     },

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixture::{AMOUNT, PREIMAGE, claim, made_up};
+use payecs_units::GroupId;
 
 fn payment() -> PaymentRef {
     claim().claim.payment
@@ -21,11 +22,15 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
     let (label, limits) = (Some("rent".to_owned()), vec![limit]);
     let reserve =
         LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat: fee_msat, label, limits };
-    let complete = LedgerEntry::Complete { payment, preimage: PREIMAGE, fee_msat };
+    let (successful_parts, failed_parts) = (1, 2);
+    let preimage = PREIMAGE;
+    let complete =
+        LedgerEntry::Complete { payment, preimage, fee_msat, successful_parts, failed_parts };
     let set = SetRef { payment_hash: PREIMAGE.hash(), set: EntityId::FIRST };
     let htlc = HtlcId { short_channel_id, id: 3 };
     let htlcs = vec![SetShare { htlc, amount_msat, own_msat: Msat(1) }];
     let payer = Some(payment);
+    let answer = ErrorObject::new(210, "time is up").with_data(&[0.5]);
     vec![
         ("ledger:reserve", LedgerEntry::HoldSet { set, htlcs: htlcs.clone() }),
         ("ledger:reserve", LedgerEntry::SettleSet { set, htlcs, payer }),
@@ -42,7 +47,8 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
         ("ledger:claim", LedgerEntry::Prove { payment, preimage: PREIMAGE }),
         ("ledger:post", LedgerEntry::SelfPay { payment, amount_msat }),
         ("ledger:void", complete),
-        ("ledger:void", LedgerEntry::Fail { payment }),
+        ("ledger:void", LedgerEntry::Fail { payment, answer: None }),
+        ("ledger:void", LedgerEntry::Fail { payment, answer: Some(answer) }),
     ]
 }
 

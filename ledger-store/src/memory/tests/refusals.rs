@@ -117,6 +117,7 @@ fn a_dispatch_is_within_the_rest_and_its_channels() {
         (dispatch(one, &[(4, 1, 200, 0), (5, 2, 14, 0)]), Some("exceed the rest of 213msat")),
         (dispatch(one, &[]), Some("a dispatch without parts")),
         (dispatch(one, &[(4, 1, 0, 1)]), Some("is worth nothing")),
+        (dispatch(one, &[(0, 1, 1, 0)]), Some("parts are numbered from 1")),
         (dispatch(one, &[(4, 1, u64::MAX, 1)]), Some("a sum is above 2^64-1 msat")),
         (dispatch(one, &[(4, 1, u64::MAX, 0), (5, 2, 1, 0)]), Some("above 2^64-1 msat")),
         (dispatch(one, &[(4, 1, 1, 0), (4, 2, 1, 0)]), Some("group 1 was dispatched before")),
@@ -161,8 +162,13 @@ fn a_part_ends_once() {
 #[test]
 fn a_payment_ends_once_and_with_nothing_open() {
     let one = payment(1, 1);
-    let wrong =
-        LedgerEntry::Complete { payment: payment(2, 1), preimage: preimage(9), fee_msat: Msat(0) };
+    let wrong = LedgerEntry::Complete {
+        payment: payment(2, 1),
+        preimage: preimage(9),
+        fee_msat: Msat(0),
+        successful_parts: 0,
+        failed_parts: 0,
+    };
     table(vec![
         (complete(1, 1, 2), Some("group 1: 1 parts are open")),
         (fail(one), Some("group 1: 1 parts are paid")),

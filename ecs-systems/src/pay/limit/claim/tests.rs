@@ -41,24 +41,92 @@ fn a_free_hash_is_claimed_in_books_and_component_alike() {
     assert!(bench.app.is_frozen(fixture::payment()), "nothing of it changes from now on");
 }
 
-#[test]
-fn an_idempotency_key_goes_into_the_books_and_belongs_to_one_payment() {
-    let keyed = || draft().attach(&IdempotencyKey(Json::of("k")));
+fn keyed() -> Write {
+    draft().attach(&IdempotencyKey(Json::of("k")))
+}
+
+fn complete() -> ClaimState {
+    ClaimState::Complete { preimage: PREIMAGE, fee_msat: Msat(7) }
+}
+
+/// The claim of the payment that the key was first used for.
+fn first_claim() -> Claim {
     let (_, first) = ran(Bench::new(), keyed());
     let [LedgerEntry::Claim(claim)] = &*first.entries else { panic!("{:?}", first.entries) };
-    assert_eq!(claim.idempotency_key.as_deref(), Some("k"));
-    let complete = ClaimState::Complete { preimage: PREIMAGE, fee_msat: Msat(7) };
-    let elsewhere = Claim { destination: made_up(0x44), ..claim.clone() };
-    for (earlier, state, code) in [
-        (claim, ClaimState::Failed, None),
-        (claim, complete.clone(), None),
-        (&elsewhere, ClaimState::Failed, Some(201)),
-        (&elsewhere, complete, Some(201)),
-    ] {
-        let (_, ran) = ran(Bench::new().claimed(earlier.clone(), state), keyed());
-        assert_eq!(ran.code(), code, "{}", ran.message());
-        let told = code.is_some().then(|| ran.facts().fields().unwrap());
-        assert!(told.is_none_or(|told| told["payment_hash"].text().contains(HASH_TEXT)));
+    claim.clone()
+}
+
+#[test]
+fn a_key_and_the_hash_of_its_request_go_into_the_books() {
+    let claim = first_claim();
+    assert_eq!((claim.idempotency_key.as_deref(), claim.request.is_some()), (Some("k"), true));
+    let (_, without) = ran(Bench::new(), draft());
+    let [LedgerEntry::Claim(claim)] = &*without.entries else { panic!("{:?}", without.entries) };
+    assert_eq!((&claim.idempotency_key, claim.request), (&None, None));
+}
+
+#[test]
+fn a_key_with_another_request_is_refused_whatever_became_of_the_first() {
+    let other = payecs_units::RequestHash([1; 32]);
+    let of_old = Claim { request: None, destination: made_up(0x44), ..first_claim() };
+    for earlier in [Claim { request: Some(other), ..first_claim() }, of_old] {
+        for state in [ClaimState::Open, complete(), ClaimState::Failed] {
+            let (_, ran) = ran(Bench::new().claimed(earlier.clone(), state), keyed());
+            assert_eq!((ran.code(), ran.names()), (Some(201), vec!["failing"]));
+            assert!(ran.message().contains("`k`"), "{}", ran.message());
+            let told = ran.facts().fields().unwrap();
+            assert_eq!(told["idempotency_key"], Json::of("k"));
+            assert!(told["payment_hash"].text().contains(HASH_TEXT));
+        }
+    }
+}
+
+#[test]
+fn a_key_whose_payment_runs_waits_for_it_as_a_draft() {
+    let entity = EntityId::new(99).unwrap();
+    for request in [first_claim().request, None] {
+        let earlier = Claim { entity, request, ..first_claim() };
+        let (bench, ran) = ran(Bench::new().claimed(earlier, ClaimState::Open), keyed());
+        assert_eq!(ran.names(), ["join", "same-as"]);
+        assert_eq!(ran.attached("same-as"), Some("99"));
+        let join = Json::parse(ran.attached("join").unwrap()).unwrap();
+        assert_eq!(join.decode::<Join>().unwrap().entities, [entity].into());
+        assert!(ran.entries.is_empty() && !bench.app.is_frozen(fixture::payment()));
+    }
+}
+
+#[test]
+fn a_key_whose_payment_ended_is_answered_as_that_was() {
+    let payment = first_claim().payment;
+    let told = Refusal::new(205, "no route").with_data(&serde_json::json!({ "final": true }));
+    let fail = LedgerEntry::Fail { payment, answer: Some(told.clone()) };
+    let old = LedgerEntry::Fail { payment, answer: None };
+    for (end, code) in [(Some(fail), 205), (Some(old), 209), (None, 209)] {
+        let bench = Bench::new().claimed(first_claim(), ClaimState::Failed);
+        bench.notebook.0.lock().unwrap().end = end;
+        let (_, ran) = ran(bench, keyed().attach(&SameAs(fixture::child())));
+        assert_eq!(ran.names(), ["failing", "replayed", "same-as"]);
+        let failing = Json::parse(ran.attached("failing").unwrap()).unwrap();
+        let failing: Refusal = failing.decode().unwrap();
+        assert_eq!(failing.code, code);
+        assert!(code != 205 || failing == told, "word for word: {failing:?}");
+        assert!(ran.detached("same-as") && ran.entries.is_empty());
+    }
+    for count in [0, 3] {
+        let bench = Bench::new().claimed(first_claim(), complete());
+        bench.notebook.0.lock().unwrap().end = Some(LedgerEntry::Complete {
+            payment,
+            preimage: PREIMAGE,
+            fee_msat: Msat(7),
+            successful_parts: count,
+            failed_parts: 0,
+        });
+        let (_, ran) = ran(bench, keyed());
+        assert_eq!(ran.attached("fee"), Some("\"7msat\""));
+        assert_eq!(ran.attached("parts:paid").is_some(), count > 0);
+        let count = format!("\"count\":{count}");
+        assert!(ran.attached("parts:paid").is_none_or(|parts| parts.contains(&count)));
+        assert!(ran.entries.is_empty());
     }
 }
 
@@ -71,7 +139,7 @@ fn what_the_books_say_decides_over_an_earlier_claim() {
     };
     let (same, more) = (earlier(AMOUNT, PAYEE), earlier(Msat(AMOUNT.0 + 1), PAYEE));
     let elsewhere = earlier(AMOUNT, made_up(0x44));
-    let complete = ClaimState::Complete { preimage: PREIMAGE, fee_msat: Msat(7) };
+    let complete = complete();
     for (claim, state, code) in [
         (&same, ClaimState::Open, Some(200)),
         (&more, ClaimState::Open, Some(201)),
@@ -95,9 +163,8 @@ fn what_the_books_say_decides_over_an_earlier_claim() {
 
 #[test]
 fn what_was_paid_before_is_answered_again_without_a_claim() {
-    let complete = ClaimState::Complete { preimage: PREIMAGE, fee_msat: Msat(7) };
-    let (_, ran) = ran(Bench::new().claimed(fixture::claim().claim, complete), draft());
-    assert_eq!(ran.names(), ["fee", "preimage", "replayed"]);
+    let (_, ran) = ran(Bench::new().claimed(fixture::claim().claim, complete()), draft());
+    assert_eq!(ran.names(), ["fee", "ledger", "preimage", "replayed"]);
     assert_eq!(ran.attached("fee"), Some("\"7msat\""));
     assert!(ran.entries.is_empty());
 }

@@ -46,7 +46,13 @@ fn a_payment_that_is_paid_ends_with_fee_status_and_entry() {
     assert_eq!(ran.attached("status"), Some("\"complete\""));
     assert_eq!(ran.attached("ledger"), Some(&*format!("\"{HASH_TEXT}/9\"")));
     let (payment_ref, fee_msat) = (claim().claim.payment, Msat(1_010));
-    let complete = LedgerEntry::Complete { payment: payment_ref, preimage: PREIMAGE, fee_msat };
+    let complete = LedgerEntry::Complete {
+        payment: payment_ref,
+        preimage: PREIMAGE,
+        fee_msat,
+        successful_parts: 3,
+        failed_parts: 2,
+    };
     assert_eq!(ran.entries, [complete]);
     let told: PaySuccess = ran.effects[0].read().unwrap();
     assert_eq!((told.successful_parts, told.failed_parts), (3, 2));

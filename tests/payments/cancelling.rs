@@ -1,0 +1,126 @@
+//! A cancel says what can still settle, and keeps saying it until nothing can.
+
+use crate::{answers::part_out, harness::Payer, invoices::hash_of, nets};
+use ecs_core::{EntityId, Failing, Json, Write};
+use ecs_systems::{
+    components::{Amount, Cancel, Exposure, ExposureFacts, PartsOpen, RetryFor},
+    units::Msat,
+};
+use node_sim::{InvoiceRequest, Script};
+
+/// Takes both ways of the diamond.
+const AMOUNT: Msat = Msat(700_000_000);
+const MINUTE_MS: u64 = 60_000;
+
+fn exposure(payer: &Payer, id: EntityId) -> Option<ExposureFacts> {
+    payer.driver.engine().get::<Exposure>(id).map(|exposure| exposure.0)
+}
+
+/// What the parts that are open say themselves.
+fn summed(payer: &Payer, id: EntityId) -> ExposureFacts {
+    let engine = payer.driver.engine();
+    let mut sums = ExposureFacts::default();
+    let open = engine.get::<PartsOpen>(id).map(|open| open.0.clone()).unwrap_or_default();
+    for part in open {
+        let facts = engine.get::<ecs_systems::components::Part>(part.entity).expect("it is out");
+        sums.htlcs += 1;
+        sums.amount_msat.0 += facts.0.route.amount().0;
+        sums.sent_msat.0 += facts.0.route.sent().0;
+        let until = facts.0.height.checked_add(facts.0.route.hops[0].cltv_blocks);
+        sums.until_height = sums.until_height.max(until);
+    }
+    sums
+}
+
+fn retry_for_long() -> Write {
+    Write::here().attach(&RetryFor(Json::of(&86_400)))
+}
+
+/// A payment whose parts by bob and by dave are out; each node keeps its own for so long.
+fn two_parts_out(payer: &mut Payer, by_bob_ms: u64, by_dave_ms: u64) -> (EntityId, String) {
+    for (node, for_ms) in [("bob", by_bob_ms), ("dave", by_dave_ms)] {
+        let (node, until) = (payer.node(node), payer.now.after_ms(for_ms));
+        payer.script(Script::KeepNext { node, until });
+    }
+    let request = InvoiceRequest { basic_mpp: true, ..InvoiceRequest::any() };
+    let invoice = payer.invoice("carol", request);
+    let id = payer.start(&invoice, retry_for_long().attach(&Amount(AMOUNT)));
+    while payer.submitted(hash_of(&invoice)).len() < 2 {
+        payer.run_for(10);
+    }
+    payer.run_for(1_000);
+    assert_eq!(summed(payer, id).htlcs, 2);
+    (id, invoice)
+}
+
+#[test]
+fn a_cancel_tells_what_can_still_settle_until_nothing_can() {
+    for crash in [false, true] {
+        let mut payer = Payer::new(&nets::diamond(nets::HALF));
+        let (id, _) = two_parts_out(&mut payer, 10 * MINUTE_MS, 20 * MINUTE_MS);
+        assert_eq!(exposure(&payer, id), None, "nobody has cancelled");
+        payer.tell(id, Write::here().attach(&Cancel));
+        let at_cancel = summed(&payer, id);
+        assert_eq!(exposure(&payer, id), Some(at_cancel));
+        assert_eq!((at_cancel.htlcs, at_cancel.amount_msat), (2, AMOUNT));
+        assert!(at_cancel.sent_msat > AMOUNT && at_cancel.until_height.is_some());
+        if crash {
+            payer.crash();
+        }
+        payer.run_for(MINUTE_MS);
+        assert_eq!(exposure(&payer, id), Some(at_cancel));
+        let mut seen = vec![2];
+        while !payer.outcome(id).is_final() {
+            payer.run_for(1_000);
+            let told = exposure(&payer, id).expect("from the cancel on");
+            assert_eq!(told, summed(&payer, id));
+            if seen.last() != Some(&told.htlcs) {
+                seen.push(told.htlcs);
+            }
+        }
+        assert_eq!(seen.last(), Some(&0), "{seen:?}");
+        let outcome = payer.outcome(id);
+        assert_eq!(exposure(&payer, id), Some(ExposureFacts::default()));
+        if outcome.status == "failed" {
+            assert_eq!(outcome.code(), 210);
+            assert_eq!(outcome.fact("exposure"), Json::of(&ExposureFacts::default()).text());
+        }
+        payer.assert_books_agree();
+    }
+}
+
+#[test]
+fn a_part_that_settles_after_the_cancel_is_paid_and_nothing_is_exposed_any_more() {
+    let mut payer = Payer::new(&nets::line());
+    let (id, _) = part_out(&mut payer);
+    payer.tell(id, Write::here().attach(&Cancel));
+    let told = exposure(&payer, id).expect("from the cancel on");
+    assert_eq!((told.htlcs, told.sent_msat), (1, Msat(100_002_000)));
+    assert!(!payer.outcome(id).is_final());
+    let outcome = payer.finish(id);
+    payer.assert_paid(&outcome, Msat(2_000));
+    assert_eq!(exposure(&payer, id), Some(ExposureFacts::default()));
+}
+
+#[test]
+fn nothing_is_exposed_of_what_is_cancelled_before_anything_left() {
+    let mut payer = Payer::new(&nets::line());
+    let invoice = payer.invoice("carol", InvoiceRequest::of(Msat(1_000)));
+    let outcome = payer.pay(&invoice, Write::here().attach(&Cancel));
+    let id = payer.started[0].id;
+    assert_eq!((outcome.code(), exposure(&payer, id)), (210, Some(ExposureFacts::default())));
+    assert_eq!(outcome.fact("exposure"), Json::of(&ExposureFacts::default()).text());
+}
+
+#[test]
+fn a_cancel_of_what_fails_already_tells_what_can_still_settle_too() {
+    let mut payer = Payer::new(&nets::diamond(nets::HALF));
+    let (id, _) = two_parts_out(&mut payer, 10 * MINUTE_MS, 20 * MINUTE_MS);
+    let error = r#"{"code":7001,"message":"enough"}"#;
+    payer.tell(id, Write::here().attach_json("lightningd:error", Json::parse(error).unwrap()));
+    assert!(payer.driver.engine().get::<Failing>(id).is_some());
+    payer.tell(id, Write::here().attach(&Cancel));
+    assert_eq!(exposure(&payer, id), Some(summed(&payer, id)));
+    let outcome = payer.finish(id);
+    assert!(outcome.code() == 7001 || outcome.status == "complete", "{outcome:?}");
+}
