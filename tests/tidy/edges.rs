@@ -18,6 +18,7 @@ const EDGES: &[(&str, Uses)] = &[
     ("ecs-systems", Uses::Only(&["ecs-core", "payecs-planner", "payecs-units"])),
     ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems", "payecs-journal"])),
     ("payecs-journal", Uses::Only(&[])),
+    ("payecs-index", Uses::Only(&["payecs-journal"])),
     ("rpc-bridge", Uses::Only(&["ecs-core"])),
     ("node-sim", Uses::Only(&["ecs-systems", "payecs-journal", "payecs-planner", "payecs-units"])),
     ("payflow-default", Uses::AllBut(&["payecs-tests"])),

@@ -1,0 +1,20 @@
+//! Finds entries of the ledger log by what is in them.
+//!
+//! The ledger log is the truth and the index holds nothing that does not follow from it: an index
+//! that is missing, damaged or of another log is built again.
+//!
+//! A [`Store`] holds keys in order, with a [`Standing`] that says what of which log is in it. A
+//! [`Backend`] opens one at a place: [`MemoryBackend`], [`SledBackend`] (feature `sled`, the
+//! default) and [`RedbBackend`] (feature `redb`) keep the same laws.
+
+mod error;
+mod store;
+mod backend;
+
+#[cfg(feature = "redb")]
+pub use backend::RedbBackend;
+#[cfg(feature = "sled")]
+pub use backend::SledBackend;
+pub use backend::{Backend, MemoryBackend};
+pub use error::StoreError;
+pub use store::{ALL_KEYS, Content, Order, Pair, Standing, Store};
