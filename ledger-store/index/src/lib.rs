@@ -6,10 +6,16 @@
 //! A [`Store`] holds keys in order, with a [`Standing`] that says what of which log is in it. A
 //! [`Backend`] opens one at a place: [`MemoryBackend`], [`SledBackend`] (feature `sled`, the
 //! default) and [`RedbBackend`] (feature `redb`) keep the same laws.
+//!
+//! A [`Follower`] builds the store from a [`Source`] on a thread of its own, with what an
+//! [`Extractor`] reads out of each entry; an [`Index`] answers meanwhile.
 
 mod error;
 mod store;
 mod backend;
+mod source;
+mod extract;
+mod follower;
 
 #[cfg(feature = "redb")]
 pub use backend::RedbBackend;
@@ -17,4 +23,7 @@ pub use backend::RedbBackend;
 pub use backend::SledBackend;
 pub use backend::{Backend, MemoryBackend};
 pub use error::StoreError;
+pub use extract::{Extractor, Names, index_of, key};
+pub use follower::{Answer, Follower, Index, Progress, QueryError, State};
+pub use source::{Source, SourceEntries};
 pub use store::{ALL_KEYS, Content, Order, Pair, Standing, Store};

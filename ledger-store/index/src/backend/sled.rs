@@ -8,16 +8,20 @@ use crate::{
 use sled::{Batch, Config, Db, IVec};
 use std::{
     fmt,
-    fs::File,
+    fs::{File, TryLockError},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
+    thread::park_timeout,
+    time::Duration,
 };
 
 /// The key of the standing; no other key begins with its byte.
 const STANDING: &[u8] = &[0x00];
 /// The file of sled that holds its log.
 const LOG: &str = "db";
+const LOCK_TRIES: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A directory that sled keeps its files in, with 64 MiB of them in memory at most.
 ///
@@ -38,6 +42,7 @@ impl SledBackend {
 impl Backend for SledBackend {
     fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         place::make(&self.dir)?;
+        await_lock(&self.dir.join(LOG));
         // What the last batches lack after a crash is read from the ledger log again: no thread
         // flushes by the clock.
         let config = Config::new().cache_capacity(u64::from(CACHE_BYTES)).flush_every_ms(None);
@@ -47,6 +52,19 @@ impl Backend for SledBackend {
 
     fn remove(&self) -> Result<(), StoreError> {
         place::remove(&self.dir)
+    }
+}
+
+/// Waits until nobody has the lock, at most [`LOCK_TRIES`] times [`LOCK_PAUSE`]. A store of this
+/// process that was dropped holds it until sled's own threads have let go.
+fn await_lock(log: &Path) {
+    // sled tells what is wrong with a file that can't be opened.
+    let Ok(file) = File::open(log) else { return };
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => park_timeout(LOCK_PAUSE),
+            Ok(()) | Err(TryLockError::Error(_)) => return,
+        }
     }
 }
 

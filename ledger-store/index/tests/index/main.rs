@@ -6,6 +6,9 @@ mod places;
 #[macro_use]
 mod laws;
 mod model;
+mod fakes;
+mod follower;
+mod flips;
 
 use payecs_index::{Content, Pair, Standing};
 use payecs_journal::{Head, LogId};

@@ -1,0 +1,21 @@
+//! What an index is built from.
+
+use payecs_journal::{Error, LogId, StoredEntry};
+
+/// Entries of a log, in order, read as they are asked for.
+pub type SourceEntries<'a> = Box<dyn Iterator<Item = Result<StoredEntry, Error>> + 'a>;
+
+/// The log that an index follows: only grows, and never changes what it has.
+pub trait Source: Send {
+    /// Which log.
+    fn id(&self) -> LogId;
+
+    /// How many entries can be read.
+    fn count(&self) -> u64;
+
+    /// The entries from an index on, to the last one that can be read.
+    ///
+    /// # Errors
+    /// When the log can't be read, or is not as it was written.
+    fn read(&self, from: u64) -> Result<SourceEntries<'_>, Error>;
+}
