@@ -1,6 +1,6 @@
 //! What an index is built from.
 
-use payecs_journal::{Error, LogId, StoredEntry};
+use payecs_journal::{Error, LedgerReader, LogId, StoredEntry};
 
 /// Entries of a log, in order, read as they are asked for.
 pub type SourceEntries<'a> = Box<dyn Iterator<Item = Result<StoredEntry, Error>> + 'a>;
@@ -18,4 +18,18 @@ pub trait Source: Send {
     /// # Errors
     /// When the log can't be read, or is not as it was written.
     fn read(&self, from: u64) -> Result<SourceEntries<'_>, Error>;
+}
+
+impl Source for LedgerReader {
+    fn id(&self) -> LogId {
+        Self::id(self)
+    }
+
+    fn count(&self) -> u64 {
+        self.written_count()
+    }
+
+    fn read(&self, from: u64) -> Result<SourceEntries<'_>, Error> {
+        Ok(Box::new(Self::read(self, from, u64::MAX)?))
+    }
 }

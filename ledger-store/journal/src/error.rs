@@ -1,6 +1,9 @@
 //! What can go wrong, and what to do then.
 
-use crate::disk::{Cause, DiskError};
+use crate::{
+    disk::{Cause, DiskError},
+    ledger::LedgerMark,
+};
 use std::fmt;
 
 /// Why a log could not do what it was asked to.
@@ -129,6 +132,21 @@ pub enum Error {
         count: u64,
         /// To where the state log knows them.
         known: u64,
+    },
+    /// The ledger does not have what a mark of it stands for: it was cut, rewritten or restored
+    /// from an older copy, or the entry before the mark has changed. Nothing was changed.
+    #[error(
+        "the ledger does not have the {} entries of its mark: {harm} at byte {}. Keep a copy of \
+         the directory; open it without the mark to learn what it has, or restore it from a copy \
+         that has more",
+        mark.head.count,
+        mark.offset
+    )]
+    MarkMisfit {
+        /// The mark.
+        mark: Box<LedgerMark>,
+        /// What is wrong at its last entry.
+        harm: Harm,
     },
     /// The id of a key has spaces or line ends, so that it cannot stand in a line. Nothing was
     /// written.

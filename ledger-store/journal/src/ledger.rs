@@ -3,30 +3,32 @@
 mod checkpoint;
 mod entries;
 mod head;
+mod mark;
 mod open;
+mod reader;
 mod verify;
 
 pub use checkpoint::{Checkpoint, checkpoints, verify_checkpoints};
 pub use entries::{Entries, StoredEntry};
 pub use head::{Head, ParseHeadError};
+pub use mark::{LedgerMark, ParseMarkError};
+pub use reader::LedgerReader;
 pub use verify::{Progress, VerifyError, verify};
 
 use crate::{
-    disk::{Disk, Held},
+    disk::Held,
     error::{Damage, Error, Harm},
-    file::LogId,
     frame::Kind,
     tail::Tail,
 };
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
 
 /// Where the ledger is, below the root of the disk.
 const DIR: &str = "ledger";
 const FILE: &str = "ledger/entries.log";
 const LOCK: &str = "ledger/LOCK";
-/// The place of every entry whose index this divides is known; others are read towards.
-const SPARSE: u64 = 1024;
+/// How many entries pass between two words of progress.
+const PROGRESS_EVERY: u64 = 4096;
 const HASH_BYTES: usize = 32;
 
 /// What an entry got when it was appended.
@@ -64,17 +66,13 @@ pub struct Entry {
 /// ```
 #[derive(Debug)]
 pub struct LedgerLog {
-    disk: Arc<dyn Disk>,
-    id: LogId,
-    seed: u32,
+    reader: LedgerReader,
     tail: Tail,
     head: Head,
-    /// How many entries are durable.
-    durable: u64,
-    /// How many entries the system has.
-    written: u64,
-    /// Where the entries begin whose index [`SPARSE`] divides.
-    offsets: Vec<u64>,
+    /// Where the last entry begins; without one, where the first will.
+    last_offset: u64,
+    /// What is durable.
+    mark: LedgerMark,
     _lock: Box<dyn Held>,
 }
 
@@ -87,10 +85,7 @@ impl LedgerLog {
         self.tail.check_room(payload.len())?;
         let index = self.head.count;
         let hash = chained(self.head.hash, index, payload);
-        let at = self.tail.push(Kind::Record, index, &[&hash, payload]);
-        if index.is_multiple_of(SPARSE) {
-            self.offsets.push(at);
-        }
+        self.last_offset = self.tail.push(Kind::Record, index, &[&hash, payload]);
         self.head.count = index.saturating_add(1);
         self.head.hash = hash;
         Ok(Entry { index, hash })
@@ -103,7 +98,7 @@ impl LedgerLog {
     /// final.
     pub fn write(&mut self) -> Result<(), Error> {
         self.tail.write()?;
-        self.written = self.head.count;
+        self.reader.reach.set_written(self.tail.end(), self.head.count);
         Ok(())
     }
 
@@ -114,8 +109,9 @@ impl LedgerLog {
     pub fn sync(&mut self) -> Result<Head, Error> {
         self.write()?;
         if self.tail.sync()? {
-            self.durable = self.head.count;
-            self.tail.mark(self.durable.saturating_sub(1));
+            self.mark = LedgerMark { head: self.head, offset: self.last_offset };
+            self.reader.reach.set_durable(self.head.count);
+            self.tail.mark(self.head.count.saturating_sub(1));
         }
         Ok(self.head)
     }
@@ -129,7 +125,19 @@ impl LedgerLog {
     /// How many entries are durable.
     #[must_use]
     pub fn durable_count(&self) -> u64 {
-        self.durable
+        self.mark.head.count
+    }
+
+    /// What is durable, and where: for a snapshot, so that [`LedgerLog::open_from`] begins there.
+    #[must_use]
+    pub fn mark(&self) -> LedgerMark {
+        self.mark
+    }
+
+    /// Reads the ledger elsewhere while this appends.
+    #[must_use]
+    pub fn reader(&self) -> LedgerReader {
+        self.reader.clone()
     }
 
     /// The head as text, for a third party to keep. [`LedgerLog::verify_against`] will tell whether
@@ -185,11 +193,7 @@ impl LedgerLog {
     /// # Errors
     /// When the disk refuses.
     pub fn read(&self, from: u64, limit: u64) -> Result<Entries, Error> {
-        let to = from.saturating_add(limit).min(self.written);
-        let sparse = usize::try_from(from / SPARSE).ok();
-        let start = sparse.and_then(|at| self.offsets.get(at));
-        let start = start.filter(|_| from < to).map(|at| (*at, from.saturating_sub(from % SPARSE)));
-        Entries::open(&*self.disk, self.seed, start, self.tail.end(), from, to)
+        self.reader.read(from, limit)
     }
 
     /// The entry at an index; `None` when there is none or it is not written.
@@ -197,7 +201,7 @@ impl LedgerLog {
     /// # Errors
     /// When the disk refuses, or the entry is not as it was written.
     pub fn read_at(&self, index: u64) -> Result<Option<StoredEntry>, Error> {
-        self.read(index, 1)?.next().transpose()
+        self.reader.read_at(index)
     }
 
     /// Reads the whole ledger and checks each hash, in bounded memory.
@@ -205,7 +209,7 @@ impl LedgerLog {
     /// # Errors
     /// [`VerifyError::Broken`] with the first entry that is not as it was written.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<Head, VerifyError> {
-        verify::run(&*self.disk, self.tail.end(), &[], progress)
+        verify::run(&*self.reader.disk, self.tail.end(), &[], progress)
     }
 
     /// As [`LedgerLog::verify`], and that the ledger begins with what the head stands for.
@@ -218,7 +222,7 @@ impl LedgerLog {
         head: &Head,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Head, VerifyError> {
-        verify::run(&*self.disk, self.tail.end(), &[*head], progress)
+        verify::run(&*self.reader.disk, self.tail.end(), &[*head], progress)
     }
 }
 

@@ -19,6 +19,7 @@
 //! | a bad frame, and one behind it that knows its place as durable | [`Error::Damaged`] |
 //! | a bad frame in an earlier file | [`Error::Damaged`] |
 //! | a bad file header, a missing file or number | [`Error::Damaged`] |
+//! | a ledger without the entry before the mark it is opened from | [`Error::MarkMisfit`] |
 //! | a version that this program does not know | [`Error::Version`] |
 //!
 //! A killed process loses only what was never handed to the system. All marks are there then (but
@@ -34,6 +35,9 @@
 //!   [`Head`] that was kept elsewhere.
 //! - Bytes that somebody changed together with their checksums look right in the state log. In the
 //!   ledger, [`LedgerLog::verify_against`] tells.
+//! - A ledger that is opened from a [`LedgerMark`] is not looked at before it, but for its header
+//!   and the entry before the mark. A changed byte there is told to who reads the entry, and by
+//!   [`LedgerLog::verify`].
 //! - A segment that only an older snapshot needs, and a snapshot older than the one in use, are not
 //!   looked at.
 
@@ -56,8 +60,8 @@ pub use error::{Damage, Error, Harm, Torn};
 pub use file::{LogId, VERSION};
 pub use frame::RECORD_BYTES_MAX;
 pub use ledger::{
-    Checkpoint, Entries, Entry, Head, LedgerLog, ParseHeadError, Progress, StoredEntry,
-    VerifyError, checkpoints, verify, verify_checkpoints,
+    Checkpoint, Entries, Entry, Head, LedgerLog, LedgerMark, LedgerReader, ParseHeadError,
+    ParseMarkError, Progress, StoredEntry, VerifyError, checkpoints, verify, verify_checkpoints,
 };
 pub use sign::{SchnorrKey, Sign, TrustedKeys, Verify};
 pub use state::{

@@ -6,6 +6,7 @@ use crate::{
     file::HEADER_END,
     frame::{FRAME_BYTES, FRAME_LEN, FrameHeader, Kind},
 };
+use std::ops::Range;
 
 /// How much is read ahead.
 const READ_BYTES: u64 = 256 << 10;
@@ -18,6 +19,8 @@ pub(crate) struct Scan {
     seed: u32,
     end: u64,
     at: u64,
+    /// How much is read ahead.
+    ahead_bytes: u64,
     window: Vec<u8>,
     window_start: u64,
 }
@@ -49,7 +52,14 @@ impl Scan {
         end: u64,
     ) -> Self {
         let name = name.to_owned();
-        Self { file, name, seed, end, at, window: vec![], window_start: 0 }
+        let ahead_bytes = READ_BYTES;
+        Self { file, name, seed, end, at, ahead_bytes, window: vec![], window_start: 0 }
+    }
+
+    /// Reads so much ahead instead of 256 KiB.
+    pub(crate) fn reading(mut self, ahead_bytes: u64) -> Self {
+        self.ahead_bytes = ahead_bytes;
+        self
     }
 
     pub(crate) fn at(&self) -> u64 {
@@ -68,7 +78,7 @@ impl Scan {
     fn bytes(&mut self, at: u64, len: u64) -> Result<&[u8], DiskError> {
         let window_end = self.window_start.saturating_add(self.window.len() as u64);
         if at < self.window_start || at.saturating_add(len) > window_end {
-            let want = len.max(READ_BYTES).min(self.end.saturating_sub(at));
+            let want = len.max(self.ahead_bytes).min(self.end.saturating_sub(at));
             self.window.resize(usize::try_from(want).unwrap_or(usize::MAX), 0);
             self.window_start = at;
             if let Err(error) = read_all(&*self.file, &self.name, at, &mut self.window) {
@@ -110,6 +120,21 @@ impl Scan {
         self.at = at.saturating_add(header.frame_len());
         let payload = self.bytes(start, header.payload_len as u64)?;
         Ok((Found::Frame(header), payload))
+    }
+
+    /// The first whole record that begins in a range of bytes: where, and its number. The scan
+    /// stands behind it.
+    pub(crate) fn record_in(&mut self, range: Range<u64>) -> Result<Option<(u64, u64)>, DiskError> {
+        for at in range {
+            let header = self.header(at)?;
+            if header.is_some_and(|header| header.kind == Kind::Record) {
+                self.at = at;
+                if let Found::Frame(header) = self.next()?.0 {
+                    return Ok(Some((at, header.number)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// What can be read behind a bad frame.
@@ -167,8 +192,8 @@ pub(crate) struct Walked {
     pub(crate) torn: Option<Torn>,
 }
 
-/// Reads all records of a file, whose first must have the number `first`. Only the last file of a
-/// log may be torn.
+/// Reads all records from the scan's place on, whose first must have the number `first`; what
+/// stands before is taken for durable. Only the last file of a log may be torn.
 pub(crate) fn walk(
     scan: &mut Scan,
     first: u64,
@@ -176,7 +201,7 @@ pub(crate) fn walk(
     record: &mut dyn FnMut(u64, &FrameHeader, &[u8]),
 ) -> Result<Walked, Error> {
     let mut next = first;
-    let mut durable = HEADER_END;
+    let mut durable = scan.at();
     let mut marked = false;
     loop {
         let at = scan.at();

@@ -9,6 +9,7 @@ mod model;
 mod fakes;
 mod follower;
 mod flips;
+mod ledger;
 
 use payecs_index::{Content, Pair, Standing};
 use payecs_journal::{Head, LogId};

@@ -74,11 +74,11 @@ impl LedgerLog {
         if Checkpoint::of_line(&line).as_ref() != Some(&checkpoint) {
             return Err(Error::KeyId { key_id: checkpoint.key_id });
         }
-        let mut lines = lines(&*self.disk)?;
+        let mut lines = lines(&*self.reader.disk)?;
         lines.extend(line.bytes());
         lines.push(b'\n');
         // In place of the old file, so that no power loss leaves a part of a line.
-        disk::create(&*self.disk, FILE, &lines).map_err(Error::of_write)?;
+        disk::create(&*self.reader.disk, FILE, &lines).map_err(Error::of_write)?;
         Ok(checkpoint)
     }
 }

@@ -1,8 +1,7 @@
 //! Reading entries.
 
-use super::{Entry, FILE, damage, split};
+use super::{Entry, damage, split};
 use crate::{
-    disk::{Disk, Open},
     error::{Error, Harm},
     frame::Kind,
     scan::{Found, Scan},
@@ -28,19 +27,14 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Entries `next..to`. `start` is the place of an entry at or before the first, with its index.
-    pub(super) fn open(
-        disk: &dyn Disk,
-        seed: u32,
-        start: Option<(u64, u64)>,
-        end: u64,
-        next: u64,
-        to: u64,
-    ) -> Result<Self, Error> {
-        let Some((offset, at)) = start else { return Ok(Self { scan: None, at: 0, next, to }) };
-        let file = disk.open(FILE, Open::Read)?;
-        let scan = Some(Scan::between(file, FILE, seed, offset, end));
-        Ok(Self { scan, at, next, to })
+    /// No entries.
+    pub(super) fn none() -> Self {
+        Self { scan: None, at: 0, next: 0, to: 0 }
+    }
+
+    /// Entries `next..to`. The scan stands before the entry `at`, which is the first or before it.
+    pub(super) fn between(scan: Scan, at: u64, next: u64, to: u64) -> Self {
+        Self { scan: Some(scan), at, next, to }
     }
 
     fn read(&mut self) -> Result<Option<StoredEntry>, Error> {

@@ -1,6 +1,6 @@
 //! Reads a whole ledger and checks that nobody changed it.
 
-use super::{FILE, Head, chained, split};
+use super::{FILE, Head, PROGRESS_EVERY, chained, split};
 use crate::{
     disk::{Disk, Open},
     error::{Error, Harm},
@@ -8,9 +8,6 @@ use crate::{
     frame::{FrameHeader, Kind},
     scan::{Found, Scan},
 };
-
-/// How many entries pass between two words of progress.
-const PROGRESS_EVERY: u64 = 4096;
 
 /// How far the reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,13 +10,15 @@ mod full;
 mod snapshots;
 mod state;
 mod ledger;
+mod marks;
+mod readers;
 mod checkpoints;
 mod garbage;
 #[cfg(unix)]
 mod os;
 
 use payecs_journal::{
-    Disk, Error, LedgerLog, LogId, MemoryDisk, Options, Recovered, Seq, StateLog, Torn,
+    Disk, Error, LedgerLog, LedgerMark, LogId, MemoryDisk, Options, Recovered, Seq, StateLog, Torn,
 };
 use proptest::prelude::ProptestConfig;
 use std::sync::Arc;
@@ -84,6 +86,12 @@ pub(crate) fn open_with(disk: &MemoryDisk, options: Options) -> Result<(StateLog
 
 pub(crate) fn open_ledger(disk: &MemoryDisk) -> Result<LedgerLog, Error> {
     LedgerLog::open(shared(disk), LogId([0xa5; 16])).map(|(ledger, _)| ledger)
+}
+
+/// Opens the ledger from a mark.
+pub(crate) fn open_from(disk: &MemoryDisk, mark: &LedgerMark) -> Result<LedgerLog, Error> {
+    let opened = LedgerLog::open_from(shared(disk), LogId([0xa5; 16]), Some(mark), &mut |_| {});
+    opened.map(|(ledger, _)| ledger)
 }
 
 /// The payload of a record, of a length that differs from its neighbours'.

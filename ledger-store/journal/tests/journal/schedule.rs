@@ -1,7 +1,7 @@
 //! Random schedules of appends, syncs, snapshots, crashes, power losses and faults.
 
-use super::{content, open_ledger, options, shared, snapshot_of};
-use payecs_journal::{Error, Faults, LedgerLog, MemoryDisk, Operation, Seq, StateLog};
+use super::{content, open_from, open_ledger, options, shared, snapshot_of};
+use payecs_journal::{Error, Faults, LedgerLog, LedgerMark, MemoryDisk, Operation, Seq, StateLog};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 #[derive(Clone, Debug)]
@@ -43,12 +43,14 @@ struct Run {
     durable: usize,
     /// How many outlive a crash of the process.
     written: usize,
+    /// What the ledger said to be durable when it was last synced.
+    mark: Option<LedgerMark>,
 }
 
 impl Run {
     fn new() -> Self {
         let disk = MemoryDisk::new();
-        Self { disk, process: None, appended: vec![], durable: 0, written: 0 }
+        Self { disk, process: None, appended: vec![], durable: 0, written: 0, mark: None }
     }
 
     /// Opens the logs as they are: every acknowledged record is there, and no other than those that
@@ -63,7 +65,12 @@ impl Run {
         self.appended.truncate(count);
         (self.durable, self.written) = (count, count);
 
-        let mut ledger = open_ledger(&self.disk)?;
+        // Every other time as after a snapshot that has the mark.
+        let mark = self.mark.filter(|_| count.is_multiple_of(2));
+        let mut ledger = match mark {
+            None => open_ledger(&self.disk)?,
+            Some(mark) => open_from(&self.disk, &mark)?,
+        };
         let base = found.snapshot.map_or(0, |seq| seq.0);
         assert!(ledger.head().count >= base, "what a snapshot replaces is in the ledger");
         ledger.complete_from(base, self.appended.iter().skip(as_len(base)))?;
@@ -109,13 +116,17 @@ impl Run {
                 let asked = Seq(self.durable as u64);
                 let first = ledger.sync()?.count == asked.0;
                 assert!(first, "the ledger has what is durable");
+                self.mark = Some(ledger.mark());
                 let pieces = snapshot_of(&self.appended[..self.durable]);
                 match log.snapshot(asked, asked, pieces) {
                     Ok(()) | Err(Error::SnapshotNotNewer { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
-            Act::SyncLedger => ledger.sync().map(|_| ())?,
+            Act::SyncLedger => {
+                ledger.sync()?;
+                self.mark = Some(ledger.mark());
+            }
             Act::Crash => {
                 self.disk.crash();
                 self.reopen(self.written);
