@@ -9,6 +9,7 @@
 //!
 //! A [`Follower`] builds the store from a [`Source`] on a thread of its own, with what an
 //! [`Extractor`] reads out of each entry; an [`Index`] answers meanwhile.
+//! [`History`] asks one over the ledger log of `ledger-store`, whose extractor is [`HISTORY`].
 
 mod error;
 mod store;
@@ -16,6 +17,7 @@ mod backend;
 mod source;
 mod extract;
 mod follower;
+mod history;
 
 #[cfg(feature = "redb")]
 pub use backend::RedbBackend;
@@ -25,5 +27,6 @@ pub use backend::{Backend, MemoryBackend};
 pub use error::StoreError;
 pub use extract::{Extractor, Names, index_of, key};
 pub use follower::{Answer, Follower, Index, Progress, QueryError, State};
+pub use history::{HISTORY, History, Moment, PAGE_ENTRIES_MAX};
 pub use source::{Source, SourceEntries};
 pub use store::{ALL_KEYS, Content, Order, Pair, Standing, Store};

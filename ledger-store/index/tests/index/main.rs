@@ -10,6 +10,7 @@ mod fakes;
 mod follower;
 mod flips;
 mod ledger;
+mod history;
 
 use payecs_index::{Content, Pair, Standing};
 use payecs_journal::{Head, LogId};
