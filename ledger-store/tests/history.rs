@@ -1,7 +1,5 @@
 //! What the store writes is what the index over the ledger reads.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on fails it")]
-
 use ecs_core::{
     Engine, EntityId, Inputs, Json, On, Step, Systems, Write, bevy_ecs::prelude::Res, system,
 };

@@ -122,7 +122,12 @@ impl Store for SledStore {
             batch.insert(key.as_slice(), value.as_slice());
         }
         batch.insert(STANDING, standing.encode());
-        self.run(|db| db.apply_batch(batch))
+        self.run(|db| {
+            db.apply_batch(batch)?;
+            // sled gives memory back bit by bit, each time that it is entered, and a batch enters
+            // it once: what a batch replaces would pile up without end.
+            puts.iter().try_for_each(|(key, _)| db.get(key).map(|_| ()))
+        })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
