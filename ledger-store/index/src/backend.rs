@@ -17,7 +17,7 @@ pub use memory::MemoryBackend;
 use crate::{error::StoreError, store::Store};
 use std::{fmt, sync::Arc};
 
-/// How much of its files a backend may keep in memory, in bytes.
+/// How much of its files a backend may cache, in bytes.
 #[cfg(any(feature = "redb", feature = "sled"))]
 const CACHE_BYTES: u32 = 64 << 20;
 

@@ -14,7 +14,7 @@ const FILE: &str = "index.redb";
 const KEYS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("keys");
 const STANDING: TableDefinition<'_, (), &[u8]> = TableDefinition::new("standing");
 
-/// A directory with one file of redb, with 64 MiB of it in memory at most.
+/// A directory with one file of redb, with a cache of 64 MiB of it.
 #[derive(Clone, Debug)]
 pub struct RedbBackend {
     dir: PathBuf,

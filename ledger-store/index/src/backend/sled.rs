@@ -23,7 +23,8 @@ const LOG: &str = "db";
 const LOCK_TRIES: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// A directory that sled keeps its files in, with 64 MiB of them in memory at most.
+/// A directory that sled keeps its files in, with a cache of 64 MiB of them. In memory that is
+/// several times as much: the bench prints it.
 ///
 /// sled may panic on damaged files. It is caught, and told as [`StoreError::Panicked`]; a program
 /// that aborts on panics must not use this backend.
