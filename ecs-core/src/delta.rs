@@ -1,7 +1,7 @@
 //! What one command changed, as data: a state and the deltas after it give the state after them.
 
 use crate::{
-    Engine, EntityId, Error, Json, WireComponent,
+    Engine, EntityId, Error, Json,
     commit::decode,
     effect::{Effect, EffectId},
     error::Refusal,
@@ -9,7 +9,7 @@ use crate::{
     life::{Given, Invocation, Life},
     names::ForeignId,
     system::SystemDef,
-    systems::Systems,
+    systems::{ListProgress, Systems},
     write::Record,
 };
 use bevy_ecs::entity::Entity;
@@ -48,6 +48,8 @@ pub enum Change {
     Over(EntityId, EffectId),
     /// What the engine notes of an Entity.
     Life(EntityId, Notes),
+    /// What an Entity's list says of its last match, without the list.
+    Progress(EntityId, ListProgress),
     /// An external System was registered, or its timeout changed.
     Registered(SystemDef, u64),
 }
@@ -140,10 +142,9 @@ impl Engine {
     #[must_use]
     pub fn take_delta(&mut self) -> Option<Delta> {
         let Recording { mut changes, noted, matched } = std::mem::take(self.recording.as_mut()?);
-        let systems = matched.into_iter().filter_map(|id| {
-            let systems = self.get::<Systems>(id)?;
-            Some(Change::Component(id, Systems::SPEC.name.into(), Some(systems.to_json())))
-        });
+        let systems = matched
+            .into_iter()
+            .filter_map(|id| Some(Change::Progress(id, self.get::<Systems>(id)?.progress()?)));
         changes.extend(systems);
         let notes = noted.into_iter().filter_map(|id| {
             let entity = self.world.entity(self.find(id)?);
@@ -208,6 +209,12 @@ impl Engine {
                 life.take_outstanding(*effect);
             }),
             Change::Life(id, notes) => self.put_notes(*id, notes),
+            Change::Progress(id, progress) => {
+                let entity = self.find(*id);
+                if let Some(mut systems) = entity.and_then(|it| self.world.get_mut::<Systems>(it)) {
+                    systems.set_progress(progress.clone());
+                }
+            }
             Change::Registered(def, timeout_ms) => {
                 self.systems.add_external(def.clone(), Some(*timeout_ms), &mut self.names)?;
             }

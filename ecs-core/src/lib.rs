@@ -83,7 +83,7 @@ pub use system::{
     Answer, Next, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, Step, SystemDef,
     SystemSpec, system,
 };
-pub use systems::{Failed, Failing, LIST_LENGTH_MAX, Systems, SystemsFinal};
+pub use systems::{Failed, Failing, LIST_LENGTH_MAX, ListProgress, Systems, SystemsFinal};
 pub use trace::{ENDED_TRACES_MAX, TRACE_LENGTH_MAX, TraceEntry};
 pub use waits::{JOINED_MAX, Join, JoinAllOrAny, JoinDone, JoinMode, WAKE_AHEAD_MS_MAX, WakeAt};
 pub use write::{Expected, Record, Write, Writer};

@@ -7,6 +7,7 @@ use crate::{
     error::ErrorObject,
 };
 use bevy_ecs::component::Component;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Most names in a list.
@@ -31,6 +32,15 @@ pub struct Systems {
     error: Option<ErrorObject>,
     touched: bool,
     pub(crate) list: Option<ListId>,
+}
+
+/// What a list says of the last match: its fields `current` and `error`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListProgress {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    current: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorObject>,
 }
 
 impl Systems {
@@ -61,6 +71,16 @@ impl Systems {
 
     pub(crate) fn shared_names(&self) -> Result<&Names, Error> {
         self.names.as_ref().ok_or_else(no_list)
+    }
+
+    /// What it says of the last match, if anything was said since it was written.
+    pub(crate) fn progress(&self) -> Option<ListProgress> {
+        let (current, error) = (self.current, self.error.clone());
+        self.touched.then_some(ListProgress { current, error })
+    }
+
+    pub(crate) fn set_progress(&mut self, ListProgress { current, error }: ListProgress) {
+        (self.current, self.error, self.touched) = (current, error, true);
     }
 
     pub(crate) fn set_current(&mut self, current: u32) {

@@ -100,5 +100,7 @@ fn a_command_that_changes_nothing_leaves_no_delta() {
     let same = Write::to(id).attach_json("acme:x", json("1"));
     app.set_components(&Writer::Caller, &[same], &[]).unwrap();
     let delta = app.take_delta().unwrap();
-    assert_eq!(delta.changes, [Change::Component(id, "acme:x".into(), Some(json("1")))]);
+    let [component, Change::Life(given_to, _)] = &delta.changes[..] else { panic!("{delta:?}") };
+    assert_eq!(*component, Change::Component(id, "acme:x".into(), Some(json("1"))));
+    assert_eq!(*given_to, id, "callers gave it once more");
 }

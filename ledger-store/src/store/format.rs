@@ -38,6 +38,7 @@ impl Entry {
             | Change::Awaited(_)
             | Change::Over(..)
             | Change::Life(..)
+            | Change::Progress(..)
             | Change::Registered(..) => None,
         };
         delta.changes.iter().filter_map(entry).collect()
