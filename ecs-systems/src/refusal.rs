@@ -33,6 +33,10 @@ pub const PAY_DESTINATION_INSUFFICIENT_CAPACITY: i32 = 220;
 pub const POLICY_REFUSED: i32 = 2310;
 /// The books would no longer balance.
 pub const LEDGER_INVARIANT: i32 = 2320;
+/// The history of the books is still being opened: the same may be tried again.
+pub const HISTORY_OPENING: i32 = 2321;
+/// The history of the books can't be read.
+pub const HISTORY_UNREADABLE: i32 = 2322;
 
 /// An amount is beyond 2⁶⁴−1 msat: −32602.
 #[must_use]
@@ -80,6 +84,10 @@ pub fn from_ledger(error: &LedgerError) -> Refusal {
                 "resets_at": resets_at,
             }))
         }
+        LedgerError::HistoryOpening { done, of } => {
+            Refusal::new(HISTORY_OPENING, message).with_data(&json!({ "done": done, "of": of }))
+        }
+        LedgerError::HistoryUnreadable { .. } => Refusal::new(HISTORY_UNREADABLE, message),
         LedgerError::Invariant { .. } => Refusal::new(LEDGER_INVARIANT, message),
     }
 }
@@ -161,6 +169,12 @@ mod tests {
             ),
             (limit(None), 2310, Some(limit_facts(None))),
             (limit(Some(Timestamp(0))), 2310, Some(limit_facts(Some("1970-01-01T00:00:00.000Z")))),
+            (
+                LedgerError::HistoryOpening { done: 1, of: 2 },
+                2321,
+                Some(json!({ "done": 1, "of": 2 })),
+            ),
+            (LedgerError::HistoryUnreadable { what: "a bad sector".to_owned() }, 2322, None),
             (LedgerError::Invariant { what: "sums differ".to_owned() }, 2320, None),
         ] {
             let refusal = from_ledger(&error);

@@ -17,13 +17,15 @@ pub(crate) use repeat::{Applied, EntryKey};
 pub(crate) use set::SetState;
 
 use crate::chart::Account;
-use crate::journal::{Batch, Changes, Circumstances, Resolution, Transfer, broken};
+use crate::dossier::{Dossier, hash_of};
+use crate::journal::{Batch, Changes, Circumstances, Journal, Resolution, Transfer, broken};
 use crate::limit::Spend;
-use crate::memory::State;
 use crate::payment::{Payment, Rest};
+use crate::state::State;
 use ecs_systems::port::{ClaimState, EntryId, LedgerEntry, LedgerError, PaymentRef, SetRef};
 use ecs_systems::units::{Msat, PartId, PaymentHash};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most entries in one batch. Reached: [`LedgerError::Invariant`], nothing is written.
 pub const ENTRIES_PER_BATCH_MAX: usize = 10_000;
@@ -34,7 +36,8 @@ pub const PARTS_PER_DISPATCH_MAX: usize = 1_000;
 /// A batch under way over the books as they are; dropped, it has changed nothing.
 #[derive(Debug)]
 pub(crate) struct Writer<'a> {
-    state: &'a State,
+    /// The books; `None`: a dossier is written again apart from them.
+    state: Option<&'a State>,
     batch: Batch<'a>,
     written: Written,
 }
@@ -42,6 +45,10 @@ pub(crate) struct Writer<'a> {
 /// What a batch adds to or replaces in the books, besides postings.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
+    /// The dossiers it reads, as they were.
+    pub(crate) loaded: BTreeMap<PaymentHash, Arc<Dossier>>,
+    /// The lines that changed something, by the hash they are about.
+    pub(crate) booked: BTreeMap<PaymentHash, Vec<LedgerEntry>>,
     pub(crate) payments: BTreeMap<PaymentRef, Payment>,
     pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
     pub(crate) keys: BTreeMap<String, PaymentRef>,
@@ -54,7 +61,19 @@ impl<'a> Writer<'a> {
     /// A batch that has written nothing.
     pub(crate) fn new(state: &'a State, circumstances: Circumstances) -> Self {
         let batch = Batch::new(&state.journal, circumstances);
-        Self { state, batch, written: Written::default() }
+        Self { state: Some(state), batch, written: Written::default() }
+    }
+
+    /// The lines of one hash in an entry that was taken before, over its dossier till then.
+    pub(crate) fn again(
+        journal: &'a Journal,
+        (hash, dossier): (PaymentHash, Arc<Dossier>),
+        index: u64,
+        circumstances: Circumstances,
+    ) -> Self {
+        let loaded = BTreeMap::from([(hash, dossier)]);
+        let batch = Batch::again(journal, index, circumstances);
+        Self { state: None, batch, written: Written { loaded, ..Written::default() } }
     }
 
     /// Everything the batch came to.
@@ -68,16 +87,55 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// What refuses the entry; then the batch must be dropped.
     pub(crate) fn write(&mut self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
-        let Some(key) = EntryKey::of(entry)? else {
-            return self.book(entry);
-        };
-        let before = self.written.applied.get(&key).or_else(|| self.state.applied.get(&key));
-        if let Some(before) = before {
+        let hash = hash_of(entry);
+        if let Some(hash) = hash {
+            let dossier = self.load(hash)?;
+            self.batch.turn_to(dossier);
+        }
+        let key = EntryKey::of(entry)?;
+        if let Some(before) = key.as_ref().and_then(|key| self.applied(key)) {
             return before.repeated(entry);
         }
         let ids = self.book(entry)?;
-        self.written.applied.insert(key, Applied { entry: entry.clone(), ids: ids.clone() });
+        if let Some(key) = key {
+            self.written.applied.insert(key, Applied { entry: entry.clone(), ids: ids.clone() });
+        }
+        if let Some(hash) = hash {
+            self.written.booked.entry(hash).or_default().push(entry.clone());
+        }
         Ok(ids)
+    }
+
+    /// What is known of a hash, thawed if need be.
+    fn load(&mut self, hash: PaymentHash) -> Result<Arc<Dossier>, LedgerError> {
+        if let Some(loaded) = self.written.loaded.get(&hash) {
+            return Ok(Arc::clone(loaded));
+        }
+        let dossier = self.state.map_or(Ok(Arc::default()), |state| state.dossier(&hash))?;
+        self.written.loaded.insert(hash, Arc::clone(&dossier));
+        Ok(dossier)
+    }
+
+    /// What was known of a hash before this batch, if it was loaded.
+    fn dossier(&self, hash: &PaymentHash) -> Option<&Dossier> {
+        self.written.loaded.get(hash).map(|dossier| &**dossier)
+    }
+
+    fn applied(&self, key: &EntryKey) -> Option<&Applied> {
+        let before = || match (key.channel(), key.hash()) {
+            (Some(channel), _) => self.state?.openings.get(&channel),
+            (None, hash) => self.dossier(&hash?)?.applied.get(key),
+        };
+        self.written.applied.get(key).or_else(before)
+    }
+
+    /// The claim that counts on a hash, this batch included.
+    fn counting(&self, hash: &PaymentHash) -> Option<&Payment> {
+        let before = || {
+            let group_id = self.dossier(hash)?.latest?;
+            Some(PaymentRef { payment_hash: *hash, group_id })
+        };
+        self.payment(&self.written.latest.get(hash).copied().or_else(before)?)
     }
 
     fn book(&mut self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
@@ -121,7 +179,8 @@ impl<'a> Writer<'a> {
     }
 
     fn payment(&self, payment: &PaymentRef) -> Option<&Payment> {
-        self.written.payments.get(payment).or_else(|| self.state.payments.get(payment))
+        let before = || self.dossier(&payment.payment_hash)?.payments.get(&payment.group_id);
+        self.written.payments.get(payment).or_else(before)
     }
 
     /// A payment of the Entity that writes.

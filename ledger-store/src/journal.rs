@@ -7,22 +7,21 @@
 
 mod batch;
 
-pub(crate) use batch::{Batch, Changes, Circumstances, Resolution, Transfer};
+pub(crate) use batch::{Batch, Changes, Circumstances, Resolution, Transfer, unheld};
 
-use ecs_systems::port::{Balance, EntryId, LedgerError, PaymentRef, Posting};
+use ecs_systems::port::{Balance, LedgerError, Posting};
 use ecs_systems::units::Msat;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Everything that was written, and what it sums to.
+/// What everything that was written sums to.
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     /// What all accounts of this journal begin with.
     node: String,
     accounts: BTreeMap<String, Balance>,
-    postings: Vec<Posting>,
-    places: BTreeMap<EntryId, usize>,
-    of_payment: BTreeMap<PaymentRef, Vec<usize>>,
-    last_tx_id: u64,
+    /// How many batches were taken.
+    batches: u64,
     /// What the channels have that is neither spent nor held by a part.
     unheld_msat: Msat,
 }
@@ -30,15 +29,17 @@ pub(crate) struct Journal {
 impl Journal {
     /// A journal without postings.
     pub(crate) fn new(node: &str) -> Self {
-        Self {
-            node: node.to_owned(),
-            accounts: BTreeMap::new(),
-            postings: Vec::new(),
-            places: BTreeMap::new(),
-            of_payment: BTreeMap::new(),
-            last_tx_id: 0,
-            unheld_msat: Msat::ZERO,
-        }
+        Self::restored(node.to_owned(), BTreeMap::new(), 0, Msat::ZERO)
+    }
+
+    /// A journal that has come so far.
+    pub(crate) fn restored(
+        node: String,
+        accounts: BTreeMap<String, Balance>,
+        batches: u64,
+        unheld_msat: Msat,
+    ) -> Self {
+        Self { node, accounts, batches, unheld_msat }
     }
 
     /// The node whose books these are.
@@ -56,15 +57,9 @@ impl Journal {
         &self.accounts
     }
 
-    /// All postings, in the order in which they were written.
-    pub(crate) fn postings(&self) -> &[Posting] {
-        &self.postings
-    }
-
-    /// The postings of one payment, in the order in which they were written.
-    pub(crate) fn postings_of(&self, payment: &PaymentRef) -> impl Iterator<Item = &Posting> {
-        let places = self.of_payment.get(payment).map(Vec::as_slice).unwrap_or_default();
-        places.iter().filter_map(|place| self.postings.get(*place))
+    /// How many batches were taken.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches
     }
 
     /// What the channels have that is neither spent nor held by a part.
@@ -72,23 +67,12 @@ impl Journal {
         self.unheld_msat
     }
 
-    fn posting(&self, id: &EntryId) -> Option<&Posting> {
-        self.places.get(id).and_then(|place| self.postings.get(*place))
-    }
-
-    /// Takes over what a batch came to.
-    pub(crate) fn apply(&mut self, changes: Changes) {
-        self.last_tx_id = changes.postings.last().map_or(self.last_tx_id, |last| last.tx_id);
+    /// Takes over what a batch came to; its postings.
+    pub(crate) fn apply(&mut self, changes: Changes) -> Vec<Arc<Posting>> {
+        self.batches = self.batches.saturating_add(1);
         self.unheld_msat = changes.unheld_msat;
         self.accounts.extend(changes.accounts);
-        for posting in changes.postings {
-            let place = self.postings.len();
-            self.places.insert(posting.entry_id.clone(), place);
-            if let Some(payment) = posting.payment {
-                self.of_payment.entry(payment).or_default().push(place);
-            }
-            self.postings.push(posting);
-        }
+        changes.postings.into_iter().map(Arc::new).collect()
     }
 }
 

@@ -5,9 +5,14 @@
 //! | `chart` | the accounts, and the ids of postings |
 //! | `journal` | immutable transfers, single or in two phases, in batches that are all or nothing |
 //! | `payment` | what one attempt to pay has reserved, sent, paid and got back |
+//! | `dossier` | everything known of one hash, from its lines alone |
+//! | `state` | what of all that is in memory: what has not ended, what ended of late, and guards |
+//! | `past`, `places` | where the rest is |
+//! | `image` | the books as data |
 //! | `entry` | one file for each kind of [`LedgerEntry`]: how it is booked, what refuses it |
 //! | `limit` | how much was spent within a time |
 //! | `verify` | everything recomputed from the postings alone |
+//! | `audit` | the books gone through again, from the ledger's entries alone |
 //! | `memory` | [`MemoryLedger`]: all of that behind [`Ledger`] |
 //! | `receipts` | [`MemoryReceipts`]: what we wait to be paid for, behind [`Receipts`] |
 //! | [`store`] | what of an engine survives a crash, on the journal's two logs |
@@ -23,16 +28,28 @@ mod chart;
 mod journal;
 mod payment;
 mod entry;
+mod dossier;
+mod late;
+mod guards;
 mod limit;
+mod spends;
+mod past;
+mod places;
+mod state;
+mod image;
 mod verify;
 mod memory;
+mod audit;
 mod receipts;
 pub mod store;
 pub mod laws;
 
+pub use audit::{Audit, AuditFault, audit};
 pub use chart::Account;
 pub use entry::{ENTRIES_PER_BATCH_MAX, HTLCS_PER_SET_MAX, PARTS_PER_DISPATCH_MAX};
-pub use memory::MemoryLedger;
+pub use memory::{LATE_PAYMENTS_MAX, MemoryLedger};
+pub use places::{PastEntries, Reader};
 pub use receipts::{
     AddReceiptError, CLTV_BLOCKS_MIN, CancelReceiptError, MemoryReceipts, NewReceipt, Terms,
 };
+pub use spends::LIMIT_WINDOW_MAX;

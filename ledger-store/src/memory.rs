@@ -1,20 +1,22 @@
 //! The ledger in memory.
 
 use crate::chart::Account;
-use crate::entry::{Applied, ENTRIES_PER_BATCH_MAX, EntryKey, SetState, Writer, Written};
-use crate::journal::{Changes, Circumstances, Journal, broken};
-use crate::limit::Spend;
-use crate::payment::Payment;
+use crate::entry::{ENTRIES_PER_BATCH_MAX, EntryKey, Writer, Written};
+use crate::image;
+use crate::journal::{Changes, Circumstances, broken};
+use crate::past::{Memory, Past};
+use crate::state::State;
 use crate::verify;
-use ecs_core::EntityId;
+use ecs_core::{EntityId, Json};
 use ecs_systems::port::{
-    Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-    LedgerError, PartHold, PaymentRef, Posting, SetRef,
+    Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
+    LedgerEntry, LedgerError, PartHold, PastEntry, PaymentRef, Posting,
 };
-use ecs_systems::units::{GroupId, Msat, PartId, PaymentHash, Seconds, ShortChannelId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use ecs_systems::units::{Msat, PartId, PaymentHash, ShortChannelId, Timestamp};
+use std::sync::Arc;
 
-/// A double-entry ledger that lives as long as the process.
+/// A double-entry ledger in memory: with all that was ever written, or with what is needed at once
+/// and a [`History`] for the rest.
 ///
 /// Accounts are named `<node>:<account>` (see [`Account`]). `control:spendable` and channels may
 /// not be overdrawn: what is reserved is at most what the channels have that no part holds. Ids of
@@ -39,88 +41,44 @@ pub struct MemoryLedger {
     state: State,
 }
 
-/// All that a batch reads, and changes at once when it is accepted.
-#[derive(Clone, Debug)]
-pub(crate) struct State {
-    pub(crate) journal: Journal,
-    pub(crate) payments: BTreeMap<PaymentRef, Payment>,
-    /// The claim that counts on each hash: the complete one; without one the latest.
-    pub(crate) latest: BTreeMap<PaymentHash, PaymentRef>,
-    /// The latest claim with each idempotency key.
-    pub(crate) keys: BTreeMap<String, PaymentRef>,
-    pub(crate) applied: BTreeMap<EntryKey, Applied>,
-    /// Sets that were held or settled.
-    pub(crate) sets: BTreeMap<SetRef, SetState>,
-    /// Payments that have something set aside.
-    under_way: BTreeSet<PaymentRef>,
-    /// By time; the number keeps apart those of one moment.
-    spends: BTreeMap<(Timestamp, usize), Spend>,
-}
-
-impl State {
-    /// The payments that have something set aside.
-    pub(crate) fn payments_under_way(&self) -> impl Iterator<Item = &Payment> {
-        self.under_way.iter().filter_map(|payment| self.payments.get(payment))
-    }
-
-    /// Every attempt to pay that hash.
-    pub(crate) fn payments_of(&self, payment_hash: PaymentHash) -> impl Iterator<Item = &Payment> {
-        let of = |group_id| PaymentRef { payment_hash, group_id };
-        self.payments.range(of(GroupId(0))..=of(GroupId(u64::MAX))).map(|(_, paying)| paying)
-    }
-
-    /// What was spent within `window` before `now`, and what is dated later than `now`.
-    pub(crate) fn spends_since(
-        &self,
-        window: Seconds,
-        now: Timestamp,
-    ) -> impl Iterator<Item = &Spend> {
-        let since = Timestamp(now.0.saturating_sub(window.0.saturating_mul(1_000)));
-        self.spends.range((since, 0)..).map(|(_, spend)| spend)
-    }
-
-    fn apply(&mut self, changes: Changes, written: Written) {
-        self.journal.apply(changes);
-        self.latest.extend(written.latest);
-        self.keys.extend(written.keys);
-        self.applied.extend(written.applied);
-        self.sets.extend(written.sets);
-        for spend in written.spends {
-            self.spends.insert((spend.at, self.spends.len()), spend);
-        }
-        for (payment, paying) in written.payments {
-            if paying.set_aside() == Msat::ZERO {
-                self.under_way.remove(&payment);
-            } else {
-                self.under_way.insert(payment);
-            }
-            self.payments.insert(payment, paying);
-        }
-    }
-}
+/// How many payments that have ended are kept at hand where the history is elsewhere.
+pub const LATE_PAYMENTS_MAX: usize = 10_000;
 
 impl MemoryLedger {
-    /// Empty books of the node with that name.
+    /// Empty books of the node with that name, which keep everything they are told.
     #[must_use]
     pub fn new(node_name: &str) -> Self {
-        Self {
-            state: State {
-                journal: Journal::new(node_name),
-                payments: BTreeMap::new(),
-                latest: BTreeMap::new(),
-                keys: BTreeMap::new(),
-                applied: BTreeMap::new(),
-                sets: BTreeMap::new(),
-                under_way: BTreeSet::new(),
-                spends: BTreeMap::new(),
-            },
-        }
+        Self { state: State::new(node_name, Past::Memory(Memory::default()), None) }
+    }
+
+    /// Empty books that keep what has not ended, and of what has ended the newest `late_max`. What
+    /// else they need they read from `history`, which must be given every batch in the order in
+    /// which it was taken; see [`History`].
+    #[must_use]
+    pub fn over(node_name: &str, history: Arc<dyn History>, late_max: usize) -> Self {
+        let past = Past::Elsewhere { history, instead: None };
+        Self { state: State::new(node_name, past, Some(late_max)) }
+    }
+
+    /// As [`MemoryLedger::over`], with a history of their own in memory: for tests.
+    #[must_use]
+    pub fn folding(node_name: &str, late_max: usize) -> Self {
+        let past = Past::Memory(Memory::default());
+        Self { state: State::new(node_name, past, Some(late_max)) }
     }
 
     /// The name that all accounts of these books begin with.
     #[must_use]
     pub fn node_name(&self) -> &str {
         self.state.journal.node()
+    }
+
+    /// Every batch that was taken; none where the history is elsewhere.
+    #[must_use]
+    pub fn entries(&self) -> Vec<PastEntry> {
+        let memory = self.state.past.memory();
+        let entries = memory.map(|memory| memory.entries.as_slice()).unwrap_or_default();
+        entries.iter().map(|entry| PastEntry::clone(entry)).collect()
     }
 
     /// What a batch would come to, and its postings' ids.
@@ -142,6 +100,23 @@ impl MemoryLedger {
         Ok((changes, written, ids))
     }
 
+    /// Writes a batch; the ids it answers with, and the postings it wrote.
+    ///
+    /// # Errors
+    /// As [`Ledger::commit`].
+    pub(crate) fn take(
+        &mut self,
+        batch: &[LedgerEntry],
+        circumstances: Circumstances,
+    ) -> Result<(Vec<EntryId>, Vec<Arc<Posting>>), LedgerError> {
+        let (changes, written, ids) = self.write(batch, circumstances)?;
+        Ok((ids, self.state.apply(batch, circumstances, changes, written)))
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
     fn sums(&self, account: Account) -> Balance {
         self.state.journal.balance(&account.of(self.node_name()))
     }
@@ -154,10 +129,8 @@ impl Ledger for MemoryLedger {
         entity: Option<EntityId>,
         at: Timestamp,
     ) -> Result<Vec<EntryId>, LedgerError> {
-        let (changes, written, ids) = self.write(batch, Circumstances { entity, at })?;
-        let postings = changes.len();
-        self.state.apply(changes, written);
-        let entries = batch.len();
+        let (ids, postings) = self.take(batch, Circumstances { entity, at })?;
+        let (entries, postings) = (batch.len(), postings.len());
         tracing::debug!(target: "payflow::ledger", entries, postings, "batch written");
         Ok(ids)
     }
@@ -171,20 +144,27 @@ impl Ledger for MemoryLedger {
         self.write(batch, Circumstances { entity, at }).map(|_| ())
     }
 
-    fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)> {
-        let payment = self.state.latest.get(payment_hash)?;
-        let paying = self.state.payments.get(payment)?;
-        Some((paying.claim.clone(), paying.state.clone()))
+    fn claim(
+        &self,
+        payment_hash: &PaymentHash,
+    ) -> Result<Option<(Claim, ClaimState)>, LedgerError> {
+        let dossier = self.state.dossier(payment_hash)?;
+        Ok(dossier.counting().map(|paying| (paying.claim.clone(), paying.state.clone())))
     }
 
-    fn claim_of_key(&self, idempotency_key: &str) -> Option<(Claim, ClaimState)> {
-        let payment = self.state.keys.get(idempotency_key)?;
-        let paying = self.state.payments.get(payment)?;
-        Some((paying.claim.clone(), paying.state.clone()))
+    fn claim_of_key(
+        &self,
+        idempotency_key: &str,
+    ) -> Result<Option<(Claim, ClaimState)>, LedgerError> {
+        let Some(hash) = self.state.hash_of_key(idempotency_key)? else { return Ok(None) };
+        let dossier = self.state.dossier(&hash)?;
+        let paying = dossier.keys.get(idempotency_key).and_then(|it| dossier.payments.get(it));
+        Ok(paying.map(|paying| (paying.claim.clone(), paying.state.clone())))
     }
 
-    fn end_of(&self, payment: &PaymentRef) -> Option<LedgerEntry> {
-        self.state.applied.get(&EntryKey::End(*payment)).map(|applied| applied.entry.clone())
+    fn end_of(&self, payment: &PaymentRef) -> Result<Option<LedgerEntry>, LedgerError> {
+        let dossier = self.state.dossier(&payment.payment_hash)?;
+        Ok(dossier.applied.get(&EntryKey::End(*payment)).map(|applied| applied.entry.clone()))
     }
 
     fn available(&self) -> Msat {
@@ -192,16 +172,26 @@ impl Ledger for MemoryLedger {
         self.state.journal.unheld().saturating_sub(set_aside)
     }
 
-    fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState> {
-        Some(self.state.payments.get(payment)?.parts.get(&part_id)?.state)
+    fn part(
+        &self,
+        payment: &PaymentRef,
+        part_id: PartId,
+    ) -> Result<Option<HoldState>, LedgerError> {
+        let dossier = self.state.dossier(&payment.payment_hash)?;
+        Ok(dossier.part(payment.group_id, part_id).map(|part| part.state))
     }
 
-    fn part_hold(&self, payment: &PaymentRef, part_id: PartId) -> Option<PartHold> {
-        Some(self.state.payments.get(payment)?.parts.get(&part_id)?.hold)
+    fn part_hold(
+        &self,
+        payment: &PaymentRef,
+        part_id: PartId,
+    ) -> Result<Option<PartHold>, LedgerError> {
+        let dossier = self.state.dossier(&payment.payment_hash)?;
+        Ok(dossier.part(payment.group_id, part_id).map(|part| part.hold))
     }
 
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {
-        self.state.applied.contains_key(&EntryKey::Opening(short_channel_id))
+        self.state.openings.contains_key(&short_channel_id)
     }
 
     fn channel_available(&self, short_channel_id: ShortChannelId) -> Msat {
@@ -259,22 +249,42 @@ impl Ledger for MemoryLedger {
     }
 
     fn postings(&self, from: u64, limit: u32) -> Vec<Posting> {
+        let Some(memory) = self.state.past.memory() else { return Vec::new() };
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        self.state.journal.postings().iter().skip(from).take(limit).cloned().collect()
+        let postings = memory.postings.iter().skip(from).take(limit);
+        postings.map(|posting| Posting::clone(posting)).collect()
     }
 
-    fn postings_of(&self, payment: &PaymentRef) -> Vec<Posting> {
-        self.state.journal.postings_of(payment).cloned().collect()
+    fn postings_of(&self, payment: &PaymentRef) -> Result<Vec<Posting>, LedgerError> {
+        let dossier = self.state.dossier(&payment.payment_hash)?;
+        let postings = dossier.postings().iter().filter(|it| it.payment == Some(*payment));
+        Ok(postings.map(|posting| Posting::clone(posting)).collect())
     }
 
     fn verify(&self) -> Result<(), LedgerError> {
-        verify::journal(&self.state.journal)?;
-        verify::payments(&self.state)?;
-        verify::sets(&self.state)
+        if let Some(memory) = self.state.past.memory() {
+            verify::postings(&self.state.journal, &memory.postings)?;
+        }
+        verify::sums(&self.state)?;
+        verify::pending(&self.state)
+    }
+
+    fn image(&self) -> BooksImage {
+        image::of(&self.state)
+    }
+
+    fn restore(&mut self, from: &Json) -> Result<(), String> {
+        image::restore(&mut self.state, from)
+    }
+
+    fn recall_by(&mut self, past: Option<Arc<dyn History>>) {
+        if let Past::Elsewhere { instead, .. } = &mut self.state.past {
+            *instead = past;
+        }
     }
 }
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests may overflow: then they fail")]
-mod tests;
+pub(crate) mod tests;

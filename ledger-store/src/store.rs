@@ -2,18 +2,24 @@
 //!
 //! The state log has one record for each command: what changed, the lines for the books among it.
 //! The ledger log has those lines alone, chained and kept for ever; each is appended once the
-//! record it comes from is durable. A restart takes the newest snapshot, then the lines up to it,
+//! record it comes from is durable. A restart takes the newest snapshot, which has the books too,
 //! then the records behind it; what a crash kept from the ledger log is completed from those.
 
 mod format;
 mod restore;
 
+pub use format::{read_books, read_entry};
 pub use restore::{RestoreStep, Restored};
 
 use crate::store::format::{Entry, StateRecord};
 use ecs_core::{Delta, Engine, Json, Snapshot};
+use ecs_systems::port::{Books, BooksImage};
 use payecs_journal::{Disk, Head, LedgerLog, Options, Seq, SpaceState, StateLog};
-use std::{borrow::Cow, collections::VecDeque, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Longest piece of a snapshot, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
@@ -44,6 +50,20 @@ pub enum StoreError {
         /// What the engine says.
         error: ecs_core::Error,
     },
+    /// The books of the snapshot can't be brought back.
+    #[error("the books of the snapshot can't be brought back: {why}")]
+    Books {
+        /// What is wrong with them.
+        why: String,
+    },
+    /// The image is not of the moment after the last record: no snapshot was written.
+    #[error("the image has {image} entries of the ledger, the journal {journal}")]
+    OutOfStep {
+        /// How many batches the books of the image have taken.
+        image: u64,
+        /// How many entries were appended.
+        journal: u64,
+    },
 }
 
 impl StoreError {
@@ -73,13 +93,15 @@ pub struct Kept {
 #[derive(Clone, Debug)]
 pub struct Image {
     engine: Snapshot,
+    books: Option<BooksImage>,
 }
 
 impl Image {
     /// The state now: values are shared with the engine, not copied.
     #[must_use]
     pub fn of(engine: &Engine) -> Self {
-        Self { engine: engine.snapshot() }
+        let books = engine.resource::<Books>().map(|books| books.0.image());
+        Self { engine: engine.snapshot(), books }
     }
 }
 
@@ -94,7 +116,7 @@ struct Coming {
 #[derive(Debug)]
 pub struct Store {
     state: StateLog,
-    ledger: LedgerLog,
+    ledger: Arc<Mutex<LedgerLog>>,
     coming: VecDeque<Coming>,
     /// How many entries the ledger has once everything that was appended is durable.
     entries: u64,
@@ -107,9 +129,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store, makes one if there is none, and brings the engine to the state it holds.
-    /// The engine must be as it was built: with its Components, Systems and keepers, and nothing
-    /// in it. `step` hears how far the restore is.
+    /// Opens the store, makes one if there is none, and brings the engine to the state it holds,
+    /// with its books. The engine must be as it was built: with its Components, Systems and
+    /// keepers, and nothing in it. `step` hears how far the restore is.
     ///
     /// # Errors
     /// See [`StoreError`]. The engine is of no use then; the files are as they were, but for what
@@ -124,7 +146,7 @@ impl Store {
         let (ledger, torn) = LedgerLog::open(Arc::clone(disk), state.id())?;
         let written = state.last().0;
         let snapshotted = recovered.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq().0);
-        let (coming, entries) = (VecDeque::new(), 0);
+        let (coming, entries, ledger) = (VecDeque::new(), 0, Arc::new(Mutex::new(ledger)));
         let (snapshot_bytes, behind_bytes) = (0, 0);
         let mut store = Self {
             state,
@@ -176,16 +198,17 @@ impl Store {
     pub fn sync(&mut self) -> Result<Kept, StoreError> {
         let Seq(synced) = self.state.sync()?;
         self.written = self.state.last().0;
+        let ledger = sole(&mut self.ledger);
         while let Some(coming) = self.coming.front() {
             if coming.number > synced {
                 break;
             }
             for entry in &coming.entries {
-                self.ledger.append(entry)?;
+                ledger.append(entry)?;
             }
             self.coming.pop_front();
         }
-        self.ledger.write()?;
+        ledger.write()?;
         Ok(self.kept())
     }
 
@@ -204,7 +227,7 @@ impl Store {
     /// The head of the ledger.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.ledger.head()
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).head()
     }
 
     /// How much room there is.
@@ -228,9 +251,13 @@ impl Store {
     /// As [`Store::sync`]; a snapshot that could not be written leaves the store as it was.
     pub fn snapshot(&mut self, image: Image) -> Result<(), StoreError> {
         let kept = self.sync()?;
-        self.ledger.sync()?;
+        sole(&mut self.ledger).sync()?;
         if kept.synced == self.snapshotted {
             return Ok(());
+        }
+        if let Some(books) = image.books.as_ref().filter(|it| it.entries() != self.entries) {
+            let (image, journal) = (books.entries(), self.entries);
+            return Err(StoreError::OutOfStep { image, journal });
         }
         let text = format::snapshot(image, self.entries);
         // Also where it is not written: it is not tried again at once.
@@ -248,9 +275,15 @@ impl Store {
     /// As [`Store::sync`].
     pub fn close(mut self) -> Result<(), StoreError> {
         self.sync()?;
-        self.ledger.sync()?;
+        sole(&mut self.ledger).sync()?;
         Ok(self.state.close()?)
     }
+}
+
+/// The ledger log, to be written. Only a restore has a second hold on it, to read.
+fn sole(ledger: &mut Arc<Mutex<LedgerLog>>) -> &mut LedgerLog {
+    let ledger = Arc::get_mut(ledger).expect("after the restore nobody else has it");
+    ledger.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Everything recomputed from the postings alone, by other means than they were written by.
 
 use crate::chart::{Account, is_channel};
+use crate::dossier::Dossier;
 use crate::journal::{Journal, broken};
-use crate::memory::State;
 use crate::payment::Payment;
+use crate::state::State;
 use ecs_systems::port::{Balance, EntryId, LedgerError, PaymentRef, Posting, PostingState};
 use ecs_systems::units::Msat;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What an account's postings sum to, in signed 128 bits so that nothing wraps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,46 +37,50 @@ impl Sums {
 
 /// The books as an auditor keeps them, one posting after the other.
 #[derive(Debug)]
-struct Auditor<'a> {
-    node: &'a str,
-    accounts: BTreeMap<&'a str, Sums>,
-    seen: BTreeSet<&'a EntryId>,
-    unresolved: BTreeMap<&'a EntryId, &'a Posting>,
+pub(crate) struct Auditor {
+    node: String,
+    accounts: BTreeMap<String, Sums>,
+    unresolved: BTreeMap<EntryId, Posting>,
+    tx_id: u64,
     /// What all channels have that is neither spent nor held.
     unheld: i128,
 }
 
-/// Checks a journal against its postings.
+/// Checks a journal against all its postings.
 ///
 /// # Errors
 /// The first of these that does not hold: ids are unique and `tx_id`s never fall; each pending
 /// posting is resolved at most once, by at most its amount, between its accounts; no channel is
 /// overdrawn and no more is reserved than the channels have, after any posting; debits equal
 /// credits, pending and posted; the counters are what the postings sum to.
-pub(crate) fn journal(journal: &Journal) -> Result<(), LedgerError> {
-    let mut auditor = Auditor {
-        node: journal.node(),
-        accounts: BTreeMap::new(),
-        seen: BTreeSet::new(),
-        unresolved: BTreeMap::new(),
-        unheld: 0,
-    };
-    let mut tx_id = 0;
-    for posting in journal.postings() {
-        if posting.tx_id < tx_id {
-            return Err(at(posting, "its batch is older than the one before"));
-        }
-        tx_id = posting.tx_id;
-        auditor.see(posting)?;
-    }
-    auditor.compare(journal)
-}
-
-impl<'a> Auditor<'a> {
-    fn see(&mut self, posting: &'a Posting) -> Result<(), LedgerError> {
-        if !self.seen.insert(&posting.entry_id) {
+pub(crate) fn postings(journal: &Journal, postings: &[Arc<Posting>]) -> Result<(), LedgerError> {
+    let mut auditor = Auditor::new(journal.node());
+    let mut seen = BTreeSet::new();
+    for posting in postings {
+        if !seen.insert(&posting.entry_id) {
             return Err(at(posting, "its id is used twice"));
         }
+        auditor.see(posting)?;
+    }
+    auditor.compare(journal.accounts())
+}
+
+impl Auditor {
+    /// An auditor who has seen nothing.
+    pub(crate) fn new(node: &str) -> Self {
+        let (accounts, unresolved) = (BTreeMap::new(), BTreeMap::new());
+        Self { node: node.to_owned(), accounts, unresolved, tx_id: 0, unheld: 0 }
+    }
+
+    /// Takes a posting, the next in order.
+    ///
+    /// # Errors
+    /// What does not hold after it.
+    pub(crate) fn see(&mut self, posting: &Posting) -> Result<(), LedgerError> {
+        if posting.tx_id < self.tx_id {
+            return Err(at(posting, "its batch is older than the one before"));
+        }
+        self.tx_id = posting.tx_id;
         let amount = i128::from(posting.amount_msat.0);
         let returned = self.resolved(posting)?;
         let (pending, posted) = match posting.state {
@@ -93,7 +99,7 @@ impl<'a> Auditor<'a> {
         if debit < 0 || credit < 0 {
             return Err(at(posting, "a channel is overdrawn"));
         }
-        let spendable = Account::Spendable.of(self.node);
+        let spendable = Account::Spendable.of(&self.node);
         let reserved = self.accounts.get(spendable.as_str()).map_or(0, |it| it.credits_pending);
         if reserved > self.unheld {
             return Err(at(posting, "more is reserved than the channels have"));
@@ -102,21 +108,25 @@ impl<'a> Auditor<'a> {
     }
 
     /// What a posting takes off the pending counters: all that it resolves.
-    fn resolved(&mut self, posting: &'a Posting) -> Result<i128, LedgerError> {
+    fn resolved(&mut self, posting: &Posting) -> Result<i128, LedgerError> {
         let Some(pending_id) = &posting.pending_id else {
-            match posting.state {
-                PostingState::Pending => self.unresolved.insert(&posting.entry_id, posting),
+            let twice = match posting.state {
+                PostingState::Pending => {
+                    self.unresolved.insert(posting.entry_id.clone(), posting.clone())
+                }
                 PostingState::Posted => None,
                 PostingState::Voided => return Err(at(posting, "it voids nothing")),
             };
-            return Ok(0);
+            return twice.map_or(Ok(0), |_| Err(at(posting, "its id is used twice")));
         };
         let pending = self
             .unresolved
             .remove(pending_id)
             .ok_or_else(|| at(posting, "what it resolves is not pending"))?;
-        let accounts = |posting: &'a Posting| (&posting.debit_account, &posting.credit_account);
-        if accounts(pending) != accounts(posting) || posting.amount_msat > pending.amount_msat {
+        let accounts = (&pending.debit_account, &pending.credit_account);
+        if accounts != (&posting.debit_account, &posting.credit_account)
+            || posting.amount_msat > pending.amount_msat
+        {
             return Err(at(posting, "it is not of what it resolves"));
         }
         if posting.state == PostingState::Pending {
@@ -126,88 +136,139 @@ impl<'a> Auditor<'a> {
     }
 
     /// Changes an account's sums. Returns what is unheld if it is a channel, otherwise 0.
-    fn change(&mut self, account: &'a str, change: impl FnOnce(&mut Sums)) -> i128 {
-        let sums = self.accounts.entry(account).or_default();
+    fn change(&mut self, account: &str, change: impl FnOnce(&mut Sums)) -> i128 {
+        let is_channel = is_channel(&self.node, account);
+        if !self.accounts.contains_key(account) {
+            self.accounts.insert(account.to_owned(), Sums::default());
+        }
+        let Some(sums) = self.accounts.get_mut(account) else { return 0 };
         let before = sums.unheld();
         change(sums);
         let after = sums.unheld();
-        if !is_channel(self.node, account) {
+        if !is_channel {
             return 0;
         }
         self.unheld = self.unheld.saturating_sub(before).saturating_add(after);
         after
     }
 
-    fn compare(&self, journal: &Journal) -> Result<(), LedgerError> {
-        let total = |of: fn(&Sums) -> i128| self.accounts.values().map(of).sum::<i128>();
-        for (what, debits, credits) in [
-            ("pending", total(|it| it.debits_pending), total(|it| it.credits_pending)),
-            ("posted", total(|it| it.debits_posted), total(|it| it.credits_posted)),
-        ] {
-            if debits != credits {
-                return Err(broken(format!("{debits} msat {what} debits, {credits} credits")));
-            }
-        }
-        for (account, balance) in journal.accounts() {
-            if self.accounts.get(account.as_str()) != Some(&Sums::of(balance)) {
+    /// Holds the sums against counters.
+    ///
+    /// # Errors
+    /// The first account that differs.
+    pub(crate) fn compare(&self, counters: &BTreeMap<String, Balance>) -> Result<(), LedgerError> {
+        for (account, balance) in counters {
+            if self.accounts.get(account) != Some(&Sums::of(balance)) {
                 return Err(broken(format!("{account}: its counters are not its postings")));
             }
         }
-        if self.accounts.len() != journal.accounts().len() {
-            return Err(broken("an account with postings has no counters"));
+        match self.accounts.keys().find(|account| !counters.contains_key(*account)) {
+            None => Ok(()),
+            Some(account) => Err(broken(format!("{account} has postings and no counters"))),
         }
-        if self.unheld != i128::from(journal.unheld().0) {
-            return Err(broken("what the channels have is not what they sum to"));
-        }
-        Ok(())
     }
 }
 
-/// Checks that what each payment has set aside is what its unresolved postings hold, and that those
-/// with nothing set aside are not counted as under way.
+/// Checks the counters alone.
 ///
 /// # Errors
-/// The first payment of which that is not so.
-pub(crate) fn payments(state: &State) -> Result<(), LedgerError> {
-    let mut held: BTreeMap<PaymentRef, i128> = BTreeMap::new();
-    for posting in unresolved(&state.journal).filter(|it| leaves(state.journal.node(), it)) {
-        let Some(payment) = posting.payment else { continue };
-        let sum = held.entry(payment).or_default();
-        *sum = sum.saturating_add(posting.amount_msat.0.into());
+/// The first of these that does not hold: debits equal credits, pending and posted; no channel is
+/// overdrawn, and what they have sums to what is known of them; no more is reserved than that.
+pub(crate) fn sums(state: &State) -> Result<(), LedgerError> {
+    let accounts = state.journal.accounts();
+    let all: Vec<Sums> = accounts.values().map(Sums::of).collect();
+    let total = |of: fn(&Sums) -> i128| all.iter().map(of).sum::<i128>();
+    for (what, debits, credits) in [
+        ("pending", total(|it| it.debits_pending), total(|it| it.credits_pending)),
+        ("posted", total(|it| it.debits_posted), total(|it| it.credits_posted)),
+    ] {
+        if debits != credits {
+            return Err(broken(format!("{debits} msat {what} debits, {credits} credits")));
+        }
     }
-    let known: BTreeMap<PaymentRef, i128> = state
+    let mut unheld = 0_i128;
+    for (account, balance) in accounts {
+        if is_channel(state.journal.node(), account) {
+            let there = Sums::of(balance).unheld();
+            if there < 0 {
+                return Err(broken(format!("{account} is overdrawn")));
+            }
+            unheld = unheld.saturating_add(there);
+        }
+    }
+    if unheld != i128::from(state.journal.unheld().0) {
+        return Err(broken("what the channels have is not what they sum to"));
+    }
+    let reserved = state.journal.balance(&Account::Spendable.of(state.journal.node()));
+    if i128::from(reserved.credits_pending_msat.0) > unheld {
+        return Err(broken("more is reserved than the channels have"));
+    }
+    Ok(())
+}
+
+/// Checks that everything pending is of what has not ended: what each payment has set aside and
+/// each set expects is what its unresolved postings hold, and these sum to the pending counters.
+///
+/// # Errors
+/// The first payment, set or account of which that is not so.
+pub(crate) fn pending(state: &State) -> Result<(), LedgerError> {
+    let node = state.journal.node();
+    let mut held: BTreeMap<&str, (i128, i128)> = BTreeMap::new();
+    for dossier in state.open.values() {
+        dossier_pending(node, dossier)?;
+        for posting in dossier.unresolved() {
+            let amount = i128::from(posting.amount_msat.0);
+            let debit = held.entry(&posting.debit_account).or_default();
+            debit.0 = debit.0.saturating_add(amount);
+            let credit = held.entry(&posting.credit_account).or_default();
+            credit.1 = credit.1.saturating_add(amount);
+        }
+    }
+    for (account, balance) in state.journal.accounts() {
+        let sums = Sums::of(balance);
+        let known = held.get(account.as_str()).copied().unwrap_or_default();
+        if known != (sums.debits_pending, sums.credits_pending) {
+            return Err(broken(format!("{account}: what is pending is of no payment or set")));
+        }
+    }
+    let known: BTreeMap<PaymentRef, Msat> = state
         .payments_under_way()
-        .map(|paying| (paying.claim.payment, paying.set_aside().0.into()))
+        .map(|paying| (paying.claim.payment, paying.set_aside()))
         .collect();
-    if known == held && state.payments.values().all(is_whole) {
+    let all = state.open.values().flat_map(|dossier| dossier.payments.values());
+    let all = all.map(|paying| (paying.claim.payment, paying.set_aside()));
+    if known == all.filter(|(_, msat)| *msat > Msat::ZERO).collect() {
         return Ok(());
     }
-    Err(broken("what payments have set aside is not what their pending postings hold"))
+    Err(broken("what payments have set aside is not what is known as under way"))
 }
 
-/// Checks that what is pending of sets is what their unresolved postings hold.
-///
-/// # Errors
-/// There is one that no set knows, or a set knows one that is not there.
-pub(crate) fn sets(state: &State) -> Result<(), LedgerError> {
-    let node = state.journal.node();
-    let comes = unresolved(&state.journal).filter(|posting| !leaves(node, posting));
-    let there: BTreeSet<&EntryId> = comes.map(|posting| &posting.entry_id).collect();
+/// Checks one dossier.
+fn dossier_pending(node: &str, dossier: &Dossier) -> Result<(), LedgerError> {
+    let mut held: BTreeMap<PaymentRef, i128> = BTreeMap::new();
+    let mut comes: BTreeSet<&EntryId> = BTreeSet::new();
+    for posting in dossier.unresolved() {
+        if !leaves(node, posting) {
+            comes.insert(&posting.entry_id);
+        } else if let Some(payment) = posting.payment {
+            let sum = held.entry(payment).or_default();
+            *sum = sum.saturating_add(posting.amount_msat.0.into());
+        }
+    }
+    for paying in dossier.payments.values() {
+        let payment = paying.claim.payment;
+        let set_aside = i128::from(paying.set_aside().0);
+        if held.remove(&payment).unwrap_or_default() != set_aside || !is_whole(paying) {
+            let what = format!("payment {} of group {}", payment.payment_hash, payment.group_id);
+            return Err(broken(format!("{what} has not set aside what is pending of it")));
+        }
+    }
     let known: BTreeSet<&EntryId> =
-        state.sets.values().flat_map(crate::entry::SetState::pending).collect();
-    if there == known {
+        dossier.sets.values().flat_map(crate::entry::SetState::pending).collect();
+    if held.is_empty() && comes == known {
         return Ok(());
     }
     Err(broken("what sets have pending is not what their pending postings hold"))
-}
-
-/// The pending postings that nothing has resolved.
-fn unresolved(journal: &Journal) -> impl Iterator<Item = &Posting> {
-    let resolved: BTreeSet<&EntryId> =
-        journal.postings().iter().filter_map(|it| it.pending_id.as_ref()).collect();
-    journal.postings().iter().filter(move |posting| {
-        posting.state == PostingState::Pending && !resolved.contains(&posting.entry_id)
-    })
 }
 
 /// Whether a posting takes from our channels; else it brings something.

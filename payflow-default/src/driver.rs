@@ -11,6 +11,7 @@ mod events;
 mod finished;
 mod gate;
 mod late;
+mod late_words;
 mod log;
 mod receive;
 mod recover;
@@ -32,6 +33,7 @@ use ecs_systems::{
 };
 use finished::Finished;
 use gate::Gate;
+use late_words::LateWords;
 use ledger_store::store::Kept;
 use receive::Claiming;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -78,6 +80,8 @@ pub struct Driver {
     /// Parts whose outcome is awaited.
     parts: BTreeMap<PartKey, (EntityId, EffectId)>,
     asking: Asking<PartKey>,
+    /// Words on parts that are over, which the books can't judge yet.
+    late_words: LateWords,
     /// Every HTLC that came in and was not collected, with its Entity.
     htlcs: BTreeMap<HtlcId, EntityId>,
     /// HTLCs on which our word was said, and which are not off their channel yet.
@@ -134,6 +138,7 @@ impl Driver {
             timers: BTreeSet::new(),
             parts: BTreeMap::new(),
             asking: Asking::default(),
+            late_words: LateWords::default(),
             htlcs: BTreeMap::new(),
             words: Asking::default(),
             claims: BTreeMap::new(),
@@ -273,7 +278,9 @@ impl Driver {
         let asked = [self.asking.next_at(), self.words.next_at()];
         let again = [self.open_books_at, self.list_incoming_at, self.finished.next_at()];
         let others = [self.node.next_event_at(), timer];
-        asked.into_iter().chain(again).chain(others).flatten().min()
+        let late = [self.late_words.next_at(), None];
+        let all = [asked, others, late].into_iter().flatten().chain(again);
+        all.flatten().min()
     }
 
     /// Has the backend call when an event arrives between polls.

@@ -197,7 +197,7 @@ fn audit(home: &Home, promised: &mut Promised) {
     for (hash, truth) in &truths {
         assert!(truth.sets_taken <= 1, "{hash} was paid {} times", truth.sets_taken);
         received = received.checked_add(truth.received_in_all()).expect("it fits");
-        let complete = matches!(books.claim(hash), Some((_, ClaimState::Complete { .. })));
+        let complete = matches!(books.claim(hash), Ok(Some((_, ClaimState::Complete { .. }))));
         assert_eq!(complete, truth.sets_taken == 1, "{hash}: {truth:?}");
     }
     assert_eq!(books.balance_object().outgoing_total_msat, received);

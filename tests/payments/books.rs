@@ -1,6 +1,9 @@
 //! What tests read of the books while an engine owns them.
 
-use ecs_systems::port::{Balance, Ledger, Posting};
+use ecs_systems::{
+    port::{Balance, Claim, ClaimState, Ledger, PartHold, PaymentRef, Posting},
+    units::{PartId, PaymentHash},
+};
 use ledger_store::{Account, MemoryLedger, MemoryReceipts};
 use payecs_tests::shared::Shared;
 
@@ -12,9 +15,9 @@ pub(crate) type SharedBooks = Shared<MemoryLedger>;
 /// Receipts that outlive the engine.
 pub(crate) type SharedReceipts = Shared<MemoryReceipts>;
 
-/// Empty books of our node.
+/// Empty books of our node, which have to thaw whatever has ended.
 pub(crate) fn empty_books() -> SharedBooks {
-    Shared::new(MemoryLedger::new(NODE))
+    Shared::new(MemoryLedger::folding(NODE, 0))
 }
 
 /// No receipts.
@@ -33,6 +36,12 @@ pub(crate) trait Audited {
         i128::from(sums.debits_posted_msat.0) - i128::from(sums.credits_posted_msat.0)
     }
 
+    /// The claim that counts on a hash.
+    fn known(&self, payment_hash: &PaymentHash) -> (Claim, ClaimState);
+
+    /// What a part holds or held.
+    fn hold(&self, payment: &PaymentRef, part_id: PartId) -> PartHold;
+
     /// All postings so far.
     fn all(&self) -> Vec<Posting>;
 }
@@ -40,6 +49,14 @@ pub(crate) trait Audited {
 impl Audited for SharedBooks {
     fn sums(&self, account: Account) -> Balance {
         self.balance(&account.of(NODE))
+    }
+
+    fn known(&self, payment_hash: &PaymentHash) -> (Claim, ClaimState) {
+        self.claim(payment_hash).expect("the past is told").expect("it was claimed")
+    }
+
+    fn hold(&self, payment: &PaymentRef, part_id: PartId) -> PartHold {
+        self.part_hold(payment, part_id).expect("the past is told").expect("it was dispatched")
     }
 
     fn all(&self) -> Vec<Posting> {

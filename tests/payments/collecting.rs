@@ -3,7 +3,7 @@
 
 use crate::{
     books::Audited,
-    contradictions::{FEE, MINUTE_MS, assert_replays, denied},
+    contradictions::{FEE, MINUTE_MS, Opening, assert_replays, denied},
     harness::{Payer, Setup},
     nets,
     receiving::{self, AMOUNT},
@@ -12,7 +12,7 @@ use ecs_core::{EntityId, Join, JoinAllOrAny, JoinMode, Systems, Write};
 use ecs_systems::{
     components::Htlc,
     effects::{Contradiction, Contradicts},
-    port::{ClaimState, HtlcId, Ledger},
+    port::{ClaimState, HtlcId},
     units::{Msat, Seconds},
 };
 use ledger_store::Account;
@@ -202,19 +202,28 @@ fn what_others_paid_is_collected_once_its_htlcs_are_off_their_channel() {
 
 #[test]
 fn a_part_that_turns_out_paid_after_it_was_collected_is_booked_all_the_same() {
-    let mut payer = payer(&nets::line(), AT_ONCE);
-    let (id, invoice) = denied(&mut payer, 10 * MINUTE_MS);
-    payer.run_for(5 * MINUTE_MS);
-    assert_empty(&payer);
-    payer.told::<Contradiction>();
-    payer.run_for(6 * MINUTE_MS);
-    let told = payer.told::<Contradiction>();
-    assert_eq!((told.len(), told[0].entity), (1, id));
-    assert_eq!((told[0].what, &told[0].unbooked), (Contradicts::PaidAfterFailed, &None));
-    let hash = crate::invoices::hash_of(&invoice);
-    let (_, state) = payer.books.claim(&hash).expect("it was claimed");
-    assert!(matches!(state, ClaimState::Complete { fee_msat, .. } if fee_msat == FEE), "{state:?}");
-    payer.assert_channels_agree();
-    payer.driver.retain(Retention::FOR_EVER);
-    assert_replays(&mut payer, &invoice);
+    for opening in [false, true] {
+        let mut payer = payer(&nets::line(), AT_ONCE);
+        let (id, invoice) = denied(&mut payer, 10 * MINUTE_MS);
+        payer.run_for(5 * MINUTE_MS);
+        assert_empty(&payer);
+        payer.told::<Contradiction>();
+        let history = opening.then(|| Opening::below(&mut payer));
+        payer.run_for(6 * MINUTE_MS);
+        if let Some(history) = history {
+            assert_eq!(payer.told::<Contradiction>(), [], "nobody can judge it yet");
+            history.set_open(true);
+            payer.run_for(2_000);
+        }
+        let told = payer.told::<Contradiction>();
+        assert_eq!((told.len(), told[0].entity), (1, id));
+        assert_eq!((told[0].what, &told[0].unbooked), (Contradicts::PaidAfterFailed, &None));
+        let hash = crate::invoices::hash_of(&invoice);
+        let (_, state) = payer.books.known(&hash);
+        let is_paid = matches!(state, ClaimState::Complete { fee_msat, .. } if fee_msat == FEE);
+        assert!(is_paid, "{state:?}");
+        payer.assert_channels_agree();
+        payer.driver.retain(Retention::FOR_EVER);
+        assert_replays(&mut payer, &invoice);
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     answers::{AMOUNT, part_out, retry_for_an_hour},
-    books::Audited,
+    books::{Audited, NODE},
     harness::{Outcome, Payer},
     invoices::hash_of,
     nets,
@@ -12,11 +12,15 @@ use ecs_core::EntityId;
 use ecs_systems::{
     components::PartsPaid,
     effects::{Contradiction, Contradicts, PaySuccess},
-    port::{ClaimState, Ledger},
-    units::Msat,
+    port::{ClaimState, History, HistoryError, HoldState, Ledger, PastEntry, PaymentRef},
+    units::{Msat, PaymentHash},
 };
-use ledger_store::Account;
+use ledger_store::{Account, MemoryLedger};
 use node_sim::Script;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// What a part to carol costs on top.
 pub(crate) const FEE: Msat = Msat(2_000);
@@ -113,6 +117,74 @@ fn a_payment_that_ended_as_failed_is_booked_when_it_turns_out_paid_and_never_pai
     }
 }
 
+/// All entries so far, to be told once it is open.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    entries: Vec<PastEntry>,
+    open: AtomicBool,
+}
+
+impl Opening {
+    /// Puts books in place that need it for all that has ended.
+    pub(crate) fn below(payer: &mut Payer) -> Arc<Self> {
+        let entries = payer.books.copy().entries();
+        let history = Arc::new(Self { entries, open: AtomicBool::new(true) });
+        let mut cold = MemoryLedger::over(NODE, history.clone(), 0);
+        for entry in &history.entries {
+            cold.commit(&entry.lines, entry.entity, entry.at).expect("it was taken before");
+        }
+        payer.books.set(&cold);
+        history.set_open(false);
+        history
+    }
+
+    /// Whether it tells anything.
+    pub(crate) fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    fn tell<T>(&self, told: T) -> Result<T, HistoryError> {
+        let open = self.open.load(Ordering::Relaxed);
+        if open { Ok(told) } else { Err(HistoryError::Opening { done: 1, of: 2 }) }
+    }
+}
+
+impl History for Opening {
+    fn known(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn lines_of(&self, _: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
+        self.tell(self.entries.clone())
+    }
+
+    fn payment_of_key(&self, _: &str) -> Result<Option<PaymentRef>, HistoryError> {
+        self.tell(None)
+    }
+}
+
+#[test]
+fn no_late_word_is_lost_while_the_history_of_the_books_is_opening() {
+    let mut payer = Payer::new(&nets::line());
+    let (id, invoice) = denied(&mut payer, 10 * MINUTE_MS);
+    assert_eq!(payer.finish(id).status, "failed");
+    let history = Opening::below(&mut payer);
+    payer.run_for(11 * MINUTE_MS);
+    assert_eq!(payer.told::<Contradiction>(), [], "nobody can judge it yet");
+    let refused = payer.pay_plainly(&invoice);
+    assert_eq!((refused.status.as_str(), refused.code()), ("failed", 2321), "{refused:?}");
+    history.set_open(true);
+    payer.run_for(2_000);
+    let told = payer.told::<Contradiction>();
+    assert_eq!((told.len(), told[0].entity, &told[0].unbooked), (1, id, &None));
+    let key = payer.part(id, 1);
+    let payment = payer.reference(id).expect("it was claimed");
+    assert_eq!(payer.books.part(&payment, key.part_id), Ok(Some(HoldState::Paid)));
+    assert_eq!(payer.books.posted(Account::Payment), i128::from(AMOUNT.0));
+    let again = assert_replays(&mut payer, &invoice);
+    assert_eq!(again.fee, Some(FEE));
+}
+
 #[test]
 fn a_late_word_is_booked_once_however_often_it_comes() {
     let mut payer = Payer::new(&nets::line());
@@ -173,7 +245,7 @@ fn a_late_part_that_the_books_cannot_take_still_proves_its_payment() {
     payer.assert_money_is_whole();
     let told = payer.told::<Contradiction>();
     assert_eq!(told[0].unbooked.as_ref().map(|error| error.code), Some(2320));
-    let (_, state) = payer.books.claim(&hash_of(&invoice)).expect("it was claimed");
+    let (_, state) = payer.books.known(&hash_of(&invoice));
     assert!(matches!(state, ClaimState::Complete { .. }), "{state:?}");
     assert_eq!(payer.books.posted(Account::Payment), 0);
     assert_replays(&mut payer, &invoice);

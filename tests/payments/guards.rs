@@ -29,7 +29,7 @@ fn pending(payer: &mut Payer) -> (EntityId, PaymentRef, PartHold) {
     payer.script(Script::KeepNext { node, until });
     let (id, _) = part_out(payer);
     let payment = payer.reference(id).expect("a claimed hash");
-    let hold = payer.books.part_hold(&payment, PartId(1)).expect("part 1 is out");
+    let hold = payer.books.hold(&payment, PartId(1));
     (id, payment, hold)
 }
 
@@ -81,7 +81,7 @@ fn complete_another_part_is_201() {
     let part = Write::here().attach(&Partial(Msat(AMOUNT.0 / 2)));
     payer.assert_refused(&invoice, part, 201);
     let payment = payer.reference(id).expect("a claimed hash");
-    let hold = payer.books.part_hold(&payment, PartId(1)).expect("part 1 was out");
+    let hold = payer.books.hold(&payment, PartId(1));
     let second = PartHold { part_id: PartId(2), ..hold };
     assert_refused(&asked(&payer, payment, &[second]), "is complete already");
 }
@@ -145,7 +145,7 @@ fn a_part_number_is_used_once_whatever_became_of_it() {
         payer.run_for(10);
     }
     let payment = payer.reference(id).expect("a claimed hash");
-    let failed = payer.books.part_hold(&payment, PartId(1)).expect("part 1 was out");
+    let failed = payer.books.hold(&payment, PartId(1));
     let again = PartHold { amount_msat: Msat(1), fee_msat: Msat(0), ..failed };
     let next = PartHold { part_id: PartId(3), amount_msat: Msat(1), ..again };
     assert_refused(&asked(&payer, payment, &[next, again]), "was dispatched before");

@@ -1,10 +1,11 @@
 //! Books and receipts that a test reads, keeps and changes while an engine owns them.
 
-use ecs_core::EntityId;
+use ecs_core::{EntityId, Json};
 use ecs_systems::{
     port::{
-        Balance, BalanceObject, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-        LedgerError, Offered, PartHold, PaymentRef, Posting, Receipt, Receipts, Verdict,
+        Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
+        LedgerEntry, LedgerError, Offered, PartHold, PaymentRef, Posting, Receipt, Receipts,
+        Verdict,
     },
     units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
 };
@@ -64,15 +65,21 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().check(batch, entity, at)
     }
 
-    fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)> {
+    fn claim(
+        &self,
+        payment_hash: &PaymentHash,
+    ) -> Result<Option<(Claim, ClaimState)>, LedgerError> {
         self.lock().claim(payment_hash)
     }
 
-    fn claim_of_key(&self, idempotency_key: &str) -> Option<(Claim, ClaimState)> {
+    fn claim_of_key(
+        &self,
+        idempotency_key: &str,
+    ) -> Result<Option<(Claim, ClaimState)>, LedgerError> {
         self.lock().claim_of_key(idempotency_key)
     }
 
-    fn end_of(&self, payment: &PaymentRef) -> Option<LedgerEntry> {
+    fn end_of(&self, payment: &PaymentRef) -> Result<Option<LedgerEntry>, LedgerError> {
         self.lock().end_of(payment)
     }
 
@@ -80,11 +87,19 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().available()
     }
 
-    fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState> {
+    fn part(
+        &self,
+        payment: &PaymentRef,
+        part_id: PartId,
+    ) -> Result<Option<HoldState>, LedgerError> {
         self.lock().part(payment, part_id)
     }
 
-    fn part_hold(&self, payment: &PaymentRef, part_id: PartId) -> Option<PartHold> {
+    fn part_hold(
+        &self,
+        payment: &PaymentRef,
+        part_id: PartId,
+    ) -> Result<Option<PartHold>, LedgerError> {
         self.lock().part_hold(payment, part_id)
     }
 
@@ -112,12 +127,24 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().postings(from, limit)
     }
 
-    fn postings_of(&self, payment: &PaymentRef) -> Vec<Posting> {
+    fn postings_of(&self, payment: &PaymentRef) -> Result<Vec<Posting>, LedgerError> {
         self.lock().postings_of(payment)
     }
 
     fn verify(&self) -> Result<(), LedgerError> {
         self.lock().verify()
+    }
+
+    fn image(&self) -> BooksImage {
+        self.lock().image()
+    }
+
+    fn restore(&mut self, image: &Json) -> Result<(), String> {
+        self.lock().restore(image)
+    }
+
+    fn recall_by(&mut self, past: Option<Arc<dyn History>>) {
+        self.lock().recall_by(past);
     }
 }
 

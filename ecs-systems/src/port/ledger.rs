@@ -3,11 +3,13 @@
 mod answer;
 mod claim;
 mod error;
+mod history;
 mod posting;
 mod set;
 
 pub use claim::{Claim, ClaimState, PaymentRef};
 pub use error::LedgerError;
+pub use history::{BooksImage, History, HistoryError, PastEntry};
 pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
 pub use set::{SetRef, SetShare};
 
@@ -16,7 +18,7 @@ use bevy_ecs::prelude::Resource;
 use ecs_core::{EntityId, ErrorObject, Json};
 use payecs_units::{Msat, PartId, PaymentHash, Preimage, Seconds, ShortChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// What a part takes from a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,23 +288,49 @@ pub trait Ledger: Send + Sync {
     ) -> Result<(), LedgerError>;
 
     /// The claim that counts on a hash: the complete one; without one the latest.
-    fn claim(&self, payment_hash: &PaymentHash) -> Option<(Claim, ClaimState)>;
+    ///
+    /// # Errors
+    /// [`LedgerError::HistoryOpening`] or [`LedgerError::HistoryUnreadable`], where the claim is of
+    /// a payment that ended before. A claim that is open is always known.
+    fn claim(&self, payment_hash: &PaymentHash)
+    -> Result<Option<(Claim, ClaimState)>, LedgerError>;
 
     /// The latest claim with that idempotency key, whatever became of it.
-    fn claim_of_key(&self, idempotency_key: &str) -> Option<(Claim, ClaimState)>;
+    ///
+    /// # Errors
+    /// As [`Ledger::claim`].
+    fn claim_of_key(
+        &self,
+        idempotency_key: &str,
+    ) -> Result<Option<(Claim, ClaimState)>, LedgerError>;
 
     /// The line that ended a payment, [`LedgerEntry::Complete`] or [`LedgerEntry::Fail`]; `None`
     /// for one that runs, or that is unknown. One that failed may have turned out paid since.
-    fn end_of(&self, payment: &PaymentRef) -> Option<LedgerEntry>;
+    ///
+    /// # Errors
+    /// As [`Ledger::claim`].
+    fn end_of(&self, payment: &PaymentRef) -> Result<Option<LedgerEntry>, LedgerError>;
 
     /// What is neither spent nor set aside.
     fn available(&self) -> Msat;
 
     /// What became of a part; `None` for one that was never dispatched.
-    fn part(&self, payment: &PaymentRef, part_id: PartId) -> Option<HoldState>;
+    ///
+    /// # Errors
+    /// As [`Ledger::claim`]. Once it has answered, a batch on the same hash does not fail so, if
+    /// nothing else is asked in between.
+    fn part(&self, payment: &PaymentRef, part_id: PartId)
+    -> Result<Option<HoldState>, LedgerError>;
 
     /// What a part holds or held; `None` for one that was never dispatched.
-    fn part_hold(&self, payment: &PaymentRef, part_id: PartId) -> Option<PartHold>;
+    ///
+    /// # Errors
+    /// As [`Ledger::claim`].
+    fn part_hold(
+        &self,
+        payment: &PaymentRef,
+        part_id: PartId,
+    ) -> Result<Option<PartHold>, LedgerError>;
 
     /// Whether a channel was opened in the books, if with nothing in it.
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool;
@@ -319,17 +347,34 @@ pub trait Ledger: Send + Sync {
     /// The balance as wallets know it.
     fn balance_object(&self) -> BalanceObject;
 
-    /// Postings from number `from` on (the first is 0), `limit` at most.
+    /// Postings from number `from` on (the first is 0), `limit` at most. Books that leave their
+    /// history to others have none to show.
     fn postings(&self, from: u64, limit: u32) -> Vec<Posting>;
 
     /// The postings of one payment, in order.
-    fn postings_of(&self, payment: &PaymentRef) -> Vec<Posting>;
+    ///
+    /// # Errors
+    /// As [`Ledger::claim`].
+    fn postings_of(&self, payment: &PaymentRef) -> Result<Vec<Posting>, LedgerError>;
 
-    /// Checks everything that can be checked from the postings alone.
+    /// Checks everything that can be checked from what these books hold alone.
     ///
     /// # Errors
     /// The first invariant that does not hold, with its figures.
     fn verify(&self) -> Result<(), LedgerError>;
+
+    /// The books now, to be brought back by [`Ledger::restore`].
+    fn image(&self) -> BooksImage;
+
+    /// Puts the books of an image in place of these, which must have taken no batch.
+    ///
+    /// # Errors
+    /// What is wrong with the image, as a sentence. The books are of no use then.
+    fn restore(&mut self, image: &Json) -> Result<(), String>;
+
+    /// Has another tell the past while a restart brings batches again that were taken before;
+    /// `None`: the one of every day.
+    fn recall_by(&mut self, past: Option<Arc<dyn History>>);
 }
 
 /// The books as Systems see them: they read, and ask for writes in their Step.

@@ -19,8 +19,9 @@ pub mod laws;
 
 pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use ledger::{
-    Balance, BalanceObject, Books, Claim, ClaimState, EntryId, HoldState, Ledger, LedgerEntry,
-    LedgerError, PartHold, PaymentRef, Posting, PostingState, SetRef, SetShare, SpendLimit,
+    Balance, BalanceObject, Books, BooksImage, Claim, ClaimState, EntryId, History, HistoryError,
+    HoldState, Ledger, LedgerEntry, LedgerError, PartHold, PastEntry, PaymentRef, Posting,
+    PostingState, SetRef, SetShare, SpendLimit,
 };
 pub use node::{
     HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,

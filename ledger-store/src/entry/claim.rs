@@ -7,9 +7,17 @@ use ecs_systems::port::{Claim, ClaimState, EntryId, LedgerError};
 
 impl Writer<'_> {
     /// The latest claim with that idempotency key.
-    fn claimed_with(&self, key: &str) -> Option<&Claim> {
-        let payment = self.written.keys.get(key).or_else(|| self.state.keys.get(key))?;
-        self.payment(payment).map(|paying| &paying.claim)
+    fn claimed_with(&mut self, key: &str) -> Result<Option<Claim>, LedgerError> {
+        if let Some(payment) = self.written.keys.get(key) {
+            return Ok(self.payment(payment).map(|paying| paying.claim.clone()));
+        }
+        let Some(hash) = self.state.map(|state| state.hash_of_key(key)).transpose()?.flatten()
+        else {
+            return Ok(None);
+        };
+        let dossier = self.load(hash)?;
+        let paying = dossier.keys.get(key).and_then(|group| dossier.payments.get(group));
+        Ok(paying.map(|paying| paying.claim.clone()))
     }
 
     /// Takes the hash, unless another claim on it is open or complete, or its idempotency key
@@ -26,14 +34,15 @@ impl Writer<'_> {
         let hash = payment.payment_hash;
         let key = claim.idempotency_key.as_ref();
         if let Some(key) = key
-            && let Some(earlier) = self.claimed_with(key)
+            && let Some(earlier) = self.claimed_with(key)?
             && !earlier.same_request(claim)
         {
             let payment_hash = earlier.payment.payment_hash;
             return Err(LedgerError::KeyUsed { idempotency_key: key.clone(), payment_hash });
         }
-        let latest = self.written.latest.get(&hash).or_else(|| self.state.latest.get(&hash));
-        if let Some(held) = latest.and_then(|latest| self.payment(latest)) {
+        // Also where nothing else is new: the ledger's last claim with a key says whose it is.
+        self.written.keys.extend(key.map(|key| (key.clone(), payment)));
+        if let Some(held) = self.counting(&hash) {
             let other = &held.claim;
             match held.state {
                 ClaimState::Open if other == claim => return Ok(Vec::new()),
@@ -53,7 +62,6 @@ impl Writer<'_> {
             return Err(broken(format!("{} has failed already: use a new group", named(&payment))));
         }
         self.written.latest.insert(hash, payment);
-        self.written.keys.extend(key.map(|key| (key.clone(), payment)));
         self.put(Payment::claimed(claim.clone()));
         Ok(Vec::new())
     }

@@ -85,13 +85,11 @@ impl Writer<'_> {
     /// Where the latest claim on the hash has failed, and another is complete, that one counts.
     pub(super) fn let_the_complete_one_count(&mut self, of: PaymentRef) {
         let hash = of.payment_hash;
-        let latest = self.written.latest.get(&hash).or_else(|| self.state.latest.get(&hash));
-        let latest = latest.and_then(|latest| self.payment(latest));
-        if latest.is_some_and(|latest| latest.state != ClaimState::Failed) {
+        if self.counting(&hash).is_some_and(|latest| latest.state != ClaimState::Failed) {
             return;
         }
-        let all = self.written.payments.values().chain(self.state.payments_of(hash));
-        let complete = all
+        let before = self.dossier(&hash).into_iter().flat_map(|dossier| dossier.payments.values());
+        let complete = (self.written.payments.values().chain(before))
             .map(|paying| paying.claim.payment)
             .filter(|other| other.payment_hash == hash)
             .find(|other| self.payment(other).is_some_and(Payment::is_complete));

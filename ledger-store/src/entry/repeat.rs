@@ -3,7 +3,8 @@
 use super::part_named;
 use crate::journal::broken;
 use ecs_systems::port::{EntryId, LedgerEntry, LedgerError, PaymentRef, SetRef};
-use ecs_systems::units::{PartId, ShortChannelId};
+use ecs_systems::units::{PartId, PaymentHash, ShortChannelId};
+use serde::{Deserialize, Serialize};
 
 /// What can happen once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,27 @@ impl EntryKey {
         }))
     }
 
+    /// The channel that opens, if one does.
+    pub(crate) fn channel(&self) -> Option<ShortChannelId> {
+        if let Self::Opening(channel) = self { Some(*channel) } else { None }
+    }
+
+    /// The hash it is about; none for a channel.
+    pub(crate) fn hash(&self) -> Option<PaymentHash> {
+        match self {
+            Self::Opening(_) => None,
+            Self::Reserve(payment)
+            | Self::Dispatch(payment, _)
+            | Self::Part(payment, _)
+            | Self::Overspend(payment, _)
+            | Self::Late(payment, _)
+            | Self::Proof(payment)
+            | Self::SelfPay(payment)
+            | Self::End(payment) => Some(payment.payment_hash),
+            Self::HoldSet(set) | Self::SettleSet(set) | Self::EndSet(set) => Some(set.payment_hash),
+        }
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Opening(channel) => format!("channel {channel}"),
@@ -87,13 +109,18 @@ impl EntryKey {
 }
 
 /// An entry that was booked, and its postings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Applied {
     pub(crate) entry: LedgerEntry,
     pub(crate) ids: Vec<EntryId>,
 }
 
 impl Applied {
+    /// The channel that it opened, if it did.
+    pub(crate) fn channel(&self) -> Option<ShortChannelId> {
+        EntryKey::of(&self.entry).ok()??.channel()
+    }
+
     /// What the same entry again comes to: the ids it has.
     ///
     /// # Errors

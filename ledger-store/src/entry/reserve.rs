@@ -4,6 +4,8 @@ use super::{Writer, above_64_bits, named};
 use crate::journal::broken;
 use crate::limit::{self, Spend};
 use crate::payment::{Payment, Reservation};
+use crate::spends::LIMIT_WINDOW_MAX;
+use crate::state::State;
 use ecs_systems::port::{EntryId, LedgerError, PaymentRef, SpendLimit};
 use ecs_systems::units::Msat;
 
@@ -31,12 +33,14 @@ impl Writer<'_> {
             return Err(broken(what));
         }
         let requested_msat = amount.checked_add(request.fee_budget).ok_or_else(above_64_bits)?;
-        for limit in request.limits {
-            self.check_limit(limit, request.label, requested_msat)?;
-        }
-        let available_msat = self.batch.available();
-        if requested_msat > available_msat {
-            return Err(LedgerError::InsufficientFunds { requested_msat, available_msat });
+        if let Some(state) = self.state {
+            for limit in request.limits {
+                self.check_limit(state, limit, request.label, requested_msat)?;
+            }
+            let available_msat = self.batch.available();
+            if requested_msat > available_msat {
+                return Err(LedgerError::InsufficientFunds { requested_msat, available_msat });
+            }
         }
         let mut ids = Vec::new();
         self.set_rest(&mut paying, requested_msat, &mut ids)?;
@@ -49,6 +53,7 @@ impl Writer<'_> {
     /// A limit on a label does not concern a payment without it.
     fn check_limit(
         &self,
+        state: &State,
         limit: &SpendLimit,
         label: Option<&str>,
         requested: Msat,
@@ -56,14 +61,18 @@ impl Writer<'_> {
         if !limit::concerns(limit, label) {
             return Ok(());
         }
+        if limit.window > LIMIT_WINDOW_MAX {
+            let (name, window) = (&limit.name, limit.window);
+            let what = format!("limit `{name}`: a window of {window}, at most {LIMIT_WINDOW_MAX}");
+            return Err(broken(what));
+        }
         let now = self.batch.circumstances().at;
         let looked_at = |label: Option<&str>| limit::concerns(limit, label);
-        let spends = self
-            .state
+        let spends = state
             .spends_since(limit.window, now)
             .chain(&self.written.spends)
             .filter(|spend: &&Spend| looked_at(spend.label.as_deref()));
-        let under_way = self.payments_under_way().filter(|other| {
+        let under_way = self.payments_under_way(state).filter(|other| {
             looked_at(other.reservation.as_ref().and_then(|it| it.label.as_deref()))
         });
         let set_aside = Msat::sum(under_way.map(Payment::set_aside)).ok_or_else(above_64_bits)?;
@@ -71,10 +80,10 @@ impl Writer<'_> {
     }
 
     /// Every payment that has something set aside, this batch included.
-    fn payments_under_way(&self) -> impl Iterator<Item = &Payment> {
+    fn payments_under_way<'s>(&'s self, state: &'s State) -> impl Iterator<Item = &'s Payment> {
         let written = &self.written.payments;
         let unchanged =
-            self.state.payments_under_way().filter(|it| !written.contains_key(&it.claim.payment));
+            state.payments_under_way().filter(|it| !written.contains_key(&it.claim.payment));
         unchanged.chain(written.values())
     }
 }

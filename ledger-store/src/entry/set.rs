@@ -22,6 +22,14 @@ pub(crate) enum SetState {
 }
 
 impl SetState {
+    /// Whether nothing of it is pending any more.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::Held(_) | Self::Settling { .. } => false,
+            Self::Over => true,
+        }
+    }
+
     /// The postings that are pending.
     pub(crate) fn pending(&self) -> Vec<&EntryId> {
         match self {
@@ -67,6 +75,9 @@ impl Writer<'_> {
         let own = Msat::sum(htlcs.iter().map(|share| share.own_msat)).ok_or_else(above_64_bits)?;
         if (own > Msat::ZERO) != payer.is_some() {
             return Err(broken(format!("{}: {own} of our own, paid by {payer:?}", set_named(set))));
+        }
+        if payer.is_some_and(|payer| payer.payment_hash != set.payment_hash) {
+            return Err(broken(format!("{}: its payer pays another hash", set_named(set))));
         }
         let mut ids = Vec::new();
         match self.set(set).cloned() {
@@ -146,7 +157,8 @@ impl Writer<'_> {
     }
 
     fn set(&self, set: &SetRef) -> Option<&SetState> {
-        self.written.sets.get(set).or_else(|| self.state.sets.get(set))
+        let before = || self.dossier(&set.payment_hash)?.sets.get(set);
+        self.written.sets.get(set).or_else(before)
     }
 
     fn end_set(&mut self, set: &SetRef, payer: Option<PaymentRef>) -> Result<(), LedgerError> {

@@ -2,10 +2,12 @@
 
 use super::{Journal, broken};
 use crate::chart::{Account, IdFacts, entry_id, is_channel, resolution_id};
+use crate::dossier::Dossier;
 use ecs_core::EntityId;
 use ecs_systems::port::{Balance, EntryId, LedgerError, PaymentRef, Posting, PostingState};
 use ecs_systems::units::{Msat, PartId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A transfer as it is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -42,23 +44,20 @@ pub(crate) struct Circumstances {
 #[derive(Debug)]
 pub(crate) struct Changes {
     pub(super) accounts: BTreeMap<String, Balance>,
-    pub(super) postings: Vec<Posting>,
+    pub(crate) postings: Vec<Posting>,
     pub(super) unheld_msat: Msat,
-}
-
-impl Changes {
-    /// How many postings it adds.
-    pub(crate) fn len(&self) -> usize {
-        self.postings.len()
-    }
 }
 
 /// A batch under way: the journal as it would be, of which only what changes is copied.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     journal: &'a Journal,
+    /// What is known of the hash that is written of.
+    dossier: Arc<Dossier>,
     circumstances: Circumstances,
     tx_id: u64,
+    /// It was taken before: what accounts have is not asked again.
+    again: bool,
     accounts: BTreeMap<String, Balance>,
     postings: Vec<Posting>,
     places: BTreeMap<EntryId, usize>,
@@ -70,13 +69,31 @@ impl<'a> Batch<'a> {
     pub(crate) fn new(journal: &'a Journal, circumstances: Circumstances) -> Self {
         Self {
             journal,
+            dossier: Arc::default(),
             circumstances,
-            tx_id: journal.last_tx_id.saturating_add(1),
+            tx_id: journal.batches.saturating_add(1),
+            again: false,
             accounts: BTreeMap::new(),
             postings: Vec::new(),
             places: BTreeMap::new(),
             unheld_msat: journal.unheld_msat,
         }
+    }
+
+    /// The batch of the entry at that place, which was taken before.
+    pub(crate) fn again(journal: &'a Journal, index: u64, circumstances: Circumstances) -> Self {
+        let tx_id = index.saturating_add(1);
+        Self { tx_id, again: true, ..Self::new(journal, circumstances) }
+    }
+
+    /// Whether it was taken before.
+    pub(crate) fn is_again(&self) -> bool {
+        self.again
+    }
+
+    /// From here on the hash of that dossier is written of.
+    pub(crate) fn turn_to(&mut self, dossier: Arc<Dossier>) {
+        self.dossier = dossier;
     }
 
     /// What the batch came to.
@@ -99,9 +116,10 @@ impl<'a> Batch<'a> {
     /// this batch included.
     pub(crate) fn net_of(&self, payment: &PaymentRef, account: Account) -> i128 {
         let name = account.of(&self.journal.node);
-        let here = self.postings.iter().filter(|posting| posting.payment == Some(*payment));
-        let posted = here.chain(self.journal.postings_of(payment));
-        let posted = posted.filter(|posting| posting.state == PostingState::Posted);
+        let before = self.dossier.postings().iter().map(|posting| &**posting);
+        let posted = self.postings.iter().chain(before).filter(|posting| {
+            posting.payment == Some(*payment) && posting.state == PostingState::Posted
+        });
         posted.fold(0_i128, |net, posting| {
             let amount = i128::from(posting.amount_msat.0);
             match (posting.debit_account == name, posting.credit_account == name) {
@@ -195,7 +213,7 @@ impl<'a> Batch<'a> {
 
     fn posting(&self, id: &EntryId) -> Option<&Posting> {
         let here = self.places.get(id).and_then(|place| self.postings.get(*place));
-        here.or_else(|| self.journal.posting(id))
+        here.or_else(|| self.dossier.posting(id))
     }
 
     fn balance_of(&self, account: &str) -> Balance {
@@ -213,13 +231,15 @@ impl<'a> Batch<'a> {
             let what = format!("a transfer of {amount_msat}: {debit_account} ← {credit_account}");
             return Err(broken(what));
         }
-        let moved = Moved::by(&posting, returned);
-        for (account, side) in
-            [(&posting.debit_account, Side::Debit), (&posting.credit_account, Side::Credit)]
-        {
-            self.book(account, side, moved)?;
+        if !self.again {
+            let moved = Moved::by(&posting, returned);
+            for (account, side) in
+                [(&posting.debit_account, Side::Debit), (&posting.credit_account, Side::Credit)]
+            {
+                self.book(account, side, moved)?;
+            }
+            self.check_cover()?;
         }
-        self.check_cover()?;
         self.places.insert(id.clone(), self.postings.len());
         self.postings.push(posting);
         Ok(id)
@@ -256,7 +276,7 @@ impl<'a> Batch<'a> {
 }
 
 /// What a channel with these counters has that is neither spent nor held; `None`: overdrawn.
-fn unheld(channel: Balance) -> Option<Msat> {
+pub(crate) fn unheld(channel: Balance) -> Option<Msat> {
     channel
         .debits_posted_msat
         .checked_sub(channel.credits_posted_msat)?

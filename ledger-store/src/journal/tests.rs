@@ -1,7 +1,8 @@
 use super::*;
 use crate::chart::Account;
+use crate::dossier::Dossier;
 use crate::laws::fixture::channel;
-use ecs_systems::port::PostingState;
+use ecs_systems::port::{EntryId, PostingState};
 use ecs_systems::units::Timestamp;
 
 const NOW: Circumstances = Circumstances { entity: None, at: Timestamp(0) };
@@ -30,15 +31,42 @@ fn hold(msat: u64) -> Transfer {
     }
 }
 
+/// A journal with all its postings.
+struct Whole {
+    journal: Journal,
+    postings: Vec<Posting>,
+}
+
+impl Whole {
+    /// A batch that knows what was written before.
+    fn batch(&self) -> Batch<'_> {
+        let mut dossier = Dossier::default();
+        self.postings.iter().for_each(|posting| dossier.add(Arc::new(posting.clone())));
+        let mut batch = Batch::new(&self.journal, NOW);
+        batch.turn_to(Arc::new(dossier));
+        batch
+    }
+
+    fn apply(&mut self, changes: Changes) {
+        let postings = self.journal.apply(changes);
+        self.postings.extend(postings.into_iter().map(Arc::unwrap_or_clone));
+    }
+
+    fn verify(&self) -> Result<(), LedgerError> {
+        let postings: Vec<Arc<Posting>> = self.postings.iter().cloned().map(Arc::new).collect();
+        crate::verify::postings(&self.journal, &postings)
+    }
+}
+
 /// A channel with 100 msat, of which 60 are held.
-fn held() -> (Journal, EntryId) {
-    let mut journal = Journal::new("sim");
-    let mut batch = Batch::new(&journal, NOW);
+fn held() -> (Whole, EntryId) {
+    let mut whole = Whole { journal: Journal::new("sim"), postings: Vec::new() };
+    let mut batch = whole.batch();
     batch.transfer(&opening(100)).unwrap();
     let id = batch.transfer(&hold(60)).unwrap();
     let changes = batch.into_changes();
-    journal.apply(changes);
-    (journal, id)
+    whole.apply(changes);
+    (whole, id)
 }
 
 fn text(error: &LedgerError) -> String {
@@ -48,23 +76,23 @@ fn text(error: &LedgerError) -> String {
 #[test]
 fn the_remainder_of_a_posted_transfer_returns() {
     for (posted, unheld) in [(60, 40), (59, 41), (1, 99)] {
-        let (mut journal, id) = held();
-        let mut batch = Batch::new(&journal, NOW);
+        let (mut whole, id) = held();
+        let mut batch = whole.batch();
         batch.resolve(&id, Resolution::Post(Msat(posted))).unwrap();
         let changes = batch.into_changes();
-        journal.apply(changes);
-        assert_eq!(journal.unheld(), Msat(unheld));
-        let expenses = journal.balance("sim:expenses:payment");
+        whole.apply(changes);
+        assert_eq!(whole.journal.unheld(), Msat(unheld));
+        let expenses = whole.journal.balance("sim:expenses:payment");
         assert_eq!(expenses.debits_posted_msat, Msat(posted));
         assert_eq!(expenses.debits_pending_msat, Msat(0));
-        crate::verify::journal(&journal).unwrap();
+        whole.verify().unwrap();
     }
 }
 
 #[test]
 fn a_pending_transfer_has_one_resolution() {
-    let (journal, id) = held();
-    let mut batch = Batch::new(&journal, NOW);
+    let (whole, id) = held();
+    let mut batch = whole.batch();
     let error = batch.resolve(&id, Resolution::Post(Msat(61))).unwrap_err();
     assert!(text(&error).contains("61msat posted of 60msat pending"), "{error}");
     let first = batch.resolve(&id, Resolution::Post(Msat(50))).unwrap();
@@ -82,8 +110,8 @@ fn a_pending_transfer_has_one_resolution() {
 
 #[test]
 fn a_transfer_with_a_used_id_is_the_same_or_refused() {
-    let (journal, id) = held();
-    let mut batch = Batch::new(&journal, NOW);
+    let (whole, id) = held();
+    let mut batch = whole.batch();
     assert_eq!(batch.transfer(&hold(60)), Ok(id));
     let channel_2 = Account::Channel(channel(2));
     for (other, field) in [
@@ -95,7 +123,7 @@ fn a_transfer_with_a_used_id_is_the_same_or_refused() {
         let error = batch.transfer(&other).unwrap_err();
         assert!(text(&error).ends_with(&format!("exists_with_different_{field}")), "{error}");
     }
-    assert_eq!(batch.into_changes().len(), 0);
+    assert_eq!(batch.into_changes().postings.len(), 0);
 }
 
 #[test]
@@ -116,15 +144,15 @@ fn transfers_of_nothing_to_oneself_or_of_too_much_are_refused() {
             "sim:control:spendable is overdrawn: 41msat reserved of 40msat",
         ),
     ] {
-        let (journal, _) = held();
-        let error = Batch::new(&journal, NOW).transfer(&transfer).unwrap_err();
+        let (whole, _) = held();
+        let error = whole.batch().transfer(&transfer).unwrap_err();
         assert!(text(&error).contains(words), "{error}");
     }
 }
 
 #[test]
 fn verify_finds_each_kind_of_damage() {
-    type Damage = fn(&mut Journal);
+    type Damage = fn(&mut Whole);
     let damages: [(&str, Damage); 9] = [
         ("is used twice", |it| it.postings.push(it.postings[1].clone())),
         ("its counters are not its postings", |it| {
@@ -137,29 +165,29 @@ fn verify_finds_each_kind_of_damage() {
         ("is not pending", |it| it.postings[1].pending_id = Some(EntryId("x".to_owned()))),
         ("older than the one before", |it| it.postings[1].tx_id = 0),
         ("no counters", |it| {
-            it.accounts.remove("sim:equity:opening");
+            it.journal.accounts.remove("sim:equity:opening");
         }),
     ];
     for (words, damage) in damages {
-        let (mut journal, _) = held();
-        crate::verify::journal(&journal).unwrap();
-        damage(&mut journal);
-        let error = crate::verify::journal(&journal).unwrap_err();
+        let (mut whole, _) = held();
+        whole.verify().unwrap();
+        damage(&mut whole);
+        let error = whole.verify().unwrap_err();
         assert!(text(&error).contains(words), "{error} / {words}");
     }
 }
 
 #[test]
 fn verify_finds_reservations_without_cover() {
-    let (mut journal, _) = held();
-    let mut batch = Batch::new(&journal, NOW);
+    let (mut whole, _) = held();
+    let mut batch = whole.batch();
     let (debit, credit) = (Account::Reserved, Account::Spendable);
     batch.transfer(&Transfer { code: "reserve", debit, credit, ..hold(40) }).unwrap();
     let changes = batch.into_changes();
-    journal.apply(changes);
-    crate::verify::journal(&journal).unwrap();
-    journal.postings[2].amount_msat = Msat(41);
-    let error = crate::verify::journal(&journal).unwrap_err();
+    whole.apply(changes);
+    whole.verify().unwrap();
+    whole.postings[2].amount_msat = Msat(41);
+    let error = whole.verify().unwrap_err();
     assert!(text(&error).ends_with("more is reserved than the channels have"), "{error}");
 }
 
@@ -173,13 +201,13 @@ fn verify_finds_resolutions_that_do_not_fit() {
         ("what it resolves is not pending", |it| it.pending_id = Some(it.entry_id.clone())),
     ];
     for (words, damage) in damages {
-        let (mut journal, id) = held();
-        let mut batch = Batch::new(&journal, NOW);
+        let (mut whole, id) = held();
+        let mut batch = whole.batch();
         batch.resolve(&id, Resolution::Post(Msat(60))).unwrap();
         let changes = batch.into_changes();
-        journal.apply(changes);
-        damage(journal.postings.last_mut().unwrap());
-        let error = crate::verify::journal(&journal).unwrap_err();
+        whole.apply(changes);
+        damage(whole.postings.last_mut().unwrap());
+        let error = whole.verify().unwrap_err();
         assert!(text(&error).contains(words), "{error} / {words}");
     }
 }

@@ -361,7 +361,8 @@ impl Model {
         assert_eq!(told, under_way, "pending and reserved");
         for number in 0..3 {
             let latest = self.latest(number).map(|attempt| &attempt.claim);
-            let shown = books.claim(&preimage(number).hash()).map(|(claim, _)| claim);
+            let shown =
+                books.claim(&preimage(number).hash()).expect("told").map(|(claim, _)| claim);
             assert!(shown.as_ref() == latest, "the latest claim");
         }
     }

@@ -2,6 +2,10 @@
 
 use super::{Image, StoreError};
 use ecs_core::{Change, Delta, EntityId, Json, Line, Snapshot};
+use ecs_systems::{
+    port::{LedgerEntry, PastEntry},
+    units::Timestamp,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::borrow::Cow;
 
@@ -45,17 +49,66 @@ impl Entry {
     }
 }
 
+/// The shape of snapshots that this program writes and reads.
+const SNAPSHOT_VERSION: u64 = 2;
+
 /// A snapshot.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
+    version: u64,
     /// How many entries the ledger has at that point.
     pub(super) entries: u64,
     pub(super) engine: Snapshot,
+    /// What the books are restored from; `None`: the engine had none.
+    pub(super) books: Option<Json>,
+}
+
+/// What is read of a snapshot first. One without it is of the first version.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    version: Option<u64>,
 }
 
 /// A snapshot as text.
 pub(super) fn snapshot(image: Image, entries: u64) -> Json {
-    Json::of(&State { entries, engine: image.engine })
+    let books = image.books.map(|books| books.json());
+    Json::of(&State { version: SNAPSHOT_VERSION, entries, engine: image.engine, books })
+}
+
+/// Reads a snapshot.
+pub(super) fn read_snapshot(bytes: &[u8]) -> Result<State, StoreError> {
+    let what = || "the snapshot".to_owned();
+    let version = read::<Version>(bytes, what)?.version.unwrap_or(1);
+    if version != SNAPSHOT_VERSION {
+        let why = format!("its version is {version}, this program reads {SNAPSHOT_VERSION}");
+        return Err(StoreError::Unreadable { what: what(), why });
+    }
+    read(bytes, what)
+}
+
+/// The image of the books in a snapshot, for [`audit`](crate::audit), and how many entries the
+/// ledger had then.
+///
+/// # Errors
+/// [`StoreError::Unreadable`].
+pub fn read_books(snapshot: &[u8]) -> Result<(u64, Option<Json>), StoreError> {
+    read_snapshot(snapshot).map(|state| (state.entries, state.books))
+}
+
+/// Reads an entry of the ledger log, as [`super::Store`] wrote it. Its lines are those for the
+/// books.
+///
+/// # Errors
+/// [`StoreError::Unreadable`], with its index.
+pub fn read_entry(index: u64, payload: &[u8]) -> Result<PastEntry, StoreError> {
+    let what = || format!("entry {index} of the ledger");
+    let Entry { at_ms, entity, lines } = read(payload, what)?;
+    let lines = lines.iter().filter(|line| line.system.starts_with("ledger:"));
+    let lines: Result<Vec<LedgerEntry>, _> = lines.map(|line| line.body.decode()).collect();
+    let lines =
+        lines.map_err(|error| StoreError::Unreadable { what: what(), why: error.to_string() })?;
+    Ok(PastEntry { index, at: Timestamp(at_ms), entity, lines })
 }
 
 /// Reads what was stored.

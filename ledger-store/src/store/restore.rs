@@ -1,25 +1,18 @@
 //! From the files back to the state.
 
-use super::{Store, StoreError, format};
-use crate::store::format::{Entry, State, StateRecord};
-use ecs_core::Engine;
-use payecs_journal::{Recovered, Skipped, Torn};
-
-/// Most entries of the ledger that are read before the progress is told again.
-const ENTRIES_PER_STEP: u64 = 4_096;
+use super::{Store, StoreError, format, sole};
+use crate::places::{PastEntries, Reader, Reread};
+use crate::store::format::{Entry, StateRecord};
+use ecs_core::{Engine, Json};
+use ecs_systems::port::{Books, History};
+use payecs_journal::{LedgerLog, Recovered, Skipped, StoredEntry, Torn};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How far a restore is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestoreStep {
     /// The snapshot is taken, if there is one.
     Snapshot,
-    /// So many of the ledger's entries are in the books.
-    Entries {
-        /// How many are.
-        done: u64,
-        /// How many will be.
-        of: u64,
-    },
     /// So many records behind the snapshot are taken.
     Records {
         /// How many are.
@@ -59,13 +52,18 @@ impl Store {
             let pieces: Result<Vec<Vec<u8>>, _> = snapshot.collect();
             let text = pieces?.concat();
             self.snapshot_bytes = text.len() as u64;
-            let state: State = format::read(&text, || "the snapshot".to_owned())?;
-            step(RestoreStep::Snapshot);
-            self.restore_books(state.entries, engine, step)?;
+            let state = format::read_snapshot(&text)?;
             self.entries = state.entries;
             let unfit = |error| StoreError::Unfit { what: "the snapshot".to_owned(), error };
             engine.restore(&state.engine).map_err(unfit)?;
+            restore_books(state.books.as_ref(), engine)?;
+            step(RestoreStep::Snapshot);
         }
+        // What the records behind need of the past is read from the ledger: no other history has to
+        // be open yet.
+        let stored = Stored { ledger: Arc::clone(&self.ledger), until: self.entries };
+        let past = Reread::lazily(Arc::new(stored));
+        recall_by(engine, Some(Arc::new(past)));
         let (from, of) = (self.entries, records.remaining());
         let mut entries = Vec::new();
         for record in records {
@@ -85,29 +83,47 @@ impl Store {
             step(RestoreStep::Records { done: restored.records, of });
         }
         engine.finish_restore();
+        recall_by(engine, None);
         self.entries = from.saturating_add(entries.len() as u64);
-        restored.completed = self.ledger.complete_from(from, entries)?;
+        restored.completed = sole(&mut self.ledger).complete_from(from, entries)?;
         restored.entries = self.entries;
         Ok(restored)
     }
+}
 
-    /// Brings the first entries of the ledger into the books.
-    fn restore_books(
-        &self,
-        count: u64,
-        engine: &mut Engine,
-        step: &mut dyn FnMut(RestoreStep),
-    ) -> Result<(), StoreError> {
-        for (done, stored) in (1..).zip(self.ledger.read(0, count)?) {
-            let stored = stored?;
-            let what = || format!("entry {} of the ledger", stored.entry.index);
-            let entry: Entry = format::read(&stored.payload, what)?;
-            let unfit = |error| StoreError::Unfit { what: what(), error };
-            engine.keep_again(entry.at_ms, entry.entity, &entry.lines).map_err(unfit)?;
-            if done % ENTRIES_PER_STEP == 0 || done == count {
-                step(RestoreStep::Entries { done, of: count });
-            }
-        }
-        Ok(())
+/// The ledger log as whoever asks for the past reads it.
+#[derive(Debug)]
+struct Stored {
+    ledger: Arc<Mutex<LedgerLog>>,
+    /// The first entry that is left out: from there on the records tell it.
+    until: u64,
+}
+
+impl Reader for Stored {
+    fn read_from(&self, index: u64) -> Result<PastEntries<'_>, String> {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = ledger
+            .read(index, self.until.saturating_sub(index))
+            .map_err(|error| error.to_string())?;
+        let read = |stored: Result<StoredEntry, payecs_journal::Error>| {
+            let stored = stored.map_err(|error| error.to_string())?;
+            format::read_entry(stored.entry.index, &stored.payload).map_err(|it| it.to_string())
+        };
+        Ok(Box::new(stored.map(read)))
+    }
+}
+
+fn restore_books(image: Option<&Json>, engine: &mut Engine) -> Result<(), StoreError> {
+    let refused = |why: String| StoreError::Books { why };
+    match (image, engine.resource_mut::<Books>()) {
+        (Some(image), Some(mut books)) => books.0.restore(image).map_err(refused),
+        (Some(_), None) => Err(refused("the engine has no books".to_owned())),
+        (None, _) => Ok(()),
+    }
+}
+
+fn recall_by(engine: &mut Engine, past: Option<Arc<dyn History>>) {
+    if let Some(mut books) = engine.resource_mut::<Books>() {
+        books.0.recall_by(past);
     }
 }

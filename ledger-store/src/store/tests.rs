@@ -1,12 +1,14 @@
 use super::*;
+use crate::laws::fixture::{claim, fail, opening, payment, preimage};
+use crate::memory::tests::thaw::Told;
 use crate::{MemoryLedger, MemoryReceipts};
 use ecs_core::{
     EntityId, Inputs, On, Step, Systems, Write, Writer, bevy_ecs::prelude::Res, system,
 };
 use ecs_systems::{
-    port::{Books, LedgerEntry, Posting, ReceiptsBook},
-    records::{RecordEntry, keep},
-    units::{Msat, ShortChannelId},
+    port::{Books, ClaimState, HistoryError, Ledger, LedgerEntry, LedgerError, ReceiptsBook},
+    records::{RecordEntry, keep, ledger_record},
+    units::{Msat, ShortChannelId, Timestamp},
 };
 use payecs_journal::{Faults, LogId, MemoryDisk, Operation};
 use proptest::{collection::vec, prelude::*};
@@ -14,8 +16,17 @@ use std::collections::BTreeMap;
 
 /// An engine with books, and a System that writes into them: a channel for each moment.
 fn engine() -> Engine {
+    engine_with(MemoryLedger::new("sim"))
+}
+
+/// Books over a history that is never told anything.
+fn over_nothing() -> MemoryLedger {
+    MemoryLedger::over("sim", Arc::new(Told::lagging(usize::MAX)), 0)
+}
+
+fn engine_with(books: MemoryLedger) -> Engine {
     let mut app = Engine::new();
-    app.insert_resource(Books(Box::new(MemoryLedger::new("sim"))));
+    app.insert_resource(Books(Box::new(books)));
     app.insert_resource(ReceiptsBook(Box::new(MemoryReceipts::default())));
     app.set_keeper(keep);
     app.add_system(
@@ -31,15 +42,15 @@ fn engine() -> Engine {
     app
 }
 
-fn postings(app: &Engine) -> Vec<Posting> {
-    app.resource::<Books>().expect("inserted").0.postings(0, u32::MAX)
+fn books(app: &Engine) -> &dyn Ledger {
+    &*app.resource::<Books>().expect("inserted").0
 }
 
 /// Everything that a restart must bring back: all but the moment of a command that changed nothing.
-fn state(app: &Engine) -> (BTreeMap<String, Json>, Vec<Posting>) {
+fn state(app: &Engine) -> (BTreeMap<String, Json>, Json) {
     let mut fields = Json::of(&app.snapshot()).fields().expect("an object");
     fields.remove("now_ms").expect("the moment");
-    (fields, postings(app))
+    (fields, books(app).image().json())
 }
 
 fn options() -> Options {
@@ -47,7 +58,14 @@ fn options() -> Options {
 }
 
 fn open(disk: &MemoryDisk) -> Result<(Store, Engine, Restored), StoreError> {
-    let mut app = engine();
+    open_with(disk, MemoryLedger::new("sim"))
+}
+
+fn open_with(
+    disk: &MemoryDisk,
+    books: MemoryLedger,
+) -> Result<(Store, Engine, Restored), StoreError> {
+    let mut app = engine_with(books);
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let (store, restored) = Store::open(&disk, options(), &mut app, &mut |_| {})?;
     Ok((store, app, restored))
@@ -130,8 +148,12 @@ proptest! {
     #[test]
     fn a_restart_never_finds_a_state_that_was_not_nor_one_older_than_was_kept(
         actions in vec(action(), 1..60),
+        whole in any::<bool>(),
     ) {
         let disk = MemoryDisk::new();
+        let open = |disk: &MemoryDisk| {
+            open_with(disk, if whole { MemoryLedger::new("sim") } else { over_nothing() })
+        };
         let (mut store, mut app, _) = open(&disk).expect("an empty disk");
         let mut states = vec![state(&app)];
         for (at_ms, action) in (1_000..).step_by(1_000).zip(actions) {
@@ -174,7 +196,7 @@ proptest! {
             prop_assert!((lost..=appended).contains(&last), "{lost} ≤ {last} ≤ {appended}");
             states.truncate(usize::try_from(last).expect("small").saturating_add(1));
             prop_assert_eq!(Some(&state(&app)), states.last());
-            prop_assert_eq!(store.head().count, postings(&app).len() as u64);
+            prop_assert_eq!(store.head().count, books(&app).image().entries());
             app.record_changes(true);
         }
     }
@@ -205,7 +227,7 @@ fn what_a_crash_kept_from_the_ledger_is_completed_from_the_records() {
 }
 
 #[test]
-fn after_a_snapshot_the_books_come_from_the_ledger_alone() {
+fn after_a_snapshot_the_books_come_from_the_snapshot_alone() {
     let disk = MemoryDisk::new();
     let (mut store, app) = three(&disk);
     store.snapshot(Image::of(&app)).unwrap();
@@ -217,7 +239,7 @@ fn after_a_snapshot_the_books_come_from_the_ledger_alone() {
         Store::open(&dyn_disk, options(), &mut other, &mut |step| steps.push(step)).unwrap();
     assert_eq!(state(&other), state(&app));
     assert_eq!((restored.records, restored.completed), (0, 0));
-    assert_eq!(steps, [RestoreStep::Snapshot, RestoreStep::Entries { done: 2, of: 2 }]);
+    assert_eq!(steps, [RestoreStep::Snapshot]);
 }
 
 #[test]
@@ -246,4 +268,69 @@ fn an_engine_without_the_plugin_is_refused_by_the_name_of_the_record() {
     let disk: Arc<dyn Disk> = Arc::new(disk);
     let refused = Store::open(&disk, options(), &mut bare, &mut |_| {}).unwrap_err();
     assert!(matches!(&refused, StoreError::Unfit { what, .. } if what == "record 1"), "{refused}");
+}
+
+/// Keeps lines as one record, and tells the history.
+fn keep_line(store: &mut Store, app: &mut Engine, told: &Told, entry: &LedgerEntry) {
+    app.begin(Inputs { now_ms: 5, ..Inputs::default() });
+    app.keep_records(&[ledger_record(entry)]).unwrap();
+    store.append(&app.take_delta().unwrap()).unwrap();
+    told.take(std::slice::from_ref(entry), None, Timestamp(5));
+}
+
+#[test]
+fn a_restart_needs_no_history_for_records_that_needed_one() {
+    let (disk, told) = (MemoryDisk::new(), Told::lagging(0));
+    let over = |told: &Told| MemoryLedger::over("sim", Arc::new(told.clone()), 0);
+    let (mut store, mut app, _) = open_with(&disk, over(&told)).unwrap();
+    let before = [1, 2].map(|number| [claim(number, 1, 500), fail(payment(number, 1))]);
+    for entry in before.iter().flatten().chain([&opening(1, 9_000)]) {
+        keep_line(&mut store, &mut app, &told, entry);
+    }
+    store.snapshot(Image::of(&app)).unwrap();
+    for entry in [claim(1, 2, 500), fail(payment(1, 2)), opening(2, 5), claim(1, 3, 700)] {
+        keep_line(&mut store, &mut app, &told, &entry);
+    }
+    store.close().unwrap();
+    let opening = Told::lagging(0);
+    opening.refuse(Some(HistoryError::Opening { done: 0, of: 9 }));
+    let (store, other, restored) = open_with(&disk, over(&opening)).unwrap();
+    assert_eq!((restored.records, restored.entries, store.head().count), (4, 9, 9));
+    let of = |app: &Engine, number: u8| books(app).claim(&preimage(number).hash());
+    assert_eq!(of(&other, 1), of(&app, 1));
+    assert!(matches!(of(&other, 1), Ok(Some((_, ClaimState::Open)))));
+    assert_eq!(of(&other, 2), Err(LedgerError::HistoryOpening { done: 0, of: 9 }));
+    assert_eq!(books(&other).trial_balance(), books(&app).trial_balance());
+    books(&other).verify().unwrap();
+}
+
+#[test]
+fn a_snapshot_of_an_older_version_is_refused_by_its_version() {
+    let disk = MemoryDisk::new();
+    let (mut store, app) = three(&disk);
+    let older = Json::object([("entries", Json::of(&2)), ("engine", Json::of(&app.snapshot()))]);
+    store.snapshot(Image::of(&app)).unwrap();
+    let mut app = app;
+    run(&mut app, 9, Command::Draft(3));
+    store.append(&app.take_delta().unwrap()).unwrap();
+    store.sync().unwrap();
+    store.state.snapshot(Seq(4), Seq(4), [older.text().as_bytes()]).unwrap();
+    store.close().unwrap();
+    let refused = open(&disk).unwrap_err().to_string();
+    assert!(refused.contains("its version is 1, this program reads 2"), "{refused}");
+}
+
+#[test]
+fn an_image_that_is_not_of_the_last_record_is_no_snapshot() {
+    let disk = MemoryDisk::new();
+    let (mut store, mut app) = three(&disk);
+    let image = Image::of(&app);
+    run(&mut app, 9, Command::Pay(3));
+    store.append(&app.take_delta().unwrap()).unwrap();
+    let refused = store.snapshot(image).unwrap_err();
+    assert!(matches!(refused, StoreError::OutOfStep { image: 2, journal: 3 }), "{refused}");
+    store.snapshot(Image::of(&app)).unwrap();
+    let snapshot = format::snapshot(Image::of(&app), 3);
+    let (entries, image) = read_books(snapshot.text().as_bytes()).unwrap();
+    assert_eq!((entries, image), (3, Some(books(&app).image().json())));
 }

@@ -7,30 +7,49 @@ use ecs_systems::{
     components::{PaidPreimage, Part, PartSpent},
     effects::{Contradiction, Contradicts},
     pay::send::late::{PART_LATE, lines_for},
-    port::{Books, ClaimState, HoldState, LedgerEntry, PartHold, PartKey, PartStatus, PaymentRef},
+    port::{
+        Books, Claim, ClaimState, HoldState, LedgerEntry, LedgerError, PartHold, PartKey,
+        PartStatus, PaymentRef,
+    },
     records::ledger_record,
     refusal::from_ledger,
     units::{Msat, Preimage},
 };
 
 impl Driver {
-    /// The books know every part, so none is remembered here.
+    /// The books know every part, so none is remembered here; where they can't tell yet, the word
+    /// is.
     pub(super) fn take_late(&mut self, key: PartKey, status: &PartStatus) {
-        let PartStatus::Paid { preimage, spent_msat } = *status else { return };
+        if let Err(error) = self.judge_late(key, status) {
+            self.late_words.keep(key, status.clone(), self.now, &error);
+        }
+    }
+
+    /// Takes such a word.
+    ///
+    /// # Errors
+    /// The books can't tell what they know of the part: nothing is done.
+    fn judge_late(&mut self, key: PartKey, status: &PartStatus) -> Result<(), LedgerError> {
+        let PartStatus::Paid { preimage, spent_msat } = *status else { return Ok(()) };
+        if preimage.hash() != key.payment_hash {
+            return Ok(());
+        }
         let payment = PaymentRef { payment_hash: key.payment_hash, group_id: key.group_id };
-        let books = self.engine.resource::<Books>();
-        let known = books.and_then(|books| books.0.part(&payment, key.part_id));
-        if known != Some(HoldState::Void) || preimage.hash() != key.payment_hash {
-            return;
+        let Some(Books(books)) = self.engine.resource() else { return Ok(()) };
+        if books.part(&payment, key.part_id)? != Some(HoldState::Void) {
+            return Ok(());
         }
         let is_it = |id: &EntityId| self.engine.get::<Part>(*id).is_some_and(|it| it.0.key == key);
         let Some(part) = self.engine.entities().into_iter().find(is_it) else {
-            let hold = books.and_then(|books| books.0.part_hold(&payment, key.part_id));
-            return hold
-                .map_or((), |hold| self.book_late((key, payment), hold, preimage, spent_msat));
+            let hold = books.part_hold(&payment, key.part_id)?;
+            let claim = books.claim(&key.payment_hash)?;
+            if let Some(hold) = hold {
+                self.book_late((key, payment), hold, claim, (preimage, spent_msat));
+            }
+            return Ok(());
         };
         if self.engine.get::<PaidPreimage>(part).is_some() {
-            return;
+            return Ok(());
         }
         let write = Write::to(part)
             .attach(&PartSpent(spent_msat))
@@ -42,6 +61,7 @@ impl Driver {
             tracing::error!(target: "payflow::driver", %part, %error, "late part refused");
         }
         self.perform_effects();
+        Ok(())
     }
 
     /// The part's Entity was collected: what it comes to is booked without it, and another payment
@@ -50,14 +70,13 @@ impl Driver {
         &mut self,
         (key, payment): (PartKey, PaymentRef),
         hold: PartHold,
-        preimage: Preimage,
-        spent_msat: Msat,
+        claim: Option<(Claim, ClaimState)>,
+        (preimage, spent_msat): (Preimage, Msat),
     ) {
         self.begin(self.now);
         let Some(Books(books)) = self.engine.resource() else { return };
         let left_us = spent_msat.max(hold.amount_msat);
         let fee_msat = left_us.saturating_sub(hold.amount_msat);
-        let claim = books.claim(&key.payment_hash);
         // What we send to ourselves goes around.
         let circular =
             claim.as_ref().is_some_and(|(claim, _)| claim.destination == self.node.view().identity);

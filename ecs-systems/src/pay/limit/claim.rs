@@ -16,7 +16,10 @@ use crate::{
     pay::settle::settle::reference_of,
     port::{Books, Claim, ClaimState, LedgerEntry, LedgerError, PaymentRef},
     records::RecordEntry,
-    refusal::{PAY_IN_PROGRESS, PAY_RHASH_ALREADY_USED, PAY_UNSPECIFIED_ERROR, from_ledger},
+    refusal::{
+        HISTORY_OPENING, HISTORY_UNREADABLE, PAY_IN_PROGRESS, PAY_RHASH_ALREADY_USED,
+        PAY_UNSPECIFIED_ERROR, from_ledger,
+    },
 };
 use bevy_ecs::prelude::{Has, In, Query, Res};
 use ecs_core::{
@@ -58,7 +61,13 @@ pub const CLAIM_HASH: SystemSpec = SystemSpec {
         "lightningd:payment_hash",
     ],
     detaches: &["lightningd:same-as"],
-    refuses: &[-32602, PAY_IN_PROGRESS, PAY_RHASH_ALREADY_USED],
+    refuses: &[
+        -32602,
+        PAY_IN_PROGRESS,
+        PAY_RHASH_ALREADY_USED,
+        HISTORY_OPENING,
+        HISTORY_UNREADABLE,
+    ],
     does: "claims the hash by a durable compare-and-set; what was paid before, or tried with the \
            same idempotency key, is answered again; what runs with that key is waited for",
 };
@@ -93,16 +102,17 @@ pub(crate) fn claim_hash(
         idempotency_key: key.map(|key| key.text().into_owned()),
         request: key.map(|_| request::request_hash(given)),
     };
+    let refused = |error| from_ledger(&error);
     if let Some(key) = &claim.idempotency_key
-        && let Some((earlier, state)) = books.0.claim_of_key(key)
+        && let Some((earlier, state)) = books.0.claim_of_key(key).map_err(refused)?
     {
         return answer_of_key(key, &claim, (&earlier, &state), cancelled, &books);
     }
-    match books.0.claim(&hash.0) {
+    match books.0.claim(&hash.0).map_err(refused)? {
         Some((earlier, ClaimState::Complete { preimage, fee_msat }))
             if earlier.same_intent(&claim) =>
         {
-            return Ok(paid_before(&earlier, preimage, fee_msat, &books));
+            return paid_before(&earlier, preimage, fee_msat, &books);
         }
         Some((earlier, state)) if state != ClaimState::Failed => {
             return Err(from_ledger(&conflict(&earlier, &claim, &state)));
@@ -142,9 +152,9 @@ fn answer_of_key(
         ClaimState::Complete { preimage, fee_msat } => {
             // A System may have made another invoice of the same request.
             let hash = PayHash(earlier.payment.payment_hash);
-            paid_before(earlier, preimage, fee_msat, books).attach(&hash)
+            paid_before(earlier, preimage, fee_msat, books)?.attach(&hash)
         }
-        ClaimState::Failed => replayed().attach(&Failing(failed_before(earlier, books))),
+        ClaimState::Failed => replayed().attach(&Failing(failed_before(earlier, books)?)),
     })
 }
 
@@ -152,8 +162,8 @@ fn replayed() -> Step {
     Step::advance().attach(&Replayed).detach::<SameAs>()
 }
 
-fn paid_before(earlier: &Claim, preimage: Preimage, fee_msat: Msat, books: &Books) -> Step {
-    let count = match books.0.end_of(&earlier.payment) {
+fn paid_before(earlier: &Claim, preimage: Preimage, fee_msat: Msat, books: &Books) -> Answer {
+    let count = match end_of(earlier, books)? {
         Some(LedgerEntry::Complete { successful_parts, .. }) => successful_parts,
         Some(_) | None => 0,
     };
@@ -163,17 +173,21 @@ fn paid_before(earlier: &Claim, preimage: Preimage, fee_msat: Msat, books: &Book
         .attach(&FeePaid(fee_msat))
         .attach(&PaidPreimage(preimage))
         .attach(&LedgerRef(reference_of(&earlier.payment)));
-    if count > 0 { step.attach(&PartsPaid(parts)) } else { step }
+    Ok(if count > 0 { step.attach(&PartsPaid(parts)) } else { step })
 }
 
 /// What the caller of a failed payment was told.
-fn failed_before(earlier: &Claim, books: &Books) -> Refusal {
-    match books.0.end_of(&earlier.payment) {
+fn failed_before(earlier: &Claim, books: &Books) -> Result<Refusal, Refusal> {
+    Ok(match end_of(earlier, books)? {
         Some(LedgerEntry::Fail { answer: Some(answer), .. }) => answer,
         Some(_) | None => {
             Refusal::new(PAY_UNSPECIFIED_ERROR, "The payment with this idempotency key has failed")
         }
-    }
+    })
+}
+
+fn end_of(earlier: &Claim, books: &Books) -> Result<Option<LedgerEntry>, Refusal> {
+    books.0.end_of(&earlier.payment).map_err(|error| from_ledger(&error))
 }
 
 /// Rows 22 to 34, P and S carry the money laws: a list without one of them is not run.

@@ -67,7 +67,7 @@ pub(crate) fn part_late(
     }
     let running = |id| entities.get(id).is_some_and(|it| payments.get(it).is_ok_and(|it| it.0));
     Ok(match books.0.claim(&payment.payment_hash) {
-        Some((other, ClaimState::Open)) if other.entity != *parent && running(other.entity) => {
+        Ok(Some((other, ClaimState::Open))) if other.entity != *parent && running(other.entity) => {
             step.write(Write::to(other.entity).attach(preimage)).wake(other.entity)
         }
         _ => step,

@@ -1,5 +1,6 @@
 //! What the books refuse.
 
+use super::HistoryError;
 use ecs_core::EntityId;
 use payecs_units::{Msat, NodeId, PaymentHash, Timestamp};
 
@@ -53,10 +54,34 @@ pub enum LedgerError {
         /// When enough of the window has passed; `None` where it alone is above the limit.
         resets_at: Option<Timestamp>,
     },
+    /// It concerns a payment that ended long ago, and the history is still being opened: the same
+    /// may be tried again later. Code 2321.
+    #[error("the ledger's history is being opened: {done} of {of} entries; try again")]
+    HistoryOpening {
+        /// How many entries are looked through.
+        done: u64,
+        /// How many there are.
+        of: u64,
+    },
+    /// It concerns a payment that ended long ago, and the history can't be read. Code 2322.
+    #[error("the ledger's history can't be read: {what}")]
+    HistoryUnreadable {
+        /// What is wrong.
+        what: String,
+    },
     /// The batch would break an invariant: our own mistake, or damaged books. Code 2320.
     #[error("ledger invariant: {what}")]
     Invariant {
         /// Which one, with its figures.
         what: String,
     },
+}
+
+impl From<HistoryError> for LedgerError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Opening { done, of } => Self::HistoryOpening { done, of },
+            HistoryError::Failed { what } => Self::HistoryUnreadable { what },
+        }
+    }
 }

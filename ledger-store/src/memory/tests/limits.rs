@@ -1,7 +1,7 @@
 //! What may be spent within a time.
 
-use crate::MemoryLedger;
 use crate::laws::fixture::{claim, complete, dispatch, fail, opening, payment, post, void};
+use crate::{LIMIT_WINDOW_MAX, MemoryLedger};
 use ecs_systems::port::{Ledger, LedgerEntry, LedgerError, SpendLimit};
 use ecs_systems::units::{Msat, PartId, Seconds, Timestamp};
 
@@ -164,12 +164,17 @@ fn what_failed_or_came_back_is_not_spent() {
 }
 
 #[test]
-fn windows_and_amounts_near_the_end_of_64_bits_are_exact() {
-    let whole = SpendLimit { window: Seconds(u64::MAX), ..limit(None, u64::MAX) };
-    assert_eq!(ask(Timestamp(u64::MAX - 1), 1_000, None, whole.clone()), None);
-    let none = SpendLimit { max_msat: Msat(0), ..whole };
-    let at = Timestamp(u64::MAX - 1);
-    assert_eq!(ask(at, 1, None, none), Some(reached(600, 1, 0, None)));
+fn windows_and_amounts_near_their_end_are_exact() {
+    let longest = SpendLimit { window: LIMIT_WINDOW_MAX, ..limit(None, u64::MAX) };
+    let none = SpendLimit { max_msat: Msat(0), ..longest.clone() };
+    let last = Timestamp(hour(1).after(LIMIT_WINDOW_MAX).0 - 1);
+    for (at, used) in [(last, 600), (Timestamp(last.0 + 1), 300), (Timestamp(u64::MAX - 1), 100)] {
+        assert_eq!(ask(at, 1_000, None, longest.clone()), None);
+        assert_eq!(ask(at, 1, None, none.clone()), Some(reached(used, 1, 0, None)));
+    }
     let no_window = SpendLimit { window: Seconds(0), ..limit(None, 101) };
     assert_eq!(ask(hour(4), 1, None, no_window), None, "only what is set aside counts");
+    let longer = SpendLimit { window: Seconds(LIMIT_WINDOW_MAX.0 + 1), ..longest };
+    let refused = ask(hour(4), 1, None, longer);
+    assert!(matches!(refused, Some(LedgerError::Invariant { .. })), "{refused:?}");
 }

@@ -5,11 +5,13 @@ use crate::laws::fixture::{
     around, channel, claim, claim_set, claimed, complete, dispatch, entity, fail, opening, payment,
     post, preimage, reserve, set, settle_set, shares, void,
 };
+use crate::payment::Payment;
 use ecs_systems::port::{
     Balance, BalanceObject, Ledger, LedgerEntry, PaymentRef, Posting, PostingState,
 };
 use ecs_systems::units::{Msat, PartId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Writes the batches, one after the other.
 fn books(batches: &[&[LedgerEntry]]) -> MemoryLedger {
@@ -119,7 +121,7 @@ fn a_payment_leaves_its_amounts_in_the_right_accounts() {
     });
     assert_eq!(books.trial_balance(), rows);
     assert_eq!(books.available(), Msat(160_000 - 100_135));
-    let postings = books.postings_of(&payment(1, 7));
+    let postings = books.postings_of(&payment(1, 7)).unwrap();
     assert_eq!(postings.len(), 24);
     for posting in &postings {
         assert_eq!(posting.entity, Some(entity(1)));
@@ -247,14 +249,14 @@ fn the_balance_object_shows_amounts_and_fee_budgets_under_way_apart() {
 }
 
 #[test]
-fn entries_that_post_nothing_use_no_batch_number() {
+fn each_batch_has_a_number_also_one_that_posts_nothing() {
     let mut books = books(&[&[opening(1, 10)], &[claim(1, 1, 5)], &[fail(payment(1, 1))]]);
-    assert_eq!(books.claim(&preimage(1).hash()).unwrap().0, claimed(1, 1, 5));
+    assert_eq!(books.claim(&preimage(1).hash()).unwrap().unwrap().0, claimed(1, 1, 5));
     books.commit(&[], None, Timestamp(0)).unwrap();
     let empty = LedgerEntry::Opening { short_channel_id: channel(3), amount_msat: Msat(0) };
     assert_eq!(books.commit(&[empty], None, Timestamp(0)), Ok(Vec::new()));
     books.commit(&[opening(2, 10)], None, Timestamp(0)).unwrap();
-    assert_eq!(lines(&books)[1], "2 posted opening assets:channel:2x0x0<-equity:opening 10");
+    assert_eq!(lines(&books)[1], "6 posted opening assets:channel:2x0x0<-equity:opening 10");
 }
 
 #[test]
@@ -268,21 +270,26 @@ fn the_books_print_no_preimage() {
 #[test]
 fn verify_finds_payments_that_do_not_hold_what_their_postings_say() {
     type Damage = fn(&mut MemoryLedger, PaymentRef);
-    let damages: [Damage; 4] = [
-        |books, paying| books.state.payments.get_mut(&paying).unwrap().rest = None,
-        |books, paying| books.state.payments.get_mut(&paying).unwrap().parts.clear(),
-        |books, paying| books.state.payments.get_mut(&paying).unwrap().reservation = None,
-        |books, paying| {
-            books.state.under_way.remove(&paying);
-        },
+    fn change(books: &mut MemoryLedger, paying: PaymentRef, change: fn(&mut Payment)) {
+        let dossier = books.state.open.get_mut(&paying.payment_hash).unwrap();
+        change(Arc::make_mut(dossier).payments.get_mut(&paying.group_id).unwrap());
+    }
+    let of_payment = "has not set aside what is pending of it";
+    let damages: [(Damage, &str); 4] = [
+        (|books, paying| change(books, paying, |it| it.rest = None), of_payment),
+        (|books, paying| change(books, paying, |it| it.parts.clear()), of_payment),
+        (|books, paying| change(books, paying, |it| it.reservation = None), of_payment),
+        (
+            |books, paying| books.state.forget_under_way(&paying),
+            "what payments have set aside is not what is known as under way",
+        ),
     ];
     let paying = payment(1, 1);
     let before = [opening(1, 5_000), claim(1, 1, 1_000), reserve(paying, 1_000, 50)];
-    for damage in damages {
+    for (damage, words) in damages {
         let mut books = books(&[&before, &[dispatch(paying, &[(1, 1, 600, 20)])]]);
         damage(&mut books, paying);
         let error = books.verify().unwrap_err().to_string();
-        let words = "what payments have set aside is not what their pending postings hold";
         assert!(error.ends_with(words), "{error}");
     }
 }

@@ -33,6 +33,7 @@ proptest! {
         choices in prop::collection::vec(any::<u64>(), 1..120),
     ) {
         follow(&mut MemoryLedger::new("sim"), &choices);
+        follow(&mut MemoryLedger::folding("sim", 0), &choices);
     }
 
     #[test]

@@ -59,7 +59,6 @@ fn id() -> LogId {
 fn told(step: RestoreStep) -> String {
     match step {
         RestoreStep::Snapshot => "snapshot read".to_owned(),
-        RestoreStep::Entries { done, of } => format!("{done} of {of} entries of the ledger read"),
         RestoreStep::Records { done, of } => format!("{done} of {of} records read"),
     }
 }

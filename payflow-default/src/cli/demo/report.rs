@@ -47,7 +47,8 @@ impl Report {
             payment,
             postings: books
                 .zip(payment)
-                .map_or_else(Vec::new, |(books, payment)| books.0.postings_of(&payment)),
+                .and_then(|(books, payment)| books.0.postings_of(&payment).ok())
+                .unwrap_or_default(),
             balance: books.map(|books| books.0.balance_object()).unwrap_or_default(),
         }
     }

@@ -197,3 +197,13 @@ fn books_that_refuse_leave_the_payment_a_draft() {
     assert_eq!((ran.code(), ran.names()), (Some(2320), vec!["failing"]));
     assert!(!bench.app.is_frozen(fixture::payment()));
 }
+
+#[test]
+fn a_hash_or_key_that_the_history_cannot_tell_about_yet_is_not_claimed() {
+    let error = LedgerError::HistoryOpening { done: 7, of: 9 };
+    for draft in [draft(), draft().attach(&IdempotencyKey(Json::of("k")))] {
+        let (bench, ran) = ran(Bench::new().refusing(error.clone()), draft);
+        assert_eq!((ran.code(), ran.facts().text()), (Some(2321), r#"{"done":7,"of":9}"#));
+        assert!(ran.entries.is_empty() && !bench.app.is_frozen(fixture::payment()));
+    }
+}

@@ -1,0 +1,156 @@
+//! Everything the books know of one hash.
+
+use crate::entry::{Applied, EntryKey, SetState, Writer, Written};
+use crate::journal::{Circumstances, Journal};
+use crate::payment::{Part, Payment};
+use ecs_systems::port::{
+    ClaimState, EntryId, LedgerEntry, PastEntry, PaymentRef, Posting, PostingState, SetRef,
+};
+use ecs_systems::units::{GroupId, PartId, PaymentHash};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What was paid, or tried to be, for one hash, and what came in for it. It follows from its lines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dossier {
+    /// Every attempt to pay.
+    pub(crate) payments: BTreeMap<GroupId, Payment>,
+    /// The claim that counts: the complete one; without one the latest.
+    pub(crate) latest: Option<GroupId>,
+    /// The latest claim with each idempotency key.
+    pub(crate) keys: BTreeMap<String, GroupId>,
+    pub(crate) applied: BTreeMap<EntryKey, Applied>,
+    /// Sets that were held or settled.
+    pub(crate) sets: BTreeMap<SetRef, SetState>,
+    postings: Vec<Arc<Posting>>,
+    places: BTreeMap<EntryId, usize>,
+    /// What it follows from: of each batch the lines of this hash.
+    pub(crate) lines: Vec<PastEntry>,
+}
+
+impl Dossier {
+    /// The dossier that these entries lead to; lines of other hashes are passed over. Nothing is
+    /// asked that was asked when they were taken: limits, what was there, and other hashes.
+    ///
+    /// # Errors
+    /// The first that does not fit, as a sentence.
+    pub(crate) fn of(
+        node: &str,
+        hash: PaymentHash,
+        past: impl IntoIterator<Item = PastEntry>,
+    ) -> Result<Self, String> {
+        let journal = Journal::new(node);
+        let mut dossier = Arc::new(Self::default());
+        for entry in past {
+            let circumstances = Circumstances { entity: entry.entity, at: entry.at };
+            let mut writer =
+                Writer::again(&journal, (hash, Arc::clone(&dossier)), entry.index, circumstances);
+            for line in entry.lines.iter().filter(|line| hash_of(line) == Some(hash)) {
+                let fault = |error| format!("entry {} does not fit: {error}", entry.index);
+                writer.write(line).map_err(fault)?;
+            }
+            let (changes, mut written) = writer.into_changes();
+            drop(std::mem::take(&mut written.loaded));
+            let dossier = Arc::make_mut(&mut dossier);
+            let lines = written.booked.remove(&hash).unwrap_or_default();
+            dossier.take(hash, &mut written);
+            for posting in changes.postings {
+                dossier.add(Arc::new(posting));
+            }
+            dossier.note(PastEntry { lines, ..entry });
+        }
+        Ok(Arc::unwrap_or_clone(dossier))
+    }
+
+    /// Takes over what a batch wrote for this hash, but for postings and lines.
+    pub(crate) fn take(&mut self, hash: PaymentHash, written: &mut Written) {
+        let of_hash = |payment: &PaymentRef, _: &mut _| payment.payment_hash == hash;
+        for (payment, paying) in taken(&mut written.payments, of_hash) {
+            self.payments.insert(payment.group_id, paying);
+        }
+        self.latest = written.latest.remove(&hash).map(|it| it.group_id).or(self.latest);
+        for (key, payment) in &written.keys {
+            if payment.payment_hash == hash {
+                self.keys.insert(key.clone(), payment.group_id);
+            }
+        }
+        self.applied.extend(taken(&mut written.applied, |key, _| key.hash() == Some(hash)));
+        self.sets.extend(taken(&mut written.sets, |set, _| set.payment_hash == hash));
+    }
+
+    /// Adds a posting.
+    pub(crate) fn add(&mut self, posting: Arc<Posting>) {
+        self.places.insert(posting.entry_id.clone(), self.postings.len());
+        self.postings.push(posting);
+    }
+
+    /// Adds what it follows from, if that is anything.
+    pub(crate) fn note(&mut self, entry: PastEntry) {
+        if !entry.lines.is_empty() {
+            self.lines.push(entry);
+        }
+    }
+
+    /// The postings, in the order in which they were written.
+    pub(crate) fn postings(&self) -> &[Arc<Posting>] {
+        &self.postings
+    }
+
+    /// One of them.
+    pub(crate) fn posting(&self, id: &EntryId) -> Option<&Posting> {
+        self.places.get(id).and_then(|place| self.postings.get(*place)).map(|found| &**found)
+    }
+
+    /// The postings that are pending.
+    pub(crate) fn unresolved(&self) -> impl Iterator<Item = &Posting> {
+        let resolved: BTreeSet<&EntryId> =
+            self.postings.iter().filter_map(|it| it.pending_id.as_ref()).collect();
+        self.postings.iter().map(|it| &**it).filter(move |posting| {
+            posting.state == PostingState::Pending && !resolved.contains(&posting.entry_id)
+        })
+    }
+
+    /// The claim that counts, with its payment.
+    pub(crate) fn counting(&self) -> Option<&Payment> {
+        self.payments.get(&self.latest?)
+    }
+
+    /// A part that was dispatched.
+    pub(crate) fn part(&self, group_id: GroupId, part_id: PartId) -> Option<&Part> {
+        self.payments.get(&group_id)?.parts.get(&part_id)
+    }
+
+    /// Whether all of it has ended: nothing changes any more unless a node contradicts itself, or
+    /// the hash is paid anew.
+    pub(crate) fn is_over(&self) -> bool {
+        let ended = |paying: &Payment| paying.state != ClaimState::Open;
+        self.payments.values().all(ended) && self.sets.values().all(SetState::is_over)
+    }
+}
+
+/// The hash that a line is about; none for a channel that opens.
+pub(crate) fn hash_of(line: &LedgerEntry) -> Option<PaymentHash> {
+    Some(match line {
+        LedgerEntry::Opening { .. } => return None,
+        LedgerEntry::Claim(claim) => claim.payment.payment_hash,
+        LedgerEntry::Reserve { payment, .. }
+        | LedgerEntry::Dispatch { payment, .. }
+        | LedgerEntry::PostPart { payment, .. }
+        | LedgerEntry::VoidPart { payment, .. }
+        | LedgerEntry::Overspend { payment, .. }
+        | LedgerEntry::LatePart { payment, .. }
+        | LedgerEntry::Prove { payment, .. }
+        | LedgerEntry::SelfPay { payment, .. }
+        | LedgerEntry::Complete { payment, .. }
+        | LedgerEntry::Fail { payment, .. } => payment.payment_hash,
+        LedgerEntry::HoldSet { set, .. }
+        | LedgerEntry::SettleSet { set, .. }
+        | LedgerEntry::ClaimSet { set, .. }
+        | LedgerEntry::VoidSet { set } => set.payment_hash,
+    })
+}
+
+/// Takes out of a map what fits.
+fn taken<K: Ord, V>(map: &mut BTreeMap<K, V>, fits: impl FnMut(&K, &mut V) -> bool) -> Vec<(K, V)> {
+    map.extract_if(.., fits).collect()
+}

@@ -1,0 +1,179 @@
+//! Every hash and idempotency key that was ever seen, as fingerprints.
+
+use ecs_systems::units::PaymentHash;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// Most fingerprints in a chunk; one that has more becomes two.
+const PER_CHUNK_MAX: usize = 1_024;
+/// By how many fingerprints a chunk that is full grows.
+const GROWTH: usize = 64;
+/// Hexadecimal digits of a fingerprint.
+const DIGITS: usize = 16;
+
+/// A set of 64-bit fingerprints.
+///
+/// What is not in it was never seen. What is in it was seen, or shares its fingerprint with
+/// something that was: then one needless question is asked of the history. The chunks are sorted,
+/// and shared between clones until one of them changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Guards {
+    chunks: Vec<Arc<Vec<u64>>>,
+    count: usize,
+}
+
+/// The fingerprint of a hash.
+pub(crate) fn of_hash(hash: &PaymentHash) -> u64 {
+    first(&hash.0)
+}
+
+/// The fingerprint of an idempotency key.
+pub(crate) fn of_key(key: &str) -> u64 {
+    first(&Sha256::new().chain_update("idempotency-key\0").chain_update(key).finalize())
+}
+
+fn first(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
+
+impl Guards {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it is there.
+    pub(crate) fn contains(&self, fingerprint: u64) -> bool {
+        let chunk = self.chunks.get(self.place(fingerprint));
+        chunk.is_some_and(|chunk| chunk.binary_search(&fingerprint).is_ok())
+    }
+
+    /// The only chunk where it may be.
+    fn place(&self, fingerprint: u64) -> usize {
+        let behind = |chunk: &Arc<Vec<u64>>| chunk.first().is_some_and(|it| *it <= fingerprint);
+        self.chunks.partition_point(behind).saturating_sub(1)
+    }
+
+    /// Adds it, if it is not there.
+    pub(crate) fn insert(&mut self, fingerprint: u64) {
+        let place = self.place(fingerprint);
+        if self.chunks.is_empty() {
+            self.chunks.push(Arc::default());
+        }
+        let Some(chunk) = self.chunks.get_mut(place) else { return };
+        let Err(at) = chunk.binary_search(&fingerprint) else { return };
+        let chunk = Arc::make_mut(chunk);
+        if chunk.len() == chunk.capacity() {
+            chunk.reserve_exact(GROWTH);
+        }
+        chunk.insert(at, fingerprint);
+        self.count = self.count.saturating_add(1);
+        if chunk.len() > PER_CHUNK_MAX {
+            let upper = chunk.split_off(PER_CHUNK_MAX / 2);
+            chunk.shrink_to_fit();
+            self.chunks.insert(place.saturating_add(1), Arc::new(upper));
+        }
+    }
+
+    /// The chunks as text.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = String> {
+        self.chunks.iter().map(|chunk| {
+            let mut text = String::with_capacity(chunk.len().saturating_mul(DIGITS));
+            for fingerprint in &**chunk {
+                let four_bits = (0..64).step_by(4).rev().map(|at| fingerprint >> at & 0xf);
+                let digits =
+                    four_bits.filter_map(|it| char::from_digit(u32::try_from(it).ok()?, 16));
+                text.extend(digits);
+            }
+            text
+        })
+    }
+
+    /// Reads what [`Guards::texts`] wrote; `None` where it is something else.
+    pub(crate) fn read(texts: &[String]) -> Option<Self> {
+        let mut guards = Self::default();
+        let mut before = None;
+        for text in texts {
+            let mut chunk = Vec::with_capacity((text.len() / DIGITS).saturating_add(GROWTH));
+            for digits in text.as_bytes().chunks(DIGITS) {
+                let fingerprint =
+                    value(digits).filter(|it| before.is_none_or(|last| last < *it))?;
+                before = Some(fingerprint);
+                chunk.push(fingerprint);
+            }
+            if chunk.is_empty() || chunk.len() > PER_CHUNK_MAX {
+                return None;
+            }
+            guards.count = guards.count.saturating_add(chunk.len());
+            guards.chunks.push(Arc::new(chunk));
+        }
+        Some(guards)
+    }
+}
+
+/// What 16 hexadecimal digits say.
+fn value(digits: &[u8]) -> Option<u64> {
+    if digits.len() != DIGITS {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(u64::from);
+    digits.iter().try_fold(0_u64, |all, byte| Some(all << 4 | digit(*byte)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn no_fingerprint_is_lost_and_none_is_made_up(
+            seed in any::<u64>(), count in 0_u64..5_000, spread in 0_u32..60,
+        ) {
+            let mut guards = Guards::default();
+            let mut all = BTreeSet::new();
+            for number in 0..count {
+                let one = number.wrapping_mul(seed | 1).rotate_left(spread) >> (spread / 2);
+                guards.insert(one);
+                guards.insert(one);
+                all.insert(one);
+            }
+            prop_assert_eq!(guards.count(), all.len());
+            for one in &all {
+                prop_assert!(guards.contains(*one));
+                let next = one.wrapping_add(1);
+                prop_assert_eq!(guards.contains(next), all.contains(&next));
+            }
+            let texts: Vec<String> = guards.texts().collect();
+            prop_assert_eq!(Guards::read(&texts), Some(guards));
+        }
+    }
+
+    #[test]
+    fn a_clone_keeps_what_it_had() {
+        let mut guards = Guards::default();
+        (0..3_000).for_each(|number| guards.insert(number * 7));
+        let kept = guards.clone();
+        (0..3_000).for_each(|number| guards.insert(number * 7 + 1));
+        assert_eq!((kept.count(), guards.count()), (3_000, 6_000));
+        assert!(kept.contains(7) && !kept.contains(8) && guards.contains(8));
+    }
+
+    #[test]
+    fn what_is_no_sorted_chunks_is_not_read() {
+        let (one, two) = (format!("{:016x}", 1), format!("{:016x}", 2));
+        for texts in [
+            vec![two.clone() + &one],
+            vec![two, one.clone()],
+            vec![one.clone() + &one],
+            vec![String::new()],
+            vec!["1".to_owned()],
+            vec!["g".repeat(16)],
+            vec![one.clone() + "0"],
+        ] {
+            assert_eq!(Guards::read(&texts), None, "{texts:?}");
+        }
+        assert!(Guards::read(&[one]).is_some());
+    }
+}
