@@ -1,6 +1,7 @@
 //! From the files back to the state.
 
 use super::{Store, StoreError, format, sole};
+use crate::audit::{Audit, audit};
 use crate::places::{PastEntries, Reader, Reread};
 use crate::store::format::{Entry, StateRecord};
 use ecs_core::{Engine, Json};
@@ -88,6 +89,17 @@ impl Store {
         restored.completed = sole(&mut self.ledger).complete_from(from, entries)?;
         restored.entries = self.entries;
         Ok(restored)
+    }
+}
+
+impl Store {
+    /// Goes through the whole ledger, from its entries alone, as the books of `node`: see
+    /// [`audit`]. It takes a while, and nothing should be appended meanwhile.
+    #[must_use]
+    pub fn audit(&self, node: &str) -> Audit {
+        let ledger = Arc::clone(&self.ledger);
+        let reader: Arc<dyn Reader> = Arc::new(Stored { ledger, until: u64::MAX });
+        audit(node, &reader, None)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command line. Only what is here writes to stdout.
 
 mod demo;
+mod spinner;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::{io, process::ExitCode};
@@ -24,6 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Verify(verify::Args),
 }
 
 /// Does what the command line says. Exit codes: 0 done, 1 failed, 2 not understood.
@@ -35,6 +38,7 @@ pub(crate) fn run() -> ExitCode {
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Verify(args) => verify::run(&args),
     }
 }
 

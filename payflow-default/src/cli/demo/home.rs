@@ -1,9 +1,9 @@
 //! A data directory: the journal of the engine, and the simulated network that outlives it.
 
 use super::DemoError;
+use crate::cli::spinner::spinner;
 use ecs_core::{Engine, Inputs};
 use ecs_systems::units::Timestamp;
-use indicatif::{ProgressBar, ProgressStyle};
 use ledger_store::store::{RestoreStep, Restored, Store};
 use node_sim::{SimConfig, SimNetwork, Syncing};
 use payecs_journal::{Disk, LogId, OsDisk};
@@ -33,9 +33,7 @@ pub(crate) fn network(dir: &Path, config: SimConfig) -> Result<SimNetwork, DemoE
 pub(crate) fn engine(dir: &Path, engine: &mut Engine) -> Result<Kept, DemoError> {
     let disk = disk(&dir.join(JOURNAL))?;
     let options = payecs_journal::Options::new(id());
-    let spinner = ProgressBar::new_spinner();
-    let style = ProgressStyle::with_template("  {spinner} {elapsed} {msg}");
-    spinner.set_style(style.expect("the template is written here"));
+    let spinner = spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
     let (store, restored) =
         Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)))?;

@@ -1,7 +1,7 @@
 //! `payecs demo`: two payments on a simulated network, told as they happen.
 
 mod world;
-mod home;
+pub(crate) mod home;
 mod stage;
 mod story;
 mod report;
@@ -100,7 +100,7 @@ fn amount(text: &str) -> Result<Msat, String> {
 
 /// Why there is no demo.
 #[derive(Debug, thiserror::Error)]
-enum DemoError {
+pub(crate) enum DemoError {
     /// The network could not be made, or would not do what the demo asks of it.
     #[error("the simulated network refused: {0}")]
     Network(#[from] node_sim::SimError),

@@ -8,12 +8,13 @@ use super::{
     words::{counted, failure, grouped, sat, way, wrapped},
     world::World,
 };
+use crate::cli::spinner::spinner;
 use anstyle::{AnsiColor, Style};
 use ecs_systems::{
     planner::{Binding, NoPlan},
     port::BalanceObject,
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use ledger_store::store::Restored;
 use std::io::{self, Write};
 
@@ -40,9 +41,7 @@ fn lines(count: u64) -> String {
 
 impl<W: Write> Text<W> {
     pub(crate) fn new(out: W, trace: bool, spins: bool) -> Self {
-        let spinner = if spins { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("  {spinner} {elapsed} {msg}");
-        spinner.set_style(style.expect("the template is written here"));
+        let spinner = if spins { spinner() } else { ProgressBar::hidden() };
         Self { out, trace, spinner }
     }
 

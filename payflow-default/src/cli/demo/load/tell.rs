@@ -1,12 +1,13 @@
 //! What a load prints: a line for each thing that is kept, or a live rate.
 
+use crate::cli::spinner::spinner;
 use ecs_core::{EntityId, Json};
 use ecs_systems::{
     effects::{PayFailure, PaySuccess},
     port::BalanceObject,
     units::Msat,
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use ledger_store::store::Restored;
 use serde::Serialize;
 use std::{
@@ -89,9 +90,7 @@ const TOOK_MAX: usize = 1_000_000;
 
 impl Teller {
     pub(super) fn new(json: bool) -> Self {
-        let spinner = if json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-        let style = ProgressStyle::with_template("  {spinner} {elapsed} {msg}");
-        spinner.set_style(style.expect("the template is written here"));
+        let spinner = if json { ProgressBar::hidden() } else { spinner() };
         let now = Instant::now();
         Self { json, spinner, began: now, paid: 0, failed: 0, told: (now, 0), took_ms: Vec::new() }
     }

@@ -1,0 +1,184 @@
+//! `payecs verify`: whether a data directory is as it was written, and its books add up.
+
+use super::{demo::home::JOURNAL, spinner::spinner};
+use ecs_core::Json;
+use ecs_systems::{policy::Policy, port::Books};
+use ledger_store::{MemoryLedger, MemoryReceipts, store::Store};
+use node_sim::OUR_NAME;
+use payecs_journal::{Disk, Head, LogId, Options, OsDisk};
+use payflow_default::app::{Parts, engine};
+use serde::Serialize;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// Proves the journal of a data directory: every entry of the ledger follows from the one before,
+/// the books follow from the entries, and the state agrees with them.
+///
+/// Where something is not as it was written, the file, the byte and the entry are named, and what
+/// still holds. The chain can be read while the engine runs; for the rest it must be stopped. What
+/// a crash left unfinished at the end of a file is finished first, as a start would.
+///
+/// Exit codes: 0 all holds; 1 something does not; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  payecs verify --data-dir D
+  payecs verify --data-dir D --head \"$(cat head-of-last-month)\"
+                                   also proves that nothing was rewritten since that head
+  payecs verify --data-dir D --json | jq -r .ledger.head > head-of-this-month")]
+pub(crate) struct Args {
+    /// The directory that `payecs demo --data-dir` keeps.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// A head of the ledger that an earlier `verify` printed and that was kept elsewhere; may be
+    /// given several times.
+    #[arg(long, value_name = "HEAD")]
+    head: Vec<Head>,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found; `fault` where something does not hold.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    holds: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<Ledger>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    books: Option<BooksFound>,
+    /// Each thing that does not hold, as a sentence.
+    faults: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Ledger {
+    entries: u64,
+    head: String,
+}
+
+#[derive(Debug, Serialize)]
+struct State {
+    /// Behind the newest snapshot.
+    records: u64,
+    /// Cut from the ends of files: they were never acknowledged.
+    torn_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct BooksFound {
+    postings: u64,
+    /// Hashes with a payment that has not ended.
+    open: usize,
+    accounts: usize,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let dir = args.data_dir.join(JOURNAL);
+    if !dir.is_dir() {
+        eprintln!("error: there is no journal in {}: is it a data directory?", dir.display());
+        return ExitCode::FAILURE;
+    }
+    let mut report = Report::default();
+    match OsDisk::open(dir) {
+        Ok(disk) => look(args, &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
+        Err(error) => report.faults.push(error.to_string()),
+    }
+    report.holds = report.faults.is_empty();
+    match print(&report, args.json) {
+        Ok(()) if report.holds => ExitCode::SUCCESS,
+        Ok(()) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn look(args: &Args, disk: &Arc<dyn Disk>, report: &mut Report) {
+    let spinner = spinner();
+    let told = payecs_journal::verify(&**disk, &args.head, &mut |progress| {
+        let (read, all) = (progress.read_bytes >> 20, progress.total_bytes >> 20);
+        spinner.set_message(format!("{} entries, {read} of {all} MiB", progress.entries));
+        spinner.tick();
+    });
+    match told {
+        Ok(head) => {
+            report.ledger = Some(Ledger { entries: head.count, head: head.to_string() });
+        }
+        Err(error) => report.faults.push(error.to_string()),
+    }
+    if let Err(error) = look_at_state(disk, report) {
+        report.faults.push(error);
+    }
+    spinner.finish_and_clear();
+}
+
+/// Brings an engine to the state, and goes through the books.
+fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<(), String> {
+    let mut engine = engine(Parts {
+        policy: Policy::default(),
+        ledger: Box::new(MemoryLedger::new(OUR_NAME)),
+        receipts: Box::new(MemoryReceipts::default()),
+        plugins: Vec::new(),
+    })
+    .map_err(|error| error.to_string())?;
+    let options = Options { reserve_bytes: 0, ..Options::new(LogId([0; 16])) };
+    let (store, found) =
+        Store::open(disk, options, &mut engine, &mut |_| {}).map_err(|error| error.to_string())?;
+    report.state = Some(State {
+        records: found.records,
+        torn_bytes: found.torn.iter().map(|torn| torn.cut_bytes).sum(),
+    });
+    report.faults.extend(found.skipped.iter().map(|snapshot| {
+        format!("{}; a start takes the snapshot before it and the records since", snapshot.error)
+    }));
+    let audit = store.audit(OUR_NAME);
+    report.books = Some(BooksFound {
+        postings: audit.postings,
+        open: audit.open,
+        accounts: audit.balances.len(),
+    });
+    if let Some(fault) = audit.fault {
+        let (index, why) = (fault.index, fault.why);
+        return Err(format!(
+            "entry {index} of the ledger does not follow from those before it: {why}; the {index} \
+             before it hold"
+        ));
+    }
+    report.faults.extend(audit.differs);
+    let books = engine.resource::<Books>().ok_or("the engine has no books")?;
+    books.0.verify().map_err(|error| error.to_string())?;
+    for (account, balance) in books.0.trial_balance() {
+        if audit.balances.get(&account) != Some(&balance) {
+            report.faults.push(format!("the state has other sums of {account} than the ledger"));
+        }
+    }
+    Ok(())
+}
+
+fn print(report: &Report, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        return writeln!(out, "{}", Json::of(report).text());
+    }
+    if let Some(Ledger { entries, head }) = &report.ledger {
+        writeln!(out, "ledger  {entries} entries, each follows from the one before")?;
+        writeln!(out, "        head: {head}")?;
+    }
+    if let Some(State { records, torn_bytes }) = &report.state {
+        writeln!(out, "state   {records} records behind the newest snapshot, all readable")?;
+        if *torn_bytes > 0 {
+            writeln!(out, "        {torn_bytes} bytes of an unfinished write were cut")?;
+        }
+    }
+    if let Some(BooksFound { postings, open, accounts }) = &report.books {
+        writeln!(out, "books   {postings} postings on {accounts} accounts, {open} payments open")?;
+    }
+    for fault in &report.faults {
+        writeln!(out, "FAULT   {fault}")?;
+    }
+    let verdict = if report.holds { "All holds." } else { "Something does NOT hold: see above." };
+    writeln!(out, "{verdict}")
+}
