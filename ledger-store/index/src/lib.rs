@@ -5,7 +5,7 @@
 //!
 //! A [`Store`] holds keys in order, with a [`Standing`] that says what of which log is in it. A
 //! [`Backend`] opens one at a place: [`MemoryBackend`], [`SledBackend`] (feature `sled`, the
-//! default) and [`RedbBackend`] (feature `redb`) keep the same laws.
+//! default) and `RedbBackend` (feature `redb`) keep the same laws.
 //!
 //! A [`Follower`] builds the store from a [`Source`] on a thread of its own, with what an
 //! [`Extractor`] reads out of each entry; an [`Index`] answers meanwhile.
