@@ -109,7 +109,8 @@ fn binary() -> PathBuf {
 
 fn start(binary: &Path, home: &Home, more: &[&str]) -> Child {
     Command::new(binary)
-        .args(["demo", "--json", "--load", "16", "--nodes", "60", "--data-dir"])
+        // A slow machine must not use up what a payment may take of the network's time.
+        .args(["demo", "--json", "--speed", "3", "--load", "16", "--nodes", "60", "--data-dir"])
         .arg(&home.0)
         .args(more)
         .stdout(Stdio::piped())
