@@ -7,12 +7,17 @@
 
 mod format;
 mod restore;
+mod signing;
 
 pub use format::{read_books, read_entry};
 pub use restore::{RestoreStep, Restored};
+pub use signing::CHECKPOINT_KEY;
 
-use crate::store::format::{Entry, StateRecord};
-use ecs_core::{Delta, Engine, Json, Snapshot};
+use crate::store::{
+    format::{Entry, StateRecord},
+    signing::Signing,
+};
+use ecs_core::{Delta, Engine, Inputs, Json, Snapshot};
 use ecs_systems::port::{Books, BooksImage};
 use payecs_journal::{Disk, Head, LedgerLog, Options, Seq, SpaceState, StateLog};
 use std::{
@@ -126,6 +131,9 @@ pub struct Store {
     /// How long that snapshot is, and the records behind it are, in bytes.
     snapshot_bytes: u64,
     behind_bytes: u64,
+    /// Time of the last record, in milliseconds since 1970.
+    now_ms: u64,
+    signing: Option<Signing>,
 }
 
 impl Store {
@@ -147,7 +155,7 @@ impl Store {
         let written = state.last().0;
         let snapshotted = recovered.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq().0);
         let (coming, entries, ledger) = (VecDeque::new(), 0, Arc::new(Mutex::new(ledger)));
-        let (snapshot_bytes, behind_bytes) = (0, 0);
+        let (snapshot_bytes, behind_bytes, now_ms, signing) = (0, 0, 0, None);
         let mut store = Self {
             state,
             ledger,
@@ -157,8 +165,11 @@ impl Store {
             snapshotted,
             snapshot_bytes,
             behind_bytes,
+            now_ms,
+            signing,
         };
         let restored = store.restore(recovered, torn, engine, step)?;
+        store.now_ms = engine.resource::<Inputs>().map_or(0, |inputs| inputs.now_ms);
         Ok((store, restored))
     }
 
@@ -171,6 +182,7 @@ impl Store {
         let text = Json::of(&record);
         let Seq(number) = self.state.append(text.text().as_bytes())?;
         self.behind_bytes = self.behind_bytes.saturating_add(text.text().len() as u64);
+        self.now_ms = delta.inputs.now_ms;
         let entries = Entry::all_of(delta);
         self.entries = self.entries.saturating_add(entries.len() as u64);
         if !entries.is_empty() {
@@ -209,6 +221,7 @@ impl Store {
             self.coming.pop_front();
         }
         ledger.write()?;
+        self.checkpoint_if_due()?;
         Ok(self.kept())
     }
 
@@ -276,6 +289,7 @@ impl Store {
     pub fn close(mut self) -> Result<(), StoreError> {
         self.sync()?;
         sole(&mut self.ledger).sync()?;
+        self.checkpoint()?;
         Ok(self.state.close()?)
     }
 }
