@@ -96,10 +96,11 @@ impl Drop for Home {
     }
 }
 
-/// The binary of this build.
+/// The binary of this build. With a test beside it and the whole workspace around it, `cargo`
+/// takes the features of `cargo test`, and finds most of it built.
 fn binary() -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "payflow-default", "--bin", "payecs"])
+        .args(["build", "--quiet", "--workspace", "--bin", "payecs", "--test", "data_dir"])
         .status();
     assert!(built.expect("cargo runs").success(), "the binary is built");
     let test = env::current_exe().expect("a test has a file");
