@@ -4,7 +4,10 @@
 
 use super::{
     Args, DemoError, Pace, audit,
-    load::tell::{Ending, Teller},
+    load::{
+        stock::Stock,
+        tell::{Ending, Teller},
+    },
     stage::books_are_open,
     world::{Opening, World, build},
 };
@@ -13,9 +16,7 @@ use ecs_systems::{
     components::{Invoice, MainPayment, Status},
     effects::{PayFailure, PaySuccess},
     port::Books,
-    units::{Msat, NodeId, Timestamp},
 };
-use node_sim::InvoiceRequest;
 use payflow_default::{
     Driver,
     shell::{Clock, Ended, Handle, Limits, News, Notice, Shell, ShellError, Speed},
@@ -27,12 +28,11 @@ use std::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
+mod stock;
 mod tell;
 
 /// Most payments at a time: every one of them may wait for the shell at once.
 pub(crate) const AT_A_TIME_MAX: i64 = 1_000;
-/// What is paid: one satoshi to so many, in turns.
-const AMOUNT_SAT_MAX: u64 = 100;
 /// How often the rate is told.
 const RATE_EVERY: Duration = Duration::from_secs(1);
 
@@ -83,11 +83,10 @@ fn close(world: &World, driver: &Driver, mut teller: Teller) -> Result<bool, Dem
 }
 
 /// The load while it runs.
-struct Load<'a> {
-    world: &'a World,
+struct Load {
     handle: Handle,
     teller: Teller,
-    payees: Vec<NodeId>,
+    stock: Stock,
     at_a_time: usize,
     most: u64,
     asked: u64,
@@ -100,24 +99,12 @@ struct Load<'a> {
     stopping: bool,
 }
 
-impl<'a> Load<'a> {
-    fn new(world: &'a World, handle: Handle, teller: Teller, at_a_time: usize, most: u64) -> Self {
-        let payees = world.network.others();
+impl Load {
+    fn new(world: &World, handle: Handle, teller: Teller, at_a_time: usize, most: u64) -> Self {
+        let stock = Stock::new(world.network.clone(), at_a_time as u64, most);
         let (starting, running, early) = (JoinSet::new(), BTreeMap::new(), BTreeSet::new());
         let (asked, stopping) = (0, false);
-        Self {
-            world,
-            handle,
-            teller,
-            payees,
-            at_a_time,
-            most,
-            asked,
-            starting,
-            running,
-            early,
-            stopping,
-        }
+        Self { handle, teller, stock, at_a_time, most, asked, starting, running, early, stopping }
     }
 
     async fn run(&mut self) -> Result<(), DemoError> {
@@ -129,7 +116,7 @@ impl<'a> Load<'a> {
         self.take_up().await?;
         let mut ticks = tokio::time::interval(RATE_EVERY);
         loop {
-            self.start_more()?;
+            self.start_more();
             if self.is_done() {
                 return Ok(());
             }
@@ -144,6 +131,7 @@ impl<'a> Load<'a> {
                 Some(started) = self.starting.join_next() => {
                     self.started(started.expect("a call does not panic")??)?;
                 }
+                more = self.stock.more() => more?,
                 _ = ticks.tick() => self.teller.rate(self.running.len())?,
             }
         }
@@ -164,15 +152,12 @@ impl<'a> Load<'a> {
     }
 
     /// Starts as many as may run.
-    fn start_more(&mut self) -> Result<(), DemoError> {
+    fn start_more(&mut self) {
         while !self.stopping
             && self.asked < self.most
             && self.starting.len() + self.running.len() < self.at_a_time
         {
-            let now = Timestamp(0);
-            let payee = self.payees[usize::try_from(self.asked).unwrap_or(0) % self.payees.len()];
-            let amount = Msat((1 + self.asked % AMOUNT_SAT_MAX) * 1_000);
-            let invoice = self.world.network.invoice(payee, InvoiceRequest::of(amount), now)?;
+            let Some(invoice) = self.stock.take() else { return };
             self.asked += 1;
             let components = Write::here().attach(&Invoice(Json::of(&invoice)));
             let handle = self.handle.clone();
@@ -180,7 +165,6 @@ impl<'a> Load<'a> {
                 handle.call(move |driver, now| driver.start_payment(now, components)).await
             });
         }
-        Ok(())
     }
 
     fn started(&mut self, entity: EntityId) -> Result<(), DemoError> {

@@ -171,6 +171,8 @@ fn play(
     let request =
         InvoiceRequest { description: format!("act {number}"), ..InvoiceRequest::of(amount_msat) };
     let invoice = world.network.invoice(payee.id, request, began)?;
+    // What is shown is known to the network after a crash, too.
+    world.network.sync()?;
     let mut channels = ours(world, stage)?;
     let act = Act { number, payee, amount_msat, expected, invoice, channels: channels.clone() };
     teller.act(&act)?;
