@@ -3,28 +3,26 @@
 //! The state log has one record for each command: what changed, the lines for the books among it.
 //! The ledger log has those lines alone, chained and kept for ever; each is appended once the
 //! record it comes from is durable. A restart takes the newest snapshot, which has the books too,
-//! then the records behind it; what a crash kept from the ledger log is completed from those.
+//! then the records behind it; what a crash kept from the ledger log is completed from those. Of
+//! the ledger log only what the snapshot has not seen is read.
 
 mod format;
 mod restore;
 mod signing;
 
 pub use format::{read_books, read_entry};
-pub use restore::{RestoreStep, Restored};
+pub use restore::{LedgerRead, RestoreStep, Restored};
 pub use signing::CHECKPOINT_KEY;
 
 use crate::store::{
     format::{Entry, StateRecord},
+    restore::Found,
     signing::Signing,
 };
 use ecs_core::{Delta, Engine, Inputs, Json, Snapshot};
 use ecs_systems::port::{Books, BooksImage};
-use payecs_journal::{Disk, Head, LedgerLog, Options, Seq, SpaceState, StateLog};
-use std::{
-    borrow::Cow,
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use payecs_journal::{Disk, Head, LedgerLog, LedgerReader, Options, Seq, SpaceState, StateLog};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 /// Longest piece of a snapshot, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
@@ -121,7 +119,7 @@ struct Coming {
 #[derive(Debug)]
 pub struct Store {
     state: StateLog,
-    ledger: Arc<Mutex<LedgerLog>>,
+    ledger: LedgerLog,
     coming: VecDeque<Coming>,
     /// How many entries the ledger has once everything that was appended is durable.
     entries: u64,
@@ -141,9 +139,14 @@ impl Store {
     /// with its books. The engine must be as it was built: with its Components, Systems and
     /// keepers, and nothing in it. `step` hears how far the restore is.
     ///
+    /// The ledger is read from the mark of the snapshot on, see [`LedgerRead`]: what stands before
+    /// it is trusted, and [`payecs_journal::verify`] finds what has changed there.
+    ///
     /// # Errors
     /// See [`StoreError`]. The engine is of no use then; the files are as they were, but for what
-    /// a crash left unfinished.
+    /// a crash left unfinished. A ledger that does not have what the mark stands for is refused
+    /// with [`payecs_journal::Error::MarkMisfit`]: it was cut, rewritten or restored from an older
+    /// copy.
     pub fn open(
         disk: &Arc<dyn Disk>,
         options: Options,
@@ -151,24 +154,24 @@ impl Store {
         step: &mut dyn FnMut(RestoreStep),
     ) -> Result<(Self, Restored), StoreError> {
         let (state, recovered) = StateLog::open(Arc::clone(disk), options)?;
-        let (ledger, torn) = LedgerLog::open(Arc::clone(disk), state.id())?;
         let written = state.last().0;
-        let snapshotted = recovered.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq().0);
-        let (coming, entries, ledger) = (VecDeque::new(), 0, Arc::new(Mutex::new(ledger)));
-        let (snapshot_bytes, behind_bytes, now_ms, signing) = (0, 0, 0, None);
+        let found = Found::read(recovered)?;
+        let mark = found.mark();
+        let (ledger, torn) =
+            LedgerLog::open_from(Arc::clone(disk), state.id(), mark.as_ref(), &mut |_| {})?;
         let mut store = Self {
             state,
             ledger,
-            coming,
-            entries,
+            coming: VecDeque::new(),
+            entries: 0,
             written,
-            snapshotted,
-            snapshot_bytes,
-            behind_bytes,
-            now_ms,
-            signing,
+            snapshotted: found.snapshotted,
+            snapshot_bytes: found.snapshot_bytes,
+            behind_bytes: 0,
+            now_ms: 0,
+            signing: None,
         };
-        let restored = store.restore(recovered, torn, engine, step)?;
+        let restored = store.restore(found, torn, engine, step)?;
         store.now_ms = engine.resource::<Inputs>().map_or(0, |inputs| inputs.now_ms);
         Ok((store, restored))
     }
@@ -210,17 +213,16 @@ impl Store {
     pub fn sync(&mut self) -> Result<Kept, StoreError> {
         let Seq(synced) = self.state.sync()?;
         self.written = self.state.last().0;
-        let ledger = sole(&mut self.ledger);
         while let Some(coming) = self.coming.front() {
             if coming.number > synced {
                 break;
             }
             for entry in &coming.entries {
-                ledger.append(entry)?;
+                self.ledger.append(entry)?;
             }
             self.coming.pop_front();
         }
-        ledger.write()?;
+        self.ledger.write()?;
         self.checkpoint_if_due()?;
         Ok(self.kept())
     }
@@ -240,7 +242,13 @@ impl Store {
     /// The head of the ledger.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).head()
+        self.ledger.head()
+    }
+
+    /// Reads the ledger on any thread while this appends.
+    #[must_use]
+    pub fn reader(&self) -> LedgerReader {
+        self.ledger.reader()
     }
 
     /// How much room there is.
@@ -264,7 +272,7 @@ impl Store {
     /// As [`Store::sync`]; a snapshot that could not be written leaves the store as it was.
     pub fn snapshot(&mut self, image: Image) -> Result<(), StoreError> {
         let kept = self.sync()?;
-        sole(&mut self.ledger).sync()?;
+        self.ledger.sync()?;
         if kept.synced == self.snapshotted {
             return Ok(());
         }
@@ -272,7 +280,7 @@ impl Store {
             let (image, journal) = (books.entries(), self.entries);
             return Err(StoreError::OutOfStep { image, journal });
         }
-        let text = format::snapshot(image, self.entries);
+        let text = format::snapshot(image, self.entries, self.ledger.mark());
         // Also where it is not written: it is not tried again at once.
         self.behind_bytes = 0;
         self.snapshot_bytes = text.text().len() as u64;
@@ -288,16 +296,10 @@ impl Store {
     /// As [`Store::sync`].
     pub fn close(mut self) -> Result<(), StoreError> {
         self.sync()?;
-        sole(&mut self.ledger).sync()?;
+        self.ledger.sync()?;
         self.checkpoint()?;
         Ok(self.state.close()?)
     }
-}
-
-/// The ledger log, to be written. Only a restore has a second hold on it, to read.
-fn sole(ledger: &mut Arc<Mutex<LedgerLog>>) -> &mut LedgerLog {
-    let ledger = Arc::get_mut(ledger).expect("after the restore nobody else has it");
-    ledger.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use ecs_systems::{
     port::{LedgerEntry, PastEntry},
     units::Timestamp,
 };
+use payecs_journal::LedgerMark;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::borrow::Cow;
 
@@ -58,9 +59,20 @@ pub(super) struct State {
     version: u64,
     /// How many entries the ledger has at that point.
     pub(super) entries: u64,
+    /// What the ledger has durably at that point, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
     pub(super) engine: Snapshot,
     /// What the books are restored from; `None`: the engine had none.
     pub(super) books: Option<Json>,
+}
+
+impl State {
+    /// The ledger's mark, where there is one of this moment in words that this program reads.
+    pub(super) fn mark(&self) -> Option<LedgerMark> {
+        let mark: LedgerMark = self.mark.as_ref()?.parse().ok()?;
+        (mark.head.count == self.entries).then_some(mark)
+    }
 }
 
 /// What is read of a snapshot first. One without it is of the first version.
@@ -71,9 +83,10 @@ struct Version {
 }
 
 /// A snapshot as text.
-pub(super) fn snapshot(image: Image, entries: u64) -> Json {
+pub(super) fn snapshot(image: Image, entries: u64, mark: LedgerMark) -> Json {
     let books = image.books.map(|books| books.json());
-    Json::of(&State { version: SNAPSHOT_VERSION, entries, engine: image.engine, books })
+    let (version, mark) = (SNAPSHOT_VERSION, Some(mark.to_string()));
+    Json::of(&State { version, entries, mark, engine: image.engine, books })
 }
 
 /// Reads a snapshot.

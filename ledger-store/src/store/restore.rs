@@ -1,13 +1,13 @@
 //! From the files back to the state.
 
-use super::{Store, StoreError, format, sole};
+use super::{Store, StoreError, format};
 use crate::audit::{Audit, audit};
 use crate::places::{PastEntries, Reader, Reread};
 use crate::store::format::{Entry, StateRecord};
 use ecs_core::{Engine, Json};
 use ecs_systems::port::{Books, History};
-use payecs_journal::{LedgerLog, Recovered, Skipped, StoredEntry, Torn};
-use std::sync::{Arc, Mutex, PoisonError};
+use payecs_journal::{LedgerMark, LedgerReader, Records, Recovered, Skipped, StoredEntry, Torn};
+use std::sync::Arc;
 
 /// How far a restore is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,18 @@ pub enum RestoreStep {
     },
 }
 
+/// How much of the ledger was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LedgerRead {
+    /// All of it: there was no snapshot.
+    #[default]
+    WithoutSnapshot,
+    /// All of it: the snapshot has no mark of its moment, or none that this program reads.
+    WithoutMark,
+    /// From the entry before this mark of the snapshot on. What stands before was not looked at.
+    FromMark(LedgerMark),
+}
+
 /// What a restore found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
@@ -32,28 +44,68 @@ pub struct Restored {
     pub entries: u64,
     /// Entries that a crash had kept from the ledger log.
     pub completed: u64,
+    /// How much of the ledger was read.
+    pub ledger_read: LedgerRead,
     /// Ends of files that were cut: they were never acknowledged.
     pub torn: Vec<Torn>,
     /// Snapshots that are damaged; older ones and the records make up for them.
     pub skipped: Vec<Skipped>,
 }
 
+/// What the state log has.
+pub(super) struct Found {
+    /// The last record that the snapshot stands for, and how long that is, in bytes.
+    pub(super) snapshotted: u64,
+    pub(super) snapshot_bytes: u64,
+    state: Option<format::State>,
+    records: Records,
+    torn: Option<Torn>,
+    skipped: Vec<Skipped>,
+}
+
+impl Found {
+    /// Reads the snapshot, if there is one.
+    pub(super) fn read(recovered: Recovered) -> Result<Self, StoreError> {
+        let Recovered { snapshot, records, torn, skipped } = recovered;
+        let (state, snapshotted, snapshot_bytes) = (None, 0, 0);
+        let mut found = Self { snapshotted, snapshot_bytes, state, records, torn, skipped };
+        if let Some(snapshot) = snapshot {
+            found.snapshotted = snapshot.seq().0;
+            let pieces: Result<Vec<Vec<u8>>, _> = snapshot.collect();
+            let text = pieces?.concat();
+            found.snapshot_bytes = text.len() as u64;
+            found.state = Some(format::read_snapshot(&text)?);
+        }
+        Ok(found)
+    }
+
+    /// What the snapshot says of the ledger.
+    pub(super) fn mark(&self) -> Option<LedgerMark> {
+        self.state.as_ref()?.mark()
+    }
+
+    fn ledger_read(&self) -> LedgerRead {
+        match (&self.state, self.mark()) {
+            (None, _) => LedgerRead::WithoutSnapshot,
+            (Some(_), None) => LedgerRead::WithoutMark,
+            (Some(_), Some(mark)) => LedgerRead::FromMark(mark),
+        }
+    }
+}
+
 impl Store {
     pub(super) fn restore(
         &mut self,
-        recovered: Recovered,
+        found: Found,
         ledger_torn: Option<Torn>,
         engine: &mut Engine,
         step: &mut dyn FnMut(RestoreStep),
     ) -> Result<Restored, StoreError> {
-        let Recovered { snapshot, records, torn, skipped } = recovered;
+        let ledger_read = found.ledger_read();
+        let Found { state, records, torn, skipped, .. } = found;
         let torn = torn.into_iter().chain(ledger_torn).collect();
-        let mut restored = Restored { torn, skipped, ..Restored::default() };
-        if let Some(snapshot) = snapshot {
-            let pieces: Result<Vec<Vec<u8>>, _> = snapshot.collect();
-            let text = pieces?.concat();
-            self.snapshot_bytes = text.len() as u64;
-            let state = format::read_snapshot(&text)?;
+        let mut restored = Restored { ledger_read, torn, skipped, ..Restored::default() };
+        if let Some(state) = state {
             self.entries = state.entries;
             let unfit = |error| StoreError::Unfit { what: "the snapshot".to_owned(), error };
             engine.restore(&state.engine).map_err(unfit)?;
@@ -62,7 +114,7 @@ impl Store {
         }
         // What the records behind need of the past is read from the ledger: no other history has to
         // be open yet.
-        let stored = Stored { ledger: Arc::clone(&self.ledger), until: self.entries };
+        let stored = Stored { reader: self.reader(), until: self.entries };
         let past = Reread::lazily(Arc::new(stored));
         recall_by(engine, Some(Arc::new(past)));
         let (from, of) = (self.entries, records.remaining());
@@ -86,7 +138,7 @@ impl Store {
         engine.finish_restore();
         recall_by(engine, None);
         self.entries = from.saturating_add(entries.len() as u64);
-        restored.completed = sole(&mut self.ledger).complete_from(from, entries)?;
+        restored.completed = self.ledger.complete_from(from, entries)?;
         restored.entries = self.entries;
         Ok(restored)
     }
@@ -97,8 +149,7 @@ impl Store {
     /// [`audit`]. It takes a while, and nothing should be appended meanwhile.
     #[must_use]
     pub fn audit(&self, node: &str) -> Audit {
-        let ledger = Arc::clone(&self.ledger);
-        let reader: Arc<dyn Reader> = Arc::new(Stored { ledger, until: u64::MAX });
+        let reader: Arc<dyn Reader> = Arc::new(Stored { reader: self.reader(), until: u64::MAX });
         audit(node, &reader, None)
     }
 }
@@ -106,17 +157,15 @@ impl Store {
 /// The ledger log as whoever asks for the past reads it.
 #[derive(Debug)]
 struct Stored {
-    ledger: Arc<Mutex<LedgerLog>>,
+    reader: LedgerReader,
     /// The first entry that is left out: from there on the records tell it.
     until: u64,
 }
 
 impl Reader for Stored {
     fn read_from(&self, index: u64) -> Result<PastEntries<'_>, String> {
-        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let stored = ledger
-            .read(index, self.until.saturating_sub(index))
-            .map_err(|error| error.to_string())?;
+        let limit = self.until.saturating_sub(index);
+        let stored = self.reader.read(index, limit).map_err(|error| error.to_string())?;
         let read = |stored: Result<StoredEntry, payecs_journal::Error>| {
             let stored = stored.map_err(|error| error.to_string())?;
             format::read_entry(stored.entry.index, &stored.payload).map_err(|it| it.to_string())

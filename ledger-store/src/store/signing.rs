@@ -1,6 +1,6 @@
 //! Signed checkpoints: proof, kept elsewhere, that the ledger was not written anew since.
 
-use super::{Store, StoreError, sole};
+use super::{Store, StoreError};
 use payecs_journal::{Disk, Sign, checkpoints};
 use std::fmt;
 
@@ -57,12 +57,15 @@ impl Store {
     /// holds without it, and the next one vouches for more.
     pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
         let Some(signing) = &mut self.signing else { return Ok(()) };
-        let ledger = sole(&mut self.ledger);
-        if ledger.head().count <= signing.entries {
+        if self.ledger.head().count <= signing.entries {
             return Ok(());
         }
         signing.at_ms = self.now_ms;
-        match ledger.checkpoint(&*signing.signer, self.now_ms / 1_000).map_err(StoreError::from) {
+        match self
+            .ledger
+            .checkpoint(&*signing.signer, self.now_ms / 1_000)
+            .map_err(StoreError::from)
+        {
             Ok(checkpoint) => signing.entries = checkpoint.head.count,
             Err(error) if error.is_full() => {
                 tracing::warn!(target: "payflow::journal", %error, "no room for a checkpoint");

@@ -1,3 +1,5 @@
+mod marks;
+
 use super::*;
 use crate::laws::fixture::{claim, fail, opening, payment, preimage};
 use crate::memory::tests::thaw::Told;
@@ -10,7 +12,9 @@ use ecs_systems::{
     records::{RecordEntry, keep, ledger_record},
     units::{Msat, ShortChannelId, Timestamp},
 };
-use payecs_journal::{Faults, LogId, MemoryDisk, Operation, SchnorrKey, Sign as _, TrustedKeys};
+use payecs_journal::{
+    Faults, LedgerMark, LogId, MemoryDisk, Operation, SchnorrKey, Sign as _, TrustedKeys,
+};
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 
@@ -330,7 +334,7 @@ fn an_image_that_is_not_of_the_last_record_is_no_snapshot() {
     let refused = store.snapshot(image).unwrap_err();
     assert!(matches!(refused, StoreError::OutOfStep { image: 2, journal: 3 }), "{refused}");
     store.snapshot(Image::of(&app)).unwrap();
-    let snapshot = format::snapshot(Image::of(&app), 3);
+    let snapshot = format::snapshot(Image::of(&app), 3, store.ledger.mark());
     let (entries, image) = read_books(snapshot.text().as_bytes()).unwrap();
     assert_eq!((entries, image), (3, Some(books(&app).image().json())));
 }
