@@ -19,6 +19,8 @@ pub enum Account {
     Held,
     /// `equity:opening`: where channels come from that were ours before the books began.
     EquityOpening,
+    /// `equity:reconciled`: what channels had more or less than a restored backup knew.
+    EquityReconciled,
     /// `income:invoice`: what we were paid.
     IncomeInvoice,
     /// `expenses:payment`: what payees got.
@@ -56,6 +58,7 @@ impl fmt::Display for Account {
             Self::HeldIn => out.write_str("assets:held:in"),
             Self::Held => out.write_str("liabilities:held"),
             Self::EquityOpening => out.write_str("equity:opening"),
+            Self::EquityReconciled => out.write_str("equity:reconciled"),
             Self::IncomeInvoice => out.write_str("income:invoice"),
             Self::Payment => out.write_str("expenses:payment"),
             Self::RoutingFee => out.write_str("expenses:fee:routing"),

@@ -128,10 +128,13 @@ impl Dossier {
     }
 }
 
-/// The hash that a line is about; none for a channel that opens.
+/// The hash that a line is about; none for one about a channel or about all books.
 pub(crate) fn hash_of(line: &LedgerEntry) -> Option<PaymentHash> {
     Some(match line {
-        LedgerEntry::Opening { .. } => return None,
+        LedgerEntry::Opening { .. }
+        | LedgerEntry::Adjust { .. }
+        | LedgerEntry::Backup
+        | LedgerEntry::Reconciled { .. } => return None,
         LedgerEntry::Claim(claim) => claim.payment.payment_hash,
         LedgerEntry::Reserve { payment, .. }
         | LedgerEntry::Dispatch { payment, .. }

@@ -6,6 +6,7 @@ mod end;
 mod late;
 mod opening;
 mod part;
+mod reconcile;
 mod repeat;
 mod reserve;
 mod self_pay;
@@ -55,6 +56,8 @@ pub(crate) struct Written {
     pub(crate) applied: BTreeMap<EntryKey, Applied>,
     pub(crate) spends: Vec<Spend>,
     pub(crate) sets: BTreeMap<SetRef, SetState>,
+    /// Whether the books are now a backup's that is not reconciled.
+    pub(crate) is_backup: Option<bool>,
 }
 
 impl<'a> Writer<'a> {
@@ -143,6 +146,11 @@ impl<'a> Writer<'a> {
             LedgerEntry::Opening { short_channel_id, amount_msat } => {
                 self.opening(*short_channel_id, *amount_msat)
             }
+            LedgerEntry::Adjust { short_channel_id, amount_msat, more } => {
+                self.adjust(*short_channel_id, *amount_msat, *more)
+            }
+            LedgerEntry::Backup => self.reconciling(true),
+            LedgerEntry::Reconciled { .. } => self.reconciling(false),
             LedgerEntry::Claim(claim) => self.claim(claim),
             LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, label, limits } => self
                 .reserve(

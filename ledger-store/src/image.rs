@@ -43,6 +43,8 @@ struct Hot {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     keys: BTreeMap<String, PaymentHash>,
     spends: Vec<StoredSpend>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_backup: bool,
     guards: Vec<String>,
 }
 
@@ -64,7 +66,7 @@ pub(crate) fn of(state: &State) -> BooksImage {
     let open: Vec<Arc<Dossier>> = state.open.values().cloned().collect();
     let late: Vec<Arc<Late>> = state.late.all().cloned().collect();
     let (keys, spends) = (state.keys.clone(), state.spends.clone());
-    let guards = state.guards.clone();
+    let (guards, is_backup) = (state.guards.clone(), state.is_backup);
     BooksImage::new(entries, move || {
         let stored = |spend: &Spend| StoredSpend(spend.at.0, spend.msat, spend.label.clone());
         Json::of(&Stored::Hot(Hot {
@@ -76,6 +78,7 @@ pub(crate) fn of(state: &State) -> BooksImage {
             late: late.clone(),
             keys: keys.clone(),
             spends: spends.since(Timestamp(0)).map(stored).collect(),
+            is_backup,
             guards: guards.texts().collect(),
         }))
     })
@@ -130,7 +133,7 @@ fn restore_hot(state: &mut State, hot: Hot) -> Result<(), String> {
         let channel = applied.channel().ok_or("an opening opens no channel")?;
         state.openings.insert(channel, applied);
     }
-    state.keys = hot.keys;
+    (state.keys, state.is_backup) = (hot.keys, hot.is_backup);
     let guards = Guards::read(&hot.guards).ok_or("the guards are not as they were written")?;
     state.guards = guards;
     for late in hot.late {

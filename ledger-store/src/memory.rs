@@ -10,7 +10,7 @@ use crate::verify;
 use ecs_core::{EntityId, Json};
 use ecs_systems::port::{
     Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
-    LedgerEntry, LedgerError, PartHold, PastEntry, PaymentRef, Posting,
+    LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef, Posting,
 };
 use ecs_systems::units::{Msat, PartId, PaymentHash, ShortChannelId, Timestamp};
 use std::sync::Arc;
@@ -188,6 +188,21 @@ impl Ledger for MemoryLedger {
     ) -> Result<Option<PartHold>, LedgerError> {
         let dossier = self.state.dossier(&payment.payment_hash)?;
         Ok(dossier.part(payment.group_id, part_id).map(|part| part.hold))
+    }
+
+    fn is_backup(&self) -> bool {
+        self.state.is_backup
+    }
+
+    fn open_payments(&self) -> Vec<OpenPayment> {
+        let payments = self.state.open.values().flat_map(|dossier| dossier.payments.values());
+        payments
+            .filter(|paying| paying.state == ClaimState::Open)
+            .map(|paying| OpenPayment {
+                claim: paying.claim.clone(),
+                parts: paying.parts.values().map(|part| (part.hold, part.state)).collect(),
+            })
+            .collect()
     }
 
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {

@@ -26,6 +26,9 @@ impl Places {
             let key = match line {
                 LedgerEntry::Claim(claim) => claim.idempotency_key.as_deref().map(guards::of_key),
                 LedgerEntry::Opening { .. }
+                | LedgerEntry::Adjust { .. }
+                | LedgerEntry::Backup
+                | LedgerEntry::Reconciled { .. }
                 | LedgerEntry::Reserve { .. }
                 | LedgerEntry::Dispatch { .. }
                 | LedgerEntry::PostPart { .. }

@@ -31,6 +31,8 @@ pub(crate) struct State {
     /// Payments that have something set aside.
     under_way: BTreeSet<PaymentRef>,
     pub(crate) spends: Spends,
+    /// They are a backup's, and not reconciled with the node.
+    pub(crate) is_backup: bool,
     pub(crate) past: Past,
     /// How many dossiers that are over are kept at hand; `None`: none is ever folded.
     pub(crate) late_max: Option<usize>,
@@ -70,6 +72,7 @@ impl State {
             openings: BTreeMap::new(),
             under_way: BTreeSet::new(),
             spends: Spends::default(),
+            is_backup: false,
             past,
             late_max,
             thawed: Slot::default(),
@@ -149,6 +152,7 @@ impl State {
             memory.entries.push(Arc::new(PastEntry { index, at, entity, lines }));
         }
         self.thawed.put(None);
+        self.is_backup = written.is_backup.unwrap_or(self.is_backup);
         for paying in written.payments.values() {
             self.note_set_aside(paying);
         }

@@ -6,10 +6,12 @@
 //! then the records behind it; what a crash kept from the ledger log is completed from those. Of
 //! the ledger log only what the snapshot has not seen is read.
 
+mod backup;
 mod format;
 mod restore;
 mod signing;
 
+pub use backup::copy;
 pub use format::{read_books, read_entry};
 pub use restore::{LedgerRead, RestoreStep, Restored};
 pub use signing::CHECKPOINT_KEY;
@@ -255,6 +257,14 @@ impl Store {
     #[must_use]
     pub fn space(&self) -> SpaceState {
         self.state.space()
+    }
+
+    /// Tries to set aside again what is lacking, where somebody made room.
+    ///
+    /// # Errors
+    /// The disk refuses for another reason than being full.
+    pub fn refill(&mut self) -> Result<SpaceState, StoreError> {
+        Ok(self.state.refill()?)
     }
 
     /// Whether so much was appended since the last snapshot that another one is due.

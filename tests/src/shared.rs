@@ -4,8 +4,8 @@ use ecs_core::{EntityId, Json};
 use ecs_systems::{
     port::{
         Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
-        LedgerEntry, LedgerError, Offered, PartHold, PaymentRef, Posting, Receipt, Receipts,
-        Verdict,
+        LedgerEntry, LedgerError, Offered, OpenPayment, PartHold, PaymentRef, Posting, Receipt,
+        Receipts, Verdict,
     },
     units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
 };
@@ -101,6 +101,14 @@ impl Ledger for Shared<MemoryLedger> {
         part_id: PartId,
     ) -> Result<Option<PartHold>, LedgerError> {
         self.lock().part_hold(payment, part_id)
+    }
+
+    fn is_backup(&self) -> bool {
+        self.lock().is_backup()
+    }
+
+    fn open_payments(&self) -> Vec<OpenPayment> {
+        self.lock().open_payments()
     }
 
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {

@@ -4,60 +4,23 @@ mod answer;
 mod claim;
 mod error;
 mod history;
+mod hold;
 mod posting;
 mod set;
 
 pub use claim::{Claim, ClaimState, PaymentRef};
 pub use error::LedgerError;
 pub use history::{BooksImage, History, HistoryError, PastEntry};
+pub use hold::{HoldState, OpenPayment, PartHold, SpendLimit};
 pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
 pub use set::{SetRef, SetShare};
 
 use super::HtlcId;
 use bevy_ecs::prelude::Resource;
 use ecs_core::{EntityId, ErrorObject, Json};
-use payecs_units::{Msat, PartId, PaymentHash, Preimage, Seconds, ShortChannelId, Timestamp};
+use payecs_units::{Msat, PartId, PaymentHash, Preimage, ShortChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
-
-/// What a part takes from a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartHold {
-    /// The part.
-    #[serde(rename = "partid")]
-    pub part_id: PartId,
-    /// The channel it leaves through.
-    pub short_channel_id: ShortChannelId,
-    /// What the payee gets of it.
-    pub amount_msat: Msat,
-    /// What the route may keep.
-    pub fee_msat: Msat,
-}
-
-/// What became of what a part holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HoldState {
-    /// It is set aside: the part is out.
-    Held,
-    /// It left us: the part arrived.
-    Paid,
-    /// It was given back: the part failed.
-    Void,
-}
-
-/// A bound on what is spent within a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SpendLimit {
-    /// What to call it in the refusal.
-    pub name: String,
-    /// Only payments with this label; absent: all.
-    pub label: Option<String>,
-    /// The time that is looked back over.
-    pub window: Seconds,
-    /// Most that may be spent or reserved in it, fees included.
-    pub max_msat: Msat,
-}
 
 /// One line of a ledger batch: what happened, not how it is booked.
 ///
@@ -72,6 +35,26 @@ pub enum LedgerEntry {
         short_channel_id: ShortChannelId,
         /// Our balance.
         amount_msat: Msat,
+    },
+    /// What the books say is ours in a channel is not what the node says, after a restored backup:
+    /// the difference comes from equity, or goes there. At most one in a batch.
+    Adjust {
+        /// The channel; it was opened.
+        short_channel_id: ShortChannelId,
+        /// By how much; above zero.
+        amount_msat: Msat,
+        /// There is more than was booked; else there is less.
+        more: bool,
+    },
+    /// From here on these books are those of a backup: what the node has done since is not in them.
+    /// Nothing is posted.
+    Backup,
+    /// The books of a backup know what the node knows: new payments may be taken on. Nothing is
+    /// posted.
+    Reconciled {
+        /// Hashes with parts of which the node could not say what became of them: an operator
+        /// accepted that. They stay claimed.
+        accepted: Vec<PaymentHash>,
     },
     /// Compare-and-set of the hash: refused while another claim on it is open or complete.
     Claim(Claim),
@@ -235,6 +218,7 @@ impl LedgerEntry {
             | Self::Dispatch { .. }
             | Self::HoldSet { .. }
             | Self::SettleSet { .. } => "ledger:reserve",
+            Self::Adjust { .. } | Self::Backup | Self::Reconciled { .. } => "ledger:reconcile",
             Self::Opening { .. }
             | Self::PostPart { .. }
             | Self::Overspend { .. }
@@ -331,6 +315,12 @@ pub trait Ledger: Send + Sync {
         payment: &PaymentRef,
         part_id: PartId,
     ) -> Result<Option<PartHold>, LedgerError>;
+
+    /// Whether these are the books of a backup that has not been reconciled with the node.
+    fn is_backup(&self) -> bool;
+
+    /// Every claim whose payment has not ended, with its parts and what became of each, by hash.
+    fn open_payments(&self) -> Vec<OpenPayment>;
 
     /// Whether a channel was opened in the books, if with nothing in it.
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool;

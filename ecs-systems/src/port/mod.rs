@@ -20,8 +20,8 @@ pub mod laws;
 pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use ledger::{
     Balance, BalanceObject, Books, BooksImage, Claim, ClaimState, EntryId, History, HistoryError,
-    HoldState, Ledger, LedgerEntry, LedgerError, PartHold, PastEntry, PaymentRef, Posting,
-    PostingState, SetRef, SetShare, SpendLimit,
+    HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef,
+    Posting, PostingState, SetRef, SetShare, SpendLimit,
 };
 pub use node::{
     HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,

@@ -253,6 +253,32 @@ pub(crate) fn read_all(
     Ok(())
 }
 
+/// How much is copied at a time.
+const COPY_BYTES: u64 = 1 << 20;
+
+/// Copies the beginning of a file to another disk, where it must not exist yet, and makes it
+/// durable; its name is made so by [`Disk::sync_dir`]. Says after each piece how long it was.
+pub(crate) fn copy(
+    from: &dyn Disk,
+    to: &dyn Disk,
+    name: &str,
+    len_bytes: u64,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), DiskError> {
+    let source = from.open(name, Open::Read)?;
+    let mut target = to.open(name, Open::New)?;
+    let mut at = 0_u64;
+    while at < len_bytes {
+        let piece = len_bytes.saturating_sub(at).min(COPY_BYTES);
+        let mut bytes = vec![0; usize::try_from(piece).unwrap_or(0)];
+        read_all(&*source, name, at, &mut bytes)?;
+        target.write_at(at, &bytes)?;
+        at = at.saturating_add(piece);
+        progress(piece);
+    }
+    target.sync()
+}
+
 /// A new file under an unfinished name, in place of one that a crash left.
 pub(crate) fn unfinished(disk: &dyn Disk, name: &str) -> Result<Box<dyn DiskFile>, DiskError> {
     let unfinished = format!("{name}{UNFINISHED}");

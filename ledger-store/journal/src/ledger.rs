@@ -1,6 +1,7 @@
 //! The ledger log: every line of the books, for ever, each chained to the one before.
 
 mod checkpoint;
+mod copy;
 mod entries;
 mod head;
 mod mark;
@@ -9,6 +10,7 @@ mod reader;
 mod verify;
 
 pub use checkpoint::{Checkpoint, checkpoints, verify_checkpoints};
+pub use copy::copy_ledger;
 pub use entries::{Entries, StoredEntry};
 pub use head::{Head, ParseHeadError};
 pub use mark::{LedgerMark, ParseMarkError};

@@ -61,11 +61,12 @@ pub use file::{LogId, VERSION};
 pub use frame::RECORD_BYTES_MAX;
 pub use ledger::{
     Checkpoint, Entries, Entry, Head, LedgerLog, LedgerMark, LedgerReader, ParseHeadError,
-    ParseMarkError, Progress, StoredEntry, VerifyError, checkpoints, verify, verify_checkpoints,
+    ParseMarkError, Progress, StoredEntry, VerifyError, checkpoints, copy_ledger, verify,
+    verify_checkpoints,
 };
 pub use sign::{SchnorrKey, Sign, TrustedKeys, Verify};
 pub use state::{
     Options, Record, Records, Recovered, Seq, Skipped, Snapshot, SnapshotFile, SnapshotWriter,
-    SpaceState, StateLog,
+    SpaceState, StateCopy, StateLog, copy_state,
 };
 pub use tail::BUFFER_BYTES_MAX;

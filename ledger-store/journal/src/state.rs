@@ -1,11 +1,13 @@
 //! The state log: one record per command, in segments, with snapshots.
 
+mod copy;
 mod open;
 mod records;
 mod rotate;
 mod snapshot;
 mod space;
 
+pub use copy::{StateCopy, copy_state};
 pub use open::{Recovered, Skipped};
 pub use records::{Record, Records};
 pub use snapshot::{Snapshot, SnapshotFile, SnapshotWriter};

@@ -37,13 +37,16 @@ pub(crate) enum EntryKey {
 
 impl EntryKey {
     /// What an entry is the happening of; `None` for a claim, which is compared with the state of
-    /// its hash instead.
+    /// its hash instead, and for what may happen again and again after a backup.
     ///
     /// # Errors
     /// A dispatch without parts.
     pub(crate) fn of(entry: &LedgerEntry) -> Result<Option<Self>, LedgerError> {
         Ok(Some(match entry {
-            LedgerEntry::Claim(_) => return Ok(None),
+            LedgerEntry::Claim(_)
+            | LedgerEntry::Adjust { .. }
+            | LedgerEntry::Backup
+            | LedgerEntry::Reconciled { .. } => return Ok(None),
             LedgerEntry::Opening { short_channel_id, .. } => Self::Opening(*short_channel_id),
             LedgerEntry::Reserve { payment, .. } => Self::Reserve(*payment),
             LedgerEntry::Dispatch { payment, parts } => match parts.first() {

@@ -86,6 +86,11 @@ impl<'a> Batch<'a> {
         Self { tx_id, again: true, ..Self::new(journal, circumstances) }
     }
 
+    /// Its number: its place among all batches, counted from 1.
+    pub(crate) fn tx_id(&self) -> u64 {
+        self.tx_id
+    }
+
     /// Whether it was taken before.
     pub(crate) fn is_again(&self) -> bool {
         self.again

@@ -58,6 +58,7 @@ struct Model {
     attempts: Vec<Attempt>,
     sets: BTreeMap<SetRef, ModelSet>,
     incoming: u64,
+    is_backup: bool,
     outgoing: u64,
     fees: u64,
     /// The greatest part id so far.
@@ -124,9 +125,17 @@ impl Model {
         self.attempt(payment).filter(|it| it.phase == Phase::Open)
     }
 
-    /// Whether the entry was accepted before. Claims are compared with the state instead.
+    /// Whether the entry was accepted before. Claims are compared with the state instead, and what
+    /// follows a backup happens anew each time.
     fn is_repeated(&self, entry: &LedgerEntry) -> bool {
-        !matches!(entry, LedgerEntry::Claim(_)) && self.accepted.contains(entry)
+        let anew = matches!(
+            entry,
+            LedgerEntry::Claim(_)
+                | LedgerEntry::Adjust { .. }
+                | LedgerEntry::Backup
+                | LedgerEntry::Reconciled { .. }
+        );
+        !anew && self.accepted.contains(entry)
     }
 
     fn set_aside(&self) -> u64 {
@@ -143,6 +152,12 @@ impl Model {
             LedgerEntry::Opening { short_channel_id, .. } => {
                 !self.opened.contains(short_channel_id)
             }
+            LedgerEntry::Adjust { short_channel_id, amount_msat, more } => {
+                let there = self.channels.get(short_channel_id).copied().unwrap_or_default();
+                let fits = *more || amount_msat.0 <= there.min(self.available());
+                amount_msat.0 > 0 && self.opened.contains(short_channel_id) && fits
+            }
+            LedgerEntry::Backup | LedgerEntry::Reconciled { .. } => true,
             LedgerEntry::Claim(claim) => {
                 let hash = claim.payment.payment_hash;
                 let number = (0..3).find(|number| preimage(*number).hash() == hash);
@@ -233,6 +248,13 @@ impl Model {
             LedgerEntry::Opening { short_channel_id, amount_msat } => {
                 self.opened.insert(*short_channel_id);
                 *self.channels.entry(*short_channel_id).or_default() += amount_msat.0;
+            }
+            LedgerEntry::Adjust { short_channel_id, amount_msat: Msat(msat), more } => {
+                let with = |unheld: u64| if *more { unheld + msat } else { unheld - msat };
+                self.unheld(*short_channel_id, with);
+            }
+            LedgerEntry::Backup | LedgerEntry::Reconciled { .. } => {
+                self.is_backup = *entry == LedgerEntry::Backup;
             }
             LedgerEntry::Claim(claim) => self.apply_claim(claim),
             LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, .. } => {
@@ -352,6 +374,9 @@ impl Model {
         let shown = books.balance_object();
         assert_eq!(shown.incoming_total_msat, Msat(self.incoming), "incoming");
         assert_eq!(shown.outgoing_total_msat, Msat(self.outgoing), "outgoing");
+        assert_eq!(books.is_backup(), self.is_backup, "a backup's");
+        let open = self.attempts.iter().filter(|attempt| attempt.phase == Phase::Open);
+        assert_eq!(books.open_payments().len(), open.count(), "open payments");
         assert_eq!(shown.fees_paid_msat, Msat(self.fees), "fees");
         assert_eq!(shown.pending_incoming_msat, Msat(self.pending_incoming()), "pending in");
         let held = self.attempts.iter().flat_map(|attempt| attempt.parts.values());

@@ -1,4 +1,6 @@
+mod backup;
 mod marks;
+mod signing;
 
 use super::*;
 use crate::laws::fixture::{claim, fail, opening, payment, preimage};
@@ -12,9 +14,7 @@ use ecs_systems::{
     records::{RecordEntry, keep, ledger_record},
     units::{Msat, ShortChannelId, Timestamp},
 };
-use payecs_journal::{
-    Faults, LedgerMark, LogId, MemoryDisk, Operation, SchnorrKey, Sign as _, TrustedKeys,
-};
+use payecs_journal::{Faults, LedgerMark, LogId, MemoryDisk, Operation};
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 
@@ -337,57 +337,4 @@ fn an_image_that_is_not_of_the_last_record_is_no_snapshot() {
     let snapshot = format::snapshot(Image::of(&app), 3, store.ledger.mark());
     let (entries, image) = read_books(snapshot.text().as_bytes()).unwrap();
     assert_eq!((entries, image), (3, Some(books(&app).image().json())));
-}
-
-const HOUR_MS: u64 = 60 * 60 * 1_000;
-
-/// Three records, then a payment at each of these moments; how many entries each checkpoint has.
-fn signed_at(disk: &MemoryDisk, moments: &[u64], close: bool) -> Vec<u64> {
-    let (mut store, mut app) = three(disk);
-    let key = SchnorrKey::open(disk, CHECKPOINT_KEY, [5; 32]).unwrap();
-    let trusted = TrustedKeys { key_ids: [key.key_id()].into() };
-    store.sign_with(disk, Box::new(key)).unwrap();
-    for (number, at_ms) in (3..).zip(moments) {
-        run(&mut app, *at_ms, Command::Pay(number));
-        store.append(&app.take_delta().unwrap()).unwrap();
-        store.sync().unwrap();
-    }
-    if close {
-        store.close().unwrap();
-    }
-    payecs_journal::verify_checkpoints(disk, &trusted, &mut |_| {}).unwrap();
-    let counts = payecs_journal::checkpoints(disk).unwrap();
-    counts.iter().map(|checkpoint| checkpoint.head.count).collect()
-}
-
-#[test]
-fn what_the_ledger_holds_is_signed_each_hour_and_at_the_end() {
-    let moments = [2 * HOUR_MS, 2 * HOUR_MS + 1, 3 * HOUR_MS - 1, 3 * HOUR_MS, 3 * HOUR_MS + 7];
-    assert_eq!(signed_at(&MemoryDisk::new(), &moments, false), [3, 6]);
-    let disk = MemoryDisk::new();
-    assert_eq!(signed_at(&disk, &moments, true), [3, 6, 7]);
-    // Nothing more was written: nothing more is signed.
-    let (mut store, _, _) = open(&disk).unwrap();
-    store
-        .sign_with(&disk, Box::new(SchnorrKey::open(&disk, CHECKPOINT_KEY, [6; 32]).unwrap()))
-        .unwrap();
-    store.close().unwrap();
-    assert_eq!(payecs_journal::checkpoints(&disk).unwrap().len(), 3);
-}
-
-#[test]
-fn a_full_disk_has_no_room_for_a_checkpoint_and_payments_go_on() {
-    let disk = MemoryDisk::new();
-    let (mut store, mut app) = three(&disk);
-    store
-        .sign_with(&disk, Box::new(SchnorrKey::open(&disk, CHECKPOINT_KEY, [5; 32]).unwrap()))
-        .unwrap();
-    run(&mut app, 2 * HOUR_MS, Command::Pay(3));
-    store.append(&app.take_delta().unwrap()).unwrap();
-    // The first file that is named anew is the next segment of the state.
-    disk.plan(Faults { fail: Some((Operation::Rename, 2)), ..Faults::default() });
-    let kept = store.sync().unwrap();
-    assert_eq!((kept.synced, payecs_journal::checkpoints(&disk).unwrap()), (4, vec![]));
-    store.close().unwrap();
-    assert_eq!(payecs_journal::checkpoints(&disk).unwrap().len(), 1);
 }

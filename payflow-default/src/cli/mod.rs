@@ -1,6 +1,7 @@
 //! The command line. Only what is here writes to stdout.
 
 mod demo;
+mod backup;
 mod spinner;
 mod verify;
 
@@ -26,6 +27,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Backup(backup::Args),
     Verify(verify::Args),
 }
 
@@ -38,6 +40,7 @@ pub(crate) fn run() -> ExitCode {
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }

@@ -1,7 +1,7 @@
 //! `payecs verify`: whether a data directory is as it was written, and its books add up.
 
 use super::{demo::home::JOURNAL, spinner::spinner};
-use ecs_core::Json;
+use ecs_core::{Engine, Json};
 use ecs_systems::{policy::Policy, port::Books};
 use ledger_store::{MemoryLedger, MemoryReceipts, store::Store};
 use node_sim::OUR_NAME;
@@ -10,7 +10,7 @@ use payflow_default::app::{Parts, engine};
 use serde::Serialize;
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -57,9 +57,9 @@ struct Report {
 }
 
 #[derive(Debug, Serialize)]
-struct Ledger {
-    entries: u64,
-    head: String,
+pub(super) struct Ledger {
+    pub(super) entries: u64,
+    pub(super) head: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let mut report = Report::default();
     match OsDisk::open(dir) {
-        Ok(disk) => look(args, &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
+        Ok(disk) => look(&args.head, &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
         Err(error) => report.faults.push(error.to_string()),
     }
     report.holds = report.faults.is_empty();
@@ -96,9 +96,19 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn look(args: &Args, disk: &Arc<dyn Disk>, report: &mut Report) {
+/// What does not hold of the journal in a directory, as sentences.
+pub(super) fn faults_of(journal: &Path) -> Vec<String> {
+    let mut report = Report::default();
+    match OsDisk::open(journal) {
+        Ok(disk) => look(&[], &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
+        Err(error) => report.faults.push(error.to_string()),
+    }
+    report.faults
+}
+
+fn look(heads: &[Head], disk: &Arc<dyn Disk>, report: &mut Report) {
     let spinner = spinner();
-    let told = payecs_journal::verify(&**disk, &args.head, &mut |progress| {
+    let told = payecs_journal::verify(&**disk, heads, &mut |progress| {
         let (read, all) = (progress.read_bytes >> 20, progress.total_bytes >> 20);
         spinner.set_message(format!("{} entries, {read} of {all} MiB", progress.entries));
         spinner.tick();
@@ -115,18 +125,27 @@ fn look(args: &Args, disk: &Arc<dyn Disk>, report: &mut Report) {
     spinner.finish_and_clear();
 }
 
-/// Brings an engine to the state, and goes through the books.
-fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<(), String> {
-    let mut engine = engine(Parts {
+/// An engine to be brought to a state and looked at.
+pub(super) fn empty_engine() -> Result<Engine, String> {
+    engine(Parts {
         policy: Policy::default(),
         ledger: Box::new(MemoryLedger::new(OUR_NAME)),
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     })
-    .map_err(|error| error.to_string())?;
-    let options = Options { reserve_bytes: 0, ..Options::new(LogId([0; 16])) };
-    let (store, found) =
-        Store::open(disk, options, &mut engine, &mut |_| {}).map_err(|error| error.to_string())?;
+    .map_err(|error| error.to_string())
+}
+
+/// How a journal is opened to be looked at: nothing is set aside for what will not come.
+pub(super) fn options() -> Options {
+    Options { segment_bytes: 1 << 20, reserve_bytes: 0, ..Options::new(LogId([0; 16])) }
+}
+
+/// Brings an engine to the state, and goes through the books.
+fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<(), String> {
+    let mut engine = empty_engine()?;
+    let (store, found) = Store::open(disk, options(), &mut engine, &mut |_| {})
+        .map_err(|error| error.to_string())?;
     report.state = Some(State {
         records: found.records,
         torn_bytes: found.torn.iter().map(|torn| torn.cut_bytes).sum(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fixture::{AMOUNT, PREIMAGE, claim, made_up};
-use payecs_units::GroupId;
+use payecs_units::{GroupId, Seconds};
 
 fn payment() -> PaymentRef {
     claim().claim.payment
@@ -37,6 +37,9 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
         ("ledger:post", LedgerEntry::ClaimSet { set, lost: vec![htlc] }),
         ("ledger:void", LedgerEntry::VoidSet { set }),
         ("ledger:post", LedgerEntry::Opening { short_channel_id, amount_msat }),
+        ("ledger:reconcile", LedgerEntry::Adjust { short_channel_id, amount_msat, more: true }),
+        ("ledger:reconcile", LedgerEntry::Backup),
+        ("ledger:reconcile", LedgerEntry::Reconciled { accepted: vec![PREIMAGE.hash()] }),
         ("ledger:claim", LedgerEntry::Claim(claim().claim)),
         ("ledger:reserve", reserve),
         ("ledger:reserve", LedgerEntry::Dispatch { payment, parts: vec![hold] }),

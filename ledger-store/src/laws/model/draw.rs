@@ -2,7 +2,7 @@
 
 use super::{
     super::fixture::{
-        claimed, complete, dispatch, fail, opening, payment, post, preimage, reserve, void,
+        channel, claimed, complete, dispatch, fail, opening, payment, post, preimage, reserve, void,
     },
     Model,
 };
@@ -50,7 +50,7 @@ impl Model {
             return self.draw_set(draw);
         }
         let (payment, part_id, circular) = (paying, PartId(part), draw.below(4) == 0);
-        match draw.below(20) {
+        match draw.below(23) {
             0 => opening(u16::from(draw.small(4)), 1_000 * (1 + draw.below(2))),
             1 | 2 => LedgerEntry::Claim(claimed(number, latest + draw.below(2), 900)),
             3 | 4 => reserve(paying, 1 + msat, draw.below(60)),
@@ -81,6 +81,13 @@ impl Model {
                 let fee_msat = Msat(draw.below(30));
                 LedgerEntry::LatePart { payment, part_id, fee_msat, circular }
             }
+            20 | 21 => LedgerEntry::Adjust {
+                short_channel_id: channel(u16::from(draw.small(4))),
+                amount_msat: Msat(draw.below(300)),
+                more: draw.below(2) == 0,
+            },
+            22 if draw.below(2) == 0 => LedgerEntry::Backup,
+            22 => LedgerEntry::Reconciled { accepted: Vec::new() },
             18 => LedgerEntry::Prove { payment, preimage: preimage(number) },
             _ => fail(paying),
         }

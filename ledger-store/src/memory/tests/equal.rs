@@ -8,7 +8,7 @@ use crate::{LIMIT_WINDOW_MAX, MemoryLedger};
 use ecs_core::{EntityId, ErrorObject, Json};
 use ecs_systems::port::{
     Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
-    LedgerEntry, LedgerError, PartHold, PaymentRef, Posting, SpendLimit,
+    LedgerEntry, LedgerError, OpenPayment, PartHold, PaymentRef, Posting, SpendLimit,
 };
 use ecs_systems::units::Timestamp;
 use ecs_systems::units::{Msat, PartId, PaymentHash, RequestHash, Seconds, ShortChannelId};
@@ -124,6 +124,14 @@ impl Ledger for Several {
         part: PartId,
     ) -> Result<Option<PartHold>, LedgerError> {
         self.ask(|books| books.part_hold(paying, part))
+    }
+
+    fn is_backup(&self) -> bool {
+        self.ask(Ledger::is_backup)
+    }
+
+    fn open_payments(&self) -> Vec<OpenPayment> {
+        self.ask(Ledger::open_payments)
     }
 
     fn has_channel(&self, channel: ShortChannelId) -> bool {

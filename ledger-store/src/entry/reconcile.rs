@@ -1,0 +1,33 @@
+//! What is booked after a backup was restored.
+
+use super::{Writer, posted};
+use crate::chart::Account;
+use crate::journal::{Transfer, broken};
+use ecs_systems::port::{EntryId, LedgerError};
+use ecs_systems::units::{Msat, ShortChannelId};
+
+impl Writer<'_> {
+    /// `assets:channel:<id>` ← `equity:reconciled`, or the other way round.
+    pub(super) fn adjust(
+        &mut self,
+        channel: ShortChannelId,
+        amount: Msat,
+        more: bool,
+    ) -> Result<Vec<EntryId>, LedgerError> {
+        if !self.state.is_none_or(|state| state.openings.contains_key(&channel)) {
+            return Err(broken(format!("channel {channel} was never opened")));
+        }
+        let (ours, equity) = (Account::Channel(channel), Account::EquityReconciled);
+        let (debit, credit) = if more { (ours, equity) } else { (equity, ours) };
+        let adjust = posted("adjust", debit, credit, amount);
+        let mut ids = Vec::new();
+        self.transfer(&Transfer { number: self.batch.tx_id(), ..adjust }, &mut ids)?;
+        Ok(ids)
+    }
+
+    /// The books are those of a backup from now on, or no longer.
+    pub(super) fn reconciling(&mut self, is_backup: bool) -> Result<Vec<EntryId>, LedgerError> {
+        self.written.is_backup = Some(is_backup);
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,4 @@
+//! The binary on real directories: copies of them, and what goes wrong with them.
+
+mod common;
+mod backup;
