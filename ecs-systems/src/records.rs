@@ -2,7 +2,9 @@
 
 use crate::{
     components::Parent,
-    port::{Books, LedgerEntry, ReceiptState, Receipts, ReceiptsBook},
+    port::{
+        AddReceiptError, Books, IssuedReceipt, LedgerEntry, ReceiptState, Receipts, ReceiptsBook,
+    },
     refusal::{LEDGER_INVARIANT, PAY_DESTINATION_PERM_FAIL, from_ledger},
 };
 use bevy_ecs::world::World;
@@ -14,9 +16,16 @@ use serde::{Deserialize, Serialize};
 const RECEIPTS: &str = "receipts:line";
 
 /// What happens to a receipt of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "line")]
 pub enum ReceiptLine {
+    /// It is there from now on.
+    Issue(Box<IssuedReceipt>),
+    /// It is withdrawn.
+    Withdraw {
+        /// Its hash.
+        payment_hash: PaymentHash,
+    },
     /// Its preimage leaves.
     Release {
         /// Its hash.
@@ -53,8 +62,14 @@ impl RecordEntry for Step {
     }
 
     fn receipt(self, line: &ReceiptLine) -> Self {
-        self.record(Record::new(RECEIPTS, Json::of(line)))
+        self.record(receipt_record(line))
     }
+}
+
+/// A line for the receipts.
+#[must_use]
+pub fn receipt_record(line: &ReceiptLine) -> Record {
+    Record::new(RECEIPTS, Json::of(line))
 }
 
 /// A line for the books.
@@ -67,7 +82,8 @@ pub fn ledger_record(entry: &LedgerEntry) -> Record {
 /// whole batch or nothing, then the receipts follow. Answers which payment they are written for.
 ///
 /// # Errors
-/// What the books refuse, with its code; a receipt that is not in the state for its line, 203.
+/// What the books refuse, with its code; a receipt that is not in the state for its line, 203; one
+/// that can't be issued, -32602.
 ///
 /// # Panics
 /// If the world has no books or no receipts; if a receipt refuses what it was just fit for.
@@ -91,6 +107,10 @@ pub fn keep(
     for line in &lines {
         let receipts = &mut world.resource_mut::<ReceiptsBook>().0;
         let written = match line {
+            ReceiptLine::Issue(issued) => {
+                receipts.issue(issued, at).map_err(|error| error.to_string())
+            }
+            ReceiptLine::Withdraw { payment_hash } => receipts.withdraw(payment_hash, at),
             ReceiptLine::Release { payment_hash } => receipts.release(payment_hash),
             ReceiptLine::Restore { payment_hash } => receipts.restore(payment_hash),
             ReceiptLine::Settle { payment_hash, amount_msat } => {
@@ -119,6 +139,13 @@ fn read<T: for<'de> Deserialize<'de>>(records: &[&Record]) -> Result<Vec<T>, Ref
 
 fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine) -> Result<(), Refusal> {
     let (hash, states): (&PaymentHash, &[ReceiptState]) = match line {
+        ReceiptLine::Issue(issued) => {
+            let unfit = |error: AddReceiptError| Refusal::invalid(error.to_string());
+            return receipts.check(issued).map_err(unfit);
+        }
+        ReceiptLine::Withdraw { payment_hash } => {
+            (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Cancelled])
+        }
         ReceiptLine::Release { payment_hash } => (payment_hash, &[ReceiptState::Unpaid]),
         ReceiptLine::Restore { payment_hash } => (payment_hash, &[ReceiptState::Settling]),
         ReceiptLine::Settle { payment_hash, .. } => {

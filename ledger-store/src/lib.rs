@@ -46,10 +46,14 @@ pub mod laws;
 
 pub use audit::{Audit, AuditFault, audit};
 pub use chart::Account;
+/// What receipts are refused with, and the least blocks they ask for.
+pub use ecs_systems::port::{AddReceiptError, CLTV_BLOCKS_MIN};
 pub use entry::{ENTRIES_PER_BATCH_MAX, HTLCS_PER_SET_MAX, PARTS_PER_DISPATCH_MAX};
 pub use memory::{LATE_PAYMENTS_MAX, MemoryLedger};
 pub use places::{PastEntries, Reader};
 pub use receipts::{
-    AddReceiptError, CLTV_BLOCKS_MIN, CancelReceiptError, MemoryReceipts, NewReceipt, Terms,
+    CancelReceiptError, ENDED_RECEIPTS_MAX, EXPIRED_RECEIPTS_STAY, GivenSecrets, IssueError,
+    Issued, Issuer, MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest, Seed,
+    Terms, withdraw,
 };
 pub use spends::LIMIT_WINDOW_MAX;

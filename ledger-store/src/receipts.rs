@@ -1,92 +1,51 @@
-//! What we wait to be paid for, in memory.
+//! What we wait to be paid for.
+//!
+//! Receipts that are issued by a command are in its record, and come back from the journal; see
+//! [`Issuer`]. Their secrets are in no record: they follow from a [`Seed`].
 
-use ecs_systems::port::{Offered, OverpayRule, Receipt, ReceiptState, Receipts, Verdict};
-use ecs_systems::units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
-use std::{collections::BTreeMap, hint::black_box};
+mod made;
+mod seed;
+mod issue;
+mod judge;
+mod image;
 
-/// The least that a receipt may ask for as [`Terms::cltv`]: 12 blocks that must be left when it is
-/// settled, and 6 to come in and be settled.
-pub const CLTV_BLOCKS_MIN: Blocks = Blocks(18);
+pub use issue::withdraw;
+pub use issue::{
+    GivenSecrets, IssueError, Issued, Issuer, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest,
+};
+pub use made::{CancelReceiptError, NewReceipt, Terms};
+pub use seed::Seed;
 
-/// On which terms a receipt is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// Which totals it takes.
-    pub overpay: OverpayRule,
-    /// Blocks that each HTLC must have left when it comes in, at least [`CLTV_BLOCKS_MIN`].
-    pub cltv: Blocks,
-    /// A complete set waits for a decision.
-    pub hold: bool,
-}
+use crate::guards::{self, Guards};
+use ecs_core::Json;
+use ecs_systems::port::{
+    AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, Offered, PartImage, Receipt, ReceiptState,
+    Receipts, SeedId, Verdict,
+};
+use ecs_systems::units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Seconds, Timestamp};
+use judge::{is_payable, same_secret, takes};
+use made::{Held, Made, Outcome};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-impl Default for Terms {
-    /// From once to twice, 18 blocks, no hold.
-    fn default() -> Self {
-        Self { overpay: OverpayRule::Bolt, cltv: CLTV_BLOCKS_MIN, hold: false }
-    }
-}
+/// How many receipts that were paid or cancelled stay at hand; beyond it the oldest go.
+pub const ENDED_RECEIPTS_MAX: usize = 10_000;
+/// How long a receipt stays that expired unpaid: no HTLC that came in before lasts so long.
+pub const EXPIRED_RECEIPTS_STAY: Seconds = Seconds(31 * 86_400);
+/// How many receipts go with one line at most. Each line adds one at most.
+const FORGOTTEN_PER_LINE_MAX: u32 = 4;
 
-/// A receipt as it is made. Its secrets do not print.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewReceipt {
-    /// What is given for the money.
-    pub preimage: Preimage,
-    /// What the payer must show; `None`: it must show none.
-    pub payment_secret: Option<PaymentSecret>,
-    /// What it asks for, at least 1 msat; `None`: any amount.
-    pub amount_msat: Option<Msat>,
-    /// When it stops being payable: at that moment it no longer is.
-    pub expires_at: Timestamp,
-    /// On which terms.
-    pub terms: Terms,
-}
-
-/// Why a receipt is not added. Nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddReceiptError {
-    /// It asks for nothing. Ask for an amount, or for any.
-    #[error("a receipt asks for 1 msat or more, or for any amount; this one asks for 0msat")]
-    ZeroAmount,
-    /// Its HTLCs could not be settled in time. Ask for more blocks.
-    #[error("a receipt asks for {CLTV_BLOCKS_MIN} or more; this one asks for {cltv}")]
-    CltvTooShort {
-        /// What it asks for.
-        cltv: Blocks,
-    },
-    /// There is a receipt of this hash that differs. Draw another preimage.
-    #[error("there is another receipt of hash {payment_hash}")]
-    HashTaken {
-        /// The hash.
-        payment_hash: PaymentHash,
-    },
-}
-
-/// Why a receipt is not cancelled. Nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CancelReceiptError {
-    /// There is none.
-    #[error("no receipt of hash {payment_hash}")]
-    Unknown {
-        /// The hash.
-        payment_hash: PaymentHash,
-    },
-    /// Its preimage leaves, or has left.
-    #[error("the receipt of hash {payment_hash} is being paid")]
-    Settling {
-        /// The hash.
-        payment_hash: PaymentHash,
-    },
-    /// The money is ours already.
-    #[error("the receipt of hash {payment_hash} was paid with {received_msat}")]
-    Paid {
-        /// The hash.
-        payment_hash: PaymentHash,
-        /// What came.
-        received_msat: Msat,
-    },
-}
-
-/// Receipts that live as long as the process. No preimage and no secret of theirs prints.
+/// The receipts in memory. No preimage and no secret of theirs prints.
+///
+/// With a seed they are those of an engine that keeps a journal: each is issued by a command. Without
+/// one they are made in code and live as long as the process; receipts that were issued are taken
+/// back from a journal too, but nothing can be paid with them, as their secrets are not here.
+///
+/// What was paid or cancelled stays until [`ENDED_RECEIPTS_MAX`] others were, what expired unpaid
+/// for [`EXPIRED_RECEIPTS_STAY`]. Then it is unknown here; of what was paid a fingerprint of 8 bytes
+/// stays for ever, so that its preimage, which others know, makes no second receipt.
 /// ```
 /// use ecs_systems::port::{Offered, Receipts, Verdict};
 /// use ecs_systems::units::{Blocks, Msat, Preimage, Timestamp};
@@ -109,62 +68,96 @@ pub enum CancelReceiptError {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryReceipts {
-    held: BTreeMap<PaymentHash, Held>,
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    made: NewReceipt,
-    outcome: Outcome,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Outcome {
-    Unpaid,
-    Settling,
-    Paid { received: Msat, at: Timestamp },
-    Cancelled,
+    seed: Option<Seed>,
+    /// The seed of the receipts that were issued.
+    issued_under: Option<SeedId>,
+    held: BTreeMap<PaymentHash, Arc<Held>>,
+    /// Unpaid ones, by when they expire.
+    unpaid: BTreeSet<(Timestamp, PaymentHash)>,
+    /// Paid and cancelled ones, by when they ended.
+    ended: BTreeSet<(Timestamp, PaymentHash)>,
+    /// What was paid, and is no longer here.
+    paid_before: Guards,
 }
 
 impl MemoryReceipts {
-    /// Adds a receipt. The same one again is no error and changes nothing.
-    ///
-    /// # Errors
-    /// It asks for nothing or for too few blocks, or its preimage is another receipt's.
-    pub fn add(&mut self, receipt: NewReceipt) -> Result<PaymentHash, AddReceiptError> {
-        if receipt.amount_msat == Some(Msat::ZERO) {
-            return Err(AddReceiptError::ZeroAmount);
-        }
-        if receipt.terms.cltv < CLTV_BLOCKS_MIN {
-            return Err(AddReceiptError::CltvTooShort { cltv: receipt.terms.cltv });
-        }
-        let payment_hash = receipt.preimage.hash();
-        match self.held.get(&payment_hash) {
-            Some(held) if held.made == receipt => Ok(payment_hash),
-            Some(_) => Err(AddReceiptError::HashTaken { payment_hash }),
-            None => {
-                let held = Held { made: receipt, outcome: Outcome::Unpaid };
-                self.held.insert(payment_hash, held);
-                Ok(payment_hash)
-            }
-        }
+    /// No receipts yet, of an engine that keeps a journal. A restart brings back those that were
+    /// issued under this seed, and refuses others.
+    #[must_use]
+    pub fn with_seed(seed: Seed) -> Self {
+        Self { seed: Some(seed), ..Self::default() }
     }
 
-    /// Withdraws a receipt. Twice is no error.
+    /// Adds a receipt that is in no record. The same one again is no error and changes nothing.
+    ///
+    /// # Errors
+    /// It asks for nothing or for too few blocks, its preimage is another receipt's, or these
+    /// receipts have a seed.
+    pub fn add(&mut self, receipt: NewReceipt) -> Result<PaymentHash, AddReceiptError> {
+        if self.seed.is_some() {
+            return Err(AddReceiptError::Kept);
+        }
+        let payment_hash = receipt.preimage.hash();
+        let (amount_msat, cltv) = (receipt.amount_msat, receipt.terms.cltv);
+        let made = Made::Here(receipt);
+        match self.held.get(&payment_hash) {
+            Some(held) if held.made == made => return Ok(payment_hash),
+            Some(_) | None => self.may_be_added(payment_hash, amount_msat, cltv)?,
+        }
+        self.put(payment_hash, made);
+        Ok(payment_hash)
+    }
+
+    fn may_be_added(
+        &self,
+        payment_hash: PaymentHash,
+        amount_msat: Option<Msat>,
+        cltv: Blocks,
+    ) -> Result<(), AddReceiptError> {
+        if amount_msat == Some(Msat::ZERO) {
+            return Err(AddReceiptError::ZeroAmount);
+        }
+        if cltv < CLTV_BLOCKS_MIN {
+            return Err(AddReceiptError::CltvTooShort { cltv });
+        }
+        if self.held.contains_key(&payment_hash) {
+            return Err(AddReceiptError::HashTaken { payment_hash });
+        }
+        if self.paid_before.contains(guards::of_hash(&payment_hash)) {
+            return Err(AddReceiptError::WasPaid { payment_hash });
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, payment_hash: PaymentHash, made: Made) {
+        self.unpaid.insert((made.expires_at(), payment_hash));
+        self.held.insert(payment_hash, Arc::new(Held { made, outcome: Outcome::Unpaid }));
+    }
+
+    /// Withdraws a receipt that is in no record; see [`withdraw`] for those that are. Twice is no
+    /// error.
     ///
     /// # Errors
     /// There is none, or it was paid or is being paid.
     pub fn cancel(&mut self, payment_hash: &PaymentHash) -> Result<(), CancelReceiptError> {
-        let payment_hash = *payment_hash;
-        let held = self.held.get_mut(&payment_hash);
-        let held = held.ok_or(CancelReceiptError::Unknown { payment_hash })?;
-        match held.outcome {
-            Outcome::Paid { received: received_msat, .. } => {
+        self.cancel_at(*payment_hash, Timestamp(0))
+    }
+
+    fn cancel_at(
+        &mut self,
+        payment_hash: PaymentHash,
+        at: Timestamp,
+    ) -> Result<(), CancelReceiptError> {
+        let held = self.held.get(&payment_hash);
+        match held.ok_or(CancelReceiptError::Unknown { payment_hash })?.outcome {
+            Outcome::Paid { received_msat, .. } => {
                 Err(CancelReceiptError::Paid { payment_hash, received_msat })
             }
             Outcome::Settling => Err(CancelReceiptError::Settling { payment_hash }),
-            Outcome::Unpaid | Outcome::Cancelled => {
-                held.outcome = Outcome::Cancelled;
+            Outcome::Cancelled { .. } => Ok(()),
+            Outcome::Unpaid => {
+                self.become_outcome(&payment_hash, Outcome::Cancelled { at_ms: at.0 });
+                self.forget(at);
                 Ok(())
             }
         }
@@ -177,60 +170,156 @@ impl MemoryReceipts {
         from: ReceiptState,
         to: Outcome,
     ) -> Result<(), String> {
-        let state = self.find(payment_hash).map(|receipt| receipt.state);
-        match self.held.get_mut(payment_hash) {
-            Some(held) if state == Some(from) => held.outcome = to,
-            Some(_) => return Err(format!("the receipt of hash {payment_hash} is {state:?}")),
+        match self.find(payment_hash).map(|receipt| receipt.state) {
+            Some(state) if state == from => self.become_outcome(payment_hash, to),
+            Some(state) => {
+                return Err(format!("the receipt of hash {payment_hash} is {state:?}"));
+            }
             None => return Err(format!("no receipt of hash {payment_hash}")),
         }
         Ok(())
     }
 
-    /// What a receipt was paid with, and when; `None` where it wasn't.
+    fn become_outcome(&mut self, payment_hash: &PaymentHash, to: Outcome) {
+        let Some(held) = self.held.get_mut(payment_hash) else { return };
+        let expires_at = held.made.expires_at();
+        let from = std::mem::replace(&mut Arc::make_mut(held).outcome, to);
+        for (outcome, is_so) in [(from, false), (to, true)] {
+            let (line, at) = match outcome {
+                Outcome::Unpaid => (&mut self.unpaid, expires_at),
+                Outcome::Settling => continue,
+                Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
+                    (&mut self.ended, Timestamp(at_ms))
+                }
+            };
+            if is_so {
+                line.insert((at, *payment_hash));
+            } else {
+                line.remove(&(at, *payment_hash));
+            }
+        }
+    }
+
+    /// Lets some go that ended: as far as it is their time at `at`.
+    fn forget(&mut self, at: Timestamp) {
+        for _ in 0..FORGOTTEN_PER_LINE_MAX {
+            let expired = self.unpaid.first().copied();
+            let expired = expired.filter(|it| it.0.after(EXPIRED_RECEIPTS_STAY) <= at);
+            let (line, gone) = match (expired, self.ended.first().copied()) {
+                (Some(expired), _) => (&mut self.unpaid, expired),
+                (None, Some(ended)) if self.ended.len() > ENDED_RECEIPTS_MAX => {
+                    (&mut self.ended, ended)
+                }
+                (None, Some(_) | None) => return,
+            };
+            line.remove(&gone);
+            let held = self.held.remove(&gone.1);
+            if held.is_some_and(|held| matches!(held.outcome, Outcome::Paid { .. })) {
+                self.paid_before.insert(guards::of_hash(&gone.1));
+            }
+        }
+    }
+
+    /// How many receipts are here, ended ones too.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// What a receipt was paid with, and when; `None` where it wasn't, or that is long ago.
     #[must_use]
     pub fn paid(&self, payment_hash: &PaymentHash) -> Option<(Msat, Timestamp)> {
         match self.held.get(payment_hash)?.outcome {
-            Outcome::Paid { received, at } => Some((received, at)),
-            Outcome::Unpaid | Outcome::Settling | Outcome::Cancelled => None,
+            Outcome::Paid { received_msat, at_ms } => Some((received_msat, Timestamp(at_ms))),
+            Outcome::Unpaid | Outcome::Settling | Outcome::Cancelled { .. } => None,
         }
+    }
+
+    /// The secrets of a receipt; `None`: they are not here.
+    fn secrets_of(&self, held: &Held) -> Option<(Preimage, Option<PaymentSecret>)> {
+        match &held.made {
+            Made::Here(made) => Some((made.preimage, made.payment_secret)),
+            Made::Issued(issued) => self.seed.as_ref()?.secrets_of(issued),
+        }
+    }
+
+    /// What becomes of what is offered. The order follows BOLT 4 and Core Lightning: what is known
+    /// of the receipt, then the secret, then the amounts.
+    fn verdict(&self, offered: &Offered, at: Timestamp) -> Result<Preimage, String> {
+        let receipt = self.find(&offered.payment_hash);
+        let held = self.held.get(&offered.payment_hash);
+        let (Some(receipt), Some(held)) = (receipt, held) else {
+            return Err("no receipt of this hash".to_owned());
+        };
+        is_payable(&receipt, held, at)?;
+        let (preimage, payment_secret) =
+            self.secrets_of(held).ok_or("the secrets of the receipt are not here")?;
+        if !same_secret(payment_secret.as_ref(), offered.payment_secret.as_ref()) {
+            return Err("the payment secret is wrong".to_owned());
+        }
+        takes(&receipt, offered)?;
+        if preimage.hash() != offered.payment_hash {
+            return Err("the preimage of the receipt is not that of its hash".to_owned());
+        }
+        Ok(preimage)
     }
 }
 
 impl Receipts for MemoryReceipts {
     fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
-        let Held { made, outcome } = self.held.get(payment_hash)?;
+        let held = self.held.get(payment_hash)?;
+        let terms = held.made.terms();
         Some(Receipt {
             payment_hash: *payment_hash,
-            amount_msat: made.amount_msat,
-            overpay: made.terms.overpay,
-            cltv: made.terms.cltv,
-            expires_at: made.expires_at,
-            hold: made.terms.hold,
-            preimage_known: true,
-            state: match outcome {
+            amount_msat: held.made.amount_msat(),
+            overpay: terms.overpay,
+            cltv: terms.cltv,
+            expires_at: held.made.expires_at(),
+            hold: terms.hold,
+            preimage_known: match &held.made {
+                Made::Here(_) => true,
+                Made::Issued(_) => self.seed.is_some(),
+            },
+            state: match held.outcome {
                 Outcome::Unpaid => ReceiptState::Unpaid,
                 Outcome::Settling => ReceiptState::Settling,
                 Outcome::Paid { .. } => ReceiptState::Paid,
-                Outcome::Cancelled => ReceiptState::Cancelled,
+                Outcome::Cancelled { .. } => ReceiptState::Cancelled,
             },
         })
     }
 
     fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
-        let held = self.held.get(payment_hash);
-        held.is_some_and(|held| same_secret(held.made.payment_secret.as_ref(), shown))
+        let secrets = self.held.get(payment_hash).and_then(|held| self.secrets_of(held));
+        secrets.is_some_and(|(_, secret)| same_secret(secret.as_ref(), shown))
     }
 
     fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
-        let receipt = self.find(&offered.payment_hash);
-        let held = self.held.get(&offered.payment_hash);
-        let (Some(receipt), Some(held)) = (receipt, held) else {
-            return Verdict::Refuse("no receipt of this hash".to_owned());
-        };
-        match objection(&receipt, held, offered, at) {
-            Some(objection) => Verdict::Refuse(objection),
-            None => Verdict::Settle(held.made.preimage),
+        match self.verdict(offered, at) {
+            Ok(preimage) => Verdict::Settle(preimage),
+            Err(why) => Verdict::Refuse(why),
         }
+    }
+
+    fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
+        let IssuedReceipt { payment_hash, seed: theirs, .. } = *issued;
+        let ours = self.seed.as_ref().map(Seed::id).or(self.issued_under);
+        match ours.filter(|ours| *ours != theirs) {
+            Some(ours) => Err(AddReceiptError::OtherSeed { payment_hash, theirs, ours }),
+            None => self.may_be_added(payment_hash, issued.amount_msat, issued.cltv),
+        }
+    }
+
+    fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError> {
+        self.check(issued)?;
+        self.issued_under = Some(issued.seed);
+        self.put(issued.payment_hash, Made::Issued(issued.clone()));
+        self.forget(at);
+        Ok(())
+    }
+
+    fn withdraw(&mut self, payment_hash: &PaymentHash, at: Timestamp) -> Result<(), String> {
+        self.cancel_at(*payment_hash, at).map_err(|error| error.to_string())
     }
 
     fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
@@ -247,57 +336,30 @@ impl Receipts for MemoryReceipts {
         amount: Msat,
         at: Timestamp,
     ) -> Result<(), String> {
-        let held = self.held.get_mut(payment_hash);
-        let held = held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?;
-        match held.outcome {
+        let held = self.held.get(payment_hash);
+        match held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?.outcome {
             Outcome::Unpaid | Outcome::Settling => {
-                held.outcome = Outcome::Paid { received: amount, at };
+                let paid = Outcome::Paid { received_msat: amount, at_ms: at.0 };
+                self.become_outcome(payment_hash, paid);
+                self.forget(at);
                 Ok(())
             }
-            Outcome::Paid { received, .. } if received == amount => Ok(()),
-            Outcome::Paid { received, .. } => Err(format!(
-                "the receipt of hash {payment_hash} was paid with {received}, not with {amount}"
+            Outcome::Paid { received_msat, .. } if received_msat == amount => Ok(()),
+            Outcome::Paid { received_msat, .. } => Err(format!(
+                "the receipt of hash {payment_hash} was paid with {received_msat}, not with {amount}"
             )),
-            Outcome::Cancelled => Err(format!("the receipt of hash {payment_hash} was cancelled")),
+            Outcome::Cancelled { .. } => {
+                Err(format!("the receipt of hash {payment_hash} was cancelled"))
+            }
         }
     }
-}
 
-/// Why what is offered is not taken. The order follows BOLT 4 and Core Lightning: what is known of
-/// the receipt, then the secret, then the amounts.
-fn objection(receipt: &Receipt, held: &Held, offered: &Offered, at: Timestamp) -> Option<String> {
-    match held.outcome {
-        Outcome::Paid { at, .. } => return Some(format!("the receipt was paid at {at}")),
-        Outcome::Settling => return Some("the receipt is being paid".to_owned()),
-        Outcome::Cancelled => return Some("the receipt was cancelled".to_owned()),
-        Outcome::Unpaid => {}
+    fn image(&self) -> PartImage {
+        image::of(self)
     }
-    if at >= receipt.expires_at {
-        return Some(format!("the receipt expired at {}", receipt.expires_at));
-    }
-    if !same_secret(held.made.payment_secret.as_ref(), offered.payment_secret.as_ref()) {
-        return Some("the payment secret is wrong".to_owned());
-    }
-    let (part, total) = (offered.amount_msat, offered.total_msat);
-    if part == Msat::ZERO {
-        return Some("the HTLC is worth nothing".to_owned());
-    }
-    if part < total {
-        return Some(format!("the set is incomplete: {part} of {total}"));
-    }
-    let asked = receipt.amount_msat.filter(|_| !receipt.takes(total));
-    asked.map(|asked| format!("the total of {total} does not fit the {asked} asked for"))
-}
 
-/// Whether two secrets are equal, in a time that does not tell where they differ.
-fn same_secret(expected: Option<&PaymentSecret>, shown: Option<&PaymentSecret>) -> bool {
-    match (expected, shown) {
-        (None, None) => true,
-        (Some(expected), Some(shown)) => {
-            let pairs = expected.0.iter().zip(shown.0.iter());
-            black_box(pairs.fold(0_u8, |seen, (a, b)| black_box(seen | (a ^ b)))) == 0
-        }
-        (None, Some(_)) | (Some(_), None) => false,
+    fn take_back(&mut self, from: &Json) -> Result<(), String> {
+        image::take_back(self, from)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::store::{
     signing::Signing,
 };
 use ecs_core::{Delta, Engine, Inputs, Json, Snapshot};
-use ecs_systems::port::{Books, BooksImage};
+use ecs_systems::port::{Books, BooksImage, PartImage, ReceiptsBook};
 use payecs_journal::{Disk, Head, LedgerLog, LedgerReader, Options, Seq, SpaceState, StateLog};
 use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
@@ -47,8 +47,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
-    /// The engine does not take what is stored: a Component, System or plugin is missing.
-    #[error("{what} does not fit this engine: {error}; start it with the same plugins")]
+    /// The engine does not take what is stored: a Component, System or plugin is missing, or the
+    /// seed of its receipts is another one.
+    #[error("{what} does not fit this engine: {error}; start it with the same plugins and seed")]
     Unfit {
         /// Which record, entry or snapshot.
         what: String,
@@ -58,6 +59,12 @@ pub enum StoreError {
     /// The books of the snapshot can't be brought back.
     #[error("the books of the snapshot can't be brought back: {why}")]
     Books {
+        /// What is wrong with them.
+        why: String,
+    },
+    /// The receipts of the snapshot can't be brought back.
+    #[error("the receipts of the snapshot can't be brought back: {why}")]
+    Receipts {
         /// What is wrong with them.
         why: String,
     },
@@ -99,6 +106,7 @@ pub struct Kept {
 pub struct Image {
     engine: Snapshot,
     books: Option<BooksImage>,
+    receipts: Option<PartImage>,
 }
 
 impl Image {
@@ -106,7 +114,8 @@ impl Image {
     #[must_use]
     pub fn of(engine: &Engine) -> Self {
         let books = engine.resource::<Books>().map(|books| books.0.image());
-        Self { engine: engine.snapshot(), books }
+        let receipts = engine.resource::<ReceiptsBook>().map(|receipts| receipts.0.image());
+        Self { engine: engine.snapshot(), books, receipts }
     }
 }
 

@@ -176,7 +176,8 @@ impl Driver {
     /// far they have come. Answers go through [`Driver::answer_once_kept`]. To be called before
     /// anything else, and then [`Driver::resume`].
     ///
-    /// Receipts that are made beside the engine are not in its records.
+    /// Receipts must have a seed (`ledger_store::MemoryReceipts::with_seed`): those made beside the
+    /// engine are in no record.
     pub fn keep_journal(&mut self, last: u64) {
         self.engine.record_changes(true);
         self.gate = Some(Gate::after(last));

@@ -14,7 +14,7 @@ use ecs_systems::{
     units::Timestamp,
 };
 use ledger_store::{
-    MemoryLedger, MemoryReceipts,
+    IssueError, Issued, Issuer, MemoryLedger, MemoryReceipts, ReceiptRequest, Seed,
     store::{Image, Store},
 };
 use node_sim::SimNetwork;
@@ -26,6 +26,11 @@ use payflow_default::{
     planner::OwnPlanner,
 };
 use std::sync::Arc;
+
+/// What the secrets of our receipts follow from.
+fn seed() -> Seed {
+    Seed::new(&zeroize::Zeroizing::new([6; 32]))
+}
 
 /// The engine is dead.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +79,7 @@ impl Durable {
         self.starts += 1;
         let payer = &mut self.payer;
         payer.books.set(&MemoryLedger::new(NODE));
-        payer.receipts.set(&MemoryReceipts::default());
+        payer.receipts.set(&MemoryReceipts::with_seed(seed()));
         let mut app = engine(Parts {
             policy: Policy::default(),
             ledger: Box::new(payer.books.clone()),
@@ -189,9 +194,22 @@ impl Durable {
 
     /// Starts a payment; it is acknowledged once its records are kept.
     pub(crate) fn pay(&mut self, invoice: &str) -> Result<EntityId, Dead> {
-        let id = self.payer.start(invoice, Write::here());
+        self.pay_with(invoice, Write::here())
+    }
+
+    /// The same with more Components.
+    pub(crate) fn pay_with(&mut self, invoice: &str, more: Write) -> Result<EntityId, Dead> {
+        let id = self.payer.start(invoice, more);
         self.keep()?;
         Ok(id)
+    }
+
+    /// Issues a receipt; it is acknowledged once its record is kept.
+    pub(crate) fn issue(&mut self, request: &ReceiptRequest) -> Result<Issued, Dead> {
+        let issue = |engine: &mut _| Issuer::new(seed()).issue(engine, request);
+        let issued: Result<Issued, IssueError> = self.payer.driver.command(self.payer.now, issue);
+        self.keep()?;
+        Ok(issued.expect("a first receipt of its hash"))
     }
 
     /// The payment of that invoice, if the engine knows of one.

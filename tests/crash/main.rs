@@ -20,4 +20,5 @@ mod nets;
 
 mod journal;
 mod kills;
+mod receiving;
 mod steps;

@@ -38,6 +38,8 @@ pub(crate) struct Trouble {
     pub(crate) offers: u32,
     /// How often it was asked about a part.
     pub(crate) questions: u32,
+    /// How often it was given the preimage of an HTLC that came in.
+    pub(crate) preimages: u32,
 }
 
 /// A handle to it: clones are the same.
@@ -130,7 +132,10 @@ impl Node for DifficultNode {
             } else if let NodeRequest::AskPart(_) = request {
                 trouble.questions += 1;
                 used(&mut trouble.lost_questions)
-            } else if let NodeRequest::SettleHtlc { .. } | NodeRequest::FailHtlc { .. } = request {
+            } else if let NodeRequest::SettleHtlc { .. } = request {
+                trouble.preimages += 1;
+                used(&mut trouble.lost_words)
+            } else if let NodeRequest::FailHtlc { .. } = request {
                 used(&mut trouble.lost_words)
             } else {
                 false

@@ -3,9 +3,9 @@
 use ecs_core::{EntityId, Json};
 use ecs_systems::{
     port::{
-        Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
-        LedgerEntry, LedgerError, Offered, OpenPayment, PartHold, PaymentRef, Posting, Receipt,
-        Receipts, Verdict,
+        AddReceiptError, Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History,
+        HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered, OpenPayment, PartHold,
+        PartImage, PaymentRef, Posting, Receipt, Receipts, Verdict,
     },
     units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
 };
@@ -169,6 +169,18 @@ impl Receipts for Shared<MemoryReceipts> {
         self.lock().judge(offered, at)
     }
 
+    fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
+        self.lock().check(issued)
+    }
+
+    fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError> {
+        self.lock().issue(issued, at)
+    }
+
+    fn withdraw(&mut self, payment_hash: &PaymentHash, at: Timestamp) -> Result<(), String> {
+        self.lock().withdraw(payment_hash, at)
+    }
+
     fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
         self.lock().release(payment_hash)
     }
@@ -184,5 +196,13 @@ impl Receipts for Shared<MemoryReceipts> {
         at: Timestamp,
     ) -> Result<(), String> {
         self.lock().settle(payment_hash, amount, at)
+    }
+
+    fn image(&self) -> PartImage {
+        self.lock().image()
+    }
+
+    fn take_back(&mut self, image: &Json) -> Result<(), String> {
+        self.lock().take_back(image)
     }
 }

@@ -10,6 +10,7 @@ mod set;
 
 pub use claim::{Claim, ClaimState, PaymentRef};
 pub use error::LedgerError;
+pub(super) use history::milliseconds;
 pub use history::{BooksImage, History, HistoryError, PastEntry};
 pub use hold::{HoldState, OpenPayment, PartHold, SpendLimit};
 pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};

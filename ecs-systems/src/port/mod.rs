@@ -10,6 +10,7 @@
 //! Time and randomness are no ports: each command carries them (`ecs_core::Inputs`).
 
 pub mod failure;
+pub mod image;
 pub mod ledger;
 pub mod node;
 pub mod node_view;
@@ -18,6 +19,7 @@ pub mod receipts;
 pub mod laws;
 
 pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
+pub use image::PartImage;
 pub use ledger::{
     Balance, BalanceObject, Books, BooksImage, Claim, ClaimState, EntryId, History, HistoryError,
     HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef,
@@ -29,4 +31,7 @@ pub use node::{
 };
 pub use node_view::{Capabilities, Network, NodeView};
 pub use planner::{Lesson, PlanJob, Planner};
-pub use receipts::{Offered, OverpayRule, Receipt, ReceiptState, Receipts, ReceiptsBook, Verdict};
+pub use receipts::{
+    AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, Offered, OverpayRule, Receipt, ReceiptSecrets,
+    ReceiptState, Receipts, ReceiptsBook, SeedId, Verdict,
+};

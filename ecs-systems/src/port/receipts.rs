@@ -1,6 +1,12 @@
 //! What we wait to be paid for.
 
+mod issued;
+
+pub use issued::{AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, ReceiptSecrets, SeedId};
+
+use super::PartImage;
 use bevy_ecs::prelude::Resource;
+use ecs_core::Json;
 use payecs_units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -111,7 +117,7 @@ pub enum Verdict {
 ///
 /// The laws are `receipts_laws!`: a receipt is settled at most once; the same HTLCs judged again
 /// get the same verdict until its preimage is released; a refusal leaves it payable; no preimage
-/// leaves before a `Settle` verdict.
+/// leaves before a `Settle` verdict. The same lines at the same moments lead to the same receipts.
 pub trait Receipts: Send + Sync {
     /// The receipt with that hash.
     fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt>;
@@ -122,6 +128,24 @@ pub trait Receipts: Send + Sync {
 
     /// Whether what is offered would be taken, had it come at `at`. Changes nothing.
     fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict;
+
+    /// Whether [`Receipts::issue`] would take a receipt now; changes nothing.
+    ///
+    /// # Errors
+    /// What it would refuse it with.
+    fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError>;
+
+    /// Adds a receipt that is issued at `at`.
+    ///
+    /// # Errors
+    /// See [`AddReceiptError`].
+    fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError>;
+
+    /// Withdraws a receipt. Twice is no error.
+    ///
+    /// # Errors
+    /// Unknown, paid or being paid, in words.
+    fn withdraw(&mut self, payment_hash: &PaymentHash, at: Timestamp) -> Result<(), String>;
 
     /// Notes that the preimage leaves: from now on no other set is settled.
     ///
@@ -146,6 +170,15 @@ pub trait Receipts: Send + Sync {
         amount: Msat,
         at: Timestamp,
     ) -> Result<(), String>;
+
+    /// The receipts that were issued, as they are now. No secret is in it.
+    fn image(&self) -> PartImage;
+
+    /// Takes an image back. To be called on receipts that are empty.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence that says what to do.
+    fn take_back(&mut self, image: &Json) -> Result<(), String>;
 }
 
 /// The receipts as Systems see them.

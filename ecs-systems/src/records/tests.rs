@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     components::MainPayment,
     fixture::{AMOUNT, Bench, PREIMAGE, child, claim, here, payment},
-    port::{LedgerError, Receipt},
+    port::{CLTV_BLOCKS_MIN, LedgerError, OverpayRule, Receipt, ReceiptSecrets, SeedId},
 };
 use ecs_core::{On, Record, system};
 
@@ -63,7 +63,9 @@ fn a_receipt_line_is_written_only_where_the_receipt_is_in_the_state_for_it() {
     let payment_hash = PREIMAGE.hash();
     let release = ReceiptLine::Release { payment_hash };
     let restore = ReceiptLine::Restore { payment_hash };
+    let withdraw = ReceiptLine::Withdraw { payment_hash };
     for (line, fit, after) in [
+        (withdraw, vec![Unpaid, Cancelled], Cancelled),
         (release, vec![Unpaid], Settling),
         (restore, vec![Settling], Unpaid),
         (settles(), vec![Unpaid, Settling], Paid),
@@ -77,6 +79,30 @@ fn a_receipt_line_is_written_only_where_the_receipt_is_in_the_state_for_it() {
             assert_eq!(now, if written { after } else { state });
         }
     }
+}
+
+#[test]
+fn a_receipt_is_issued_where_its_hash_has_none_and_else_nothing_is_written() {
+    let issued = IssuedReceipt {
+        payment_hash: PREIMAGE.hash(),
+        receipt_id: payecs_units::ReceiptId([1; 32]),
+        seed: SeedId(2),
+        secrets: ReceiptSecrets::Derived,
+        amount_msat: Some(AMOUNT),
+        overpay: OverpayRule::Exact,
+        cltv: CLTV_BLOCKS_MIN,
+        expires_at: Timestamp(u64::MAX),
+        hold: false,
+    };
+    let line = ReceiptLine::Issue(Box::new(issued.clone()));
+    assert_eq!(receipt_record(&line).body.decode::<ReceiptLine>().unwrap(), line);
+    let mut bench = Bench::new();
+    let lines = Step::advance().keep(&books()).receipt(&line);
+    bench.app.keep_records(lines.records()).unwrap();
+    let receipt = bench.shelf.0.lock().unwrap().receipt.clone().unwrap();
+    assert_eq!((receipt.expires_at, receipt.cltv), (issued.expires_at, CLTV_BLOCKS_MIN));
+    let error = bench.app.keep_records(lines.records()).unwrap_err();
+    assert_eq!((error.code(), bench.notebook.batches().len()), (ecs_core::INVALID_PARAMS, 1));
 }
 
 #[test]

@@ -33,6 +33,16 @@ bytes32! {
     RequestHash, "64 hexadecimal digits (a request hash)"
 }
 bytes32! {
+    /// What a receipt of ours is told from all others by, drawn at random: with the seed it gives
+    /// the receipt's secrets. Nothing secret itself. 64 hexadecimal digits.
+    ReceiptId, "64 hexadecimal digits (a receipt id)"
+}
+bytes32! {
+    /// A secret under a key that is not here: nobody without the key learns anything from it. 64
+    /// hexadecimal digits.
+    Sealed, "64 hexadecimal digits (a sealed secret)"
+}
+bytes32! {
     /// What unlocks an HTLC, and proves that it was paid. **Secret**: `Debug` does not show it and
     /// there is no `Display`; [`Preimage::reveal`] says in the code where it is let out.
     Preimage, "64 hexadecimal digits (a preimage)"
@@ -67,6 +77,8 @@ macro_rules! shown {
 }
 shown!(PaymentHash);
 shown!(RequestHash);
+shown!(ReceiptId);
+shown!(Sealed);
 
 macro_rules! secret {
     ($name:ident) => {

@@ -16,7 +16,7 @@ mod time;
 mod hash;
 mod id;
 
-pub use hash::{PaymentHash, PaymentSecret, Preimage, RequestHash};
+pub use hash::{PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed};
 pub use id::{ChannelDirection, Direction, GroupId, NodeId, PartId, ShortChannelId};
 pub use msat::Msat;
 pub use percent::{MicroPercent, Ppm};

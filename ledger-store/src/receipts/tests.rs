@@ -1,5 +1,6 @@
 use super::*;
 use crate::laws::fixture::preimage;
+use ecs_systems::records::ReceiptLine;
 
 fn open(made: &[NewReceipt]) -> MemoryReceipts {
     let mut receipts = MemoryReceipts::default();
@@ -11,6 +12,48 @@ fn open(made: &[NewReceipt]) -> MemoryReceipts {
 
 mod memory {
     crate::receipts_laws!(super::open);
+}
+
+fn seed() -> Seed {
+    Seed::new(&zeroize::Zeroizing::new([5; 32]))
+}
+
+/// The receipt that a command would issue for the same.
+fn issued(made: &NewReceipt) -> IssuedReceipt {
+    let mut app = ecs_core::Engine::new();
+    app.insert_resource(ecs_systems::port::ReceiptsBook(Box::new(open_issued(&[]))));
+    app.set_keeper(|_, _, _| Ok(None));
+    app.record_changes(true);
+    let NewReceipt { preimage, payment_secret, amount_msat, expires_at, terms } = made.clone();
+    let given = Some(GivenSecrets { preimage, payment_secret });
+    let request = ReceiptRequest { amount_msat, expires_at, terms, given };
+    Issuer::new(seed()).issue(&mut app, &request).unwrap();
+    let delta = app.take_delta().unwrap();
+    let [ecs_core::Change::Lines(None, lines)] = &delta.changes[..] else { panic!("{delta:?}") };
+    let ReceiptLine::Issue(issued) = lines[0].body.decode().unwrap() else { panic!("no issue") };
+    *issued
+}
+
+/// Receipts with a seed, once through an image.
+fn open_issued(made: &[NewReceipt]) -> MemoryReceipts {
+    let mut receipts = MemoryReceipts::with_seed(seed());
+    for receipt in made {
+        receipts.issue(&issued(receipt), Timestamp(0)).unwrap();
+    }
+    through_image(&receipts)
+}
+
+fn through_image(receipts: &MemoryReceipts) -> MemoryReceipts {
+    let image = receipts.image().json();
+    let mut others = MemoryReceipts::with_seed(seed());
+    others.take_back(&image).unwrap();
+    assert_eq!(others.image().json(), image);
+    assert_eq!((&others.unpaid, &others.ended), (&receipts.unpaid, &receipts.ended));
+    others
+}
+
+mod kept {
+    crate::receipts_laws!(super::open_issued);
 }
 
 fn receipt() -> NewReceipt {
@@ -124,8 +167,65 @@ fn a_hash_has_one_receipt() {
 }
 
 #[test]
+fn receipts_that_ended_go_after_a_while_and_what_was_paid_is_never_payable_again() {
+    let template = issued(&receipt());
+    let numbered = |number: u64| {
+        let mut payment_hash = template.payment_hash;
+        payment_hash.0[..8].copy_from_slice(&number.to_be_bytes());
+        IssuedReceipt { payment_hash, ..template.clone() }
+    };
+    let mut receipts = open_issued(&[]);
+    let paid_before = ENDED_RECEIPTS_MAX as u64;
+    for number in 0..paid_before + 2 {
+        let issued = numbered(number);
+        receipts.issue(&issued, Timestamp(0)).unwrap();
+        if number > 0 {
+            receipts.settle(&issued.payment_hash, Msat(100), Timestamp(number)).unwrap();
+        }
+    }
+    assert_eq!(receipts.count(), ENDED_RECEIPTS_MAX + 1);
+    let gone = numbered(1);
+    assert_eq!(receipts.find(&gone.payment_hash), None);
+    let mut receipts = through_image(&receipts);
+    let payment_hash = gone.payment_hash;
+    assert_eq!(receipts.check(&gone), Err(AddReceiptError::WasPaid { payment_hash }));
+    let kept = numbered(2).payment_hash;
+    assert_eq!(receipts.paid(&kept), Some((Msat(100), Timestamp(2))));
+    receipts.withdraw(&numbered(0).payment_hash, Timestamp(0)).unwrap();
+    assert_eq!(receipts.find(&numbered(0).payment_hash), None, "the first that ended");
+    assert_eq!(receipts.check(&numbered(0)), Ok(()), "nobody knows its preimage");
+}
+
+#[test]
+fn a_receipt_that_expired_goes_when_no_htlc_can_be_left_and_one_that_settles_never() {
+    let stay_ms = EXPIRED_RECEIPTS_STAY.0 * 1_000;
+    let other = NewReceipt { preimage: preimage(2), ..receipt() };
+    let expires_at = Timestamp(u64::MAX);
+    let third = issued(&NewReceipt { preimage: preimage(3), expires_at, ..receipt() });
+    for (at_ms, left) in [(2_000 + stay_ms - 1, 3), (2_000 + stay_ms, 2)] {
+        let mut receipts = open_issued(&[receipt(), other.clone()]);
+        receipts.release(&preimage(2).hash()).unwrap();
+        receipts = through_image(&receipts);
+        receipts.issue(&third, Timestamp(at_ms)).unwrap();
+        assert_eq!(receipts.count(), left);
+        assert!(receipts.find(&preimage(2).hash()).is_some());
+    }
+}
+
+#[test]
+fn an_image_of_something_else_or_over_receipts_in_use_is_refused() {
+    let receipts = open_issued(&[receipt()]);
+    let image = receipts.image().json();
+    assert!(receipts.clone().take_back(&image).unwrap_err().contains("in use"));
+    let mut none = MemoryReceipts::default();
+    assert!(none.take_back(&Json::of("x")).unwrap_err().contains("no image of receipts"));
+    let mut receipts = receipts;
+    assert_eq!(receipts.add(receipt()), Err(AddReceiptError::Kept));
+}
+
+#[test]
 fn secrets_do_not_print() {
-    let shown = format!("{:?}", open(&[receipt()]));
+    let shown = format!("{:?} {:?}", open(&[receipt()]), open_issued(&[receipt()]));
     for secret in [preimage(1).0, [9; 32]] {
         assert!(!shown.contains(&format!("{secret:?}")), "{shown}");
     }

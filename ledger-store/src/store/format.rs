@@ -50,8 +50,10 @@ impl Entry {
     }
 }
 
-/// The shape of snapshots that this program writes and reads.
-const SNAPSHOT_VERSION: u64 = 2;
+/// The shape of snapshots that this program writes.
+const SNAPSHOT_VERSION: u64 = 3;
+/// The oldest that it reads: it has no receipts.
+const SNAPSHOT_VERSION_MIN: u64 = 2;
 
 /// A snapshot.
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,6 +67,9 @@ pub(super) struct State {
     pub(super) engine: Snapshot,
     /// What the books are restored from; `None`: the engine had none.
     pub(super) books: Option<Json>,
+    /// What the receipts are restored from; absent: the engine had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) receipts: Option<Json>,
 }
 
 impl State {
@@ -85,15 +90,16 @@ struct Version {
 /// A snapshot as text.
 pub(super) fn snapshot(image: Image, entries: u64, mark: LedgerMark) -> Json {
     let books = image.books.map(|books| books.json());
+    let receipts = image.receipts.map(|receipts| receipts.json());
     let (version, mark) = (SNAPSHOT_VERSION, Some(mark.to_string()));
-    Json::of(&State { version, entries, mark, engine: image.engine, books })
+    Json::of(&State { version, entries, mark, engine: image.engine, books, receipts })
 }
 
 /// Reads a snapshot.
 pub(super) fn read_snapshot(bytes: &[u8]) -> Result<State, StoreError> {
     let what = || "the snapshot".to_owned();
     let version = read::<Version>(bytes, what)?.version.unwrap_or(1);
-    if version != SNAPSHOT_VERSION {
+    if !(SNAPSHOT_VERSION_MIN..=SNAPSHOT_VERSION).contains(&version) {
         let why = format!("its version is {version}, this program reads {SNAPSHOT_VERSION}");
         return Err(StoreError::Unreadable { what: what(), why });
     }

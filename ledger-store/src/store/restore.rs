@@ -5,7 +5,7 @@ use crate::audit::{Audit, audit};
 use crate::places::{PastEntries, Reader, Reread};
 use crate::store::format::{Entry, StateRecord};
 use ecs_core::{Engine, Json};
-use ecs_systems::port::{Books, History};
+use ecs_systems::port::{Books, History, ReceiptsBook};
 use payecs_journal::{LedgerMark, LedgerReader, Records, Recovered, Skipped, StoredEntry, Torn};
 use std::sync::Arc;
 
@@ -110,6 +110,7 @@ impl Store {
             let unfit = |error| StoreError::Unfit { what: "the snapshot".to_owned(), error };
             engine.restore(&state.engine).map_err(unfit)?;
             restore_books(state.books.as_ref(), engine)?;
+            restore_receipts(state.receipts.as_ref(), engine)?;
             step(RestoreStep::Snapshot);
         }
         // What the records behind need of the past is read from the ledger: no other history has to
@@ -179,6 +180,15 @@ fn restore_books(image: Option<&Json>, engine: &mut Engine) -> Result<(), StoreE
     match (image, engine.resource_mut::<Books>()) {
         (Some(image), Some(mut books)) => books.0.restore(image).map_err(refused),
         (Some(_), None) => Err(refused("the engine has no books".to_owned())),
+        (None, _) => Ok(()),
+    }
+}
+
+fn restore_receipts(image: Option<&Json>, engine: &mut Engine) -> Result<(), StoreError> {
+    let refused = |why: String| StoreError::Receipts { why };
+    match (image, engine.resource_mut::<ReceiptsBook>()) {
+        (Some(image), Some(mut receipts)) => receipts.0.take_back(image).map_err(refused),
+        (Some(_), None) => Err(refused("the engine has no receipts".to_owned())),
         (None, _) => Ok(()),
     }
 }

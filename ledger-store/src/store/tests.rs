@@ -1,5 +1,6 @@
 mod backup;
 mod marks;
+mod receive;
 mod signing;
 
 use super::*;
@@ -31,7 +32,7 @@ fn over_nothing() -> MemoryLedger {
 fn engine_with(books: MemoryLedger) -> Engine {
     let mut app = Engine::new();
     app.insert_resource(Books(Box::new(books)));
-    app.insert_resource(ReceiptsBook(Box::new(MemoryReceipts::default())));
+    app.insert_resource(ReceiptsBook(Box::new(MemoryReceipts::with_seed(receive::seed(1)))));
     app.set_keeper(keep);
     app.add_system(
         system("acme:book").requires(["acme:pay"]).disallows(["acme:paid"]),
@@ -51,10 +52,10 @@ fn books(app: &Engine) -> &dyn Ledger {
 }
 
 /// Everything that a restart must bring back: all but the moment of a command that changed nothing.
-fn state(app: &Engine) -> (BTreeMap<String, Json>, Json) {
+fn state(app: &Engine) -> (BTreeMap<String, Json>, Json, Json) {
     let mut fields = Json::of(&app.snapshot()).fields().expect("an object");
     fields.remove("now_ms").expect("the moment");
-    (fields, books(app).image().json())
+    (fields, books(app).image().json(), receive::receipts(app).image().json())
 }
 
 fn options() -> Options {
@@ -82,10 +83,12 @@ enum Command {
     Pay(u8),
     End(u8),
     Register(u8),
+    /// The next that can happen to a receipt.
+    Receive(u8),
 }
 
 fn run(app: &mut Engine, at_ms: u64, command: Command) {
-    app.begin(Inputs { now_ms: at_ms, ..Inputs::default() });
+    app.begin(Inputs { now_ms: at_ms, entropy: receive::entropy(at_ms) });
     let entity = |number: u8| EntityId::new(u32::from(number) + 1).expect("above zero");
     let written = match command {
         Command::Draft(number) => {
@@ -104,6 +107,7 @@ fn run(app: &mut Engine, at_ms: u64, command: Command) {
             let name: String = format!("acme:out{number}");
             app.add_external_system_for(system(&name).requires(["acme:x"]), at_ms)
         }
+        Command::Receive(number) => receive::next(app, number),
     };
     // Some end without a match left, which is recorded as well.
     drop(written);
@@ -115,6 +119,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => number.clone().prop_map(Command::Draft),
         3 => number.clone().prop_map(Command::Pay),
         1 => number.clone().prop_map(Command::End),
+        3 => any::<u8>().prop_map(Command::Receive),
         1 => number.prop_map(Command::Register),
     ]
 }
@@ -321,7 +326,7 @@ fn a_snapshot_of_an_older_version_is_refused_by_its_version() {
     store.state.snapshot(Seq(4), Seq(4), [older.text().as_bytes()]).unwrap();
     store.close().unwrap();
     let refused = open(&disk).unwrap_err().to_string();
-    assert!(refused.contains("its version is 1, this program reads 2"), "{refused}");
+    assert!(refused.contains("its version is 1, this program reads 3"), "{refused}");
 }
 
 #[test]

@@ -21,16 +21,22 @@ pub struct PastEntry {
     pub lines: Vec<LedgerEntry>,
 }
 
-mod milliseconds {
+/// A moment as a number: every one is read back as it was.
+pub(in crate::port) mod milliseconds {
     use super::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::port) fn serialize<S: Serializer>(
+        at: &Timestamp,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         at.0.serialize(to)
     }
 
-    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Timestamp, D::Error> {
+    pub(in crate::port) fn deserialize<'d, D: Deserializer<'d>>(
+        from: D,
+    ) -> Result<Timestamp, D::Error> {
         u64::deserialize(from).map(Timestamp)
     }
 }

@@ -1,0 +1,75 @@
+//! The receipts as data: no secret is in it.
+
+use super::{
+    MemoryReceipts, Seed,
+    made::{Held, Made, Outcome},
+};
+use crate::guards::Guards;
+use ecs_core::Json;
+use ecs_systems::port::{IssuedReceipt, PartImage, SeedId};
+use ecs_systems::units::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What an image says.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    /// The seed of all receipts, also of those that are no longer here; absent: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seed: Option<SeedId>,
+    receipts: Vec<(IssuedReceipt, Outcome)>,
+    paid_before: Vec<String>,
+}
+
+/// The receipts now. What is in no record is left out.
+pub(super) fn of(receipts: &MemoryReceipts) -> PartImage {
+    let held: Vec<Arc<Held>> = receipts.held.values().cloned().collect();
+    let (seed, paid_before) = (receipts.issued_under, receipts.paid_before.clone());
+    PartImage::new(move || {
+        let issued = held.iter().filter_map(|held| match &held.made {
+            Made::Issued(issued) => Some((issued.clone(), held.outcome)),
+            Made::Here(_) => None,
+        });
+        let paid_before = paid_before.texts().collect();
+        Json::of(&Stored { seed, receipts: issued.collect(), paid_before })
+    })
+}
+
+/// Brings the receipts of an image back.
+///
+/// # Errors
+/// What is wrong with it, as a sentence.
+pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<(), String> {
+    let stored: Stored = from.decode().map_err(|error| format!("no image of receipts: {error}"))?;
+    if !receipts.held.is_empty() || receipts.issued_under.is_some() {
+        return Err("the receipts are in use already".to_owned());
+    }
+    let ours = receipts.seed.as_ref().map(Seed::id);
+    if let (Some(theirs), Some(ours)) = (stored.seed, ours)
+        && theirs != ours
+    {
+        return Err(format!("they are of seed {theirs}, here is seed {ours}"));
+    }
+    let guards = Guards::read(&stored.paid_before);
+    receipts.paid_before = guards.ok_or("its fingerprints are not as they were written")?;
+    receipts.issued_under = stored.seed;
+    for (issued, outcome) in stored.receipts {
+        let payment_hash = issued.payment_hash;
+        if Some(issued.seed) != stored.seed {
+            return Err(format!("the receipt of hash {payment_hash} is of another seed"));
+        }
+        let line = match outcome {
+            Outcome::Unpaid => Some((&mut receipts.unpaid, issued.expires_at)),
+            Outcome::Settling => None,
+            Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
+                Some((&mut receipts.ended, Timestamp(at_ms)))
+            }
+        };
+        if let Some((line, at)) = line {
+            line.insert((at, payment_hash));
+        }
+        let held = Held { made: Made::Issued(issued), outcome };
+        receipts.held.insert(payment_hash, Arc::new(held));
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! The one secret that the secrets of all receipts follow from.
+
+use ecs_systems::port::{IssuedReceipt, ReceiptSecrets, SeedId};
+use ecs_systems::units::{PaymentHash, PaymentSecret, Preimage, ReceiptId, Sealed};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use std::{fmt, sync::Arc};
+use zeroize::Zeroizing;
+
+/// What a derived secret is for: no two purposes give the same bytes.
+const PREIMAGE: &str = "payecs receipt preimage";
+const PAYMENT_SECRET: &str = "payecs receipt payment secret";
+const PREIMAGE_KEY: &str = "payecs receipt preimage key";
+const PAYMENT_SECRET_KEY: &str = "payecs receipt payment secret key";
+const SEED_ID: &str = "payecs receipt seed id";
+
+/// 32 bytes from which the secrets of receipts follow. **Secret**: it does not print, and is wiped
+/// from memory with its last clone.
+///
+/// A secret is HMAC-SHA256 under the seed, of what it is for and the receipt's id. Who knows
+/// preimages and ids of receipts that were paid learns nothing about others. A secret that an
+/// issuer chose itself is sealed: it is combined bit by bit with such a key, which is used for that
+/// secret alone, as it follows from the receipt's id and hash.
+#[derive(Clone)]
+pub struct Seed {
+    bytes: Arc<Zeroizing<[u8; 32]>>,
+    id: SeedId,
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Seed({})", self.id)
+    }
+}
+
+impl Seed {
+    /// The seed of these bytes, which must be random. The caller wipes what it took them from.
+    #[must_use]
+    pub fn new(bytes: &Zeroizing<[u8; 32]>) -> Self {
+        let bytes = Arc::new(bytes.clone());
+        let id = SeedId(first(&mac(&bytes, SEED_ID, &[])));
+        Self { bytes, id }
+    }
+
+    /// What tells it from other seeds.
+    #[must_use]
+    pub fn id(&self) -> SeedId {
+        self.id
+    }
+
+    pub(super) fn preimage(&self, receipt: &ReceiptId) -> Preimage {
+        Preimage(*mac(&self.bytes, PREIMAGE, &[&receipt.0]))
+    }
+
+    pub(super) fn payment_secret(&self, receipt: &ReceiptId) -> PaymentSecret {
+        PaymentSecret(*mac(&self.bytes, PAYMENT_SECRET, &[&receipt.0]))
+    }
+
+    /// Seals the secrets that an issuer chose, or opens them: twice gives them back.
+    pub(super) fn sealed(
+        &self,
+        receipt: &ReceiptId,
+        hash: &PaymentHash,
+        (preimage, payment_secret): ([u8; 32], Option<[u8; 32]>),
+    ) -> ([u8; 32], Option<[u8; 32]>) {
+        let with = |purpose, mut bytes: [u8; 32]| {
+            let key = mac(&self.bytes, purpose, &[&receipt.0, &hash.0]);
+            bytes.iter_mut().zip(key.iter()).for_each(|(byte, key)| *byte ^= key);
+            bytes
+        };
+        let payment_secret = payment_secret.map(|secret| with(PAYMENT_SECRET_KEY, secret));
+        (with(PREIMAGE_KEY, preimage), payment_secret)
+    }
+
+    /// The secrets of a receipt; `None`: it is of another seed.
+    pub(super) fn secrets_of(
+        &self,
+        issued: &IssuedReceipt,
+    ) -> Option<(Preimage, Option<PaymentSecret>)> {
+        if issued.seed != self.id {
+            return None;
+        }
+        let (id, hash) = (&issued.receipt_id, &issued.payment_hash);
+        Some(match issued.secrets {
+            ReceiptSecrets::Derived => (self.preimage(id), Some(self.payment_secret(id))),
+            ReceiptSecrets::Sealed { preimage: Sealed(preimage), payment_secret } => {
+                let payment_secret = payment_secret.map(|sealed| sealed.0);
+                let (preimage, secret) = self.sealed(id, hash, (preimage, payment_secret));
+                (Preimage(preimage), secret.map(PaymentSecret))
+            }
+        })
+    }
+}
+
+fn mac(seed: &[u8; 32], purpose: &str, of: &[&[u8; 32]]) -> Zeroizing<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(seed).expect("HMAC takes a key of any length");
+    mac.update(purpose.as_bytes());
+    mac.update(&[0]);
+    of.iter().for_each(|bytes| mac.update(*bytes));
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+fn first(bytes: &[u8; 32]) -> u64 {
+    bytes.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::laws::fixture::preimage;
+    use ecs_systems::units::{Blocks, Timestamp};
+
+    fn seed(byte: u8) -> Seed {
+        Seed::new(&Zeroizing::new([byte; 32]))
+    }
+
+    /// Computed with Python: `hmac.new(bytes([7] * 32), b"…\0" + bytes([9] * 32), "sha256")`.
+    #[test]
+    fn the_same_seed_and_id_give_the_same_secrets_for_ever() {
+        let (seed, id) = (seed(7), ReceiptId([9; 32]));
+        assert_eq!(seed.preimage(&id).reveal(), PREIMAGE_OF_7_9);
+        assert_eq!(seed.payment_secret(&id).reveal(), PAYMENT_SECRET_OF_7_9);
+        assert_eq!(seed.id().to_string(), SEED_ID_OF_7);
+    }
+
+    const PREIMAGE_OF_7_9: &str =
+        "6d108631add7602519fffc216d00b361feb6c8dc2f0c5d2d92d0f621586b5d68";
+    const PAYMENT_SECRET_OF_7_9: &str =
+        "35aeb16e1dd8562e3a7544c169332d446092324ddd327795f99247526eb87a65";
+    const SEED_ID_OF_7: &str = "1948c62e51ee3cb9";
+
+    #[test]
+    fn no_two_seeds_ids_or_purposes_share_a_secret() {
+        let mut all = std::collections::BTreeSet::new();
+        for (of, id) in [(1, 1), (1, 2), (2, 1)] {
+            let (seed, id) = (seed(of), ReceiptId([id; 32]));
+            all.insert(seed.preimage(&id).0);
+            all.insert(seed.payment_secret(&id).0);
+            for hash in [1, 2] {
+                let hash = PaymentHash([hash; 32]);
+                let (one, other) = seed.sealed(&id, &hash, ([0; 32], Some([0; 32])));
+                all.extend([one].into_iter().chain(other));
+            }
+        }
+        assert_eq!(all.len(), 3 * 6);
+    }
+
+    #[test]
+    fn what_is_sealed_opens_under_its_own_seed_alone() {
+        let (id, payment_hash) = (ReceiptId([9; 32]), preimage(1).hash());
+        let chosen = (preimage(1).0, Some([4; 32]));
+        let (sealed, secret) = seed(7).sealed(&id, &payment_hash, chosen);
+        assert!(sealed != chosen.0 && secret != chosen.1);
+        let secrets =
+            ReceiptSecrets::Sealed { preimage: Sealed(sealed), payment_secret: secret.map(Sealed) };
+        let issued = IssuedReceipt {
+            payment_hash,
+            receipt_id: id,
+            seed: seed(7).id(),
+            secrets,
+            amount_msat: None,
+            overpay: ecs_systems::port::OverpayRule::Bolt,
+            cltv: Blocks(18),
+            expires_at: Timestamp(1),
+            hold: false,
+        };
+        let opened = (preimage(1), Some(PaymentSecret([4; 32])));
+        assert_eq!(seed(7).secrets_of(&issued), Some(opened));
+        assert_eq!(seed(8).secrets_of(&issued), None);
+        let forged = IssuedReceipt { seed: seed(8).id(), ..issued };
+        assert_ne!(seed(8).secrets_of(&forged), Some(opened));
+    }
+
+    #[test]
+    fn a_seed_does_not_print() {
+        assert_eq!(format!("{:?}", seed(7)), format!("Seed({SEED_ID_OF_7})"));
+    }
+}
