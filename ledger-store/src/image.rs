@@ -7,7 +7,6 @@ use crate::guards::Guards;
 use crate::journal::{Circumstances, Journal, unheld};
 use crate::late::Late;
 use crate::limit::Spend;
-use crate::past::{Memory, Past};
 use crate::spends::Spends;
 use crate::state::State;
 use crate::verify;
@@ -93,8 +92,9 @@ pub(crate) fn restore(state: &mut State, from: &Json) -> Result<(), String> {
     if state.journal.batches() > 0 {
         return Err("the books are in use already".to_owned());
     }
+    // Books that leave the past to others take all of it too: they let go of it bit by bit.
     let (wanted, node) = match &stored {
-        Stored::Whole { node, .. } => (state.past.memory().is_some(), node),
+        Stored::Whole { node, .. } => (true, node),
         Stored::Hot(hot) => (state.past.memory().is_none(), &hot.node),
     };
     let ours = state.journal.node();
@@ -109,7 +109,6 @@ pub(crate) fn restore(state: &mut State, from: &Json) -> Result<(), String> {
 }
 
 fn restore_whole(state: &mut State, past: &[Arc<PastEntry>]) -> Result<(), String> {
-    *state = State::new(state.journal.node(), Past::Memory(Memory::default()), state.late_max);
     for entry in past {
         let circumstances = Circumstances { entity: entry.entity, at: entry.at };
         let mut writer = Writer::new(state, circumstances);

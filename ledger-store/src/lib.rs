@@ -15,6 +15,7 @@
 //! | `audit` | the books gone through again, from the ledger's entries alone |
 //! | `memory` | [`MemoryLedger`]: all of that behind [`Ledger`] |
 //! | `receipts` | [`MemoryReceipts`]: what we wait to be paid for, behind [`Receipts`] |
+//! | `history` | [`LedgerHistory`]: the past, from the ledger log and its index |
 //! | [`store`] | what of an engine survives a crash, on the journal's two logs |
 //! | [`laws`] | the suites that every implementation of the two ports passes |
 //!
@@ -42,6 +43,7 @@ mod memory;
 mod audit;
 mod receipts;
 pub mod store;
+mod history;
 pub mod laws;
 
 pub use audit::{Audit, AuditFault, audit};
@@ -49,6 +51,7 @@ pub use chart::Account;
 /// What receipts are refused with, and the least blocks they ask for.
 pub use ecs_systems::port::{AddReceiptError, CLTV_BLOCKS_MIN};
 pub use entry::{ENTRIES_PER_BATCH_MAX, HTLCS_PER_SET_MAX, PARTS_PER_DISPATCH_MAX};
+pub use history::LedgerHistory;
 pub use memory::{LATE_PAYMENTS_MAX, MemoryLedger};
 pub use places::{PastEntries, Reader};
 pub use receipts::{

@@ -119,7 +119,7 @@ fn what_a_store_writes_is_found_by_payment_by_key_and_by_time() {
     let history = History::of(follower.index());
     let hash = fixture::preimage(1).hash().0;
     assert_eq!(history.entries_of_payment(&hash, 0, 99).unwrap().found, [1, 2, 3, 4, 5]);
-    assert_eq!(history.payment_of_key("order-17").unwrap().found, Some(hash));
+    assert_eq!(history.entry_of_key("order-17").unwrap().found, Some(1));
     let since = history.entries_since(5, None, 99).unwrap().found;
     assert_eq!(since, [Moment { at_ms: 5, entry: 4 }, Moment { at_ms: 6, entry: 5 }]);
 }

@@ -16,7 +16,7 @@ const EDGES: &[(&str, Uses)] = &[
     ("payecs-planner", Uses::Only(&["payecs-units"])),
     ("ecs-core", Uses::Only(&[])),
     ("ecs-systems", Uses::Only(&["ecs-core", "payecs-planner", "payecs-units"])),
-    ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems", "payecs-journal"])),
+    ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems", "payecs-index", "payecs-journal"])),
     ("payecs-journal", Uses::Only(&[])),
     ("payecs-index", Uses::Only(&["payecs-journal"])),
     ("rpc-bridge", Uses::Only(&["ecs-core"])),

@@ -14,7 +14,10 @@ pub use self::redb::RedbBackend;
 pub use self::sled::SledBackend;
 pub use memory::MemoryBackend;
 
-use crate::{error::StoreError, store::Store};
+use crate::{
+    error::StoreError,
+    store::{Order, Pair, Store},
+};
 use std::{fmt, sync::Arc};
 
 /// How much of its files a backend may cache, in bytes.
@@ -34,6 +37,18 @@ pub trait Backend: Send + fmt::Debug {
     /// # Errors
     /// See [`StoreError`].
     fn remove(&self) -> Result<(), StoreError>;
+}
+
+/// The first so many of a range's pairs, in an order.
+fn in_order<E>(
+    range: impl DoubleEndedIterator<Item = Result<Pair, E>>,
+    order: Order,
+    limit: usize,
+) -> Result<Vec<Pair>, E> {
+    match order {
+        Order::Up => range.take(limit).collect(),
+        Order::Down => range.rev().take(limit).collect(),
+    }
 }
 
 /// Runs what may panic on damaged files.

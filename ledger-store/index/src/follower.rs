@@ -5,8 +5,8 @@ mod shared;
 
 pub use shared::{Answer, Index, Progress, QueryError, State};
 
-use crate::{backend::Backend, extract::Extractor, source::Source};
-use life::{Fault, Life};
+use crate::{backend::Backend, compare::Fault, extract::Extractor, source::Source};
+use life::Life;
 use shared::Shared;
 use std::{
     any::Any,

@@ -55,19 +55,16 @@ impl History {
         })
     }
 
-    /// The payment hash that an idempotency key was claimed for, the latest one.
+    /// The latest entry with a claim of an idempotency key. Of several such claims in it, the last
+    /// one counts.
     ///
     /// # Errors
     /// See [`QueryError`].
-    pub fn payment_of_key(
-        &self,
-        idempotency_key: &str,
-    ) -> Result<Answer<Option<[u8; 32]>>, QueryError> {
+    pub fn entry_of_key(&self, idempotency_key: &str) -> Result<Answer<Option<u64>>, QueryError> {
         let name = names::of_key(idempotency_key);
         self.index.query(|store| {
             let found = page(store, &name..&behind(&name), Order::Down, 1)?;
-            let hash = |(_, value): &Pair| value.as_slice().try_into().map_err(|_| foreign());
-            found.first().map(hash).transpose()
+            found.first().map(|(key, _)| index_of(key).ok_or_else(foreign)).transpose()
         })
     }
 

@@ -9,6 +9,7 @@
 //!
 //! A [`Follower`] builds the store from a [`Source`] on a thread of its own, with what an
 //! [`Extractor`] reads out of each entry; an [`Index`] answers meanwhile.
+//! [`compare`] holds a store against its log, entry by entry.
 //! [`History`] asks one over the ledger log of `ledger-store`, whose extractor is [`HISTORY`].
 
 mod error;
@@ -16,6 +17,7 @@ mod store;
 mod backend;
 mod source;
 mod extract;
+mod compare;
 mod follower;
 mod history;
 
@@ -24,6 +26,7 @@ pub use backend::RedbBackend;
 #[cfg(feature = "sled")]
 pub use backend::SledBackend;
 pub use backend::{Backend, MemoryBackend};
+pub use compare::{Fault, compare};
 pub use error::StoreError;
 pub use extract::{Extractor, Names, index_of, key};
 pub use follower::{Answer, Follower, Index, Progress, QueryError, State};

@@ -62,7 +62,8 @@ pub enum HistoryError {
 
 /// The ledger's entries by hash and by idempotency key.
 pub trait History: fmt::Debug + Send + Sync {
-    /// How many entries from the first on it answers for. It never falls.
+    /// How many entries from the first on it answers for. It may fall, where what it is told from
+    /// must be built again: then what it no longer answers for is [`HistoryError::Opening`].
     fn known(&self) -> u64;
 
     /// Every entry with a line of that hash, in order. Lines of other hashes may be left out or be

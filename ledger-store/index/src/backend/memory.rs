@@ -1,13 +1,13 @@
 //! A store in memory.
 
-use super::Backend;
+use super::{Backend, in_order};
 use crate::{
     error::StoreError,
     store::{Order, Pair, Standing, Store, assert_keys},
 };
 use std::{
     collections::BTreeMap,
-    ops::Range,
+    ops::{Bound, Range},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
@@ -82,17 +82,11 @@ impl Store for MemoryStore {
         if keys.is_empty() {
             return Ok(vec![]);
         }
-        Ok(self.read(|map| {
-            let found = map.keys.range::<[u8], _>((
-                std::ops::Bound::Included(keys.start),
-                std::ops::Bound::Excluded(keys.end),
-            ));
-            let pair = |(key, value): (&Vec<u8>, &Vec<u8>)| (key.clone(), value.clone());
-            match order {
-                Order::Up => found.take(limit).map(pair).collect(),
-                Order::Down => found.rev().take(limit).map(pair).collect(),
-            }
-        }))
+        let bounds = (Bound::Included(keys.start), Bound::Excluded(keys.end));
+        self.read(|map| {
+            let found = map.keys.range::<[u8], _>(bounds);
+            in_order(found.map(|(key, value)| Ok((key.clone(), value.clone()))), order, limit)
+        })
     }
 
     fn flush(&self) -> Result<(), StoreError> {

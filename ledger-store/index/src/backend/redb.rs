@@ -1,12 +1,13 @@
 //! A store on redb.
 
-use super::{Backend, CACHE_BYTES, guarded, place};
+use super::{Backend, CACHE_BYTES, guarded, in_order, place};
 use crate::{
     error::StoreError,
     store::{Order, Pair, Standing, Store, assert_keys},
 };
 use redb::{
-    Database, Durability, ReadOnlyTable, ReadableDatabase as _, StorageError, TableDefinition,
+    AccessGuard, Database, Durability, ReadOnlyTable, ReadableDatabase as _, StorageError,
+    TableDefinition,
 };
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
@@ -90,6 +91,9 @@ impl RedbStore {
     }
 }
 
+/// A key and its value as a table has them.
+type Found<'a> = (AccessGuard<'a, &'static [u8]>, AccessGuard<'a, &'static [u8]>);
+
 /// What a transaction writes: nothing, or a batch with its standing.
 type Batch<'a> = Option<(&'a [Pair], &'a Standing)>;
 
@@ -126,18 +130,9 @@ impl Store for RedbStore {
             return Ok(vec![]);
         }
         self.read(|table| {
-            let mut found = table.range::<&[u8]>(keys)?;
-            let mut pairs = vec![];
-            while pairs.len() < limit {
-                let next = match order {
-                    Order::Up => found.next(),
-                    Order::Down => found.next_back(),
-                };
-                let Some(next) = next else { break };
-                let (key, value) = next?;
-                pairs.push((key.value().to_vec(), value.value().to_vec()));
-            }
-            Ok(pairs)
+            let pair = |(key, value): Found<'_>| (key.value().to_vec(), value.value().to_vec());
+            let found = table.range::<&[u8]>(keys)?.map(|found| found.map(pair));
+            in_order(found, order, limit)
         })
     }
 

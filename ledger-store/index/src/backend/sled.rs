@@ -1,6 +1,6 @@
 //! A store on sled.
 
-use super::{Backend, CACHE_BYTES, guarded, place};
+use super::{Backend, CACHE_BYTES, guarded, in_order, place};
 use crate::{
     error::StoreError,
     store::{Order, Pair, Standing, Store, assert_keys},
@@ -145,13 +145,7 @@ impl Store for SledStore {
             return Ok(vec![]);
         }
         let pair = |(key, value): (IVec, IVec)| (key.to_vec(), value.to_vec());
-        self.run(|db| {
-            let found = db.range(keys);
-            match order {
-                Order::Up => found.take(limit).map(|found| found.map(pair)).collect(),
-                Order::Down => found.rev().take(limit).map(|found| found.map(pair)).collect(),
-            }
-        })
+        self.run(|db| in_order(db.range(keys).map(|found| found.map(pair)), order, limit))
     }
 
     /// sled's own flush hands its log to the disk without waiting for the disk's cache: the log is

@@ -3,12 +3,11 @@
 use super::shared::{Progress, Shared, State, Told};
 use crate::{
     backend::Backend,
-    error::StoreError,
+    compare::{Fault, judge, look_through},
     extract::{Extractor, key},
     source::Source,
-    store::{ALL_KEYS, Content, Order, Pair, Standing, Store},
+    store::{Content, Pair, Standing, Store},
 };
-use payecs_journal::Head;
 use std::{sync::Arc, time::Duration};
 
 /// Most entries in a batch.
@@ -17,8 +16,6 @@ const BATCH_ENTRIES: u64 = 1_024;
 const BATCH_BYTES: usize = 1 << 20;
 /// An index is flushed after so many entries: at most so many are read again after a crash.
 const FLUSH_ENTRIES: u64 = 65_536;
-/// How many keys are read at once when an index is looked through.
-const CHECK_KEYS: usize = 4_096;
 /// How long the log may grow before it is looked at.
 const REST: Duration = Duration::from_millis(100);
 
@@ -30,26 +27,6 @@ pub(super) struct Life {
     pub(super) extractor: Extractor,
 }
 
-/// Why it can't go on.
-pub(super) enum Fault {
-    /// The index is of no use.
-    Index(String),
-    /// The log can't be read; an index that is built again would lack the same.
-    Log(String),
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Index(error.to_string())
-    }
-}
-
-impl From<payecs_journal::Error> for Fault {
-    fn from(error: payecs_journal::Error) -> Self {
-        Self::Log(error.to_string())
-    }
-}
-
 impl Life {
     /// Opens the store and follows the log until it is told to stop.
     pub(super) fn live(&self) -> Result<(), Fault> {
@@ -59,61 +36,17 @@ impl Life {
         let opened = self.backend.open();
         self.shared.in_backend(false);
         let store = opened?;
-        let standing = self.judge(&*store)?;
+        let standing = judge(&*store, &*self.source, &self.extractor)?;
         if self.look_through(&*store, &standing.content)? {
             self.follow(&store, standing)?;
         }
         Ok(())
     }
 
-    /// What is in the store, if it is of the log.
-    fn judge(&self, store: &dyn Store) -> Result<Standing, Fault> {
-        let of_no_use = |why: String| Err(Fault::Index(why));
-        let id = self.source.id();
-        let Some(standing) = store.standing()? else {
-            let head = Head { id, count: 0, hash: [0; 32] };
-            return Ok(Standing {
-                format: self.extractor.format,
-                head,
-                content: Content::default(),
-            });
-        };
-        let Standing { format, head, .. } = standing;
-        if format != self.extractor.format {
-            let ours = self.extractor.format;
-            return of_no_use(format!("it has format {format}, this program writes {ours}"));
-        }
-        if head.id != id {
-            return of_no_use(format!("it is of the ledger {}, not of {id}", head.id));
-        }
-        let count = self.source.count();
-        if head.count > count {
-            let has = head.count;
-            return of_no_use(format!("it has {has} entries and the ledger {count}"));
-        }
-        let Some(last) = head.count.checked_sub(1) else { return Ok(standing) };
-        let stored = self.source.read(last)?.next().transpose()?;
-        if stored.is_none_or(|stored| stored.entry.hash != head.hash) {
-            return of_no_use(format!("its entry {last} is not that of the ledger"));
-        }
-        Ok(standing)
-    }
-
     /// Compares all keys with what was put; `false` when it was told to stop.
     fn look_through(&self, store: &dyn Store, content: &Content) -> Result<bool, Fault> {
-        let mut found = Content::default();
-        let mut from = ALL_KEYS.start.to_vec();
-        loop {
-            if matches!(self.shared.told(), Told::Stop) {
-                return Ok(false);
-            }
-            let pairs = store.range(&from..ALL_KEYS.end, Order::Up, CHECK_KEYS)?;
-            for (key, value) in &pairs {
-                found.add(key, value);
-            }
-            let Some((last, _)) = pairs.last() else { break };
-            from = [last.as_slice(), &[0]].concat();
-        }
+        let mut go_on = || !matches!(self.shared.told(), Told::Stop);
+        let Some(found) = look_through(store, &mut go_on)? else { return Ok(false) };
         if found == *content {
             return Ok(true);
         }

@@ -100,7 +100,7 @@ impl Index {
         let (store, progress) = {
             let inner = self.shared.inner();
             let not_open = || QueryError::NotOpen { state: inner.state.clone() };
-            inner.store.clone().ok_or_else(not_open).map(|store| (store, inner.progress))?
+            inner.open.clone().ok_or_else(not_open)?
         };
         match ask(&*store) {
             Ok(found) => Ok(Answer { found, progress }),
@@ -132,9 +132,8 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Inner {
     state: State,
-    progress: Progress,
-    /// The store that answers.
-    store: Option<Arc<dyn Store>>,
+    /// The store that answers, and how far it is.
+    open: Option<(Arc<dyn Store>, Progress)>,
     rebuilt: Option<String>,
     /// What a question found wrong with the store.
     reported: Option<StoreError>,
@@ -179,7 +178,7 @@ impl Shared {
 
     fn report(&self, store: &Arc<dyn Store>, error: &StoreError) {
         let mut inner = self.inner();
-        if inner.store.as_ref().is_some_and(|open| Arc::ptr_eq(open, store)) {
+        if inner.open.as_ref().is_some_and(|(open, _)| Arc::ptr_eq(open, store)) {
             inner.reported.get_or_insert_with(|| error.clone());
             self.wake.notify_all();
         }
@@ -190,10 +189,12 @@ impl Shared {
         let mut inner = self.inner();
         let closed = match &state {
             State::CatchingUp(progress) | State::Ready(progress) => {
-                inner.progress = *progress;
+                if let Some((_, known)) = &mut inner.open {
+                    *known = *progress;
+                }
                 None
             }
-            State::Opening | State::Failed { .. } | State::Stopped => inner.store.take(),
+            State::Opening | State::Failed { .. } | State::Stopped => inner.open.take(),
         };
         inner.state = state;
         drop(inner);
@@ -202,10 +203,10 @@ impl Shared {
         drop(closed);
     }
 
-    /// The store from now on.
+    /// The store from now on. Nobody sees it with how far another one was.
     pub(super) fn answer_from(&self, store: Arc<dyn Store>, progress: Progress) {
         let mut inner = self.inner();
-        inner.store = Some(store);
+        inner.open = Some((store, progress));
         inner.reported = None;
         drop(inner);
         self.set(State::CatchingUp(progress));

@@ -1,10 +1,12 @@
 //! What an entry of the ledger is found by.
 //!
-//! | name | value |
+//! | name | of |
 //! |---|---|
-//! | `p`, the payment hash in 32 bytes | |
-//! | `k`, SHA-256 of the idempotency key | the payment hash |
-//! | `t`, milliseconds since 1970 in 8 bytes (big-endian) | |
+//! | `p`, the payment hash in 32 bytes | each line about it, and each set that it paid |
+//! | `k`, SHA-256 of the idempotency key | each claim with it |
+//! | `t`, milliseconds since 1970 in 8 bytes (big-endian) | every entry |
+//!
+//! Values are empty: what an entry says is read from the ledger.
 
 use super::Moment;
 use crate::extract::{Extractor, Names, index_of, key};
@@ -17,8 +19,8 @@ use std::borrow::Cow;
 /// `{"at_ms": …, "entity": …, "lines": [{"system": …, "body": …}]}`.
 ///
 /// Of the lines of our Systems, `payment_hash`, that of `payer` and `idempotency_key` are read and
-/// nothing else: a preimage is in no name and no value.
-pub const HISTORY: Extractor = Extractor { format: 1, names };
+/// nothing else: a preimage is in no name.
+pub const HISTORY: Extractor = Extractor { format: 2, names };
 
 /// What no name of a time reaches.
 pub(super) const BEHIND_TIMES: [u8; 1] = [b'u'];
@@ -98,9 +100,7 @@ fn add(names: &mut Names, body: &RawValue) -> Result<(), String> {
     for text in body.payment_hash.iter().chain(&payers) {
         names.insert(of_payment(&hash(text)?), vec![]);
     }
-    if let Some((idempotency_key, text)) = body.idempotency_key.zip(body.payment_hash) {
-        names.insert(of_key(&idempotency_key), hash(&text)?.to_vec());
-    }
+    names.extend(body.idempotency_key.map(|key| (of_key(&key), vec![])));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod follower;
 mod flips;
 mod ledger;
 mod history;
+mod compare;
 
 use payecs_index::{Content, Pair, Standing};
 use payecs_journal::{Head, LogId};

@@ -1,6 +1,7 @@
 //! Books that fold up what has ended answer as those that keep everything.
 
 use super::thaw::Told;
+use crate::history::tests::Followed;
 use crate::laws::fixture::{claimed, complete, dispatch, late, opening, payment, post};
 use crate::laws::fixture::{preimage, prove, void};
 use crate::laws::follow;
@@ -21,11 +22,14 @@ struct Several {
     whole: MemoryLedger,
     folding: Vec<(&'static str, MemoryLedger)>,
     told: Vec<Told>,
+    /// What the last two are told by.
+    followed: Followed,
+    taken: u64,
 }
 
 impl Several {
     fn new() -> Self {
-        let told = vec![Told::lagging(0), Told::lagging(7)];
+        let (told, followed) = (vec![Told::lagging(0), Told::lagging(7)], Followed::new());
         let over =
             |told: &Told, late_max| MemoryLedger::over("sim", Arc::new(told.clone()), late_max);
         let folding = vec![
@@ -34,8 +38,10 @@ impl Several {
             ("ten late", MemoryLedger::folding("sim", 10)),
             ("none late, told by another", over(&told[0], 0)),
             ("one late, told later", over(&told[1], 1)),
+            ("none late, over an index", over_index(&followed, 0)),
+            ("one late, over an index", over_index(&followed, 1)),
         ];
-        Self { whole: MemoryLedger::new("sim"), folding, told }
+        Self { whole: MemoryLedger::new("sim"), folding, told, followed, taken: 0 }
     }
 
     fn ask<T: PartialEq + Debug>(&self, ask: impl Fn(&MemoryLedger) -> T) -> T {
@@ -85,6 +91,12 @@ impl Ledger for Several {
         }
         if answer.is_ok() {
             self.told.iter().for_each(|told| told.take(batch, entity, at));
+            self.followed.take(batch, entity, at);
+            self.taken += 1;
+            // Now and then the index is behind.
+            if self.taken % 4 > 0 {
+                self.followed.catch_up();
+            }
         }
         answer
     }
@@ -174,10 +186,11 @@ impl Ledger for Several {
     fn restore(&mut self, _: &Json) -> Result<(), String> {
         self.whole = restored(&self.whole, MemoryLedger::new("sim"))?;
         for (place, (_, books)) in self.folding.iter_mut().enumerate() {
-            let late_max = [0, 1, 10, 0, 1][place];
-            let empty = match place.checked_sub(3).and_then(|place| self.told.get(place)) {
-                None => MemoryLedger::folding("sim", late_max),
-                Some(told) => MemoryLedger::over("sim", Arc::new(told.clone()), late_max),
+            let late_max = [0, 1, 10, 0, 1, 0, 1][place];
+            let empty = match (place, place.checked_sub(3).and_then(|it| self.told.get(it))) {
+                (..3, _) => MemoryLedger::folding("sim", late_max),
+                (_, Some(told)) => MemoryLedger::over("sim", Arc::new(told.clone()), late_max),
+                (_, None) => over_index(&self.followed, late_max),
             };
             *books = restored(books, empty)?;
         }
@@ -185,6 +198,10 @@ impl Ledger for Several {
     }
 
     fn recall_by(&mut self, _: Option<Arc<dyn History>>) {}
+}
+
+fn over_index(followed: &Followed, late_max: usize) -> MemoryLedger {
+    MemoryLedger::over("sim", Arc::new(followed.history.clone()), late_max)
 }
 
 /// The books that an image comes back to, which must be those it was taken of.
