@@ -52,6 +52,9 @@ pub enum Change {
     Progress(EntityId, ListProgress),
     /// An external System was registered, or its timeout changed.
     Registered(SystemDef, u64),
+    /// A word about an Entity that whoever drives the engine added to the record: the engine passes
+    /// over it.
+    Noted(EntityId, Cow<'static, str>),
 }
 
 /// A line that was kept beside the Components.
@@ -218,6 +221,7 @@ impl Engine {
             Change::Registered(def, timeout_ms) => {
                 self.systems.add_external(def.clone(), Some(*timeout_ms), &mut self.names)?;
             }
+            Change::Noted(..) => {}
         }
         Ok(())
     }

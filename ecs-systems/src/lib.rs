@@ -18,6 +18,7 @@ pub mod pay;
 pub mod receive;
 pub mod flow;
 pub mod replies;
+pub mod lessons;
 pub mod rest;
 mod entropy;
 mod plugin;

@@ -107,6 +107,7 @@ pub struct Image {
     engine: Snapshot,
     books: Option<BooksImage>,
     receipts: Option<PartImage>,
+    knowledge: Option<PartImage>,
 }
 
 impl Image {
@@ -115,7 +116,13 @@ impl Image {
     pub fn of(engine: &Engine) -> Self {
         let books = engine.resource::<Books>().map(|books| books.0.image());
         let receipts = engine.resource::<ReceiptsBook>().map(|receipts| receipts.0.image());
-        Self { engine: engine.snapshot(), books, receipts }
+        Self { engine: engine.snapshot(), books, receipts, knowledge: None }
+    }
+
+    /// The same with what the planner has learned by then.
+    #[must_use]
+    pub fn knowing(self, knowledge: Option<PartImage>) -> Self {
+        Self { knowledge, ..self }
     }
 }
 

@@ -12,6 +12,7 @@ mod finished;
 mod gate;
 mod late;
 mod late_words;
+mod lessons;
 mod log;
 mod receive;
 mod recover;

@@ -1,11 +1,12 @@
 //! Our planner behind the port.
 
+use ecs_core::Json;
 use ecs_systems::{
     planner::{
-        FailedAt, Graph, GraphDelta, HopFailure, Knowledge, KnowledgeConfig, PlanRequest, Route,
-        plan,
+        FailedAt, Graph, GraphDelta, HopFailure, Knowledge, KnowledgeConfig, KnowledgeImage,
+        PlanRequest, Route, plan,
     },
-    port::{Failure, FailureCode, Lesson, PlanJob, Planner},
+    port::{Failure, FailureCode, Lesson, PartImage, PlanJob, Planner},
     units::Timestamp,
 };
 use std::sync::Arc;
@@ -48,6 +49,18 @@ impl Planner for OwnPlanner {
                 knowledge.failed(route, failed_at(route, failure), now);
             }
         }
+    }
+
+    fn image(&self, now: Timestamp) -> Option<PartImage> {
+        let knowledge = Arc::clone(&self.knowledge);
+        Some(PartImage::new(move || Json::of(&knowledge.image(now))))
+    }
+
+    fn take_back(&mut self, image: &Json) -> Result<(), String> {
+        let image: KnowledgeImage = image.decode().map_err(|error| error.to_string())?;
+        let config = self.knowledge.config().clone();
+        self.knowledge = Arc::new(Knowledge::of_image(config, &image)?);
+        Ok(())
     }
 
     fn patch(&mut self, deltas: &[GraphDelta]) {

@@ -23,7 +23,7 @@ use ecs_systems::units::Timestamp;
 use handle::Command;
 use jobs::Jobs;
 use journal::Journal;
-use ledger_store::store::{Image, Store};
+use ledger_store::store::Store;
 use std::{
     io,
     sync::Arc,
@@ -214,7 +214,7 @@ impl Shell {
 
     fn snapshot(&self) {
         if let Some(journal) = &self.journal {
-            journal.snapshot(self.driver.last_record(), Image::of(self.driver.engine()));
+            journal.snapshot(self.driver.last_record(), self.driver.image());
         }
     }
 

@@ -25,10 +25,10 @@ use payflow_default::{
     entropy::Entropy,
     planner::OwnPlanner,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What the secrets of our receipts follow from.
-fn seed() -> Seed {
+pub(crate) fn seed() -> Seed {
     Seed::new(&zeroize::Zeroizing::new([6; 32]))
 }
 
@@ -48,13 +48,17 @@ pub(crate) enum Death {
 /// A payer with a journal.
 pub(crate) struct Durable {
     pub(crate) payer: Payer,
-    disk: MemoryDisk,
+    pub(crate) disk: MemoryDisk,
     store: Option<Store>,
     starts: u64,
     /// Steps until the engine dies; `None`: it lives.
     pub(crate) fuel: Option<u64>,
     /// Steps so far.
     pub(crate) steps: u64,
+    /// What the planner knew after each record.
+    learned: BTreeMap<u64, Json>,
+    /// How often what it knew was the same after a restart.
+    pub(crate) recalled: u64,
 }
 
 impl Durable {
@@ -68,7 +72,8 @@ impl Durable {
         let payer = Payer::with(network, Setup { retention, ..Setup::default() });
         let disk = MemoryDisk::new();
         let (fuel, store) = (None, None);
-        let mut durable = Self { payer, disk, store, starts: 0, fuel, steps: 0 };
+        let (learned, recalled) = (BTreeMap::new(), 0);
+        let mut durable = Self { payer, disk, store, starts: 0, fuel, steps: 0, learned, recalled };
         durable.start();
         durable.run_for(1_000).expect("it lives");
         durable
@@ -100,6 +105,14 @@ impl Durable {
         payer.driver.retain(payer.retention);
         payer.driver.keep_journal(store.last());
         payer.driver.resume(payer.now);
+        self.learned.retain(|record, _| *record <= store.last());
+        let known = self.learned.get(&store.last());
+        // Where the restart did nothing more, nothing more was learned.
+        if let Some(known) = known.filter(|_| payer.driver.last_record() == store.last()) {
+            let learned = payer.driver.learned().expect("our planner keeps it").json();
+            assert_eq!(learned.text(), known.text(), "after record {}", store.last());
+            self.recalled += 1;
+        }
         self.store = Some(store);
     }
 
@@ -130,6 +143,8 @@ impl Durable {
     /// Keeps what was done, and does what waited for that.
     fn keep(&mut self) -> Result<(), Dead> {
         loop {
+            let learned = self.payer.driver.learned().expect("our planner keeps it").json();
+            self.learned.insert(self.payer.driver.last_record(), learned);
             let records = self.payer.driver.take_records();
             if records.is_empty() {
                 return Ok(());
@@ -157,10 +172,21 @@ impl Durable {
         self.store.as_mut().expect("the engine lives")
     }
 
+    /// What the planner knew so far is not to be compared any more.
+    pub(crate) fn forget_what_was_learned(&mut self) {
+        self.learned.clear();
+    }
+
     /// Lets the state be written down whole, so that older records go.
     pub(crate) fn snapshot(&mut self) {
+        let image = self.payer.driver.image();
+        self.snapshot_of(image);
+    }
+
+    /// The same with an image made elsewhere.
+    pub(crate) fn snapshot_of(&mut self, image: Image) {
         let store = self.store.as_mut().expect("the engine lives");
-        store.snapshot(Image::of(self.payer.driver.engine())).expect("room");
+        store.snapshot(image).expect("room");
     }
 
     /// Runs until nothing is left to be done before that moment, or the engine dies.

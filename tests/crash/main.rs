@@ -20,5 +20,6 @@ mod nets;
 
 mod journal;
 mod kills;
+mod lessons;
 mod receiving;
 mod steps;

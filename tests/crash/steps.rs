@@ -12,11 +12,11 @@ use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeSet;
 
 /// More than two channels carry, so that it leaves in three parts at least.
-const AMOUNT: Msat = Msat(1_100_000_000);
+pub(crate) const AMOUNT: Msat = Msat(1_100_000_000);
 
 /// Four ways from alice to carol. The cheapest is empty behind bob, and nobody knows: what is sent
 /// there fails and is planned again.
-fn network() -> SimNetwork {
+pub(crate) fn network() -> SimNetwork {
     let builder = ["alice", "bob", "carol", "dave", "erin", "frank"]
         .iter()
         .fold(SimBuilder::new(1).us("alice"), |builder, name| builder.node(name));

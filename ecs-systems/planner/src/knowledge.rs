@@ -1,9 +1,11 @@
 //! What was learned from earlier payments: bounds on liquidity, what is in flight, what to avoid.
 
 mod learn;
+mod image;
 #[cfg(test)]
 mod tests;
 
+pub use image::{DECAYED_HALF_LIVES, KnowledgeImage};
 pub use learn::{FailedAt, HopFailure};
 
 use crate::cost::{Bounds, decayed};

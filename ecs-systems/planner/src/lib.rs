@@ -88,7 +88,9 @@ pub use check::{Flaw, check};
 pub use cost::Bounds;
 pub use generate::{GraphShape, generate, generate_between};
 pub use graph::{Channel, Graph, GraphBuilder, GraphDelta, GraphError, Policy};
-pub use knowledge::{FailedAt, HopFailure, Knowledge, KnowledgeConfig};
+pub use knowledge::{
+    DECAYED_HALF_LIVES, FailedAt, HopFailure, Knowledge, KnowledgeConfig, KnowledgeImage,
+};
 pub use plan::plan;
 pub use request::{Exclusion, HintHop, LocalChannel, PlanRequest, RouteHint};
 pub use rng::Rng;

@@ -1,6 +1,8 @@
 //! Who chooses the routes.
 
-use super::Failure;
+use super::{Failure, PartImage};
+use bevy_ecs::prelude::Resource;
+use ecs_core::Json;
 use payecs_planner::{Graph, GraphDelta, NoPlan, Plan, PlanRequest, Route};
 use payecs_units::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,22 @@ pub trait Planner: Send {
     /// Takes a lesson. Lessons come in the order in which things happened.
     fn learn(&mut self, lesson: &Lesson, now: Timestamp);
 
+    /// What was learned, as far as it still counts at `now`, for a restart. `None`, which is the
+    /// default: this planner begins anew.
+    fn image(&self, now: Timestamp) -> Option<PartImage> {
+        let _ = now;
+        None
+    }
+
+    /// Takes such an image back, in place of what it knows. Lessons that came since follow.
+    ///
+    /// # Errors
+    /// It can't be read, in words: the planner knows what it knew.
+    fn take_back(&mut self, image: &Json) -> Result<(), String> {
+        let _ = image;
+        Err("this planner keeps nothing over a restart".to_owned())
+    }
+
     /// Takes changes of the graph. One that doesn't fit is logged and left out.
     fn patch(&mut self, deltas: &[GraphDelta]);
 
@@ -42,4 +60,13 @@ pub trait Planner: Send {
 
     /// Grows whenever what is known changes, so that an older plan can be told.
     fn knowledge_version(&self) -> u64;
+}
+
+/// What a restart brings back for the planner, until it is there to take it.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct LessonsKept {
+    /// What [`Planner::image`] wrote last; `None`: nothing.
+    pub image: Option<Json>,
+    /// What it was taught since, in order, and when.
+    pub lessons: Vec<(Timestamp, Lesson)>,
 }

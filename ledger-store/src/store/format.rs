@@ -44,7 +44,8 @@ impl Entry {
             | Change::Over(..)
             | Change::Life(..)
             | Change::Progress(..)
-            | Change::Registered(..) => None,
+            | Change::Registered(..)
+            | Change::Noted(..) => None,
         };
         delta.changes.iter().filter_map(entry).collect()
     }
@@ -70,6 +71,9 @@ pub(super) struct State {
     /// What the receipts are restored from; absent: the engine had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) receipts: Option<Json>,
+    /// What the planner had learned, which may be lost; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) knowledge: Option<Json>,
 }
 
 impl State {
@@ -91,8 +95,9 @@ struct Version {
 pub(super) fn snapshot(image: Image, entries: u64, mark: LedgerMark) -> Json {
     let books = image.books.map(|books| books.json());
     let receipts = image.receipts.map(|receipts| receipts.json());
-    let (version, mark) = (SNAPSHOT_VERSION, Some(mark.to_string()));
-    Json::of(&State { version, entries, mark, engine: image.engine, books, receipts })
+    let knowledge = image.knowledge.map(|knowledge| knowledge.json());
+    let (version, engine, mark) = (SNAPSHOT_VERSION, image.engine, Some(mark.to_string()));
+    Json::of(&State { version, entries, mark, engine, books, receipts, knowledge })
 }
 
 /// Reads a snapshot.

@@ -4,8 +4,12 @@ use super::{Store, StoreError, format};
 use crate::audit::{Audit, audit};
 use crate::places::{PastEntries, Reader, Reread};
 use crate::store::format::{Entry, StateRecord};
-use ecs_core::{Engine, Json};
-use ecs_systems::port::{Books, History, ReceiptsBook};
+use ecs_core::{Change, Delta, Engine, Json};
+use ecs_systems::{
+    lessons::taught,
+    port::{Books, History, LessonsKept, ReceiptsBook},
+    units::Timestamp,
+};
 use payecs_journal::{LedgerMark, LedgerReader, Records, Recovered, Skipped, StoredEntry, Torn};
 use std::sync::Arc;
 
@@ -105,12 +109,14 @@ impl Store {
         let Found { state, records, torn, skipped, .. } = found;
         let torn = torn.into_iter().chain(ledger_torn).collect();
         let mut restored = Restored { ledger_read, torn, skipped, ..Restored::default() };
+        let mut kept = LessonsKept::default();
         if let Some(state) = state {
             self.entries = state.entries;
             let unfit = |error| StoreError::Unfit { what: "the snapshot".to_owned(), error };
             engine.restore(&state.engine).map_err(unfit)?;
             restore_books(state.books.as_ref(), engine)?;
             restore_receipts(state.receipts.as_ref(), engine)?;
+            kept.image = state.knowledge;
             step(RestoreStep::Snapshot);
         }
         // What the records behind need of the past is read from the ledger: no other history has to
@@ -133,10 +139,12 @@ impl Store {
             entries.extend(Entry::all_of(&delta));
             let unfit = |error| StoreError::Unfit { what: what(), error };
             engine.apply_delta(&delta).map_err(unfit)?;
+            recall_lessons(&delta, engine, &mut kept);
             restored.records = restored.records.saturating_add(1);
             step(RestoreStep::Records { done: restored.records, of });
         }
         engine.finish_restore();
+        engine.insert_resource(kept);
         recall_by(engine, None);
         self.entries = from.saturating_add(entries.len() as u64);
         restored.completed = self.ledger.complete_from(from, entries)?;
@@ -190,6 +198,21 @@ fn restore_receipts(image: Option<&Json>, engine: &mut Engine) -> Result<(), Sto
         (Some(image), Some(mut receipts)) => receipts.0.take_back(image).map_err(refused),
         (Some(_), None) => Err(refused("the engine has no receipts".to_owned())),
         (None, _) => Ok(()),
+    }
+}
+
+/// Finds the lessons of a record whose changes are made. One that can't be told is left out: the
+/// planner only guesses a little worse without it.
+fn recall_lessons(delta: &Delta, engine: &Engine, kept: &mut LessonsKept) {
+    let at = Timestamp(delta.inputs.now_ms);
+    for change in &delta.changes {
+        let Change::Noted(part, note) = change else { continue };
+        match taught(engine, *part, note) {
+            Some(lesson) => kept.lessons.push((at, lesson)),
+            None => {
+                tracing::warn!(target: "payflow::plan", %part, %note, "lesson left out");
+            }
+        }
     }
 }
 

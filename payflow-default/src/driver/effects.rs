@@ -9,8 +9,7 @@ use super::{
 use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId};
 use ecs_systems::{
     effects::{
-        AskSigner, ChooseRoutes, DecodeByNode, HOLD_TIMER, Learn, OfferPart, RefuseHtlcs,
-        SettleHtlcs,
+        AskSigner, ChooseRoutes, DecodeByNode, HOLD_TIMER, OfferPart, RefuseHtlcs, SettleHtlcs,
     },
     port::{NodeRequest, PartKey, RequestId},
     units::Timestamp,
@@ -22,7 +21,8 @@ impl Driver {
     pub(super) fn perform_effects(&mut self) {
         self.note_finished();
         let effects = self.engine.take_effects();
-        let delta = self.engine.take_delta();
+        let mut delta = self.engine.take_delta();
+        let effects = self.learn_of(effects, delta.as_mut());
         let Some(gate) = &mut self.gate else {
             for effect in effects {
                 self.perform(effect);
@@ -70,8 +70,6 @@ impl Driver {
             self.say_all(htlcs);
         } else if let Some(RefuseHtlcs { htlcs }) = effect.read() {
             self.say_all(htlcs);
-        } else if let Some(Learn(lesson)) = effect.read() {
-            self.planner.learn(&lesson, self.now);
         } else {
             debug_assert!(is_notice(&effect), "nobody does `{}`", effect.kind);
             log_notice(&effect);
@@ -94,6 +92,5 @@ impl Driver {
 }
 
 fn is_notice(effect: &Effect) -> bool {
-    effect.class == EffectClass::Notice
-        && ![Learn::KIND, RefuseHtlcs::KIND].contains(&&*effect.kind)
+    effect.class == EffectClass::Notice && effect.kind != RefuseHtlcs::KIND
 }

@@ -25,6 +25,7 @@ impl Driver {
     /// opened. HTLCs that wait for our word are asked for: those that were judged are answered as
     /// before.
     pub fn resume(&mut self, now: Timestamp) {
+        self.recall_lessons();
         self.begin(now);
         let entities = self.engine.entities();
         let outstanding = entities.iter().map(|entity| self.engine.outstanding(*entity).to_vec());

@@ -163,7 +163,7 @@ impl Knowledge {
     }
 
     /// Forgets the oldest beyond `entries_max`.
-    fn evict(&mut self) {
+    pub(super) fn evict(&mut self) {
         let max = usize::try_from(self.config.entries_max).unwrap_or(usize::MAX);
         keep_youngest(&mut self.learned, max, Learned::learned_at);
         keep_youngest(&mut self.disabled, max, |until| *until);

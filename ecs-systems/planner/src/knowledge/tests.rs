@@ -151,7 +151,63 @@ fn tell(knowledge: &mut Knowledge, route: &Route, outcome: u8, now: Timestamp) {
     }
 }
 
+/// The knowledge of an image that was written at `now` and read.
+fn kept(knowledge: &Knowledge, now: u64) -> Knowledge {
+    let written = serde_json::to_string(&knowledge.image(Timestamp(now))).unwrap();
+    let read: KnowledgeImage = serde_json::from_str(&written).unwrap();
+    Knowledge::of_image(knowledge.config().clone(), &read).unwrap()
+}
+
+#[test]
+fn an_image_leaves_out_what_has_decayed_and_who_is_not_avoided_any_more() {
+    let mut knowledge = failed(&[300, 200], lack(1));
+    let kinds = [HopFailure::DisabledOrPolicy, HopFailure::Node];
+    for kind in kinds {
+        knowledge.failed(&route(&[1]), FailedAt::Hop { index: 0, kind }, Timestamp(0));
+    }
+    assert_eq!(kept(&knowledge, 0), knowledge);
+    let later = kept(&knowledge, HOUR_MS);
+    assert_eq!((later.disabled.len(), later.disabled_nodes.len()), (0, 0));
+    let decayed = DECAYED_HALF_LIVES * HOUR_MS;
+    assert_eq!(kept(&knowledge, decayed).directions_count(), 2);
+    assert_eq!(kept(&knowledge, decayed + 1).directions_count(), 0);
+}
+
+#[test]
+fn an_image_of_a_direction_that_is_none_is_refused() {
+    let image = serde_json::to_string(&failed(&[300], lack(0)).image(Timestamp(0))).unwrap();
+    let wrong = image.replace("[1,0]", "[1,2]");
+    assert_ne!(wrong, image);
+    let wrong: KnowledgeImage = serde_json::from_str(&wrong).unwrap();
+    let refused = Knowledge::of_image(KnowledgeConfig::default(), &wrong).unwrap_err();
+    assert_eq!(refused, "2 is no direction of a channel");
+}
+
 proptest! {
+    #[test]
+    fn no_bound_is_lost_with_an_image(
+        reports in prop::collection::vec(report(), 1..20), at in 0_u64..HOUR_MS * 40,
+        later in 0_u64..HOUR_MS * 5,
+    ) {
+        let mut knowledge = Knowledge::default();
+        for (amounts, outcome, now) in reports {
+            knowledge.sent(&route(&amounts));
+            tell(&mut knowledge, &route(&amounts), outcome, Timestamp(now));
+        }
+        knowledge.sent(&route(&[7]));
+        let kept = kept(&knowledge, at);
+        prop_assert_eq!((kept.version(), &kept.in_flight), (knowledge.version(), &knowledge.in_flight));
+        for direction in (1..4).flat_map(|scid| [there(scid), twin_of(there(scid))]) {
+            let now = Timestamp(at + later);
+            prop_assert_eq!(
+                (kept.is_disabled(direction, now), kept.refused_from(direction, now)),
+                (knowledge.is_disabled(direction, now), knowledge.refused_from(direction, now))
+            );
+            // Of so little nothing is left after 24 half-lives.
+            prop_assert_eq!(bounds(&kept, direction, now.0), bounds(&knowledge, direction, now.0));
+        }
+    }
+
     #[test]
     fn bounds_never_cross_nor_leave_the_channel(
         reports in prop::collection::vec(report(), 1..20), later in 0_u64..HOUR_MS * 5,
