@@ -50,6 +50,20 @@ fn flip(file: &Path, percent: usize) -> Vec<u8> {
     before
 }
 
+/// All of a directory, in another one.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("there is room");
+    for entry in fs::read_dir(from).expect("it is there") {
+        let path = entry.expect("it is readable").path();
+        let to = to.join(path.file_name().expect("it has a name"));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).expect("there is room");
+        }
+    }
+}
+
 const LOAD: [&str; 7] = ["demo", "--nodes", "20", "--load", "4", "--count", "20"];
 
 #[test]
@@ -102,4 +116,68 @@ fn verify_proves_what_holds_and_names_the_place_that_does_not() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains(".snapshot is damaged at byte"), "{text}");
     assert!(text.contains("a start takes the snapshot before it"), "{text}");
+}
+
+/// What the last line of a `verify` in JSON says of an object.
+fn told(text: &str, of: &str) -> serde_json::Value {
+    let line = text.lines().find(|line| line.starts_with('{')).expect("it is one object");
+    let told: serde_json::Value = serde_json::from_str(line).expect("it is JSON");
+    told[of].clone()
+}
+
+#[test]
+fn an_index_that_is_gone_damaged_or_of_another_directory_is_built_again_while_payments_go_on() {
+    let (dir, other) = (Dir::new("index"), Dir::new("other-index"));
+    for dir in [&dir, &other] {
+        let (code, text) = dir.run(&LOAD);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(!text.contains("index of the ledger"), "a new one is not worth a word: {text}");
+    }
+    let index = dir.0.join("index");
+    // What is said of it at the next start, and whether `verify` calls it a fault.
+    let ways: [(&str, bool, &dyn Fn()); 4] = [
+        ("it is missing", false, &|| fs::remove_dir_all(&index).expect("it is there")),
+        // Of a short log the backend takes the first whole batches; the rest is read again.
+        ("", false, &|| drop(flip(&index.join("db"), 50))),
+        ("corrupted", true, &|| {
+            fs::write(index.join("conf"), "nonsense\n").expect("there is room");
+        }),
+        ("it is of the ledger", true, &|| {
+            fs::remove_dir_all(&index).expect("it is there");
+            copy(&other.0.join("index"), &index);
+        }),
+    ];
+    for (why, is_fault, harm) in ways {
+        harm();
+        let (code, text) = dir.run(&["verify", "--json"]);
+        let faults = told(&text, "faults").to_string();
+        assert_eq!(code, Some(i32::from(is_fault)), "{text}");
+        assert_eq!(faults.contains("delete ") && faults.contains(why), is_fault, "{faults}");
+        let before = told(&text, "books");
+        let (code, text) = dir.run(&LOAD);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("20 paid, 0 failed"), "{text}");
+        assert!(text.contains("The books agree with the network"), "{text}");
+        for said in [why, "index of the ledger: it has all "] {
+            assert_eq!(text.contains(said), !why.is_empty() || said.is_empty(), "{said}: {text}");
+        }
+        let (code, text) = dir.run(&["verify", "--json"]);
+        assert_eq!(code, Some(0), "{text}");
+        let number = |of: &str, name: &str| told(&text, of)[name].as_u64().expect("a number");
+        let (found, behind) = (number("index", "entries"), number("index", "behind"));
+        assert_eq!(found + behind, number("ledger", "entries"));
+        assert!(found > behind, "{text}");
+        assert_ne!(told(&text, "books"), before);
+    }
+}
+
+#[test]
+fn an_index_that_can_not_be_opened_stops_no_payment() {
+    let dir = Dir::new("no-index");
+    fs::create_dir_all(&dir.0).expect("there is room");
+    fs::write(dir.0.join("index"), "a file in its place").expect("there is room");
+    let (code, text) = dir.run(&LOAD);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("20 paid, 0 failed"), "{text}");
+    assert!(text.contains("index of the ledger: it has failed: "), "{text}");
 }

@@ -4,20 +4,22 @@ use crate::{
     books::NODE,
     difficult::DifficultNode,
     harness::{Outcome, Payer, Setup},
+    place::{AT_MOST, Place},
 };
 use ecs_core::{EntityId, Json, Write};
 use ecs_systems::{
     components::{Invoice, Status},
     planner::KnowledgeConfig,
     policy::Policy,
-    port::Node,
+    port::{Ledger, Node},
     units::Timestamp,
 };
 use ledger_store::{
-    IssueError, Issued, Issuer, MemoryLedger, MemoryReceipts, ReceiptRequest, Seed,
-    store::{Image, Store},
+    IssueError, Issued, Issuer, LedgerHistory, MemoryLedger, MemoryReceipts, ReceiptRequest, Seed,
+    store::{Image, Store, read_entry},
 };
 use node_sim::SimNetwork;
+use payecs_index::{Index, State};
 use payecs_journal::{Disk, LogId, MemoryDisk, Options};
 use payflow_default::{
     Driver, Retention,
@@ -45,10 +47,14 @@ pub(crate) enum Death {
     PowerLoss(u64),
 }
 
-/// A payer with a journal.
+/// A payer with a journal. Its books keep nothing that is over: they have it from the ledger, by an
+/// index.
 pub(crate) struct Durable {
     pub(crate) payer: Payer,
     pub(crate) disk: MemoryDisk,
+    place: Place,
+    history: LedgerHistory,
+    index: Option<Index>,
     store: Option<Store>,
     starts: u64,
     /// Steps until the engine dies; `None`: it lives.
@@ -64,16 +70,37 @@ pub(crate) struct Durable {
 impl Durable {
     /// Our node of the network, with an empty disk.
     pub(crate) fn new(network: &SimNetwork) -> Self {
-        Self::keeping(network, Retention::FOR_EVER)
+        Self::with_index(network, Place::memory())
+    }
+
+    /// The same with the index at that place.
+    pub(crate) fn with_index(network: &SimNetwork, place: Place) -> Self {
+        Self::with(network, Retention::FOR_EVER, place)
     }
 
     /// The same where what is over stays so long.
     pub(crate) fn keeping(network: &SimNetwork, retention: Retention) -> Self {
+        Self::with(network, retention, Place::memory())
+    }
+
+    fn with(network: &SimNetwork, retention: Retention, place: Place) -> Self {
         let payer = Payer::with(network, Setup { retention, ..Setup::default() });
         let disk = MemoryDisk::new();
-        let (fuel, store) = (None, None);
-        let (learned, recalled) = (BTreeMap::new(), 0);
-        let mut durable = Self { payer, disk, store, starts: 0, fuel, steps: 0, learned, recalled };
+        let (fuel, store, history, index) = (None, None, LedgerHistory::default(), None);
+        let (starts, steps, recalled, learned) = (0, 0, 0, BTreeMap::new());
+        let mut durable = Self {
+            payer,
+            disk,
+            place,
+            history,
+            index,
+            store,
+            starts,
+            fuel,
+            steps,
+            learned,
+            recalled,
+        };
         durable.start();
         durable.run_for(1_000).expect("it lives");
         durable
@@ -83,7 +110,8 @@ impl Durable {
     pub(crate) fn start(&mut self) {
         self.starts += 1;
         let payer = &mut self.payer;
-        payer.books.set(&MemoryLedger::new(NODE));
+        self.history = LedgerHistory::default();
+        payer.books.set(&MemoryLedger::over(NODE, Arc::new(self.history.clone()), 0));
         payer.receipts.set(&MemoryReceipts::with_seed(seed()));
         let mut app = engine(Parts {
             policy: Policy::default(),
@@ -97,6 +125,7 @@ impl Durable {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let (store, _) = Store::open(&disk, options, &mut app, &mut |_| {})
             .expect("whatever a crash leaves is opened");
+        self.index = self.place.follow(&self.history, store.reader());
         let node = payer.network.connect(payer.now);
         let node = DifficultNode::new(node, payer.troubles.clone());
         let planner = Box::new(OwnPlanner::new(node.graph(), KnowledgeConfig::default()));
@@ -119,12 +148,31 @@ impl Durable {
     /// The engine dies, and comes back on what the disk has kept.
     pub(crate) fn die(&mut self, death: Death) {
         self.store = None;
+        self.place.die(death);
         match death {
             Death::Kill => self.disk.crash(),
             Death::PowerLoss(seed) => self.disk.power_loss(seed),
         }
         self.fuel = None;
         self.start();
+    }
+
+    /// Has the index at another place from the next start on; where it was.
+    pub(crate) fn replace_index(&mut self, place: Place) -> Place {
+        std::mem::replace(&mut self.place, place)
+    }
+
+    /// Waits until the index has all of the ledger.
+    pub(crate) fn catch_up(&mut self) {
+        self.keep().expect("it lives");
+        self.store().sync().expect("room");
+        let count = self.store().head().count;
+        self.history.nudge();
+        if let Some(index) = &self.index {
+            let all = |state: &State| matches!(state, State::Ready(it) if it.applied == count);
+            let state = index.wait(AT_MOST, all);
+            assert!(all(&state), "{state:?}, not {count}");
+        }
     }
 
     /// One step between two of which the engine may die.
@@ -248,6 +296,28 @@ impl Durable {
         let complete =
             known.iter().find(|id| engine.get::<Status>(**id) == Some(&Status::complete()));
         complete.or(known.first()).copied()
+    }
+
+    /// The books are those that follow from the ledger, and agree with the network.
+    pub(crate) fn assert_books_agree(&mut self) {
+        self.keep().expect("it lives");
+        self.store().sync().expect("room");
+        let mut whole = MemoryLedger::new(NODE);
+        for stored in self.store().reader().read(0, u64::MAX).expect("it is readable") {
+            let stored = stored.expect("it is whole");
+            let entry = read_entry(stored.entry.index, &stored.payload).expect("it is ours");
+            whole.commit(&entry.lines, entry.entity, entry.at).expect("it follows");
+        }
+        let books = self.payer.books.copy();
+        assert_eq!(books.trial_balance(), whole.trial_balance());
+        for payment in whole.postings(0, u32::MAX).iter().filter_map(|it| it.payment) {
+            let hash = payment.payment_hash;
+            assert_eq!(books.claim(&hash), whole.claim(&hash));
+            assert_eq!(books.postings_of(&payment), whole.postings_of(&payment));
+        }
+        // With all postings at hand, from here to the next death.
+        self.payer.books.set(&whole);
+        self.payer.assert_books_agree();
     }
 
     /// Runs the payment to its end.

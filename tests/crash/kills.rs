@@ -6,11 +6,14 @@ use ecs_core::{Engine, EntityId};
 use ecs_systems::{
     components::Status,
     policy::Policy,
-    port::{Books, ClaimState, Ledger},
+    port::{Books, ClaimState, History, Ledger, LedgerEntry},
     units::{Msat, PaymentHash},
 };
-use ledger_store::{Account, MemoryLedger, MemoryReceipts, store::Store};
+use ledger_store::{
+    Account, LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts, store::Store,
+};
 use node_sim::{OUR_NAME, PaymentTruth, SimNetwork, audit_disk};
+use payecs_index::{SledBackend, State};
 use payecs_journal::{Disk, LogId, Options, OsDisk};
 use payflow_default::app::{Parts, engine};
 use serde::Deserialize;
@@ -159,18 +162,28 @@ fn settle(binary: &Path, home: &Home, promised: &mut Promised) {
     assert_eq!((books_agree, difference), (Some(true), None));
 }
 
-/// The engine with its books as the files have them, and nothing else of the binary.
-fn stored(home: &Home) -> Engine {
+/// The engine with its books and their history as the files have them, and nothing else of the
+/// binary.
+fn stored(home: &Home) -> (Engine, LedgerHistory) {
+    let history = LedgerHistory::default();
+    let past = Arc::new(history.clone());
     let mut app = engine(Parts {
         policy: Policy::default(),
-        ledger: Box::new(MemoryLedger::new(OUR_NAME)),
+        ledger: Box::new(MemoryLedger::over(OUR_NAME, past, LATE_PAYMENTS_MAX)),
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     })
     .expect("the default flow fits together");
     let options = Options { reserve_bytes: 0, ..Options::new(LogId([0; 16])) };
-    Store::open(&home.disk("journal"), options, &mut app, &mut |_| {}).expect("it opens");
-    app
+    let opened = Store::open(&home.disk("journal"), options, &mut app, &mut |_| {});
+    let (store, _) = opened.expect("it opens");
+    let place = SledBackend::new(home.0.join("index"));
+    let index = history.follow(store.reader(), place).expect("there is a thread");
+    let ready = |state: &State| matches!(state, State::Ready(_));
+    let state = index.wait(Duration::from_mins(1), ready);
+    assert!(ready(&state), "{state:?}");
+    assert_eq!(index.rebuilt(), None, "whatever a kill leaves of it is of use");
+    (app, history)
 }
 
 /// What really happened, from the network's own files.
@@ -187,7 +200,7 @@ fn audit(home: &Home, promised: &mut Promised) {
     let (network, truths) = truth(home);
     network.audit().expect("the network lost nothing");
     assert_eq!(network.in_flight(), 0);
-    let app = stored(home);
+    let (app, history) = stored(home);
     let books: &dyn Ledger = &*app.resource::<Books>().expect("there are books").0;
     books.verify().expect("the books add up");
     for (channel, really) in network.our_balance() {
@@ -201,6 +214,10 @@ fn audit(home: &Home, promised: &mut Promised) {
         received = received.checked_add(truth.received_in_all()).expect("it fits");
         let complete = matches!(books.claim(hash), Ok(Some((_, ClaimState::Complete { .. }))));
         assert_eq!(complete, truth.sets_taken == 1, "{hash}: {truth:?}");
+        let lines = history.lines_of(hash).expect("it is told").into_iter();
+        let ends = |line: &LedgerEntry| matches!(line, LedgerEntry::Complete { .. });
+        let complete = lines.flat_map(|entry| entry.lines).filter(ends).count();
+        assert_eq!(complete as u64, u64::from(truth.sets_taken), "{hash} by the index");
     }
     assert_eq!(books.balance_object().outgoing_total_msat, received);
     for (hash, (amount, fee)) in &promised.paid {

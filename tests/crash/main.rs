@@ -19,7 +19,9 @@ mod invoices;
 mod nets;
 
 mod journal;
+mod place;
 mod kills;
 mod lessons;
+mod past;
 mod receiving;
 mod steps;

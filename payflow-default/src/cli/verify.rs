@@ -1,11 +1,16 @@
 //! `payecs verify`: whether a data directory is as it was written, and its books add up.
 
-use super::{demo::home::JOURNAL, spinner::spinner};
+use super::{
+    demo::home::{INDEX, JOURNAL},
+    spinner::spinner,
+};
 use ecs_core::{Engine, Json};
 use ecs_systems::{policy::Policy, port::Books};
-use ledger_store::{MemoryLedger, MemoryReceipts, store::Store};
+use indicatif::ProgressBar;
+use ledger_store::{LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts, store::Store};
 use node_sim::OUR_NAME;
-use payecs_journal::{Disk, Head, LogId, Options, OsDisk};
+use payecs_index::{Backend as _, Fault, HISTORY, Progress, SledBackend, compare};
+use payecs_journal::{Disk, Head, LedgerReader, LogId, Options, OsDisk};
 use payflow_default::app::{Parts, engine};
 use serde::Serialize;
 use std::{
@@ -16,7 +21,7 @@ use std::{
 };
 
 /// Proves the journal of a data directory: every entry of the ledger follows from the one before,
-/// the books follow from the entries, and the state agrees with them.
+/// the books follow from the entries, the state agrees with them, and the index finds every entry.
 ///
 /// Where something is not as it was written, the file, the byte and the entry are named, and what
 /// still holds. The chain can be read while the engine runs; for the rest it must be stopped. What
@@ -52,6 +57,8 @@ struct Report {
     state: Option<State>,
     #[serde(skip_serializing_if = "Option::is_none")]
     books: Option<BooksFound>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<IndexFound>,
     /// Each thing that does not hold, as a sentence.
     faults: Vec<String>,
 }
@@ -78,6 +85,14 @@ struct BooksFound {
     accounts: usize,
 }
 
+#[derive(Debug, Serialize)]
+struct IndexFound {
+    /// Of the ledger: each is found by all its names, and nothing else is.
+    entries: u64,
+    /// Later ones, which the next start reads.
+    behind: u64,
+}
+
 pub(crate) fn run(args: &Args) -> ExitCode {
     let dir = args.data_dir.join(JOURNAL);
     if !dir.is_dir() {
@@ -86,7 +101,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let mut report = Report::default();
     match OsDisk::open(dir) {
-        Ok(disk) => look(&args.head, &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
+        Ok(disk) => look(args, &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
         Err(error) => report.faults.push(error.to_string()),
     }
     report.holds = report.faults.is_empty();
@@ -100,14 +115,29 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 pub(super) fn faults_of(journal: &Path) -> Vec<String> {
     let mut report = Report::default();
     match OsDisk::open(journal) {
-        Ok(disk) => look(&[], &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
+        Ok(disk) => {
+            let _ledger = look_at_journal(&[], &(Arc::new(disk) as _), &mut report, &spinner());
+        }
         Err(error) => report.faults.push(error.to_string()),
     }
     report.faults
 }
 
-fn look(heads: &[Head], disk: &Arc<dyn Disk>, report: &mut Report) {
+fn look(args: &Args, disk: &Arc<dyn Disk>, report: &mut Report) {
     let spinner = spinner();
+    if let Some(ledger) = look_at_journal(&args.head, disk, report, &spinner) {
+        look_at_index(&args.data_dir.join(INDEX), &ledger, report, &spinner);
+    }
+    spinner.finish_and_clear();
+}
+
+/// Goes through both logs; what reads the ledger, where the state can be had.
+fn look_at_journal(
+    heads: &[Head],
+    disk: &Arc<dyn Disk>,
+    report: &mut Report,
+    spinner: &ProgressBar,
+) -> Option<LedgerReader> {
     let told = payecs_journal::verify(&**disk, heads, &mut |progress| {
         let (read, all) = (progress.read_bytes >> 20, progress.total_bytes >> 20);
         spinner.set_message(format!("{} entries, {read} of {all} MiB", progress.entries));
@@ -119,17 +149,41 @@ fn look(heads: &[Head], disk: &Arc<dyn Disk>, report: &mut Report) {
         }
         Err(error) => report.faults.push(error.to_string()),
     }
-    if let Err(error) = look_at_state(disk, report) {
-        report.faults.push(error);
+    look_at_state(disk, report).map_err(|error| report.faults.push(error)).ok()
+}
+
+/// Holds the index against the ledger, where there is one.
+fn look_at_index(dir: &Path, ledger: &LedgerReader, report: &mut Report, spinner: &ProgressBar) {
+    if !dir.is_dir() {
+        return;
     }
-    spinner.finish_and_clear();
+    let compared = SledBackend::new(dir).open().map_err(Fault::from).and_then(|store| {
+        compare(&*store, ledger, &HISTORY, &mut |Progress { applied, of }| {
+            spinner.set_message(format!("{applied} of {of} entries found in the index"));
+            spinner.tick();
+        })
+    });
+    match compared {
+        Ok(Progress { applied, of }) => {
+            let behind = of.saturating_sub(applied);
+            report.index = Some(IndexFound { entries: applied, behind });
+        }
+        Err(Fault::Index(why)) => report.faults.push(format!(
+            "the index of the ledger is of no use: {why}; delete {}, and the next start builds it \
+             again",
+            dir.display()
+        )),
+        Err(Fault::Log(why)) => report.faults.push(why),
+    }
 }
 
 /// An engine to be brought to a state and looked at.
 pub(super) fn empty_engine() -> Result<Engine, String> {
+    // Nothing is asked of it.
+    let history = Arc::new(LedgerHistory::default());
     engine(Parts {
         policy: Policy::default(),
-        ledger: Box::new(MemoryLedger::new(OUR_NAME)),
+        ledger: Box::new(MemoryLedger::over(OUR_NAME, history, LATE_PAYMENTS_MAX)),
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     })
@@ -141,8 +195,8 @@ pub(super) fn options() -> Options {
     Options { segment_bytes: 1 << 20, reserve_bytes: 0, ..Options::new(LogId([0; 16])) }
 }
 
-/// Brings an engine to the state, and goes through the books.
-fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<(), String> {
+/// Brings an engine to the state, and goes through the books; what reads the ledger.
+fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<LedgerReader, String> {
     let mut engine = empty_engine()?;
     let (store, found) = Store::open(disk, options(), &mut engine, &mut |_| {})
         .map_err(|error| error.to_string())?;
@@ -174,7 +228,7 @@ fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<(), String
             report.faults.push(format!("the state has other sums of {account} than the ledger"));
         }
     }
-    Ok(())
+    Ok(store.reader())
 }
 
 fn print(report: &Report, json: bool) -> io::Result<()> {
@@ -194,6 +248,9 @@ fn print(report: &Report, json: bool) -> io::Result<()> {
     }
     if let Some(BooksFound { postings, open, accounts }) = &report.books {
         writeln!(out, "books   {postings} postings on {accounts} accounts, {open} payments open")?;
+    }
+    if let Some(IndexFound { entries, behind }) = &report.index {
+        writeln!(out, "index   {entries} entries found by all their names, {behind} behind")?;
     }
     for fault in &report.faults {
         writeln!(out, "FAULT   {fault}")?;

@@ -13,6 +13,7 @@ use payflow_default::Driver;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Agreement {
     pub(crate) channels: usize,
+    /// Those of the payments.
     pub(crate) postings: usize,
     /// What payees received.
     pub(crate) received_msat: Msat,
@@ -63,7 +64,9 @@ pub(crate) fn audit(
     let balance = books.0.balance_object();
     let set_aside = plus(balance.pending_outgoing_msat, balance.reserved_fees_msat)?;
     same("what is set aside", set_aside, Msat::ZERO)?;
-    let postings = books.0.postings(0, u32::MAX).len();
+    let claims = hashes.iter().filter_map(|hash| books.0.claim(hash).ok().flatten());
+    let postings = claims.filter_map(|(claim, _)| books.0.postings_of(&claim.payment).ok());
+    let postings = postings.map(|postings| postings.len()).sum();
     Ok(Agreement { channels, postings, received_msat: received, fees_msat: fees })
 }
 

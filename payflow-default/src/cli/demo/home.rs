@@ -1,16 +1,22 @@
-//! A data directory: the journal of the engine, and the simulated network that outlives it.
+//! A data directory: the journal of the engine, the index of its ledger, and the simulated network
+//! that outlives it.
 
-use super::DemoError;
+use super::{DemoError, index};
 use crate::cli::spinner::spinner;
 use ecs_core::{Engine, Inputs};
 use ecs_systems::units::Timestamp;
-use ledger_store::store::{RestoreStep, Restored, Store};
+use ledger_store::{
+    LedgerHistory,
+    store::{RestoreStep, Restored, Store},
+};
 use node_sim::{SimConfig, SimNetwork, Syncing};
 use payecs_journal::{Disk, LogId, OsDisk};
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// Where the engine keeps its state and its books.
 pub(crate) const JOURNAL: &str = "journal";
+/// Where the index of the ledger is: whoever deletes it has it built again.
+pub(crate) const INDEX: &str = "index";
 /// Where the simulated network keeps itself: it is not the engine's.
 pub(crate) const NETWORK: &str = "network";
 
@@ -29,8 +35,13 @@ pub(crate) fn network(dir: &Path, config: SimConfig) -> Result<SimNetwork, DemoE
     Ok(config.open(&disk(&dir.join(NETWORK))?, &options)?.network)
 }
 
-/// Brings an engine to the state that is kept in that directory.
-pub(crate) fn engine(dir: &Path, engine: &mut Engine) -> Result<Kept, DemoError> {
+/// Brings an engine to the state that is kept in that directory. The history of its books follows
+/// the ledger from then on.
+pub(crate) fn engine(
+    dir: &Path,
+    engine: &mut Engine,
+    history: &LedgerHistory,
+) -> Result<Kept, DemoError> {
     let disk = disk(&dir.join(JOURNAL))?;
     let options = payecs_journal::Options::new(id());
     let spinner = spinner();
@@ -38,6 +49,7 @@ pub(crate) fn engine(dir: &Path, engine: &mut Engine) -> Result<Kept, DemoError>
     let (store, restored) =
         Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)))?;
     spinner.finish_and_clear();
+    index::follow(&dir.join(INDEX), store.reader(), history)?;
     let seen = engine.resource::<Inputs>().map_or(Timestamp(0), |inputs| Timestamp(inputs.now_ms));
     Ok(Kept { store, restored, seen })
 }

@@ -2,6 +2,7 @@
 
 mod world;
 pub(crate) mod home;
+mod index;
 mod stage;
 mod story;
 mod report;

@@ -7,7 +7,7 @@ use ecs_systems::{
     port::Node,
     units::{ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
-use ledger_store::{MemoryLedger, MemoryReceipts};
+use ledger_store::{LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts};
 use node_sim::{OUR_NAME, PaymentTruth, SimConfig, SimNetwork};
 use payflow_default::{
     Driver,
@@ -64,13 +64,19 @@ pub(crate) fn build(args: &Args) -> Result<Opening, DemoError> {
         Some(dir) => home::network(dir, config)?,
         None => SimNetwork::new(config)?,
     };
+    let history = LedgerHistory::default();
+    let ledger = match &args.data_dir {
+        Some(_) => MemoryLedger::over(OUR_NAME, Arc::new(history.clone()), LATE_PAYMENTS_MAX),
+        None => MemoryLedger::new(OUR_NAME),
+    };
     let mut engine = engine(Parts {
         policy: Policy::default(),
-        ledger: Box::new(MemoryLedger::new(OUR_NAME)),
+        ledger: Box::new(ledger),
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     })?;
-    let kept = args.data_dir.as_deref().map(|dir| home::engine(dir, &mut engine)).transpose()?;
+    let kept = args.data_dir.as_deref().map(|dir| home::engine(dir, &mut engine, &history));
+    let kept = kept.transpose()?;
     let now = kept.as_ref().map_or(START, |kept| kept.seen.max(START));
     let node = network.connect(now);
     let graph = node.graph();
