@@ -12,7 +12,7 @@ pub(crate) use samples::{
 
 use crate::{
     PaymentSystems,
-    policy::{GraphView, Policy},
+    policy::{GraphView, Intake, Policy},
     port::{Books, Claim, ClaimState, LedgerEntry, LedgerError, NodeView, Receipt, ReceiptsBook},
 };
 use ecs_core::{
@@ -63,6 +63,12 @@ pub(crate) struct Ran {
     pub(crate) entries: Vec<LedgerEntry>,
 }
 
+/// Every way in which the intake may be closed.
+pub(crate) fn closed() -> [Intake; 3] {
+    [(true, false), (false, true), (true, true)]
+        .map(|(reconciling, disk_low)| Intake { reconciling, disk_low })
+}
+
 impl Bench {
     pub(crate) fn new() -> Self {
         let mut app = Engine::new();
@@ -85,6 +91,12 @@ impl Bench {
     /// With a policy that differs in this.
     pub(crate) fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
         change(&mut self.app.resource_mut::<Policy>().unwrap());
+        self
+    }
+
+    /// With an intake that is closed for that reason.
+    pub(crate) fn intake(mut self, intake: Intake) -> Self {
+        self.app.insert_resource(intake);
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
     flow,
-    policy::Policy,
+    policy::{Intake, Policy},
     records, rest,
 };
 use bevy_ecs::{entity::Entity, world::World};
@@ -61,6 +61,7 @@ impl Plugin for PaymentSystems {
         let replaceable: Vec<&str> = flow::replaceable_systems().collect();
         app.set_replaceable_systems(&replaceable)?;
         app.insert_resource(self.policy.clone());
+        app.insert_resource(Intake::default());
         Ok(())
     }
 }

@@ -1,10 +1,12 @@
 //! What an operator allows.
 
-use crate::port::SpendLimit;
+use crate::{port::SpendLimit, refusal::INTAKE_CLOSED};
 use bevy_ecs::resource::Resource;
+use ecs_core::Refusal;
 use payecs_planner::Graph;
 use payecs_units::{Msat, Seconds};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
 
 /// What an operator allows. Systems read it.
@@ -32,6 +34,45 @@ impl Default for Policy {
             limits: Vec::new(),
             rounds_max: 100,
         }
+    }
+}
+
+/// Whether the engine takes on what may move money. Systems read it; the driver replaces it.
+///
+/// While it is closed, no hash is claimed, no round begins, no part leaves that has no record yet,
+/// and no preimage is released for a set: such a payment fails, and such a set is given back. Parts
+/// that are out are followed and booked, and what was paid before is answered again.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Intake {
+    /// The books are a backup's, and don't know yet what the node has done since.
+    pub reconciling: bool,
+    /// What is left of the disk is to end what has begun.
+    pub disk_low: bool,
+}
+
+impl Intake {
+    /// Refuses new work while it is closed. A payment that is refused so may be tried again later.
+    ///
+    /// # Errors
+    /// Code 2330, with the cause.
+    pub fn check(self) -> Result<(), Refusal> {
+        let (cause, why) = if self.reconciling {
+            (
+                "reconciling",
+                "The engine was restored from a backup and has not learned from the \
+              node yet what was paid since: try again later",
+            )
+        } else if self.disk_low {
+            (
+                "disk",
+                "The disk of the journal is nearly full, and what is left is for payments \
+              under way: make room there, then try again",
+            )
+        } else {
+            return Ok(());
+        };
+        let facts = json!({ "cause": cause, "retryable": true });
+        Err(Refusal::new(INTAKE_CLOSED, why).with_data(&facts))
     }
 }
 

@@ -38,6 +38,9 @@ pub const HISTORY_OPENING: i32 = 2321;
 /// The history of the books can't be read.
 pub const HISTORY_UNREADABLE: i32 = 2322;
 
+/// Nothing new is taken on at present: the same may be tried again later.
+pub const INTAKE_CLOSED: i32 = 2330;
+
 /// An amount is beyond 2⁶⁴−1 msat: −32602.
 #[must_use]
 pub fn overflow(what: &str) -> Refusal {

@@ -10,6 +10,7 @@ mod effects;
 mod events;
 mod finished;
 mod gate;
+mod intake;
 mod late;
 mod late_words;
 mod lessons;

@@ -196,6 +196,7 @@ impl Shell {
         let Some(journal) = &self.journal else { return };
         let progress = journal.progress();
         self.full.send_if_modified(|full| std::mem::replace(full, progress.full) != progress.full);
+        self.driver.set_disk_low(progress.low);
         self.driver.records_kept(now, progress.kept);
         let waiting = self.driver.last_record().saturating_sub(progress.kept.written);
         self.behind = waiting > RECORDS_BEHIND_MAX;

@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     components::{
-        Claimed, Htlc, PaidPreimage, Parent, ReceivedFacts, SelfAsked, Set, SetClaimed,
+        Claimed, Htlc, PaidPreimage, Parent, ReceivedFacts, Refusing, SelfAsked, Set, SetClaimed,
         SetReceived, SetSettling,
     },
     effects::{HOLD_TIMER, SettleHtlcs},
-    port::{Books, LedgerEntry, NodeView, Offered, ReceiptsBook, Verdict},
+    policy::Intake,
+    port::{Books, LedgerEntry, NodeView, Offered, PayeeFailure, ReceiptsBook, Verdict},
     records::{ReceiptLine, RecordEntry},
     refusal::PAY_DESTINATION_PERM_FAIL,
 };
@@ -49,7 +50,7 @@ pub const SETTLE_SET: SystemSpec = SystemSpec {
     detaches: &[],
     refuses: &[PAY_DESTINATION_PERM_FAIL],
     does: "judges the set once more and books it in one record; then the preimage leaves for all \
-           its HTLCs",
+           its HTLCs; while nothing new is taken on, the set is given back",
 };
 
 /// A set that is complete.
@@ -62,17 +63,27 @@ pub(crate) struct Complete {
 }
 
 /// What decides about a set.
-type Against<'w> =
-    (Res<'w, Entities>, Res<'w, ReceiptsBook>, Res<'w, Inputs>, Res<'w, NodeView>, Res<'w, Books>);
+type Against<'w> = (
+    Res<'w, Entities>,
+    Res<'w, ReceiptsBook>,
+    Res<'w, Inputs>,
+    Res<'w, NodeView>,
+    Res<'w, Books>,
+    Res<'w, Intake>,
+);
 
 pub(crate) fn settle_set(
     In(entity): On,
     sets: Query<Complete>,
     (payments, htlcs): (Query<&Claimed>, Query<&Htlc>),
     circulars: Circulars,
-    (entities, receipts, inputs, node, books): Against<'_>,
+    (entities, receipts, inputs, node, books, intake): Against<'_>,
 ) -> Answer {
     let set = sets.get(entity)?;
+    if intake.check().is_err() {
+        // Its payer may try again: the receipt stays payable.
+        return Ok(Step::advance().attach(&Refusing(PayeeFailure::TIMEOUT)));
+    }
     let Some(SetReceived(received)) = set.received else {
         let secret = set.parent.and_then(|parent| secret_of(parent.0, &payments, &entities));
         return settle_virtual(set.set, secret, &receipts, Timestamp(inputs.now_ms));

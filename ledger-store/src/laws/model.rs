@@ -262,19 +262,7 @@ impl Model {
                 attempt.reserved = true;
                 attempt.rest = amount_msat.0 + fee_budget_msat.0;
             }
-            LedgerEntry::Dispatch { payment, parts } => {
-                for hold in parts {
-                    let (channel, amount, fee) =
-                        (hold.short_channel_id, hold.amount_msat.0, hold.fee_msat.0);
-                    self.unheld(channel, |unheld| unheld - amount - fee);
-                    let phase = PartPhase::Held;
-                    let part = ModelPart { channel, amount, fee, phase, overspent: false };
-                    let attempt = self.attempt_mut(payment);
-                    attempt.rest -= amount + fee;
-                    attempt.parts.insert(hold.part_id, part);
-                    self.parts = self.parts.max(hold.part_id.0);
-                }
-            }
+            LedgerEntry::Dispatch { payment, parts } => self.apply_dispatch(payment, parts),
             LedgerEntry::PostPart { payment, part_id, fee_msat, circular } => {
                 let (channel, amount, fee) = self.end_part(payment, *part_id, PartPhase::Arrived);
                 let returned = fee - fee_msat.0;
@@ -318,6 +306,20 @@ impl Model {
             LedgerEntry::SettleSet { set, htlcs, payer } => self.settle_set(*set, htlcs, *payer),
             LedgerEntry::ClaimSet { set, lost } => self.end_set(*set, true, lost),
             LedgerEntry::VoidSet { set } => self.end_set(*set, false, &[]),
+        }
+    }
+
+    fn apply_dispatch(&mut self, payment: &PaymentRef, parts: &[PartHold]) {
+        for hold in parts {
+            let (channel, amount, fee) =
+                (hold.short_channel_id, hold.amount_msat.0, hold.fee_msat.0);
+            self.unheld(channel, |unheld| unheld - amount - fee);
+            let phase = PartPhase::Held;
+            let part = ModelPart { channel, amount, fee, phase, overspent: false };
+            let attempt = self.attempt_mut(payment);
+            attempt.rest -= amount + fee;
+            attempt.parts.insert(hold.part_id, part);
+            self.parts = self.parts.max(hold.part_id.0);
         }
     }
 

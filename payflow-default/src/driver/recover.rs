@@ -26,6 +26,7 @@ impl Driver {
     /// before.
     pub fn resume(&mut self, now: Timestamp) {
         self.recall_lessons();
+        self.judge_books();
         self.begin(now);
         let entities = self.engine.entities();
         let outstanding = entities.iter().map(|entity| self.engine.outstanding(*entity).to_vec());

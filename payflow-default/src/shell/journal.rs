@@ -2,6 +2,7 @@
 
 use crate::JournalRecord;
 use ledger_store::store::{Image, Kept, Store, StoreError};
+use payecs_journal::SpaceState;
 use std::{
     collections::VecDeque,
     io,
@@ -33,6 +34,8 @@ pub(super) struct Progress {
     pub(super) kept: Kept,
     /// The disk is full: nothing is kept at present.
     pub(super) full: bool,
+    /// What is left of the disk is to end what has begun.
+    pub(super) low: bool,
     /// Enough was appended since the last snapshot for another one.
     pub(super) wants_snapshot: bool,
     /// The thread has ended.
@@ -47,6 +50,10 @@ struct Told {
 }
 
 impl Told {
+    fn is_full(&self) -> bool {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).full
+    }
+
     fn tell(&self, change: impl FnOnce(&mut Progress)) {
         change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
         self.waker.wake_by_ref();
@@ -65,7 +72,8 @@ impl Journal {
     /// Starts the thread; it calls the waker whenever it has something to tell.
     pub(super) fn start(store: Store, waker: Waker) -> io::Result<Self> {
         let (work, from) = channel();
-        let progress = Progress { kept: store.kept(), ..Progress::default() };
+        let low = store.space() != SpaceState::Plenty;
+        let progress = Progress { kept: store.kept(), low, ..Progress::default() };
         let told = Arc::new(Told { progress: Mutex::new(progress), waker });
         let keeper = Keeper {
             store,
@@ -73,6 +81,7 @@ impl Journal {
             told: End(Arc::clone(&told)),
             records: VecDeque::new(),
             unsynced_since: None,
+            looked_for_room: now(),
         };
         let thread =
             thread::Builder::new().name("payecs-journal".to_owned()).spawn(move || keeper.run())?;
@@ -136,6 +145,8 @@ struct Keeper {
     records: VecDeque<JournalRecord>,
     /// Since when something is written that is not synced.
     unsynced_since: Option<Instant>,
+    /// When it was last tried to set space aside again.
+    looked_for_room: Instant,
 }
 
 impl Keeper {
@@ -150,6 +161,7 @@ impl Keeper {
                 next = self.from.try_recv().ok();
             }
             self.keep()?;
+            self.look_for_room()?;
         }
         self.keep()?;
         self.store.close()
@@ -157,13 +169,34 @@ impl Keeper {
 
     /// The next work; syncs what has waited long enough. `None`: there will be none.
     fn wait(&mut self) -> Option<Work> {
-        let Some(since) = self.unsynced_since else { return self.from.recv().ok() };
-        match self.from.recv_timeout(SYNC_AFTER.saturating_sub(since.elapsed())) {
+        let sync = self.unsynced_since.map(|since| SYNC_AFTER.saturating_sub(since.elapsed()));
+        let look = self.is_low().then_some(TRY_AGAIN_AFTER);
+        let Some(longest) = sync.into_iter().chain(look).min() else {
+            return self.from.recv().ok();
+        };
+        match self.from.recv_timeout(longest) {
             Ok(work) => Some(work),
             Err(RecvTimeoutError::Disconnected) => None,
-            // An empty group: what is left is to sync.
+            // An empty group: what is left is to sync, or to look for room.
             Err(RecvTimeoutError::Timeout) => Some(Work::Keep(Vec::new())),
         }
+    }
+
+    fn is_low(&self) -> bool {
+        self.store.space() != SpaceState::Plenty
+    }
+
+    /// Now and then tries to set aside what is lacking, and tells when that was possible.
+    fn look_for_room(&mut self) -> Result<(), StoreError> {
+        if !self.is_low() || self.looked_for_room.elapsed() < TRY_AGAIN_AFTER {
+            return Ok(());
+        }
+        self.looked_for_room = now();
+        if self.store.refill()? == SpaceState::Plenty {
+            tracing::info!(target: "payflow::journal", "there is room on the disk again");
+            self.tell(self.store.kept());
+        }
+        Ok(())
     }
 
     /// Appends, writes and syncs what waits, as far as it must be.
@@ -227,11 +260,16 @@ impl Keeper {
             match attempt(&mut self.store) {
                 Err(error) if error.is_full() && !self.is_abandoned() => {
                     self.told.0.tell(|progress| {
+                        progress.low = true;
                         if !std::mem::replace(&mut progress.full, true) {
                             tracing::error!(target: "payflow::journal", %error, "the disk is full");
                         }
                     });
                     wait_for_room();
+                }
+                Ok(kept) if self.told.0.is_full() => {
+                    self.store.refill()?;
+                    return Ok(kept);
                 }
                 done => return done,
             }
@@ -252,10 +290,11 @@ impl Keeper {
     }
 
     fn tell(&self, kept: Kept) {
-        let wants_snapshot = self.store.wants_snapshot();
+        let (wants_snapshot, low) = (self.store.wants_snapshot(), self.is_low());
         self.told.0.tell(|progress| {
             progress.kept = kept;
             progress.full = false;
+            progress.low = low;
             progress.wants_snapshot |= wants_snapshot;
         });
     }

@@ -14,11 +14,12 @@ use crate::{
     entropy::draw_63_bits,
     flow,
     pay::settle::settle::reference_of,
+    policy::Intake,
     port::{Books, Claim, ClaimState, LedgerEntry, LedgerError, PaymentRef},
     records::RecordEntry,
     refusal::{
-        HISTORY_OPENING, HISTORY_UNREADABLE, PAY_IN_PROGRESS, PAY_RHASH_ALREADY_USED,
-        PAY_UNSPECIFIED_ERROR, from_ledger,
+        HISTORY_OPENING, HISTORY_UNREADABLE, INTAKE_CLOSED, PAY_IN_PROGRESS,
+        PAY_RHASH_ALREADY_USED, PAY_UNSPECIFIED_ERROR, from_ledger,
     },
 };
 use bevy_ecs::prelude::{Has, In, Query, Res};
@@ -67,6 +68,7 @@ pub const CLAIM_HASH: SystemSpec = SystemSpec {
         PAY_RHASH_ALREADY_USED,
         HISTORY_OPENING,
         HISTORY_UNREADABLE,
+        INTAKE_CLOSED,
     ],
     does: "claims the hash by a durable compare-and-set; what was paid before, or tried with the \
            same idempotency key, is answered again; what runs with that key is waited for",
@@ -87,7 +89,7 @@ type Reads<'w> = (
 pub(crate) fn claim_hash(
     In(entity): On,
     reads: Query<Reads<'_>>,
-    inputs: Res<Inputs>,
+    (inputs, intake): (Res<Inputs>, Res<Intake>),
     books: Res<Books>,
 ) -> Answer {
     let (id, systems, hash, destination, amount, secret, key, given, cancelled) =
@@ -119,6 +121,7 @@ pub(crate) fn claim_hash(
         }
         _ => {}
     }
+    intake.check()?;
     let facts = ClaimFacts { claim: claim.clone(), payment_secret: secret.map(|secret| secret.0) };
     Ok(Step::advance()
         .attach(&Claimed(facts))

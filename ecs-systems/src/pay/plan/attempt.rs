@@ -9,9 +9,11 @@ use crate::{
         decode::{expiry::expired, target::MAXPARTS_DEFAULT},
         limit::defaults::MAXDELAY_BLOCKS_DEFAULT,
     },
-    policy::Policy,
+    policy::{Intake, Policy},
     port::NodeView,
-    refusal::{PAY_INVOICE_EXPIRED, PAY_STOPPED_RETRYING, PAY_UNSPECIFIED_ERROR, overflow},
+    refusal::{
+        INTAKE_CLOSED, PAY_INVOICE_EXPIRED, PAY_STOPPED_RETRYING, PAY_UNSPECIFIED_ERROR, overflow,
+    },
 };
 use bevy_ecs::prelude::{In, Query, Res};
 use ecs_core::{Answer, Inputs, On, Refusal, Step, SystemSpec};
@@ -31,8 +33,8 @@ pub const START_ATTEMPT: SystemSpec = SystemSpec {
     disallowed: &["lightningd:attempt", "lightningd:failing", "lightningd:preimage"],
     attaches: &["lightningd:attempt"],
     detaches: &[],
-    refuses: &[PAY_STOPPED_RETRYING, PAY_INVOICE_EXPIRED, PAY_UNSPECIFIED_ERROR],
-    does: "starts a round, if time, expiry, rounds and the node's state allow one",
+    refuses: &[PAY_STOPPED_RETRYING, PAY_INVOICE_EXPIRED, PAY_UNSPECIFIED_ERROR, INTAKE_CLOSED],
+    does: "starts a round, if time, expiry, rounds, the intake and the node's state allow one",
 };
 
 type Reads<'w> = (
@@ -49,13 +51,14 @@ pub(crate) fn start_attempt(
     In(entity): On,
     payments: Query<Reads<'_>>,
     node: Res<NodeView>,
-    policy: Res<Policy>,
+    (policy, intake): (Res<Policy>, Res<Intake>),
     inputs: Res<Inputs>,
 ) -> Answer {
     let (Reservation(facts), deadline, expiry, open, paid, parts, delay) = payments.get(entity)?;
     let now_ms = inputs.now_ms;
     check_time(deadline.map(|deadline| deadline.0), expiry.map(|expiry| expiry.0), now_ms)?;
     check_rounds(facts, &policy)?;
+    intake.check()?;
     check_node(&node, now_ms)?;
     let open_count = open.map_or(0, |open| open.0.len());
     let parts_max = parts.map_or(MAXPARTS_DEFAULT, |parts| parts.0).get();

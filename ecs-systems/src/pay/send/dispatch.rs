@@ -9,10 +9,10 @@ use crate::{
         attempt::rounds_used_up,
         request::{Round, Target},
     },
-    policy::{GraphView, Policy},
+    policy::{GraphView, Intake, Policy},
     port::{Books, LedgerEntry, NodeView, PartHold, PartKey},
     records::RecordEntry,
-    refusal::PAY_UNSPECIFIED_ERROR,
+    refusal::{INTAKE_CLOSED, PAY_UNSPECIFIED_ERROR},
 };
 use bevy_ecs::{
     prelude::{In, Query, Res},
@@ -41,7 +41,7 @@ pub const DISPATCH: SystemSpec = SystemSpec {
         "lightningd:planning-entity",
         "lightningd:remaining",
     ],
-    refuses: &[PAY_UNSPECIFIED_ERROR],
+    refuses: &[PAY_UNSPECIFIED_ERROR, INTAKE_CLOSED],
     does: "checks the plan against graph, node and budget; makes its routes parts in one record, \
            or drops it and counts a round",
 };
@@ -67,10 +67,11 @@ type Against<'w> =
 pub(crate) fn dispatch(
     In(entity): On,
     payments: Query<Dispatching>,
-    entities: Res<Entities>,
+    (entities, intake): (Res<Entities>, Res<Intake>),
     (graph, node, books, policy, inputs): Against<'_>,
 ) -> Answer {
     let payment = payments.get(entity)?;
+    intake.check()?;
     let mut facts = payment.reservation.0;
     facts.rounds += 1;
     match payment.sound_amount(&graph.0, &node, &books, &inputs) {

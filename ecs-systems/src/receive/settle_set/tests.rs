@@ -3,11 +3,12 @@
 use super::*;
 use crate::{
     components::{
-        Circular, OpenPart, Part, PartFacts, PartsOpen, ReceivedHtlc, Refusing, SecretKnown,
-        SetComplete,
+        Circular, OpenPart, Part, PartFacts, PartsOpen, ReceivedHtlc, SecretKnown, SetComplete,
     },
-    fixture::{AMOUNT, Bench, NOW_MS, PREIMAGE, Ran, child, claim, here, part, payment, set},
-    port::{ClaimState, LedgerError, PayeeFailure, Receipt, ReceiptState, SetShare},
+    fixture::{
+        AMOUNT, Bench, NOW_MS, PREIMAGE, Ran, child, claim, closed, here, part, payment, set,
+    },
+    port::{ClaimState, LedgerError, Receipt, ReceiptState, SetShare},
     receive::fixture::{bare_set, htlc, receipt, received, set_entity},
 };
 use ecs_core::{Systems, Write};
@@ -36,6 +37,23 @@ fn a_set_without_a_channel_is_judged_booked_and_its_receipt_settled_in_one_recor
     let shelved = bench.shelf.0.lock().unwrap();
     assert_eq!(shelved.settled, [(PREIMAGE.hash(), AMOUNT)]);
     assert!(ran.names_on(payment()).is_empty(), "the payment hears of it in the next record");
+}
+
+#[test]
+fn while_nothing_new_is_taken_on_no_preimage_leaves_and_the_set_is_given_back() {
+    for intake in closed() {
+        let bench = Bench::new().receipt(receipt()).intake(intake);
+        let (bench, ran) = settled(bench, complete());
+        assert_eq!(ran.names(), ["refusing"]);
+        assert_eq!(bench.app.get::<Refusing>(set_entity()), Some(&Refusing(PayeeFailure::TIMEOUT)));
+        assert!(ran.effects.is_empty() && ran.entries.is_empty(), "{intake:?}");
+        let ran = paying().receipt(receipt()).intake(intake).run_on(
+            child(),
+            &SETTLE_SET,
+            without_channel(),
+        );
+        assert_eq!(ran.names(), ["refusing"], "{intake:?}");
+    }
 }
 
 /// The HTLC is on [`payment`], the set on its own Entity.

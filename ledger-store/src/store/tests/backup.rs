@@ -23,8 +23,12 @@ proptest! {
                         states.push(state(&app));
                     }
                 }
-                Action::Write => drop(store.write().expect("room")),
-                Action::Sync => drop(store.sync().expect("room")),
+                Action::Write => {
+                    store.write().expect("room");
+                }
+                Action::Sync => {
+                    store.sync().expect("room");
+                }
                 Action::Snapshot => store.snapshot(Image::of(&app)).expect("room"),
                 Action::Kill | Action::PowerLoss(_) => {
                     let to = MemoryDisk::new();

@@ -13,10 +13,13 @@ struct Running {
 }
 
 fn start(network: &SimNetwork, disk: &MemoryDisk) -> (Running, Restored) {
+    let options = Options { reserve_bytes: 0, ..Options::new(LogId([7; 16])) };
+    start_with(network, disk, Options { segment_bytes: 4_096, ..options })
+}
+
+fn start_with(network: &SimNetwork, disk: &MemoryDisk, options: Options) -> (Running, Restored) {
     let mut engine = app();
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let options = Options { reserve_bytes: 0, ..Options::new(LogId([7; 16])) };
-    let options = Options { segment_bytes: 4_096, ..options };
     let (store, restored) = Store::open(&disk, options, &mut engine, &mut |_| {}).unwrap();
     let node = network.connect(START);
     let planner = OwnPlanner::new(node.graph(), KnowledgeConfig::default());
@@ -133,6 +136,46 @@ async fn a_full_disk_refuses_calls_and_once_there_is_room_what_waited_goes_on() 
     pay(&network, &running.handle).await;
     success(&mut news).await;
     running.stop().journal.unwrap();
+}
+
+/// Pays again and again until a payment ends so; what the last one failed with.
+async fn pay_until(running: &Running, network: &SimNetwork, refused: bool) -> Option<i32> {
+    let mut news = running.handle.subscribe();
+    loop {
+        let id = pay(network, &running.handle).await;
+        let error = loop {
+            let News::Notice(notice) = news.next().await.unwrap() else { continue };
+            let failed = notice.effect.read::<PayFailure>().filter(|it| it.entity == id);
+            let paid = notice.effect.read::<PaySuccess>().filter(|it| it.entity == id);
+            if failed.is_some() || paid.is_some() {
+                break failed.map(|failed| failed.error.code);
+            }
+        };
+        if error.is_some() == refused {
+            return error;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_refuses_new_payments_only_and_takes_them_on_with_new_room() {
+    let (network, disk) = (network(), MemoryDisk::new());
+    let options = Options { reserve_bytes: 200_000, ..Options::new(LogId([7; 16])) };
+    let options = Options { segment_bytes: 20_000, ..options };
+    let (running, _) = start_with(&network, &disk, options);
+    running.available().await;
+    assert_eq!(pay_until(&running, &network, false).await, None);
+    let used: usize =
+        disk.files().iter().filter_map(|name| disk.bytes(name)).map(|it| it.len()).sum();
+    let used = u64::try_from(used).unwrap();
+    disk.plan(Faults { capacity_bytes: Some(used + 300_000), ..Faults::default() });
+    assert_eq!(pay_until(&running, &network, true).await, Some(2330));
+    let low = running.handle.call(|driver, _| driver.intake()).await;
+    assert!(low.unwrap().disk_low, "calls are still answered");
+    disk.plan(Faults::default());
+    assert_eq!(pay_until(&running, &network, false).await, None);
+    running.stop().journal.unwrap();
+    network.audit().unwrap();
 }
 
 #[tokio::test]

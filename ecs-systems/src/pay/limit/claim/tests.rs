@@ -41,6 +41,20 @@ fn a_free_hash_is_claimed_in_books_and_component_alike() {
     assert!(bench.app.is_frozen(fixture::payment()), "nothing of it changes from now on");
 }
 
+#[test]
+fn while_nothing_new_is_taken_on_no_hash_is_claimed_and_what_was_paid_is_answered() {
+    for intake in fixture::closed() {
+        let (_, refused) = ran(Bench::new().intake(intake), draft());
+        assert_eq!((refused.code(), refused.names()), (Some(2330), vec!["failing"]));
+        assert!(refused.entries.is_empty(), "{intake:?}");
+        let cause = if intake.reconciling { "reconciling" } else { "disk" };
+        assert!(refused.attached("failing").unwrap().contains(cause), "{intake:?}");
+        let bench = Bench::new().intake(intake).claimed(first_claim(), complete());
+        let (_, answered) = ran(bench, draft());
+        assert!(answered.names().contains(&"replayed"), "{intake:?}");
+    }
+}
+
 fn keyed() -> Write {
     draft().attach(&IdempotencyKey(Json::of("k")))
 }

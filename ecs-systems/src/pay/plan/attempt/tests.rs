@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     components::{OpenPart, PaidParts, Remaining},
-    fixture::{AMOUNT, BUDGET, Bench, NOW_MS, Ran, here, open_part, payment, reservation},
+    fixture::{AMOUNT, BUDGET, Bench, NOW_MS, Ran, closed, here, open_part, payment, reservation},
 };
 use ecs_core::{Json, Write};
 use payecs_units::PartId;
@@ -31,6 +31,14 @@ fn an_attempt_has_what_is_left_of_everything() {
         parts_left: 16,
     };
     assert_eq!(attempt, Some(expected));
+}
+
+#[test]
+fn while_nothing_new_is_taken_on_no_attempt_starts() {
+    for intake in closed() {
+        let (ran, attempt) = ran(Bench::new().intake(intake), reserved());
+        assert_eq!((ran.code(), attempt), (Some(INTAKE_CLOSED), None), "{intake:?}");
+    }
 }
 
 #[test]

@@ -56,6 +56,15 @@ fn assert_dropped(why: &str, bench: &Bench, ran: &Ran) {
 }
 
 #[test]
+fn while_nothing_new_is_taken_on_no_plan_becomes_parts() {
+    for intake in fixture::closed() {
+        let (bench, ran) = ran(Bench::new().intake(intake), planned(two_halves(), AMOUNT));
+        assert_eq!((ran.code(), ran.names()), (Some(INTAKE_CLOSED), vec!["failing"]));
+        assert!(ran.entries.is_empty() && bench.app.entities() == [payment()], "{intake:?}");
+    }
+}
+
+#[test]
 fn a_sound_plan_becomes_parts_in_one_record() {
     let (mut bench, ran) = ran(Bench::new(), planned(two_halves(), AMOUNT));
     assert_round_over("sent", &bench);
