@@ -118,6 +118,38 @@ fn verify_proves_what_holds_and_names_the_place_that_does_not() {
     assert!(text.contains("a start takes the snapshot before it"), "{text}");
 }
 
+#[test]
+fn what_the_ledger_holds_is_signed_by_its_engine_and_by_nobody_else() {
+    let dir = Dir::new("signed");
+    let (code, text) = dir.run(&LOAD);
+    assert_eq!(code, Some(0), "{text}");
+    let (_, text) = dir.run(&["verify", "--json"]);
+    let checkpoints = told(&text, "checkpoints");
+    assert!(checkpoints["count"].as_u64().is_some_and(|count| count > 0), "{text}");
+    let key = checkpoints["keys"][0].as_str().expect("a public key").to_owned();
+    let (code, text) = dir.run(&["verify", "--key", &key]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains(&format!("checkpoints, signed by {key}\n")), "{text}");
+    let (code, text) = dir.run(&["verify", "--key", &"2".repeat(64)]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(&format!("says that {key} signed it: it did not, or")), "{text}");
+    assert!(text.contains("there is no checkpoint that 2222"), "{text}");
+
+    // One whose signature is another's, and one that can't be read.
+    let file = dir.file("ledger/checkpoints");
+    let lines = fs::read_to_string(&file).expect("it is there");
+    let end = lines.trim_end().len();
+    let other = if lines[..end].ends_with('0') { "1" } else { "0" };
+    fs::write(&file, format!("{}{other}\n", &lines[..end - 1])).expect("it can be written");
+    let (code, text) = dir.run(&["verify"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("did not, or"), "{text}");
+    fs::write(&file, &lines[..end - 1]).expect("it can be written");
+    let (code, text) = dir.run(&["verify"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("ledger/checkpoints"), "{text}");
+}
+
 /// What the last line of a `verify` in JSON says of an object.
 fn told(text: &str, of: &str) -> serde_json::Value {
     let line = text.lines().find(|line| line.starts_with('{')).expect("it is one object");

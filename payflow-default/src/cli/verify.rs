@@ -1,5 +1,7 @@
 //! `payecs verify`: whether a data directory is as it was written, and its books add up.
 
+mod checkpoints;
+
 use super::{
     demo::home::{INDEX, JOURNAL},
     spinner::spinner,
@@ -33,6 +35,8 @@ use std::{
   payecs verify --data-dir D
   payecs verify --data-dir D --head \"$(cat head-of-last-month)\"
                                    also proves that nothing was rewritten since that head
+  payecs verify --data-dir D --key \"$(cat key-of-the-engine)\"
+                                   also proves that this engine signed its checkpoints
   payecs verify --data-dir D --json | jq -r .ledger.head > head-of-this-month")]
 pub(crate) struct Args {
     /// The directory that `payecs demo --data-dir` keeps.
@@ -42,6 +46,11 @@ pub(crate) struct Args {
     /// given several times.
     #[arg(long, value_name = "HEAD")]
     head: Vec<Head>,
+    /// The public key of the engine, which an earlier `verify` printed and that was kept elsewhere:
+    /// each checkpoint must be signed by it. May be given several times, where a restored engine
+    /// went on with a key of its own.
+    #[arg(long, value_name = "KEY")]
+    key: Vec<String>,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -53,6 +62,8 @@ struct Report {
     holds: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger: Option<Ledger>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoints: Option<checkpoints::Found>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +127,8 @@ pub(super) fn faults_of(journal: &Path) -> Vec<String> {
     let mut report = Report::default();
     match OsDisk::open(journal) {
         Ok(disk) => {
-            let _ledger = look_at_journal(&[], &(Arc::new(disk) as _), &mut report, &spinner());
+            let _ledger =
+                look_at_journal(&[], &[], &(Arc::new(disk) as _), &mut report, &spinner());
         }
         Err(error) => report.faults.push(error.to_string()),
     }
@@ -125,7 +137,8 @@ pub(super) fn faults_of(journal: &Path) -> Vec<String> {
 
 fn look(args: &Args, disk: &Arc<dyn Disk>, report: &mut Report) {
     let spinner = spinner();
-    if let Some(ledger) = look_at_journal(&args.head, disk, report, &spinner) {
+    let ledger = look_at_journal(&args.head, &args.key, disk, report, &spinner);
+    if let Some(ledger) = ledger {
         look_at_index(&args.data_dir.join(INDEX), &ledger, report, &spinner);
     }
     spinner.finish_and_clear();
@@ -134,11 +147,15 @@ fn look(args: &Args, disk: &Arc<dyn Disk>, report: &mut Report) {
 /// Goes through both logs; what reads the ledger, where the state can be had.
 fn look_at_journal(
     heads: &[Head],
+    keys: &[String],
     disk: &Arc<dyn Disk>,
     report: &mut Report,
     spinner: &ProgressBar,
 ) -> Option<LedgerReader> {
-    let told = payecs_journal::verify(&**disk, heads, &mut |progress| {
+    let (found, mut proven) = checkpoints::look(&**disk, keys, &mut report.faults);
+    report.checkpoints = found;
+    proven.extend(heads);
+    let told = payecs_journal::verify(&**disk, &proven, &mut |progress| {
         let (read, all) = (progress.read_bytes >> 20, progress.total_bytes >> 20);
         spinner.set_message(format!("{} entries, {read} of {all} MiB", progress.entries));
         spinner.tick();
@@ -239,6 +256,10 @@ fn print(report: &Report, json: bool) -> io::Result<()> {
     if let Some(Ledger { entries, head }) = &report.ledger {
         writeln!(out, "ledger  {entries} entries, each follows from the one before")?;
         writeln!(out, "        head: {head}")?;
+    }
+    if let Some(checkpoints::Found { count, keys }) = &report.checkpoints {
+        let keys = keys.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        writeln!(out, "        {count} checkpoints, signed by {keys}")?;
     }
     if let Some(State { records, torn_bytes }) = &report.state {
         writeln!(out, "state   {records} records behind the newest snapshot, all readable")?;

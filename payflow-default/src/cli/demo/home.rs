@@ -7,10 +7,10 @@ use ecs_core::{Engine, Inputs};
 use ecs_systems::units::Timestamp;
 use ledger_store::{
     LedgerHistory,
-    store::{RestoreStep, Restored, Store},
+    store::{CHECKPOINT_KEY, RestoreStep, Restored, Store},
 };
 use node_sim::{SimConfig, SimNetwork, Syncing};
-use payecs_journal::{Disk, LogId, OsDisk};
+use payecs_journal::{Disk, LogId, OsDisk, SchnorrKey};
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// Where the engine keeps its state and its books.
@@ -46,9 +46,11 @@ pub(crate) fn engine(
     let options = payecs_journal::Options::new(id());
     let spinner = spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let (store, restored) =
+    let (mut store, restored) =
         Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)))?;
     spinner.finish_and_clear();
+    let key = SchnorrKey::open(&*disk, CHECKPOINT_KEY, random())?;
+    store.sign_with(&*disk, Box::new(key))?;
     index::follow(&dir.join(INDEX), store.reader(), history)?;
     let seen = engine.resource::<Inputs>().map_or(Timestamp(0), |inputs| Timestamp(inputs.now_ms));
     Ok(Kept { store, restored, seen })
@@ -61,9 +63,13 @@ fn disk(dir: &Path) -> Result<Arc<dyn Disk>, DemoError> {
 
 /// Says which log is which; nothing secret.
 fn id() -> LogId {
-    let mut bytes = [0; 16];
+    LogId(random())
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).expect("the operating system has randomness");
-    LogId(bytes)
+    bytes
 }
 
 fn told(step: RestoreStep) -> String {
