@@ -56,7 +56,7 @@ pub use memory::{LATE_PAYMENTS_MAX, MemoryLedger};
 pub use places::{PastEntries, Reader};
 pub use receipts::{
     CancelReceiptError, ENDED_RECEIPTS_MAX, EXPIRED_RECEIPTS_STAY, GivenSecrets, IssueError,
-    Issued, Issuer, MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest, Seed,
-    Terms, withdraw,
+    Issued, Issuer, MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest,
+    SEED_FILE, Seed, SeedFile, SeedFileError, Terms, withdraw,
 };
 pub use spends::LIMIT_WINDOW_MAX;

@@ -5,10 +5,12 @@
 
 mod made;
 mod seed;
+mod file;
 mod issue;
 mod judge;
 mod image;
 
+pub use file::{SEED_FILE, SeedFile, SeedFileError};
 pub use issue::withdraw;
 pub use issue::{
     GivenSecrets, IssueError, Issued, Issuer, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest,

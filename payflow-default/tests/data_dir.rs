@@ -1,10 +1,20 @@
 //! The binary on a data directory: what is kept is there again, and damage is named.
 
+use ecs_core::Inputs;
+use ecs_systems::{policy::Policy, units::Timestamp};
+use ledger_store::{
+    Issuer, MemoryLedger, MemoryReceipts, ReceiptRequest, SEED_FILE, SeedFile, Terms, store::Store,
+};
+use payecs_journal::{Disk, LogId, Options, OsDisk};
+use payflow_default::app::{Parts, engine};
 use std::{
     env, fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{self, Command, Output},
+    sync::Arc,
 };
+use zeroize::Zeroizing;
 
 /// A directory that is removed where the test passes.
 struct Dir(PathBuf);
@@ -212,4 +222,71 @@ fn an_index_that_can_not_be_opened_stops_no_payment() {
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("20 paid, 0 failed"), "{text}");
     assert!(text.contains("index of the ledger: it has failed: "), "{text}");
+/// A disk of a data directory.
+fn disk(dir: &Dir, part: &str) -> Arc<dyn Disk> {
+    Arc::new(OsDisk::open(dir.0.join(part)).expect("it can be made"))
+}
+
+/// Makes the file of a seed.
+fn make_seed(dir: &Dir, byte: u8) -> SeedFile {
+    let drawn = || Zeroizing::new([byte; 32]);
+    let mut seed = SeedFile::open(&disk(dir, "secrets"), drawn).expect("there is none");
+    seed.keep().expect("it can be written");
+    seed
+}
+
+/// A journal with one receipt, and its seed.
+fn issue_one(dir: &Dir) {
+    let seed = make_seed(dir, 1);
+    let mut app = engine(Parts {
+        policy: Policy::default(),
+        ledger: Box::new(MemoryLedger::new(node_sim::OUR_NAME)),
+        receipts: Box::new(MemoryReceipts::with_seed(seed.seed().clone())),
+        plugins: Vec::new(),
+    })
+    .expect("the default flow fits together");
+    let options = Options::new(LogId([1; 16]));
+    let (mut store, _) =
+        Store::open(&disk(dir, "journal"), options, &mut app, &mut |_| {}).expect("it is new");
+    app.record_changes(true);
+    app.begin(Inputs { now_ms: 1, entropy: [2; 32] });
+    let expires_at = Timestamp(u64::MAX);
+    let terms = Terms::default();
+    let request = ReceiptRequest { amount_msat: None, expires_at, terms, given: None };
+    Issuer::new(seed.seed().clone()).issue(&mut app, &request).expect("the first");
+    store.append(&app.take_delta().expect("it was recorded")).expect("room");
+    store.close().expect("room");
+}
+
+#[test]
+fn a_seed_that_is_missing_wrong_or_damaged_is_never_replaced() {
+    let dir = Dir::new("seed");
+    issue_one(&dir);
+    let file = dir.0.join("secrets").join(SEED_FILE);
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(&dir.0.join("secrets"))), (0o600, 0o700));
+    let seed = fs::read(&file).expect("it is there");
+    let refused = |words: &[&str]| {
+        let before = fs::read(&file).ok();
+        let (code, text) = dir.run(&LOAD);
+        assert_eq!((code, fs::read(&file).ok()), (Some(1), before), "{text}");
+        for word in words {
+            assert!(text.contains(word), "`{word}` is missing: {text}");
+        }
+    };
+    fs::remove_file(&file).expect("it is there");
+    refused(&["of seed ", "put the file of its seed back", "there was no ", SEED_FILE]);
+    make_seed(&dir, 2);
+    refused(&["of seed ", "put the file of its seed back"]);
+    flip(&file, 50);
+    refused(&["is damaged", "put it back from its backup"]);
+    fs::write(&file, &seed).expect("it can be written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    refused(&["others may read ", "chmod 600"]);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let (code, text) = dir.run(&["verify"]);
+    assert_eq!(code, Some(0), "an auditor needs no seed: {text}");
+    let (code, text) = dir.run(&LOAD);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(fs::read(&file).expect("it is there"), seed);
 }

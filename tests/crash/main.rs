@@ -24,4 +24,5 @@ mod kills;
 mod lessons;
 mod past;
 mod receiving;
+mod secrets;
 mod steps;

@@ -15,17 +15,17 @@ use ecs_systems::{
 use ledger_store::{Account, GivenSecrets, ReceiptRequest, Terms};
 use node_sim::{Fact, RemotePart, SimNetwork};
 
-const PREIMAGE: Preimage = Preimage([7; 32]);
-const SECRET: PaymentSecret = PaymentSecret([8; 32]);
+pub(crate) const PREIMAGE: Preimage = Preimage([7; 32]);
+pub(crate) const SECRET: PaymentSecret = PaymentSecret([8; 32]);
 /// More than goes one way: one part each way round.
-const AMOUNT: Msat = Msat(600_000_000);
+pub(crate) const AMOUNT: Msat = Msat(600_000_000);
 const LIFE: Seconds = Seconds(3_600);
 
 fn hash() -> PaymentHash {
     PREIMAGE.hash()
 }
 
-fn invoice(network: &SimNetwork) -> String {
+pub(crate) fn invoice(network: &SimNetwork) -> String {
     let draft = InvoiceDraft {
         payment_hash: hash(),
         payment_secret: SECRET,
@@ -41,7 +41,7 @@ fn invoice(network: &SimNetwork) -> String {
     signed_by_us(network, draft)
 }
 
-fn request() -> ReceiptRequest {
+pub(crate) fn request() -> ReceiptRequest {
     let given = GivenSecrets { preimage: PREIMAGE, payment_secret: Some(SECRET) };
     let (expires_at, terms) = (START.after(LIFE), Terms::default());
     ReceiptRequest { amount_msat: Some(AMOUNT), expires_at, terms, given: Some(given) }

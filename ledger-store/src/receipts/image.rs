@@ -48,7 +48,9 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
     if let (Some(theirs), Some(ours)) = (stored.seed, ours)
         && theirs != ours
     {
-        return Err(format!("they are of seed {theirs}, here is seed {ours}"));
+        return Err(format!(
+            "they are of seed {theirs}, here is seed {ours}: put the file of theirs back"
+        ));
     }
     let guards = Guards::read(&stored.paid_before);
     receipts.paid_before = guards.ok_or("its fingerprints are not as they were written")?;

@@ -88,7 +88,10 @@ pub enum AddReceiptError {
         payment_hash: PaymentHash,
     },
     /// Its secrets follow from another seed than the one that is here.
-    #[error("the receipt of hash {payment_hash} is of seed {theirs}, here is seed {ours}")]
+    #[error(
+        "the receipt of hash {payment_hash} is of seed {theirs}, here is seed {ours}: put the file \
+         of its seed back"
+    )]
     OtherSeed {
         /// The hash.
         payment_hash: PaymentHash,

@@ -4,14 +4,15 @@
 use super::{DemoError, index};
 use crate::cli::spinner::spinner;
 use ecs_core::{Engine, Inputs};
-use ecs_systems::units::Timestamp;
+use ecs_systems::{port::ReceiptsBook, units::Timestamp};
 use ledger_store::{
-    LedgerHistory,
+    LedgerHistory, MemoryReceipts, SEED_FILE, SeedFile,
     store::{CHECKPOINT_KEY, RestoreStep, Restored, Store},
 };
 use node_sim::{SimConfig, SimNetwork, Syncing};
 use payecs_journal::{Disk, LogId, OsDisk, SchnorrKey};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use zeroize::Zeroizing;
 
 /// Where the engine keeps its state and its books.
 pub(crate) const JOURNAL: &str = "journal";
@@ -19,6 +20,9 @@ pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const INDEX: &str = "index";
 /// Where the simulated network keeps itself: it is not the engine's.
 pub(crate) const NETWORK: &str = "network";
+
+/// Where the seed of our receipts is, and nothing else.
+pub(crate) const SECRETS: &str = "secrets";
 
 /// What was found in a data directory.
 #[derive(Debug)]
@@ -46,14 +50,41 @@ pub(crate) fn engine(
     let options = payecs_journal::Options::new(id());
     let spinner = spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let (mut store, restored) =
-        Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)))?;
+    let mut seed = SeedFile::open(&secrets(dir)?, draw)?;
+    let receipts = MemoryReceipts::with_seed(seed.seed().clone());
+    engine.insert_resource(ReceiptsBook(Box::new(receipts)));
+    let opened = Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)));
+    let (mut store, restored) = match opened {
+        Err(error) if seed.is_new() => {
+            let file = dir.join(SECRETS).join(SEED_FILE);
+            return Err(DemoError::WithoutSeed { file, error });
+        }
+        opened => opened?,
+    };
+    seed.keep()?;
     spinner.finish_and_clear();
     let key = SchnorrKey::open(&*disk, CHECKPOINT_KEY, random())?;
     store.sign_with(&*disk, Box::new(key))?;
     index::follow(&dir.join(INDEX), store.reader(), history)?;
     let seen = engine.resource::<Inputs>().map_or(Timestamp(0), |inputs| Timestamp(inputs.now_ms));
     Ok(Kept { store, restored, seen })
+}
+
+/// The directory of the seed, whose file nobody else may read.
+fn secrets(dir: &Path) -> Result<Arc<dyn Disk>, DemoError> {
+    let dir = dir.join(SECRETS);
+    let disk = disk(&dir)?;
+    let file = dir.join(SEED_FILE);
+    match fs::metadata(&file) {
+        Ok(data) if data.permissions().mode() & 0o077 != 0 => Err(DemoError::OpenSeed { file }),
+        Ok(_) | Err(_) => Ok(disk),
+    }
+}
+
+fn draw() -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).expect("the operating system has randomness");
+    bytes
 }
 
 fn disk(dir: &Path) -> Result<Arc<dyn Disk>, DemoError> {

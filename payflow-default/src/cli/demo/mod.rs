@@ -18,7 +18,7 @@ mod load;
 mod tests;
 
 use ecs_systems::units::Msat;
-use ledger_store::store::StoreError;
+use ledger_store::{SeedFileError, store::StoreError};
 use payflow_default::shell::{JournalError, ShellError, Speed};
 use std::{
     io::{self, IsTerminal},
@@ -120,6 +120,23 @@ pub(crate) enum DemoError {
     /// The journal can't be opened.
     #[error("the journal in the data directory: {0}")]
     Store(#[from] StoreError),
+    /// The seed of our receipts can't be read or kept.
+    #[error("the secrets in the data directory: {0}")]
+    Seed(#[from] SeedFileError),
+    /// The file of the seed may be read by others.
+    #[error("others may read {}: say `chmod 600` to it", .file.display())]
+    OpenSeed {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// The journal can't be opened, and the seed of its receipts was not there.
+    #[error("the journal in the data directory: {error} (there was no {})", .file.display())]
+    WithoutSeed {
+        /// Which file.
+        file: PathBuf,
+        /// What the journal says.
+        error: StoreError,
+    },
     /// The journal kept nothing more.
     #[error("the journal ended: {0}")]
     Journal(#[from] JournalError),
