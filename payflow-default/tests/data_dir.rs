@@ -176,6 +176,8 @@ fn an_index_that_is_gone_damaged_or_of_another_directory_is_built_again_while_pa
         assert!(!text.contains("index of the ledger"), "a new one is not worth a word: {text}");
     }
     let index = dir.0.join("index");
+    let mode = fs::metadata(&index).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "for its owner alone");
     // What is said of it at the next start, and whether `verify` calls it a fault.
     let ways: [(&str, bool, &dyn Fn()); 4] = [
         ("it is missing", false, &|| fs::remove_dir_all(&index).expect("it is there")),
@@ -222,6 +224,8 @@ fn an_index_that_can_not_be_opened_stops_no_payment() {
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("20 paid, 0 failed"), "{text}");
     assert!(text.contains("index of the ledger: it has failed: "), "{text}");
+}
+
 /// A disk of a data directory.
 fn disk(dir: &Dir, part: &str) -> Arc<dyn Disk> {
     Arc::new(OsDisk::open(dir.0.join(part)).expect("it can be made"))

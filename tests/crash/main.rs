@@ -21,6 +21,7 @@ mod nets;
 mod journal;
 mod place;
 mod kills;
+mod late;
 mod lessons;
 mod past;
 mod receiving;

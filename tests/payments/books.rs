@@ -1,11 +1,18 @@
 //! What tests read of the books while an engine owns them.
 
 use ecs_systems::{
-    port::{Balance, Claim, ClaimState, Ledger, PartHold, PaymentRef, Posting},
+    port::{
+        Balance, Claim, ClaimState, History, HistoryError, Ledger, PartHold, PastEntry, PaymentRef,
+        Posting,
+    },
     units::{PartId, PaymentHash},
 };
 use ledger_store::{Account, MemoryLedger, MemoryReceipts};
 use payecs_tests::shared::Shared;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// The name that our node has in its books.
 pub(crate) const NODE: &str = "sim";
@@ -61,5 +68,51 @@ impl Audited for SharedBooks {
 
     fn all(&self) -> Vec<Posting> {
         self.postings(0, u32::MAX)
+    }
+}
+
+/// All entries so far, to be told once it is open.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    entries: Vec<PastEntry>,
+    open: AtomicBool,
+}
+
+impl Opening {
+    /// Puts books in place that need it for all that has ended.
+    pub(crate) fn below(books: &SharedBooks) -> Arc<Self> {
+        let entries = books.copy().entries();
+        let history = Arc::new(Self { entries, open: AtomicBool::new(true) });
+        let mut cold = MemoryLedger::over(NODE, history.clone(), 0);
+        for entry in &history.entries {
+            cold.commit(&entry.lines, entry.entity, entry.at).expect("it was taken before");
+        }
+        books.set(&cold);
+        history.set_open(false);
+        history
+    }
+
+    /// Whether it tells anything.
+    pub(crate) fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    fn tell<T>(&self, told: T) -> Result<T, HistoryError> {
+        let open = self.open.load(Ordering::Relaxed);
+        if open { Ok(told) } else { Err(HistoryError::Opening { done: 1, of: 2 }) }
+    }
+}
+
+impl History for Opening {
+    fn known(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn lines_of(&self, _: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
+        self.tell(self.entries.clone())
+    }
+
+    fn payment_of_key(&self, _: &str) -> Result<Option<PaymentRef>, HistoryError> {
+        self.tell(None)
     }
 }

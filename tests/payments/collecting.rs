@@ -2,8 +2,8 @@
 //! stays.
 
 use crate::{
-    books::Audited,
-    contradictions::{FEE, MINUTE_MS, Opening, assert_replays, denied},
+    books::{Audited, Opening},
+    contradictions::{FEE, MINUTE_MS, assert_replays, denied},
     harness::{Payer, Setup},
     nets,
     receiving::{self, AMOUNT},
@@ -208,7 +208,7 @@ fn a_part_that_turns_out_paid_after_it_was_collected_is_booked_all_the_same() {
         payer.run_for(5 * MINUTE_MS);
         assert_empty(&payer);
         payer.told::<Contradiction>();
-        let history = opening.then(|| Opening::below(&mut payer));
+        let history = opening.then(|| Opening::below(&payer.books));
         payer.run_for(6 * MINUTE_MS);
         if let Some(history) = history {
             assert_eq!(payer.told::<Contradiction>(), [], "nobody can judge it yet");

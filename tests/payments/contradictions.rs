@@ -3,24 +3,20 @@
 
 use crate::{
     answers::{AMOUNT, part_out, retry_for_an_hour},
-    books::{Audited, NODE},
+    books::{Audited, Opening},
     harness::{Outcome, Payer},
     invoices::hash_of,
     nets,
 };
 use ecs_core::EntityId;
 use ecs_systems::{
-    components::PartsPaid,
+    components::{LateWord, PartsPaid},
     effects::{Contradiction, Contradicts, PaySuccess},
-    port::{ClaimState, History, HistoryError, HoldState, Ledger, PastEntry, PaymentRef},
-    units::{Msat, PaymentHash},
+    port::{ClaimState, HoldState, Ledger},
+    units::Msat,
 };
-use ledger_store::{Account, MemoryLedger};
+use ledger_store::Account;
 use node_sim::Script;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
 
 /// What a part to carol costs on top.
 pub(crate) const FEE: Msat = Msat(2_000);
@@ -117,64 +113,34 @@ fn a_payment_that_ended_as_failed_is_booked_when_it_turns_out_paid_and_never_pai
     }
 }
 
-/// All entries so far, to be told once it is open.
-#[derive(Debug)]
-pub(crate) struct Opening {
-    entries: Vec<PastEntry>,
-    open: AtomicBool,
-}
-
-impl Opening {
-    /// Puts books in place that need it for all that has ended.
-    pub(crate) fn below(payer: &mut Payer) -> Arc<Self> {
-        let entries = payer.books.copy().entries();
-        let history = Arc::new(Self { entries, open: AtomicBool::new(true) });
-        let mut cold = MemoryLedger::over(NODE, history.clone(), 0);
-        for entry in &history.entries {
-            cold.commit(&entry.lines, entry.entity, entry.at).expect("it was taken before");
-        }
-        payer.books.set(&cold);
-        history.set_open(false);
-        history
-    }
-
-    /// Whether it tells anything.
-    pub(crate) fn set_open(&self, open: bool) {
-        self.open.store(open, Ordering::Relaxed);
-    }
-
-    fn tell<T>(&self, told: T) -> Result<T, HistoryError> {
-        let open = self.open.load(Ordering::Relaxed);
-        if open { Ok(told) } else { Err(HistoryError::Opening { done: 1, of: 2 }) }
-    }
-}
-
-impl History for Opening {
-    fn known(&self) -> u64 {
-        self.entries.len() as u64
-    }
-
-    fn lines_of(&self, _: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
-        self.tell(self.entries.clone())
-    }
-
-    fn payment_of_key(&self, _: &str) -> Result<Option<PaymentRef>, HistoryError> {
-        self.tell(None)
-    }
-}
-
 #[test]
 fn no_late_word_is_lost_while_the_history_of_the_books_is_opening() {
+    for crashes in [false, true] {
+        no_late_word_is_lost(crashes);
+    }
+}
+
+fn no_late_word_is_lost(crashes: bool) {
     let mut payer = Payer::new(&nets::line());
     let (id, invoice) = denied(&mut payer, 10 * MINUTE_MS);
     assert_eq!(payer.finish(id).status, "failed");
-    let history = Opening::below(&mut payer);
+    let history = Opening::below(&payer.books);
     payer.run_for(11 * MINUTE_MS);
     assert_eq!(payer.told::<Contradiction>(), [], "nobody can judge it yet");
     let refused = payer.pay_plainly(&invoice);
     assert_eq!((refused.status.as_str(), refused.code()), ("failed", 2321), "{refused:?}");
+    let waiting = |payer: &Payer| {
+        let engine = payer.driver.engine();
+        let late = |id: &EntityId| engine.get::<LateWord>(*id).is_some();
+        engine.entities().into_iter().filter(late).count()
+    };
+    assert_eq!(waiting(&payer), 1);
+    if crashes {
+        payer.crash();
+    }
     history.set_open(true);
     payer.run_for(2_000);
+    assert_eq!(waiting(&payer), 0);
     let told = payer.told::<Contradiction>();
     assert_eq!((told.len(), told[0].entity, &told[0].unbooked), (1, id, &None));
     let key = payer.part(id, 1);

@@ -104,6 +104,18 @@ pub struct FailedPart {
     pub failure: Failure,
 }
 
+/// A word of the node: a part is paid that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateWordFacts {
+    /// Which part.
+    #[serde(flatten)]
+    pub key: PartKey,
+    /// The proof.
+    pub preimage: Preimage,
+    /// What left us, fees included.
+    pub spent_msat: Msat,
+}
+
 /// What of a payment can still settle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExposureFacts {
@@ -199,6 +211,10 @@ values! {
     /// Row S3.
     PartsFailed(Vec<FailedPart>) = ComponentSpec::engine("lightningd:parts:failed",
         "an array of objects", "Parts that failed and were not learned from yet.");
+    /// Rows S2 and S3.
+    LateWord(LateWordFacts) = ComponentSpec::engine("lightningd:part:late", "an object",
+        "The node says that a part is paid which is over, and the books can't tell yet what they \
+         know of it. It stands alone on an Entity until they can.").freezing().secret();
     /// Row S2.
     PartsPaid(PaidParts) = ComponentSpec::engine("lightningd:parts:paid", "an object",
         "How many parts arrived, and what they came to; what the node took beyond what was held, \

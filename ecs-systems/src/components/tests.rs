@@ -110,9 +110,9 @@ fn callers_write_what_they_say_and_the_engine_the_rest() {
 
 #[test]
 fn secrets_freezing_and_what_stays_open_are_as_documented() {
-    let secret = ["claim", "htlc", "invoice:payment_secret", "preimage"];
+    let secret = ["claim", "htlc", "invoice:payment_secret", "part:late", "preimage"];
     assert_eq!(those(|spec| spec.secret), named(&secret));
-    let freezing = ["claim", "htlc", "part", "planning", "replayed", "set"];
+    let freezing = ["claim", "htlc", "part", "part:late", "planning", "replayed", "set"];
     assert_eq!(those(|spec| spec.freezes), named(&freezing));
     let open = those(|spec| spec.when_frozen == WhenFrozen::Allowed);
     assert_eq!(open, named(&["approval", "cancel", "hold", "label", "metadata", "reject"]));

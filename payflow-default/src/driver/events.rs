@@ -140,9 +140,7 @@ impl Driver {
         if self.list_incoming_at.is_some_and(|at| at <= self.now) {
             self.list_incoming();
         }
-        for (key, status) in self.late_words.take_due(self.now) {
-            self.take_late(key, &status);
-        }
+        self.judge_words_again();
         for htlc in self.words.take_due(self.now) {
             self.say_again(htlc);
         }

@@ -4,7 +4,7 @@
 use super::Driver;
 use ecs_core::{EntityId, Systems, Write, Writer};
 use ecs_systems::{
-    components::{PaidPreimage, Part, PartSpent},
+    components::{LateWordFacts, PaidPreimage, Part, PartSpent},
     effects::{Contradiction, Contradicts},
     pay::send::late::{PART_LATE, lines_for},
     port::{
@@ -20,8 +20,17 @@ impl Driver {
     /// The books know every part, so none is remembered here; where they can't tell yet, the word
     /// is.
     pub(super) fn take_late(&mut self, key: PartKey, status: &PartStatus) {
-        if let Err(error) = self.judge_late(key, status) {
-            self.late_words.keep(key, status.clone(), self.now, &error);
+        if let PartStatus::Paid { preimage, spent_msat } = *status
+            && preimage.hash() == key.payment_hash
+        {
+            self.take_late_word(LateWordFacts { key, preimage, spent_msat });
+        }
+    }
+
+    pub(super) fn take_late_word(&mut self, word: LateWordFacts) {
+        match self.judge_late(&word) {
+            Ok(()) => self.forget_word(&word.key),
+            Err(error) => self.keep_word(word, &error),
         }
     }
 
@@ -29,11 +38,8 @@ impl Driver {
     ///
     /// # Errors
     /// The books can't tell what they know of the part: nothing is done.
-    fn judge_late(&mut self, key: PartKey, status: &PartStatus) -> Result<(), LedgerError> {
-        let PartStatus::Paid { preimage, spent_msat } = *status else { return Ok(()) };
-        if preimage.hash() != key.payment_hash {
-            return Ok(());
-        }
+    fn judge_late(&mut self, word: &LateWordFacts) -> Result<(), LedgerError> {
+        let LateWordFacts { key, preimage, spent_msat } = *word;
         let payment = PaymentRef { payment_hash: key.payment_hash, group_id: key.group_id };
         let Some(Books(books)) = self.engine.resource() else { return Ok(()) };
         if books.part(&payment, key.part_id)? != Some(HoldState::Void) {

@@ -32,6 +32,7 @@ impl Driver {
         let outstanding = entities.iter().map(|entity| self.engine.outstanding(*entity).to_vec());
         let effects: Vec<Effect> = outstanding.flatten().collect();
         self.know_htlcs();
+        self.know_late_words();
         self.find_finished();
         for effect in effects {
             self.take_up(effect);

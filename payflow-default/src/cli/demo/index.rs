@@ -43,6 +43,10 @@ impl Teller {
             self.why = why;
             let long = mem::discriminant(&state) == mem::discriminant(&before);
             match &state {
+                State::Opening if long && !self.saying => {
+                    say("it is being opened while payments go on");
+                    self.saying = true;
+                }
                 State::CatchingUp(it) if long => {
                     say(&format!("{} of {} entries", it.applied, it.of));
                     self.saying = true;
