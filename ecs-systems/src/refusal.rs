@@ -41,6 +41,10 @@ pub const HISTORY_UNREADABLE: i32 = 2322;
 /// Nothing new is taken on at present: the same may be tried again later.
 pub const INTAKE_CLOSED: i32 = 2330;
 
+/// The payment was under way when a backup was made that the engine was restored from, and nothing
+/// of it is paid.
+pub const RESTORED: i32 = 2331;
+
 /// An amount is beyond 2⁶⁴−1 msat: −32602.
 #[must_use]
 pub fn overflow(what: &str) -> Refusal {

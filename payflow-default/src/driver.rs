@@ -15,12 +15,15 @@ mod late;
 mod late_words;
 mod lessons;
 mod log;
+mod orphans;
 mod receive;
+mod reconcile;
 mod recover;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
 pub use finished::{COLLECTED_PER_POLL_MAX, Retention};
 pub use gate::{Answer, JournalRecord};
+pub use reconcile::{ReconcileReport, Reconciliation};
 
 use crate::entropy::Entropy;
 use asking::Asking;
@@ -37,7 +40,9 @@ use finished::Finished;
 use gate::Gate;
 use late_words::LateWords;
 use ledger_store::store::Kept;
+use orphans::Orphans;
 use receive::Claiming;
+use reconcile::Asked;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A plan in the making: what to run elsewhere, and whom the answer is for.
@@ -64,10 +69,20 @@ pub struct JobId {
 /// What a reply of the node answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
-    Decode { entity: EntityId, effect: EffectId },
-    Preapprove { entity: EntityId, effect: EffectId },
+    Decode {
+        entity: EntityId,
+        effect: EffectId,
+    },
+    Preapprove {
+        entity: EntityId,
+        effect: EffectId,
+    },
     Balances,
     Incoming,
+    /// The parts that the node knows, page by page.
+    Parts,
+    /// The balances that the books of a backup are compared with.
+    BalancesNow,
     Word(HtlcId),
 }
 
@@ -84,6 +99,11 @@ pub struct Driver {
     asking: Asking<PartKey>,
     /// Words on parts that are over, which the books can't judge yet.
     late_words: LateWords,
+    orphans: Orphans,
+    /// What was heard of the node, until a backup's books know it.
+    asked: Option<Box<Asked>>,
+    reconciliation: Reconciliation,
+    accepts_unknown: bool,
     /// Every HTLC that came in and was not collected, with its Entity.
     htlcs: BTreeMap<HtlcId, EntityId>,
     /// HTLCs on which our word was said, and which are not off their channel yet.
@@ -141,6 +161,10 @@ impl Driver {
             parts: BTreeMap::new(),
             asking: Asking::default(),
             late_words: LateWords::default(),
+            orphans: Orphans::default(),
+            asked: None,
+            reconciliation: Reconciliation::None,
+            accepts_unknown: false,
             htlcs: BTreeMap::new(),
             words: Asking::default(),
             claims: BTreeMap::new(),
@@ -281,7 +305,7 @@ impl Driver {
         let asked = [self.asking.next_at(), self.words.next_at()];
         let again = [self.open_books_at, self.list_incoming_at, self.finished.next_at()];
         let others = [self.node.next_event_at(), timer];
-        let late = [self.late_words.next_at(), None];
+        let late = [self.late_words.next_at(), self.reconcile_at()];
         let all = [asked, others, late].into_iter().flatten().chain(again);
         all.flatten().min()
     }

@@ -12,5 +12,5 @@ pub mod shell;
 
 pub use driver::{
     ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Answer, COLLECTED_PER_POLL_MAX,
-    Driver, Job, JobId, JournalRecord, Retention,
+    Driver, Job, JobId, JournalRecord, ReconcileReport, Reconciliation, Retention,
 };

@@ -16,7 +16,7 @@ use ecs_systems::{
 };
 use ledger_store::{
     IssueError, Issued, Issuer, LedgerHistory, MemoryLedger, MemoryReceipts, ReceiptRequest, Seed,
-    store::{Image, Store, read_entry},
+    store::{Image, Store, copy, read_entry},
 };
 use node_sim::SimNetwork;
 use payecs_index::{Index, State};
@@ -59,6 +59,8 @@ pub(crate) struct Durable {
     starts: u64,
     /// Steps until the engine dies; `None`: it lives.
     pub(crate) fuel: Option<u64>,
+    /// After a restored backup: parts that stay unknown don't keep it closed.
+    pub(crate) accepts_unknown: bool,
     /// Steps so far.
     pub(crate) steps: u64,
     /// What the planner knew after each record.
@@ -97,6 +99,7 @@ impl Durable {
             store,
             starts,
             fuel,
+            accepts_unknown: false,
             steps,
             learned,
             recalled,
@@ -132,6 +135,9 @@ impl Durable {
         let entropy = Entropy::seeded(100 + self.starts);
         payer.driver = Driver::new(app, Box::new(node), planner, entropy, payer.now);
         payer.driver.retain(payer.retention);
+        if self.accepts_unknown {
+            payer.driver.accept_unknown();
+        }
         payer.driver.keep_journal(store.last());
         payer.driver.resume(payer.now);
         self.learned.retain(|record, _| *record <= store.last());
@@ -143,6 +149,34 @@ impl Durable {
             self.recalled += 1;
         }
         self.store = Some(store);
+    }
+
+    /// A backup as it would be made now, while the engine runs.
+    pub(crate) fn backup(&self) -> MemoryDisk {
+        let to = MemoryDisk::new();
+        copy(&self.disk, &to, &mut |_| {}).expect("it can be read");
+        let mut app = engine(Parts {
+            policy: Policy::default(),
+            ledger: Box::new(MemoryLedger::new(NODE)),
+            receipts: Box::new(MemoryReceipts::default()),
+            plugins: Vec::new(),
+        })
+        .expect("the default flow fits together");
+        let options = Options { reserve_bytes: 0, ..Options::new(LogId([3; 16])) };
+        let disk: Arc<dyn Disk> = Arc::new(to.clone());
+        let (mut store, _) =
+            Store::open(&disk, options, &mut app, &mut |_| {}).expect("a copy is whole");
+        store.note_backup(&mut app).expect("room");
+        store.close().expect("room");
+        to
+    }
+
+    /// The engine dies with its disk, and comes back on a backup of it.
+    pub(crate) fn restore(&mut self, backup: &MemoryDisk) {
+        self.store = None;
+        self.disk = backup.fork();
+        self.fuel = None;
+        self.start();
     }
 
     /// The engine dies, and comes back on what the disk has kept.

@@ -25,5 +25,6 @@ mod late;
 mod lessons;
 mod past;
 mod receiving;
+mod restore;
 mod secrets;
 mod steps;

@@ -75,6 +75,10 @@ pub struct PartRecord {
     /// Its key.
     #[serde(flatten)]
     pub key: PartKey,
+    /// The channel it leaves through.
+    pub short_channel_id: ShortChannelId,
+    /// Who is paid, where the node knows.
+    pub destination: Option<NodeId>,
     /// What the payee gets of it.
     pub amount_msat: Msat,
     /// What leaves us.
@@ -293,6 +297,7 @@ pub enum NodeEvent {
 ///   not do it, and the node may fail the second.
 /// * `NeverArrived` is only ever said of a part that was not submitted.
 /// * What `poll` returned is not returned again.
+/// * The answer to `Balances` comes after the `Part` events of whatever it counts.
 pub trait Node: Send {
     /// Our node as of its last word.
     fn view(&self) -> &NodeView;

@@ -1,6 +1,6 @@
 //! `payecs backup`: a copy of a data directory, while its engine runs or not.
 
-mod files;
+pub(super) mod files;
 pub(super) mod manifest;
 
 use super::{demo::home::JOURNAL, spinner::spinner, verify};
@@ -95,6 +95,15 @@ pub(super) enum BackupError {
         dir: PathBuf,
         /// What is wrong.
         error: StoreError,
+    },
+    /// Where a journal is to be put, something is.
+    #[error("{} is not empty, {} is there: name a new directory; nothing is ever overwritten",
+        dir.display(), name.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+        /// What is in it.
+        name: PathBuf,
     },
     /// The copy was made, and does not hold.
     #[error("the copy does not hold and was removed: {}", .0.join("; "))]

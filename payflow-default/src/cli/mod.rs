@@ -2,6 +2,7 @@
 
 mod demo;
 mod backup;
+mod restore;
 mod spinner;
 mod verify;
 
@@ -28,6 +29,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Backup(backup::Args),
+    Restore(restore::Args),
     Verify(verify::Args),
 }
 
@@ -41,6 +43,7 @@ pub(crate) fn run() -> ExitCode {
     match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
     }
 }

@@ -17,6 +17,7 @@ use ecs_systems::{
 
 impl Driver {
     pub(super) fn take_event(&mut self, event: NodeEvent) {
+        let Some(event) = self.hear_while_asking(event) else { return };
         match event {
             NodeEvent::Reply { id, reply } => self.take_reply(id, reply),
             NodeEvent::Part { key, status } => self.take_part(key, status),
@@ -41,6 +42,10 @@ impl Driver {
             Some(Question::Preapprove { entity, effect }) => {
                 self.answer(entity, effect, &replies::preapproved(reply.map(|_| ())));
             }
+            Some(Question::Parts) => self.take_parts_listed(reply),
+            Some(Question::BalancesNow) => self.take_balances_now(reply),
+            // The books of a backup are opened once what happened since is known.
+            Some(Question::Balances) if self.asked.is_some() => {}
             Some(Question::Balances) => match reply {
                 Ok(NodeReply::Balances { channels, .. }) => self.open_channels(&channels),
                 other => {
@@ -59,7 +64,7 @@ impl Driver {
         self.reply(entity, effect, writes);
     }
 
-    fn is_booked(&self, channel: ShortChannelId) -> bool {
+    pub(super) fn is_booked(&self, channel: ShortChannelId) -> bool {
         self.engine.resource::<Books>().is_some_and(|books| books.0.has_channel(channel))
     }
 
@@ -94,6 +99,9 @@ impl Driver {
 
     fn take_part(&mut self, key: PartKey, status: PartStatus) {
         let Some((entity, effect)) = self.parts.get(&key).copied() else {
+            if self.take_orphan(key, &status) {
+                return;
+            }
             return self.take_late(key, &status);
         };
         let Some(part) = self.engine.get::<Part>(entity).cloned() else { return };
@@ -133,6 +141,7 @@ impl Driver {
     }
 
     pub(super) fn ask_again(&mut self) {
+        self.ask_on_if_due();
         if self.open_books_at.is_some_and(|at| at <= self.now) {
             self.open_books_at = None;
             self.ask(Question::Balances, NodeRequest::Balances);

@@ -24,9 +24,20 @@ impl Driver {
     /// Entity is advanced. The books are those of the state; only channels that they don't know are
     /// opened. HTLCs that wait for our word are asked for: those that were judged are answered as
     /// before.
+    ///
+    /// Where the books are a backup's, the node is asked what happened since before any of that:
+    /// see [`Driver::reconciliation`].
     pub fn resume(&mut self, now: Timestamp) {
         self.recall_lessons();
         self.judge_books();
+        if self.intake().reconciling {
+            return self.begin_reconciling(now);
+        }
+        self.go_on(now);
+    }
+
+    /// Goes on, where the books know what the node knows, or all of it that can be learned now.
+    pub(super) fn go_on(&mut self, now: Timestamp) {
         self.begin(now);
         let entities = self.engine.entities();
         let outstanding = entities.iter().map(|entity| self.engine.outstanding(*entity).to_vec());
@@ -37,6 +48,7 @@ impl Driver {
         for effect in effects {
             self.take_up(effect);
         }
+        self.find_orphans();
         self.list_incoming();
         for entity in self.engine.entities() {
             if self.engine.get::<Systems>(entity).is_some() {

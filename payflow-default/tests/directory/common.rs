@@ -17,7 +17,7 @@ use std::{
 /// Twenty payments, four at a time.
 pub(crate) const LOAD: [&str; 7] = ["demo", "--nodes", "20", "--load", "4", "--count", "20"];
 /// How long a line of the binary is waited for.
-const LINE_MAX: Duration = Duration::from_secs(120);
+const LINE_MAX: Duration = Duration::from_mins(2);
 
 /// A place for a directory, empty, that is removed at the end.
 pub(crate) struct Dir(PathBuf);
@@ -74,6 +74,14 @@ impl Dir {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join("journal").join(name)
     }
+
+    /// The newest file of the state with that ending.
+    pub(crate) fn newest(&self, ending: &str) -> PathBuf {
+        let names = fs::read_dir(self.file("state")).expect("it is there");
+        let paths = names.map(|entry| entry.expect("it is readable").path());
+        let of_ending = paths.filter(|path| path.extension().is_some_and(|it| it == ending));
+        of_ending.max().expect("there is one")
+    }
 }
 
 impl Drop for Dir {
@@ -97,6 +105,11 @@ impl Running {
             let line = lines.recv_timeout(LINE_MAX).expect("it says something");
             seen += usize::from(line.contains(word));
         }
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it as a power cut would, but for the page cache.
@@ -137,4 +150,18 @@ pub(crate) fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     all
+}
+
+/// Copies a directory.
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("there is room");
+    for entry in fs::read_dir(from).expect("it is there") {
+        let path = entry.expect("it is readable").path();
+        let target = to.join(path.file_name().expect("it has a name"));
+        if path.is_dir() {
+            copy_tree(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("there is room");
+        }
+    }
 }

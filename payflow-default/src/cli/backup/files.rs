@@ -38,6 +38,12 @@ pub(crate) fn unfinished(to: &Path) -> Result<PathBuf, BackupError> {
     Ok(dir)
 }
 
+/// Makes a directory for its owner alone, and those above it, unless it is there.
+pub(crate) fn make_dir(dir: &Path) -> Result<(), BackupError> {
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(dir);
+    made.map_err(|error| BackupError::file(dir, &error))
+}
+
 /// A new file for its owner alone.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
@@ -93,9 +99,7 @@ pub(super) fn copy_others(journal: &Path, to: &Path) -> Result<(), BackupError> 
 
 /// Copies one file, durably but for its name.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
-    let above = above(to);
-    let made = DirBuilder::new().mode(0o700).recursive(true).create(&above);
-    made.map_err(|error| BackupError::file(&above, &error))?;
+    make_dir(&above(to))?;
     let mut source = File::open(from).map_err(|error| BackupError::file(from, &error))?;
     let copied = create(to).and_then(|mut target| {
         io::copy(&mut source, &mut target)?;

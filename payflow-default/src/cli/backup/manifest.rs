@@ -5,6 +5,7 @@ use payecs_journal::Head;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
+    fmt::Write as _,
     fs::File,
     io,
     io::{Read as _, Write as _},
@@ -38,6 +39,8 @@ pub(crate) struct Manifest {
     /// The last record that was copied.
     pub(crate) record: u64,
     pub(crate) files: Vec<Described>,
+    /// The SHA-256 of all this, with nothing here.
+    sum: String,
 }
 
 impl Manifest {
@@ -46,7 +49,9 @@ impl Manifest {
         let described = |name: PathBuf| describe(dir, name);
         let files = files::below(dir)?.into_iter().map(described).collect::<Result<_, _>>()?;
         let made_by = concat!("payecs ", env!("CARGO_PKG_VERSION")).to_owned();
-        Ok(Self { version: VERSION, made_by, head: head.to_string(), record, files })
+        let (version, head, sum) = (VERSION, head.to_string(), String::new());
+        let manifest = Self { version, made_by, head, record, files, sum };
+        Ok(Self { sum: manifest.sum(), ..manifest })
     }
 
     /// Whether there is one: whether the directory is a backup.
@@ -68,6 +73,22 @@ impl Manifest {
             file.sync_all()
         });
         written.map_err(|error| BackupError::file(&path, &error))
+    }
+
+    /// How many entries the ledger had that was copied.
+    pub(crate) fn entries(&self) -> u64 {
+        self.head.parse::<Head>().map_or(0, |head| head.count)
+    }
+
+    /// Whether nobody changed a byte of it.
+    pub(crate) fn is_as_written(&self) -> bool {
+        self.sum == self.sum()
+    }
+
+    fn sum(&self) -> String {
+        let bare = Self { sum: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&bare).expect("it is names and numbers");
+        hex_of(&Sha256::digest(text))
     }
 
     /// How long all files are together.
@@ -98,5 +119,9 @@ fn digest(path: &Path) -> io::Result<(u64, String)> {
 }
 
 fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a string takes it");
+    }
+    text
 }

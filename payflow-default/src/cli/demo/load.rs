@@ -8,7 +8,7 @@ use super::{
         stock::Stock,
         tell::{Ending, Teller},
     },
-    stage::books_are_open,
+    opening::{Looked, Opening as Waiting},
     world::{Opening, World, build},
 };
 use ecs_core::{EntityId, Json, Systems, Write};
@@ -110,7 +110,8 @@ impl Load {
     async fn run(&mut self) -> Result<(), DemoError> {
         let mut news = self.handle.subscribe();
         let mut stopped = std::pin::pin!(stop_asked());
-        while self.handle.call(|driver, _| !books_are_open(driver)).await? {
+        let mut opening = Waiting::default();
+        while !opening.look(self.handle.call(|driver, _| Looked::at(driver)).await?)? {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.take_up().await?;

@@ -3,6 +3,7 @@
 mod world;
 pub(crate) mod home;
 mod index;
+mod opening;
 mod stage;
 mod story;
 mod report;
@@ -50,6 +51,7 @@ use std::{
   payecs demo --data-dir D         keep network and books in D; again: go on with them
   payecs demo --data-dir D --load 64 --nodes 1000
                                    pay 64 invoices at a time until Ctrl-C or a kill")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Args {
     /// Where the network comes from: keys, channels, balances, delays. The same seed and options
     /// give the same output on the virtual clock.
@@ -81,6 +83,10 @@ pub(crate) struct Args {
     /// made where it is missing, for its owner alone.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// After `payecs restore`: take on new payments though the node can't say what became of some
+    /// parts. Their hashes stay claimed, so that nothing is paid twice.
+    #[arg(long, requires = "data_dir")]
+    accept_unknown: bool,
     /// Pay N small invoices at a time until stopped (Ctrl-C), instead of the two acts; needs
     /// --data-dir. What was under way at the last stop or crash is brought to its end first.
     #[arg(long, value_name = "N", requires = "data_dir", conflicts_with_all = ["amount", "trace"],
@@ -140,6 +146,9 @@ pub(crate) enum DemoError {
     /// The journal kept nothing more.
     #[error("the journal ended: {0}")]
     Journal(#[from] JournalError),
+    /// The books are a backup's, and the node can't say all that happened since.
+    #[error("{0}")]
+    NotReconciled(String),
     /// A payment had no end in time.
     #[error("payment {entity} had not ended after {seconds} s of the network's time")]
     Endless {
@@ -189,7 +198,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(DemoError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
+            match &args.data_dir {
+                Some(dir) => eprintln!("error: {}: {error}", dir.display()),
+                None => eprintln!("error: {error}"),
+            }
             ExitCode::FAILURE
         }
     }

@@ -1,10 +1,13 @@
 //! Where the driver runs: in this thread on a virtual clock, or in a shell in real time.
 
-use super::{DemoError, Pace, home::Kept};
+use super::{
+    DemoError, Pace,
+    home::Kept,
+    opening::{Looked, Opening},
+};
 use ecs_core::EntityId;
 use ecs_systems::{
     effects::{PayFailure, PaySuccess},
-    port::{Books, NodeView},
     units::Timestamp,
 };
 use payflow_default::{
@@ -67,7 +70,8 @@ impl Stage {
 
     /// Waits until the books know our channels.
     pub(crate) fn wait_for_books(&mut self) -> Result<(), DemoError> {
-        while self.with(|driver, _| !books_are_open(driver))? {
+        let mut opening = Opening::default();
+        while !opening.look(self.with(|driver, _| Looked::at(driver))?)? {
             let Self::Real(live) = self else { return Ok(()) };
             live.runtime.block_on(async { tokio::time::sleep(BOOKS_TICK).await });
         }
@@ -179,16 +183,6 @@ impl Live {
             }
         })
     }
-}
-
-/// Whether every channel that the node says is ours is in the books.
-pub(crate) fn books_are_open(driver: &Driver) -> bool {
-    let engine = driver.engine();
-    let (Some(books), Some(view)) = (engine.resource::<Books>(), engine.resource::<NodeView>())
-    else {
-        return false;
-    };
-    view.channels.iter().all(|channel| books.0.has_channel(channel.short_channel_id))
 }
 
 /// Whether this is the payment's last word.

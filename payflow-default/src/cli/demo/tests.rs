@@ -166,6 +166,7 @@ fn the_whole_demo_is_told_in_both_forms_from_one_run_each() {
         trace: false,
         speed: None,
         at_once: true,
+        accept_unknown: false,
         data_dir: None,
         load: None,
         count: None,

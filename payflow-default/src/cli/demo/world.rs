@@ -84,6 +84,9 @@ pub(crate) fn build(args: &Args) -> Result<Opening, DemoError> {
     let entropy = if kept.is_some() { Entropy::System } else { Entropy::seeded(args.seed) };
     engine.announce_all(args.load.is_none());
     let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, now);
+    if args.accept_unknown {
+        driver.accept_unknown();
+    }
     if kept.is_none() {
         driver.run_until(START.after_ms(1_000));
     }

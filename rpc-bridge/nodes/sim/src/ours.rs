@@ -147,14 +147,17 @@ impl State {
         let created_index = self.ours.next_part;
         self.ours.next_part += 1;
         self.ours.order.insert(created_index, part.key);
+        let first = part.route.hops.first();
         let record = PartRecord {
             key: part.key,
+            short_channel_id: first.map_or(ShortChannelId(0), |hop| hop.short_channel_id_dir.scid),
+            destination: part.route.hops.last().map(|hop| hop.to),
             amount_msat: part.route.amount(),
             sent_msat: part.route.sent(),
             status: PartStatus::InFlight,
             created_index,
         };
-        let direction = part.route.hops.first().map(|hop| hop.short_channel_id_dir);
+        let direction = first.map(|hop| hop.short_channel_id_dir);
         let first = direction.and_then(|direction| {
             Some((*self.by_scid.get(&direction.scid)?, side_of(direction.direction)))
         });

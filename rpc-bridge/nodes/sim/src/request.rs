@@ -4,7 +4,7 @@ use crate::{invoice, ours::OurPart, settings::Signer, state::State};
 use ecs_systems::{
     port::{
         FailureCode, InvoiceDraft, NodeError, NodeEvent, NodeReply, NodeRequest, PartRecord,
-        Preapproval, RequestId,
+        PartStatus, Preapproval, RequestId,
     },
     units::{Msat, ShortChannelId},
 };
@@ -57,7 +57,9 @@ impl State {
         let page = self.ours.order.range(after.saturating_add(1)..).map(|(_, key)| key).take(take);
         page.map(|key| {
             let OurPart { record, .. } = &self.ours.parts[key];
-            record.clone()
+            let is_unknown = self.ours.unknown_answers.get(key).is_some_and(|times| *times > 0);
+            let status = if is_unknown { PartStatus::Unknown } else { record.status.clone() };
+            PartRecord { status, ..record.clone() }
         })
         .collect()
     }

@@ -144,6 +144,10 @@ pub fn parts_are_listed_once_and_in_pages(world: &mut dyn LawWorld) {
         let found: Vec<_> = seen.iter().filter(|known| known.key == part.key).collect();
         let amounts = (part.route.amount(), part.route.sent());
         assert_eq!(found.len(), 1);
+        let first = part.route.hops.first().map(|hop| hop.short_channel_id_dir.scid);
+        assert_eq!(Some(found[0].short_channel_id), first);
+        let payee = part.route.hops.last().map(|hop| hop.to);
+        assert!(found[0].destination.is_none() || found[0].destination == payee);
         assert_eq!((found[0].amount_msat, found[0].sent_msat), amounts);
         assert!(is_final(&found[0].status));
     }

@@ -1,0 +1,133 @@
+//! `payecs restore`: a data directory from a backup.
+
+mod check;
+
+use super::{
+    backup::{BackupError, files, manifest::Manifest},
+    demo::home::{JOURNAL, NETWORK},
+    verify,
+};
+use ecs_core::Json;
+use serde::Serialize;
+use std::{
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// What follows, for people.
+const ADVICE: &str = "At its first start the engine sends nothing: it asks the node what happened \
+since the backup was made,
+and books it. Only then it takes on new payments. Never start two engines on one node.";
+
+/// Makes a data directory from a backup that `payecs backup` made.
+///
+/// Everything is checked before anything is written: each file against the backup's own list, then
+/// the journal as `payecs verify` does. The directory must not exist, or be empty. The books of a
+/// backup say that they are one: an engine that starts with them takes on nothing before it has
+/// asked the node what was paid since, so that nothing is paid twice.
+///
+/// Exit codes: 0 restored; 1 not restored, and nothing written; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  payecs restore --from backups/monday --data-dir D
+  payecs restore --from B --data-dir D --json | jq -r .ledger.head")]
+pub(crate) struct Args {
+    /// The backup.
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// The directory to be made, or an empty one. One that has only a simulated network is taken
+    /// as empty: the network is not the engine's.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was restored.
+#[derive(Debug, Serialize)]
+struct Restored {
+    data_dir: PathBuf,
+    /// The last record of the original that is in it.
+    record: u64,
+    ledger: verify::Ledger,
+    files: usize,
+    bytes: u64,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    match restore(args) {
+        Ok(restored) => match print(&restored, args.json) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn restore(args: &Args) -> Result<Restored, BackupError> {
+    let manifest = Manifest::check(&args.from)?;
+    must_be_empty(&args.data_dir)?;
+    let journal = args.data_dir.join(JOURNAL);
+    let is_new = !args.data_dir.exists();
+    files::make_dir(&args.data_dir)?;
+    let unfinished = files::unfinished(&journal)?;
+    let done = fill(&args.from, &unfinished, &manifest)
+        .and_then(|()| files::finish(&unfinished, &journal));
+    if let Err(error) = done {
+        // What is left of it has a name of its own and is no journal.
+        let _ = fs::remove_dir_all(&unfinished);
+        if is_new {
+            let _ = fs::remove_dir(&args.data_dir);
+        }
+        return Err(error);
+    }
+    let (files, bytes) = (manifest.files.len(), manifest.bytes());
+    let ledger = verify::Ledger { entries: manifest.entries(), head: manifest.head };
+    Ok(Restored { data_dir: args.data_dir.clone(), record: manifest.record, ledger, files, bytes })
+}
+
+/// Copies the journal of a backup, and looks whether it holds.
+fn fill(from: &Path, unfinished: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+    for file in &manifest.files {
+        let Ok(name) = file.name.strip_prefix(JOURNAL) else { continue };
+        files::copy(&from.join(&file.name), &unfinished.join(name))?;
+    }
+    let faults = verify::faults_of(unfinished);
+    if faults.is_empty() { Ok(()) } else { Err(BackupError::Unsound(faults)) }
+}
+
+/// Whether a journal may be put there.
+fn must_be_empty(dir: &Path) -> Result<(), BackupError> {
+    let found = match fs::read_dir(dir) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(BackupError::file(dir, &error)),
+    };
+    for entry in found {
+        let name = entry.map_err(|error| BackupError::file(dir, &error))?.file_name();
+        if name != NETWORK {
+            return Err(BackupError::NotEmpty { dir: dir.to_owned(), name: name.into() });
+        }
+    }
+    Ok(())
+}
+
+fn print(restored: &Restored, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        return writeln!(out, "{}", Json::of(restored).text());
+    }
+    let Restored { data_dir, record, ledger, files, bytes } = restored;
+    let dir = data_dir.display();
+    writeln!(out, "restored {dir}: {files} files, {bytes} bytes, written and checked")?;
+    writeln!(out, "state    to record {record}")?;
+    writeln!(out, "ledger   {} entries of the original", ledger.entries)?;
+    writeln!(out, "         head: {}", ledger.head)?;
+    writeln!(out, "{ADVICE}")
+}

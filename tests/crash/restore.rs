@@ -1,0 +1,218 @@
+//! An engine that goes on from an old backup, beside a network that has gone on.
+
+use crate::{
+    harness::Outcome,
+    invoices::hash_of,
+    journal::{Death, Durable},
+    nets::{self, Channels},
+};
+use ecs_core::{EntityId, Json, Write};
+use ecs_systems::{components::RetryFor, port::PartKey, units::Msat};
+use node_sim::{InvoiceRequest, Script, SimBuilder, SimNetwork};
+use payecs_journal::MemoryDisk;
+use payflow_default::Reconciliation;
+
+/// More than one channel carries.
+const LARGE: Msat = Msat(700_000_000);
+const SMALL: Msat = Msat(1_000_000);
+
+/// Three ways from alice to carol, of which the cheapest is empty behind bob.
+fn network() -> SimNetwork {
+    let builder = ["alice", "bob", "carol", "dave", "erin"]
+        .iter()
+        .fold(SimBuilder::new(1).us("alice"), |builder, name| builder.node(name));
+    builder
+        .even("alice", "bob", 0)
+        .with("bob", "carol", nets::SIZE, Msat(1_000))
+        .even("alice", "dave", 0)
+        .even("dave", "carol", 3_000)
+        .even("alice", "erin", 0)
+        .even("erin", "carol", 4_000)
+        .build()
+        .expect("a network")
+}
+
+/// An invoice of carol's, who keeps what comes in for it until then.
+fn held(durable: &Durable, amount: Msat, for_ms: u64) -> String {
+    let invoice = durable.payer.invoice("carol", InvoiceRequest::of(amount));
+    let until = durable.payer.now.after_ms(for_ms);
+    let payment_hash = hash_of(&invoice);
+    durable.payer.script(Script::HoldSet { payment_hash, until });
+    invoice
+}
+
+fn start(durable: &mut Durable, invoice: &str) -> EntityId {
+    let id = durable.pay(invoice).expect("it lives");
+    durable.run_for(5_000).expect("it lives");
+    id
+}
+
+fn pay(durable: &mut Durable, amount: Msat) -> String {
+    let invoice = durable.payer.invoice("carol", InvoiceRequest::of(amount));
+    let outcome = pay_invoice(durable, &invoice);
+    assert_eq!(outcome.status, "complete", "{outcome:?}");
+    invoice
+}
+
+fn pay_invoice(durable: &mut Durable, invoice: &str) -> Outcome {
+    let id = durable.pay(invoice).expect("it lives");
+    let until = durable.payer.now.after_ms(50_000);
+    durable.run_until(until).expect("it lives");
+    durable.payer.outcome(id)
+}
+
+/// What a network has seen paid for an invoice.
+fn received(durable: &Durable, invoice: &str) -> (u32, Msat) {
+    let truth = durable.payer.truth_of(invoice);
+    (truth.sets_taken, truth.received_in_all())
+}
+
+/// Restores, and asks the node for a minute; nothing leaves meanwhile.
+fn restore(durable: &mut Durable, backup: &MemoryDisk) {
+    let sent = durable.payer.submitted_in_all();
+    durable.restore(backup);
+    assert!(durable.payer.driver.intake().reconciling, "closed from the first moment");
+    let invoice = durable.payer.invoice("carol", InvoiceRequest::of(SMALL));
+    let id = durable.payer.start(&invoice, Write::here());
+    assert_eq!(durable.payer.outcome(id).code(), 2330, "nothing new before the node has said all");
+    durable.run_for(30_000).expect("it lives");
+    assert_eq!(durable.payer.submitted_in_all(), sent, "nothing is sent");
+}
+
+#[test]
+fn nothing_is_paid_again_after_an_old_backup_was_restored() {
+    let mut durable = Durable::new(&network());
+    let before = pay(&mut durable, LARGE);
+    // Under way when the backup is made: one that arrives after it, one that is retried after it,
+    // one that carol never takes.
+    let arriving = held(&durable, SMALL, 20_000);
+    start(&mut durable, &arriving);
+    let backup = durable.backup();
+    durable.run_for(30_000).expect("it lives");
+    assert_eq!(received(&durable, &arriving), (1, SMALL));
+    let after = [pay(&mut durable, SMALL), pay(&mut durable, Msat(2_000_000))];
+    let flying = held(&durable, SMALL, 600_000);
+    start(&mut durable, &flying);
+
+    restore(&mut durable, &backup);
+    let Reconciliation::Done(report) = durable.payer.driver.reconciliation().clone() else {
+        panic!("{:?}", durable.payer.driver.reconciliation());
+    };
+    let mut found: Vec<_> = after.iter().chain([&flying]).map(|it| hash_of(it)).collect();
+    found.sort_unstable();
+    assert_eq!(report.found, found);
+    assert!(report.adjusted.is_empty(), "the parts explain every difference: {report:?}");
+
+    let paid = [&before, &arriving].into_iter().chain(&after);
+    for invoice in paid.clone() {
+        let known = received(&durable, invoice);
+        let again = pay_invoice(&mut durable, invoice);
+        assert!(again.replayed && again.status == "complete", "{again:?}");
+        assert_eq!(received(&durable, invoice), known);
+    }
+    let again = pay_invoice(&mut durable, &flying);
+    assert_eq!(again.code(), 200, "it is in flight: {again:?}");
+    durable.die(Death::Kill);
+    durable.run_for(700_000).expect("it lives");
+    let again = pay_invoice(&mut durable, &flying);
+    assert!(again.replayed && again.status == "complete", "{again:?}");
+    pay(&mut durable, SMALL);
+    for invoice in paid.chain([&flying]) {
+        assert_eq!(received(&durable, invoice).0, 1, "paid once");
+    }
+    durable.payer.assert_channels_agree();
+}
+
+#[test]
+fn a_payment_that_was_retried_after_the_backup_is_booked_as_the_node_has_it() {
+    for amount in [LARGE, SMALL] {
+        let mut durable = Durable::new(&network());
+        let invoice = durable.payer.invoice("carol", InvoiceRequest::of(amount));
+        // Every moment of it is one at which the backup may have been made.
+        let mut backups = vec![durable.backup()];
+        let id = durable.pay(&invoice).expect("it lives");
+        for _ in 0..30 {
+            backups.push(durable.backup());
+            durable.run_for(50).expect("it lives");
+        }
+        durable.run_for(10_000).expect("it lives");
+        assert_eq!(durable.payer.outcome(id).status, "complete");
+        for (number, backup) in backups.iter().enumerate() {
+            restore(&mut durable, backup);
+            let done = durable.payer.driver.reconciliation();
+            assert!(matches!(done, Reconciliation::Done(_)), "backup {number}: {done:?}");
+            let again = pay_invoice(&mut durable, &invoice);
+            assert_eq!(again.status, "complete", "backup {number}: {again:?}");
+            assert_eq!(received(&durable, &invoice), (1, amount), "backup {number}");
+            durable.payer.assert_channels_agree();
+        }
+    }
+}
+
+#[test]
+fn what_failed_after_the_backup_may_be_paid_and_what_was_under_way_is_not_gone_on_with() {
+    let mut durable = Durable::new(&network());
+    let invoice = durable.payer.invoice("carol", InvoiceRequest::of(SMALL));
+    let briefly = RetryFor(Json::parse("0.1").expect("a number"));
+    let id = durable.payer.start(&invoice, Write::here().attach(&briefly));
+    durable.run_for(50).expect("it lives");
+    let backup = durable.backup();
+    durable.run_for(10_000).expect("it lives");
+    assert_eq!(durable.payer.outcome(id).status, "failed");
+    restore(&mut durable, &backup);
+    assert_eq!(received(&durable, &invoice), (0, Msat::ZERO));
+    let outcome = pay_invoice(&mut durable, &invoice);
+    assert_eq!(outcome.status, "complete", "{outcome:?}");
+    durable.payer.assert_channels_agree();
+}
+
+/// A part that is in flight when the backup is made, and of which the node then says for a while
+/// that it can't tell.
+fn with_unknown(durable: &mut Durable, times: u32) -> (String, MemoryDisk) {
+    let invoice = held(durable, SMALL, 900_000);
+    start(durable, &invoice);
+    let payment_hash = hash_of(&invoice);
+    let sent = durable.payer.submitted(payment_hash);
+    let (group_id, part_id, _) = *sent.last().expect("a part is out");
+    let key = PartKey { payment_hash, group_id, part_id };
+    let backup = durable.backup();
+    durable.payer.script(Script::AnswerUnknown { key, times });
+    durable.payer.script(Script::LoseOutcome { key });
+    (invoice, backup)
+}
+
+#[test]
+fn while_a_part_is_unknown_nothing_new_is_taken_on_and_once_it_is_known_all_is() {
+    let mut durable = Durable::new(&network());
+    let (invoice, backup) = with_unknown(&mut durable, 6);
+    restore(&mut durable, &backup);
+    let blocked = durable.payer.driver.reconciliation().clone();
+    let Reconciliation::Blocked(report) = &blocked else { panic!("{blocked:?}") };
+    assert_eq!((report.unknown.len(), report.forgotten), (1, false));
+    durable.run_for(200_000).expect("it lives");
+    assert!(!durable.payer.driver.intake().reconciling, "the node has said what it is");
+    pay(&mut durable, SMALL);
+    assert_eq!(pay_invoice(&mut durable, &invoice).code(), 200);
+    durable.run_for(1_800_000).expect("it lives");
+    assert!(pay_invoice(&mut durable, &invoice).replayed);
+    durable.payer.assert_channels_agree();
+}
+
+#[test]
+fn an_operator_may_accept_a_part_that_stays_unknown_and_its_hash_stays_refused() {
+    let mut durable = Durable::new(&network());
+    let (invoice, backup) = with_unknown(&mut durable, u32::MAX);
+    restore(&mut durable, &backup);
+    durable.run_for(600_000).expect("it lives");
+    assert!(durable.payer.driver.intake().reconciling, "never by itself");
+    durable.accepts_unknown = true;
+    durable.restore(&backup);
+    durable.run_for(30_000).expect("it lives");
+    assert!(!durable.payer.driver.intake().reconciling);
+    pay(&mut durable, SMALL);
+    assert_eq!(pay_invoice(&mut durable, &invoice).code(), 200, "it may be paid");
+    durable.run_for(300_000).expect("it lives");
+    assert_eq!(pay_invoice(&mut durable, &invoice).code(), 200, "nobody says that it was");
+    assert_eq!(received(&durable, &invoice), (1, SMALL));
+    durable.payer.assert_money_is_whole();
+}
