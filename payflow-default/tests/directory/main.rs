@@ -3,3 +3,4 @@
 mod common;
 mod backup;
 mod restore;
+mod faults;

@@ -2,9 +2,9 @@
 
 use super::{Cause, Disk, DiskError, DiskFile, Held, Open, Operation};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, ErrorKind, Read as _},
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,8 @@ const DIR_MODE: u32 = 0o700;
 const PID_BYTES_MAX: u64 = 32;
 
 /// A directory of the operating system. New files are for their owner alone (mode 0600), new
-/// directories too (0700); the modes of those that exist are left as they are.
+/// directories too (0700). Directories that exist and that others may enter are closed to them;
+/// the modes of files that exist are left as they are.
 #[derive(Debug)]
 pub struct OsDisk {
     root: PathBuf,
@@ -24,10 +25,10 @@ impl OsDisk {
     /// The disk below a directory, which is made durably when it is missing.
     ///
     /// # Errors
-    /// When a directory cannot be made.
+    /// When a directory cannot be made, or closed to others.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, DiskError> {
         let root = root.into();
-        let made = make_dir(&root);
+        let made = make_dir(&root).and_then(|()| close_to_others(&root));
         let name = root.display().to_string();
         made.map_err(|error| refused(Operation::MakeDir, &name, &error))?;
         Ok(Self { root })
@@ -52,6 +53,15 @@ fn make_dir(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     File::open(above)?.sync_all()
+}
+
+/// Takes from everybody but the owner what they may do with a directory.
+fn close_to_others(dir: &Path) -> io::Result<()> {
+    let mode = fs::metadata(dir)?.permissions().mode() & 0o7777;
+    if mode & !DIR_MODE == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(dir, Permissions::from_mode(mode & DIR_MODE))
 }
 
 fn refused(operation: Operation, name: &str, error: &io::Error) -> DiskError {
@@ -100,7 +110,8 @@ impl Disk for OsDisk {
     }
 
     fn make_dir(&self, dir: &str) -> Result<(), DiskError> {
-        let made = make_dir(&self.path(dir));
+        let path = self.path(dir);
+        let made = make_dir(&path).and_then(|()| close_to_others(&path));
         // The name may be of a process that was killed before it was durable.
         let synced = made.and_then(|()| File::open(&self.root)?.sync_all());
         synced.map_err(|error| refused(Operation::MakeDir, dir, &error))
