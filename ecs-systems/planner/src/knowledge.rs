@@ -2,6 +2,7 @@
 
 mod learn;
 mod image;
+mod ways;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,9 @@ pub use learn::{FailedAt, HopFailure};
 use crate::cost::{Bounds, decayed};
 use payecs_units::{ChannelDirection, Msat, NodeId, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use ways::{Way, Ways};
 
 /// How long and how much to remember.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,13 +50,13 @@ impl KnowledgeConfig {
 ///
 /// The liquidity of a direction is what its near end could send if none of our HTLCs were on it.
 /// Knowledge of one direction is knowledge of its twin: what the one end has not, the other has.
+///
+/// A clone is cheap: it shares what neither of the two changes afterwards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knowledge {
     config: KnowledgeConfig,
     version: u64,
-    learned: BTreeMap<ChannelDirection, Learned>,
-    in_flight: BTreeMap<ChannelDirection, Msat>,
-    disabled: BTreeMap<ChannelDirection, Timestamp>,
+    ways: Ways,
     disabled_nodes: BTreeMap<NodeId, Timestamp>,
 }
 
@@ -73,6 +76,16 @@ struct Ceiling {
     /// The least single HTLC that was refused.
     refused: Msat,
     at: Timestamp,
+}
+
+/// All that is known of a direction at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) bounds: Bounds,
+    /// The least single HTLC that it refused lately.
+    pub(crate) refused: Option<Msat>,
+    pub(crate) in_flight: Msat,
+    pub(crate) disabled: bool,
 }
 
 impl Learned {
@@ -118,72 +131,55 @@ impl Knowledge {
     /// How many directions something was learned about.
     #[must_use]
     pub fn directions_count(&self) -> usize {
-        self.learned.len()
+        self.ways.learned_count()
     }
 
     /// What we have in flight on a direction.
     #[must_use]
     pub fn in_flight(&self, direction: ChannelDirection) -> Msat {
-        self.in_flight.get(&direction).copied().unwrap_or(Msat::ZERO)
+        self.ways.get(direction).in_flight
     }
 
     /// All of our HTLCs in flight, summed over the hops they are on; 2⁶⁴−1 msat if more.
     #[must_use]
     pub fn in_flight_total(&self) -> Msat {
-        Msat::sum(self.in_flight.values().copied()).unwrap_or(Msat(u64::MAX))
+        let flying = self.ways.iter().map(|(_, way)| way.in_flight);
+        Msat::sum(flying).unwrap_or(Msat(u64::MAX))
     }
 
-    /// Whether anything at all is known: where not, every direction is `0..=capacity`.
-    pub(crate) fn is_blank(&self) -> bool {
-        self.learned.is_empty() && self.in_flight.is_empty() && self.disabled.is_empty()
+    /// All that is known of a direction of a channel of `capacity`.
+    pub(crate) fn of(&self, direction: ChannelDirection, capacity: Msat, now: Timestamp) -> Known {
+        let Some([own, twin]) = self.ways.both(direction) else {
+            let bounds = Bounds { lo: Msat::ZERO, hi: capacity };
+            return Known { bounds, refused: None, in_flight: Msat::ZERO, disabled: false };
+        };
+        let half_life_ms = self.config.half_life_ms();
+        Known {
+            bounds: bounds([own.learned, twin.learned], capacity, now, half_life_ms),
+            refused: own.refused_from(now, half_life_ms),
+            in_flight: own.in_flight,
+            disabled: own.is_disabled(now),
+        }
     }
 
     /// What is known of a direction of a channel of `capacity`, relaxed from when it was learned
     /// to `now`; rounded to the worse side. Where two reports contradict, the younger holds.
     #[must_use]
     pub fn bounds(&self, direction: ChannelDirection, capacity: Msat, now: Timestamp) -> Bounds {
-        let half_life_ms = self.config.half_life_ms();
-        let mut reports = Vec::with_capacity(4);
-        if let Some(own) = self.learned.get(&direction) {
-            reports.push((own.lo_at, Bounds { lo: own.lo_now(now, half_life_ms), hi: capacity }));
-            if let (Some(hi), Some(ceiling)) =
-                (own.hi_now(capacity, now, half_life_ms), own.ceiling)
-            {
-                reports.push((ceiling.at, Bounds { lo: Msat::ZERO, hi }));
-            }
-        }
-        if let Some(twin) = self.learned.get(&twin_of(direction)) {
-            let hi = capacity.saturating_sub(twin.lo_now(now, half_life_ms));
-            reports.push((twin.lo_at, Bounds { lo: Msat::ZERO, hi }));
-            if let (Some(hi), Some(ceiling)) =
-                (twin.hi_now(capacity, now, half_life_ms), twin.ceiling)
-            {
-                let lo = capacity.saturating_sub(hi);
-                reports.push((ceiling.at, Bounds { lo, hi: capacity }));
-            }
-        }
-        reports.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let mut known = Bounds { lo: Msat::ZERO, hi: capacity };
-        for (_, report) in reports {
-            known.lo = report.lo.clamp(known.lo, known.hi);
-            known.hi = report.hi.clamp(known.lo, known.hi);
-        }
-        known
+        self.of(direction, capacity, now).bounds
     }
 
     /// The least single HTLC that this direction refused within the half-life: nothing as large
     /// should be tried. `None` where nothing was refused.
     #[must_use]
     pub fn refused_from(&self, direction: ChannelDirection, now: Timestamp) -> Option<Msat> {
-        let ceiling = self.learned.get(&direction)?.ceiling?;
-        let young = now.0.saturating_sub(ceiling.at.0) < self.config.half_life_ms();
-        young.then_some(ceiling.refused)
+        self.ways.get(direction).refused_from(now, self.config.half_life_ms())
     }
 
     /// Whether a direction is to be avoided since it refused for its policy, or was down.
     #[must_use]
     pub fn is_disabled(&self, direction: ChannelDirection, now: Timestamp) -> bool {
-        self.disabled.get(&direction).is_some_and(|until| now < *until)
+        self.ways.get(direction).is_disabled(now)
     }
 
     /// Whether a node is to be avoided since it failed as a whole.
@@ -196,6 +192,40 @@ impl Knowledge {
     pub fn disabled_nodes(&self, now: Timestamp) -> impl Iterator<Item = NodeId> + '_ {
         self.disabled_nodes.iter().filter(move |(_, until)| now < **until).map(|(node, _)| *node)
     }
+}
+
+/// What two reports of one direction and two of its twin come to, the youngest first.
+fn bounds(
+    [own, twin]: [Option<Learned>; 2],
+    capacity: Msat,
+    now: Timestamp,
+    half_life_ms: u64,
+) -> Bounds {
+    let mut reports = [None; 4];
+    if let Some(own) = own {
+        let lo = own.lo_now(now, half_life_ms);
+        reports[0] = Some((own.lo_at, Bounds { lo, hi: capacity }));
+        reports[1] = own
+            .hi_now(capacity, now, half_life_ms)
+            .zip(own.ceiling)
+            .map(|(hi, ceiling)| (ceiling.at, Bounds { lo: Msat::ZERO, hi }));
+    }
+    if let Some(twin) = twin {
+        let hi = capacity.saturating_sub(twin.lo_now(now, half_life_ms));
+        reports[2] = Some((twin.lo_at, Bounds { lo: Msat::ZERO, hi }));
+        reports[3] =
+            twin.hi_now(capacity, now, half_life_ms).zip(twin.ceiling).map(|(hi, ceiling)| {
+                let lo = capacity.saturating_sub(hi);
+                (ceiling.at, Bounds { lo, hi: capacity })
+            });
+    }
+    reports.sort_by_key(|report| Reverse(report.map(|(at, _)| at)));
+    let mut known = Bounds { lo: Msat::ZERO, hi: capacity };
+    for (_, report) in reports.into_iter().flatten() {
+        known.lo = report.lo.clamp(known.lo, known.hi);
+        known.hi = report.hi.clamp(known.lo, known.hi);
+    }
+    known
 }
 
 /// The other direction of the same channel.

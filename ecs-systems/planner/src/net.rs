@@ -3,6 +3,7 @@
 
 use crate::cost::Bounds;
 use crate::graph::{Policy, number};
+use crate::knowledge::Known;
 use crate::{Exclusion, Graph, HintHop, Knowledge, Limit, LocalChannel, PlanRequest};
 use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const BOUNDLESS: Msat = Msat(u64::MAX);
 
 /// One way from a node to the next, with all that limits it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge {
     pub(crate) from: u32,
     pub(crate) to: u32,
@@ -38,45 +39,45 @@ pub(crate) struct Edge {
 }
 
 /// Everything a search needs, with nodes and edges as numbers.
+///
+/// An announced edge has the number of its arc in the graph, and is put together when it is asked
+/// for: most are not.
 #[derive(Debug)]
 pub(crate) struct Net<'a> {
-    graph: &'a Graph,
+    ground: Ground<'a>,
     pub(crate) request: &'a PlanRequest,
     /// Where routes begin: us, in a circle apart from `goal`.
     pub(crate) start: u32,
     pub(crate) goal: u32,
     pub(crate) nodes_count: u32,
-    /// Announced edges by `to`, then our own and hinted ones by `to`.
-    pub(crate) edges: Vec<Edge>,
-    announced: usize,
+    /// Our own edges and hinted ones, by `to`; they are numbered behind the arcs of the graph.
+    more: Vec<Edge>,
     strangers: BTreeMap<u32, NodeId>,
-    /// For each announced node the first announced edge into it; one more at the end.
-    first: Vec<u32>,
 }
 
 impl<'a> Net<'a> {
-    pub(crate) fn new(graph: &'a Graph, knowledge: &Knowledge, request: &'a PlanRequest) -> Self {
+    pub(crate) fn new(
+        graph: &'a Graph,
+        knowledge: &'a Knowledge,
+        request: &'a PlanRequest,
+    ) -> Self {
         let mut maker = Maker::new(graph, knowledge, request);
-        let first = maker.announced();
-        let announced = maker.edges.len();
-        for local in maker.local.clone().into_values() {
+        for local in maker.ground.local.clone().into_values() {
             maker.local(local);
         }
         for hint in &request.hints {
             maker.hint(hint);
         }
-        let mut edges = maker.edges;
-        edges[announced..].sort_by_key(|edge| edge.to);
+        let mut more = maker.edges;
+        more.sort_by_key(|edge| edge.to);
         Self {
-            graph,
+            ground: maker.ground,
             request,
             start: maker.start,
             goal: maker.goal,
             nodes_count: maker.nodes_count,
-            edges,
-            announced,
+            more,
             strangers: maker.strangers.into_iter().map(|(id, number)| (number, id)).collect(),
-            first,
         }
     }
 
@@ -84,37 +85,55 @@ impl<'a> Net<'a> {
         self.request.source == self.request.destination
     }
 
-    pub(crate) fn edge(&self, edge: u32) -> &Edge {
-        &self.edges[edge as usize]
+    /// The edge with a number that [`Net::edges_to`] gave.
+    pub(crate) fn edge(&self, edge: u32) -> Edge {
+        match edge.checked_sub(self.ground.graph.arcs_count()) {
+            None => self.ground.announced(edge),
+            Some(place) => self.more[place as usize],
+        }
+    }
+
+    /// The node where an edge begins.
+    pub(crate) fn near(&self, edge: u32) -> u32 {
+        let graph = self.ground.graph;
+        match edge.checked_sub(graph.arcs_count()) {
+            None => graph.arc(graph.arc(edge).twin).to,
+            Some(place) => self.more[place as usize].from,
+        }
     }
 
     /// The id of a node; the start of a circle is its end.
     pub(crate) fn node_id(&self, node: u32) -> NodeId {
-        let announced = self.graph.nodes().get(node as usize).copied();
+        let announced = self.ground.graph.nodes().get(node as usize).copied();
         announced.or_else(|| self.strangers.get(&node).copied()).unwrap_or(self.request.source)
     }
 
     /// Whether the destination is in the graph or has any edge at all.
     pub(crate) fn knows_destination(&self) -> bool {
-        self.graph.contains_node(&self.request.destination)
+        self.ground.graph.contains_node(&self.request.destination)
             || self.edges_to(self.goal).next().is_some()
     }
 
-    /// The edges that end at `node`, blocked ones too.
-    pub(crate) fn edges_to(&self, node: u32) -> impl Iterator<Item = u32> + use<> {
-        let place = node as usize;
-        let announced = match self.first.get(place..=place + 1) {
-            Some([from, to]) => *from..*to,
-            Some(_) | None => 0..0,
-        };
-        let more = &self.edges[self.announced..];
-        let from = self.announced + more.partition_point(|edge| edge.to < node);
-        let to = self.announced + more.partition_point(|edge| edge.to <= node);
-        announced.chain(number(from)..number(to))
+    /// The edges that end at `node`, blocked ones too: every announced direction but those from us,
+    /// then our own and hinted ones.
+    pub(crate) fn edges_to(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        let from = self.more.partition_point(|edge| edge.to < node);
+        let to = self.more.partition_point(|edge| edge.to <= node);
+        let behind = self.ground.graph.arcs_count();
+        let more = behind + number(from)..behind + number(to);
+        self.ground.announced_to(node, self.goal).chain(more)
+    }
+
+    /// Every edge, with its number.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = (u32, Edge)> + '_ {
+        let numbers = (0..self.nodes_count).flat_map(|node| self.edges_to(node));
+        numbers.map(|number| (number, self.edge(number)))
     }
 }
 
-struct Maker<'a> {
+/// What is announced and known, as one request sees it.
+#[derive(Debug)]
+struct Ground<'a> {
     graph: &'a Graph,
     knowledge: &'a Knowledge,
     request: &'a PlanRequest,
@@ -122,16 +141,11 @@ struct Maker<'a> {
     avoid_nodes: BTreeMap<NodeId, Limit>,
     /// Ours; of two entries for one channel the later counts.
     local: BTreeMap<ShortChannelId, &'a LocalChannel>,
-    /// Nodes outside the graph.
-    strangers: BTreeMap<NodeId, u32>,
-    lanes: BTreeMap<ChannelDirection, u32>,
-    nodes_count: u32,
-    start: u32,
-    goal: u32,
-    edges: Vec<Edge>,
+    /// Our own number in the graph.
+    home: Option<u32>,
 }
 
-impl<'a> Maker<'a> {
+impl<'a> Ground<'a> {
     fn new(graph: &'a Graph, knowledge: &'a Knowledge, request: &'a PlanRequest) -> Self {
         let disabled = knowledge.disabled_nodes(request.now).map(|node| (node, Limit::Knowledge));
         let mut avoid_nodes: BTreeMap<_, _> = disabled.collect();
@@ -148,13 +162,135 @@ impl<'a> Maker<'a> {
         }
         avoid_nodes.remove(&request.source);
         avoid_nodes.remove(&request.destination);
+        let local = request.local.iter().map(|local| (local.short_channel_id, local)).collect();
+        let home = graph.node_index(&request.source);
+        Self { graph, knowledge, request, avoid, avoid_nodes, local, home }
+    }
+
+    /// The arcs into a node that an edge stands for.
+    fn announced_to(&self, to: u32, goal: u32) -> impl Iterator<Item = u32> + '_ {
+        let home = self.home == Some(to);
+        let known = (to as usize) < self.graph.nodes_count() && (!home || to == goal);
+        let out = if known { self.graph.arcs_from(to) } else { 0..0 };
+        out.filter_map(move |out| {
+            let out = self.graph.arc(out);
+            let passable = out.to != goal && self.home != Some(out.to);
+            (passable && self.graph.arc(out.twin).policy.is_some()).then_some(out.twin)
+        })
+    }
+
+    /// The edge of an arc.
+    fn announced(&self, arc: u32) -> Edge {
+        let view = self.graph.arc(arc);
+        let policy = view.policy.expect("only arcs with a policy are edges");
+        let (from, to) = (self.graph.arc(view.twin).to, view.to);
+        let mut edge = self.forwarding(view.direction, from, to, policy, view.capacity);
+        edge.lane = arc;
+        if self.home == Some(to) {
+            self.bound_by_receivable(&mut edge);
+        }
+        edge
+    }
+
+    fn blocked(
+        &self,
+        way: ChannelDirection,
+        disabled: bool,
+        from: &NodeId,
+        to: &NodeId,
+    ) -> Option<Limit> {
+        if self.avoid.contains(&way) {
+            return Some(Limit::Excluded);
+        }
+        if let Some(only) = &self.request.last_hop
+            && *to == self.request.destination
+            && only != from
+        {
+            return Some(Limit::Excluded);
+        }
+        let node = |node| self.avoid_nodes.get(node).copied();
+        node(from).or_else(|| node(to)).or_else(|| disabled.then_some(Limit::Knowledge))
+    }
+
+    fn forwarding(
+        &self,
+        direction: ChannelDirection,
+        from: u32,
+        to: u32,
+        policy: &Policy,
+        capacity: Msat,
+    ) -> Edge {
+        let nodes = self.graph.nodes();
+        let ends = (&nodes[from as usize], &nodes[to as usize]);
+        let edge = self.plain(direction, (from, to), ends, capacity);
+        let excluded = (!policy.enabled).then_some(Limit::Excluded);
+        Edge {
+            fee_base: policy.fee_base_msat,
+            fee_rate: policy.fee_rate,
+            cltv_delta: policy.cltv_delta,
+            min: policy.htlc_minimum_msat,
+            max: policy.htlc_maximum_msat,
+            blocked: excluded.or(edge.blocked),
+            ..edge
+        }
+    }
+
+    /// An edge that asks for nothing, with what is known of it.
+    fn plain(
+        &self,
+        direction: ChannelDirection,
+        (from, to): (u32, u32),
+        (near, far): (&NodeId, &NodeId),
+        capacity: Msat,
+    ) -> Edge {
+        let Known { bounds, refused, in_flight, disabled } =
+            self.knowledge.of(direction, capacity, self.request.now);
+        Edge {
+            from,
+            to,
+            direction,
+            fee_base: Msat::ZERO,
+            fee_rate: Ppm(0),
+            cltv_delta: Blocks(0),
+            min: Msat::ZERO,
+            max: BOUNDLESS,
+            refused: refused.unwrap_or(BOUNDLESS),
+            capacity,
+            bounds,
+            in_flight,
+            slots: u32::MAX,
+            lane: 0,
+            blocked: self.blocked(direction, disabled, near, far),
+        }
+    }
+
+    /// The last hop of a circle is one of our channels: what it takes is known exactly.
+    fn bound_by_receivable(&self, edge: &mut Edge) {
+        let local = self.local.get(&edge.direction.scid).filter(|local| local.usable);
+        let receivable = local.map_or(Msat::ZERO, |local| local.receivable_msat);
+        exactly(edge, receivable);
+        if local.is_none() {
+            edge.blocked = Some(Limit::Excluded);
+        }
+    }
+}
+
+/// Adds what is not announced.
+struct Maker<'a> {
+    ground: Ground<'a>,
+    /// Nodes outside the graph.
+    strangers: BTreeMap<NodeId, u32>,
+    lanes: BTreeMap<ChannelDirection, u32>,
+    nodes_count: u32,
+    start: u32,
+    goal: u32,
+    edges: Vec<Edge>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(graph: &'a Graph, knowledge: &'a Knowledge, request: &'a PlanRequest) -> Self {
         let mut maker = Self {
-            graph,
-            knowledge,
-            request,
-            avoid,
-            avoid_nodes,
-            local: request.local.iter().map(|local| (local.short_channel_id, local)).collect(),
+            ground: Ground::new(graph, knowledge, request),
             strangers: BTreeMap::new(),
             lanes: BTreeMap::new(),
             nodes_count: number(graph.nodes_count()),
@@ -181,125 +317,19 @@ impl<'a> Maker<'a> {
     }
 
     fn known(&self, node: &NodeId) -> Option<u32> {
-        self.graph.node_index(node).or_else(|| self.strangers.get(node).copied())
+        self.ground.graph.node_index(node).or_else(|| self.strangers.get(node).copied())
     }
 
     fn lane(&mut self, direction: ChannelDirection) -> u32 {
-        let next = self.graph.arcs_count() + number(self.lanes.len());
-        let known = self.graph.arc_index(direction);
+        let next = self.ground.graph.arcs_count() + number(self.lanes.len());
+        let known = self.ground.graph.arc_index(direction);
         known.unwrap_or_else(|| *self.lanes.entry(direction).or_insert(next))
-    }
-
-    fn blocked(&self, way: ChannelDirection, from: &NodeId, to: &NodeId) -> Option<Limit> {
-        if self.avoid.contains(&way) {
-            return Some(Limit::Excluded);
-        }
-        if *to == self.request.destination
-            && self.request.last_hop.is_some_and(|node| node != *from)
-        {
-            return Some(Limit::Excluded);
-        }
-        let node = |node| self.avoid_nodes.get(node).copied();
-        let disabled = || self.knowledge.is_disabled(way, self.request.now);
-        node(from).or_else(|| node(to)).or_else(|| disabled().then_some(Limit::Knowledge))
-    }
-
-    /// Adds every announced direction but those from us, by the node they lead to; answers where
-    /// the edges into each node begin.
-    fn announced(&mut self) -> Vec<u32> {
-        let graph = self.graph;
-        let mut first = Vec::with_capacity(graph.nodes_count() + 1);
-        self.edges.reserve(graph.arcs_count() as usize);
-        for to in 0..number(graph.nodes_count()) {
-            first.push(number(self.edges.len()));
-            let home = graph.nodes()[to as usize] == self.request.source;
-            if home && to != self.goal {
-                continue;
-            }
-            for out in graph.arcs_from(to) {
-                let view = graph.arc(out);
-                let (from, lane) = (view.to, view.twin);
-                let back = graph.arc(lane);
-                let near = &graph.nodes()[from as usize];
-                let Some(policy) = back.policy else { continue };
-                if *near == self.request.source || from == self.goal {
-                    continue;
-                }
-                let mut edge = self.forwarding(back.direction, from, to, policy, back.capacity);
-                edge.lane = lane;
-                if home {
-                    self.bound_by_receivable(&mut edge);
-                }
-                self.edges.push(edge);
-            }
-        }
-        first.push(number(self.edges.len()));
-        first
-    }
-
-    fn forwarding(
-        &self,
-        direction: ChannelDirection,
-        from: u32,
-        to: u32,
-        policy: &Policy,
-        capacity: Msat,
-    ) -> Edge {
-        let nodes = self.graph.nodes();
-        let blocked = self.blocked(direction, &nodes[from as usize], &nodes[to as usize]);
-        let excluded = (!policy.enabled).then_some(Limit::Excluded);
-        Edge {
-            fee_base: policy.fee_base_msat,
-            fee_rate: policy.fee_rate,
-            cltv_delta: policy.cltv_delta,
-            min: policy.htlc_minimum_msat,
-            max: policy.htlc_maximum_msat,
-            blocked: excluded.or(blocked),
-            ..self.plain(direction, from, to, capacity)
-        }
-    }
-
-    /// An edge that asks for nothing, with what is known of it.
-    fn plain(&self, direction: ChannelDirection, from: u32, to: u32, capacity: Msat) -> Edge {
-        let mut edge = Edge {
-            from,
-            to,
-            direction,
-            fee_base: Msat::ZERO,
-            fee_rate: Ppm(0),
-            cltv_delta: Blocks(0),
-            min: Msat::ZERO,
-            max: BOUNDLESS,
-            refused: BOUNDLESS,
-            capacity,
-            bounds: Bounds { lo: Msat::ZERO, hi: capacity },
-            in_flight: Msat::ZERO,
-            slots: u32::MAX,
-            lane: 0,
-            blocked: None,
-        };
-        if !self.knowledge.is_blank() {
-            let now = self.request.now;
-            edge.bounds = self.knowledge.bounds(direction, capacity, now);
-            edge.refused = self.knowledge.refused_from(direction, now).unwrap_or(BOUNDLESS);
-            edge.in_flight = self.knowledge.in_flight(direction);
-        }
-        edge
-    }
-
-    /// The last hop of a circle is one of our channels: what it takes is known exactly.
-    fn bound_by_receivable(&self, edge: &mut Edge) {
-        let local = self.local.get(&edge.direction.scid).filter(|local| local.usable);
-        let receivable = local.map_or(Msat::ZERO, |local| local.receivable_msat);
-        exactly(edge, receivable);
-        if local.is_none() {
-            edge.blocked = Some(Limit::Excluded);
-        }
     }
 
     /// Adds one of our channels as a first hop.
     fn local(&mut self, local: &LocalChannel) {
-        let (source, peer) = (self.request.source, local.peer);
+        let request = self.ground.request;
+        let (source, peer) = (request.source, local.peer);
         if peer == source {
             return;
         }
@@ -309,16 +339,17 @@ impl<'a> Maker<'a> {
         };
         let to = self.intern(peer);
         let lane = self.lane(direction);
-        let wrong = self.request.first_hop.is_some_and(|only| only != local.short_channel_id);
+        let wrong = request.first_hop.is_some_and(|only| only != local.short_channel_id);
         let off = (wrong || !local.usable).then_some(Limit::Excluded);
-        let blocked = off.or(self.blocked(direction, &source, &peer));
+        let (ways, ends) = ((self.start, to), (&source, &peer));
+        let edge = self.ground.plain(direction, ways, ends, local.spendable_msat);
         let mut edge = Edge {
             min: local.htlc_minimum_msat,
             max: local.htlc_maximum_msat,
             slots: local.free_slots,
             lane,
-            blocked,
-            ..self.plain(direction, self.start, to, local.spendable_msat)
+            blocked: off.or(edge.blocked),
+            ..edge
         };
         exactly(&mut edge, local.spendable_msat);
         self.edges.push(edge);
@@ -326,34 +357,35 @@ impl<'a> Maker<'a> {
 
     /// Adds the hops of a hint; none where the node it starts from is unknown.
     fn hint(&mut self, hint: &[HintHop]) {
+        let request = self.ground.request;
         let Some(start) = hint.first() else { return };
         if self.known(&start.pubkey).is_none() {
             return;
         }
         for (place, hop) in hint.iter().enumerate() {
-            let far = hint.get(place + 1).map_or(self.request.destination, |next| next.pubkey);
-            if hop.pubkey != far && hop.pubkey != self.request.source {
+            let far = hint.get(place + 1).map_or(request.destination, |next| next.pubkey);
+            if hop.pubkey != far && hop.pubkey != request.source {
                 self.hinted(hop, far);
             }
         }
     }
 
     fn hinted(&mut self, hop: &HintHop, far: NodeId) {
-        let (from, to) = (self.intern(hop.pubkey), self.intern(far));
+        let ways = (self.intern(hop.pubkey), self.intern(far));
         let scid = hop.short_channel_id;
         let direction = ChannelDirection { scid, direction: Direction::between(&hop.pubkey, &far) };
-        let capacity = self.graph.capacity(scid).unwrap_or(BOUNDLESS);
         let lane = self.lane(direction);
+        let ground = &self.ground;
+        let capacity = ground.graph.capacity(scid).unwrap_or(BOUNDLESS);
         let mut edge = Edge {
             fee_base: hop.fee_base_msat,
             fee_rate: hop.fee_proportional_millionths,
             cltv_delta: hop.cltv_expiry_delta,
             lane,
-            blocked: self.blocked(direction, &hop.pubkey, &far),
-            ..self.plain(direction, from, to, capacity)
+            ..ground.plain(direction, ways, (&hop.pubkey, &far), capacity)
         };
-        if far == self.request.source && self.local.contains_key(&scid) {
-            self.bound_by_receivable(&mut edge);
+        if far == ground.request.source && ground.local.contains_key(&scid) {
+            ground.bound_by_receivable(&mut edge);
         }
         self.edges.push(edge);
     }

@@ -61,7 +61,7 @@ impl Path {
     /// an edge forbids it.
     pub(crate) fn neg_ln_micro(&self, net: &Net<'_>, load: &Load) -> Option<u64> {
         let hops = self.edges.iter().zip(&self.htlcs);
-        hops.map(|(edge, htlc)| load.takes(net.edge(*edge), htlc.amount))
+        hops.map(|(edge, htlc)| load.takes(&net.edge(*edge), htlc.amount))
             .try_fold(0_u64, |sum, cost| sum.checked_add(cost?))
     }
 
@@ -154,7 +154,7 @@ impl Load {
 /// −ln of the chance that all `paths` pass, in millionths: those that share a direction are counted
 /// together on it. `None` where a limit forbids it.
 pub(crate) fn joint_neg_ln_micro(net: &Net<'_>, paths: &[Path]) -> Option<u64> {
-    let mut lanes: BTreeMap<u32, (&Edge, Msat)> = BTreeMap::new();
+    let mut lanes: BTreeMap<u32, (Edge, Msat)> = BTreeMap::new();
     for (edge, htlc) in paths.iter().flat_map(|path| path.edges.iter().zip(&path.htlcs)) {
         let edge = net.edge(*edge);
         let (_, sum) = lanes.entry(edge.lane).or_insert((edge, Msat::ZERO));

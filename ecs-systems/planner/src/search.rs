@@ -134,7 +134,11 @@ impl<'a> Search<'a> {
             let head = &mut self.settled[label.node as usize];
             self.labels[index as usize].before = *head;
             *head = index;
-            for edge in self.net.edges_to(label.node) {
+            let net = self.net;
+            for edge in net.edges_to(label.node) {
+                if self.is_needless(&label, net.near(edge)) {
+                    continue;
+                }
                 if let Some(next) = self.extended(index, &label, edge)
                     && !self.is_dominated(&next)
                 {
@@ -151,6 +155,12 @@ impl<'a> Search<'a> {
             self.heap.push(Reverse((label.total(), label.tie, index)));
             self.labels.push(label);
         }
+    }
+
+    /// Whether `label` would be dominated at `node` even if it cost nothing to go there.
+    fn is_needless(&self, label: &Label, node: u32) -> bool {
+        let settled = self.settled[node as usize] != NONE;
+        settled && label.parent != NONE && self.is_dominated(&Label { node, ..*label })
     }
 
     /// Whether the labels settled at its node make `label` needless. In a circle it takes one that
@@ -185,7 +195,7 @@ impl<'a> Search<'a> {
         let edge = self.net.edge(number);
         let at_goal = label.parent == NONE;
         let amount = if at_goal { label.amount } else { label.amount.max(edge.min) };
-        if !self.load.fits(edge, amount) {
+        if !self.load.fits(&edge, amount) {
             return None;
         }
         let last = if !self.net.is_circle() {
@@ -209,7 +219,7 @@ impl<'a> Search<'a> {
         let per_nat = self.question.per_nat;
         let failing = match per_nat {
             Msat::ZERO => 0,
-            _ => failure_cost(self.load.takes(edge, amount)?, per_nat)?,
+            _ => failure_cost(self.load.takes(&edge, amount)?, per_nat)?,
         };
         let waiting = delay_cost(need, edge.cltv_delta, self.question.risk)?;
         Some(Label {
@@ -221,7 +231,7 @@ impl<'a> Search<'a> {
             edge: number,
             parent: index,
             last,
-            tie: scramble(label.tie ^ identity(edge)),
+            tie: scramble(label.tie ^ identity(&edge)),
             before: NONE,
         })
     }

@@ -1,10 +1,9 @@
 //! How reports of parts change what is known.
 
-use super::{Ceiling, Knowledge, Learned, twin_of};
+use super::{Ceiling, Knowledge, Way, twin_of};
 use crate::{Hop, Route};
 use payecs_units::{ChannelDirection, Msat, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Why a hop refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +41,9 @@ impl Knowledge {
     pub fn sent(&mut self, route: &Route) {
         self.bump();
         for hop in &route.hops {
-            let sum = self.in_flight.entry(hop.short_channel_id_dir).or_default();
-            *sum = Msat(sum.0.saturating_add(hop.amount_msat.0));
+            let mut way = self.ways.get(hop.short_channel_id_dir);
+            way.in_flight = Msat(way.in_flight.0.saturating_add(hop.amount_msat.0));
+            self.ways.set(hop.short_channel_id_dir, way);
         }
     }
 
@@ -78,7 +78,9 @@ impl Knowledge {
 
     /// The direction announced another policy: it may be tried again.
     pub fn policy_changed(&mut self, direction: ChannelDirection) {
-        if self.disabled.remove(&direction).is_some() {
+        let way = self.ways.get(direction);
+        if way.disabled_until.is_some() {
+            self.ways.set(direction, Way { disabled_until: None, ..way });
             self.bump();
         }
     }
@@ -91,44 +93,46 @@ impl Knowledge {
     fn release(&mut self, route: &Route) {
         self.bump();
         for hop in &route.hops {
-            let direction = hop.short_channel_id_dir;
-            let left = self.in_flight(direction).saturating_sub(hop.amount_msat);
-            if left == Msat::ZERO {
-                self.in_flight.remove(&direction);
-            } else {
-                self.in_flight.insert(direction, left);
-            }
+            let way = self.ways.get(hop.short_channel_id_dir);
+            let in_flight = way.in_flight.saturating_sub(hop.amount_msat);
+            self.ways.set(hop.short_channel_id_dir, Way { in_flight, ..way });
         }
     }
 
     /// `amount` could pass, and is back where it was.
     fn carried(&mut self, direction: ChannelDirection, amount: Msat, now: Timestamp) {
         let half_life_ms = self.config.half_life_ms();
-        let known = self.learned.entry(direction).or_default();
+        let way = self.ways.get(direction);
+        let mut known = way.learned.unwrap_or_default();
         if amount >= known.lo_now(now, half_life_ms) {
             (known.lo, known.lo_at) = (amount, now);
         }
         if known.ceiling.is_some_and(|ceiling| ceiling.hi < amount || ceiling.refused <= amount) {
             known.ceiling = None;
         }
+        self.ways.set(direction, Way { learned: Some(known), ..way });
     }
 
     /// `amount` passed and stays on the other side.
     fn shift(&mut self, direction: ChannelDirection, amount: Msat, now: Timestamp) {
         let half_life_ms = self.config.half_life_ms();
-        if let Some(known) = self.learned.get_mut(&direction) {
+        let way = self.ways.get(direction);
+        if let Some(mut known) = way.learned {
             known.lo = known.lo.saturating_sub(amount);
             known.ceiling = known.ceiling.filter(|ceiling| amount <= ceiling.hi);
             if let Some(ceiling) = &mut known.ceiling {
                 ceiling.hi = ceiling.hi.saturating_sub(amount);
             }
+            self.ways.set(direction, Way { learned: Some(known), ..way });
         }
-        let twin: &mut Learned = self.learned.entry(twin_of(direction)).or_default();
+        let way = self.ways.get(twin_of(direction));
+        let mut twin = way.learned.unwrap_or_default();
         let raised = |msat: Msat| Msat(msat.0.saturating_add(amount.0));
         (twin.lo, twin.lo_at) = (raised(twin.lo_now(now, half_life_ms)), now);
         if let Some(ceiling) = &mut twin.ceiling {
             (ceiling.hi, ceiling.refused) = (raised(ceiling.hi), raised(ceiling.refused));
         }
+        self.ways.set(twin_of(direction), Way { learned: Some(twin), ..way });
     }
 
     fn refused(&mut self, hop: &Hop, kind: HopFailure, now: Timestamp) {
@@ -137,7 +141,8 @@ impl Knowledge {
         match kind {
             HopFailure::LiquidityLack => self.lacked(direction, hop.amount_msat, now),
             HopFailure::DisabledOrPolicy => {
-                self.disabled.insert(direction, until);
+                let way = self.ways.get(direction);
+                self.ways.set(direction, Way { disabled_until: Some(until), ..way });
             }
             HopFailure::Node => {
                 self.disabled_nodes.insert(hop.from, until);
@@ -148,10 +153,10 @@ impl Knowledge {
     /// `amount` could not pass on top of what else we had on it.
     fn lacked(&mut self, direction: ChannelDirection, amount: Msat, now: Timestamp) {
         let half_life_ms = self.config.half_life_ms();
-        let flying = self.in_flight(direction);
-        let hi = Msat(flying.0.saturating_add(amount.0).saturating_sub(1));
+        let way = self.ways.get(direction);
+        let hi = Msat(way.in_flight.0.saturating_add(amount.0).saturating_sub(1));
         let mut fresh = Ceiling { hi, refused: amount, at: now };
-        let known = self.learned.entry(direction).or_default();
+        let mut known = way.learned.unwrap_or_default();
         if let Some(old) = known.ceiling
             && now.0.saturating_sub(old.at.0) < half_life_ms
         {
@@ -160,29 +165,44 @@ impl Knowledge {
         }
         known.ceiling = Some(fresh);
         known.lo = known.lo.min(fresh.hi);
+        self.ways.set(direction, Way { learned: Some(known), ..way });
     }
 
     /// Forgets the oldest beyond `entries_max`.
     pub(super) fn evict(&mut self) {
         let max = usize::try_from(self.config.entries_max).unwrap_or(usize::MAX);
-        keep_youngest(&mut self.learned, max, Learned::learned_at);
-        keep_youngest(&mut self.disabled, max, |until| *until);
-        keep_youngest(&mut self.disabled_nodes, max, |until| *until);
+        if self.ways.learned_count() > max {
+            let learned = self.ways.iter().filter_map(|(direction, way)| {
+                way.learned.map(|learned| (learned.learned_at(), direction))
+            });
+            for direction in oldest(learned, max) {
+                let way = self.ways.get(direction);
+                self.ways.set(direction, Way { learned: None, ..way });
+            }
+        }
+        if self.ways.disabled_count() > max {
+            let disabled = self
+                .ways
+                .iter()
+                .filter_map(|(direction, way)| way.disabled_until.map(|until| (until, direction)));
+            for direction in oldest(disabled, max) {
+                let way = self.ways.get(direction);
+                self.ways.set(direction, Way { disabled_until: None, ..way });
+            }
+        }
+        if self.disabled_nodes.len() > max {
+            let disabled = self.disabled_nodes.iter().map(|(node, until)| (*until, *node));
+            for node in oldest(disabled, max) {
+                self.disabled_nodes.remove(&node);
+            }
+        }
     }
 }
 
-/// Once above `max`, drops the oldest down to 7/8 of it, so that it isn't sorted at each report.
-fn keep_youngest<K: Ord + Copy, V>(
-    map: &mut BTreeMap<K, V>,
-    max: usize,
-    at: impl Fn(&V) -> Timestamp,
-) {
-    if map.len() <= max {
-        return;
-    }
-    let mut ages: Vec<(Timestamp, K)> = map.iter().map(|(key, value)| (at(value), *key)).collect();
+/// The oldest, so many that 7/8 of `max` are left: so that they aren't sorted at each report.
+fn oldest<K: Ord>(ages: impl Iterator<Item = (Timestamp, K)>, max: usize) -> Vec<K> {
+    let mut ages: Vec<(Timestamp, K)> = ages.collect();
     ages.sort_unstable();
-    for (_, key) in &ages[..ages.len() - (max - max / 8)] {
-        map.remove(key);
-    }
+    ages.truncate(ages.len().saturating_sub(max - max / 8));
+    ages.into_iter().map(|(_, key)| key).collect()
 }

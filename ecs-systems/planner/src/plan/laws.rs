@@ -110,7 +110,7 @@ fn total(net: &Net<'_>, path: &Path, question: &Question) -> Option<u64> {
     let mut sum = path.fee().0;
     for (edge, htlc) in path.edges.iter().zip(&path.htlcs) {
         let (edge, amount) = (net.edge(*edge), htlc.amount);
-        let micro_nats = Load::default().takes(edge, amount)?;
+        let micro_nats = Load::default().takes(&edge, amount)?;
         let fee = amount.forwarding_fee(edge.fee_base, edge.fee_rate)?;
         let need = amount.checked_add(fee)?;
         sum += cost::failure_cost(micro_nats, question.per_nat)?;
@@ -132,7 +132,7 @@ fn brute(net: &Net<'_>, question: &Question) -> Option<u64> {
             best = best.into_iter().chain(cost).min();
             continue;
         }
-        for (number, edge) in (0..).zip(&net.edges) {
+        for (number, edge) in net.edges() {
             let seen = |old: &u32| net.edge(*old).from == edge.to || net.edge(*old).to == edge.to;
             if edge.from == at && edge.to != net.start && !edges.iter().any(seen) {
                 stack.push((edge.to, edges.iter().copied().chain([number]).collect()));

@@ -33,7 +33,7 @@ pub(super) fn explain(net: &Net<'_>, ask: Ask) -> NoPlan {
     let (largest_msat, load) = largest(net, ask);
     let refused = |reason, cut| NoPlan { reason, largest_msat, cut, ..empty() };
     let parts_max = u64::try_from(ask.parts_max).unwrap_or(u64::MAX);
-    let ours = || net.edges.iter().filter(|edge| edge.from == net.start);
+    let ours = || net.edges().map(|(_, edge)| edge).filter(|edge| edge.from == net.start);
     let theirs = || net.edges_to(net.goal).map(|edge| net.edge(edge));
     if carried_at_most(ours(), parts_max) < ask.amount {
         return refused(NoPlanReason::InsufficientFunds, binding(ours(), &Load::default()));
@@ -85,7 +85,7 @@ fn largest(net: &Net<'_>, ask: Ask) -> (Option<Msat>, Load) {
 }
 
 /// What edges could carry together if nothing else were in the way and nothing were learned.
-fn carried_at_most<'e>(edges: impl Iterator<Item = &'e Edge>, parts_max: u64) -> Msat {
+fn carried_at_most(edges: impl Iterator<Item = Edge>, parts_max: u64) -> Msat {
     let each = edges.filter(|edge| edge.blocked.is_none()).map(|edge| {
         let htlcs = u64::from(edge.slots).min(parts_max);
         edge.capacity.min(Msat(edge.max.0.saturating_mul(htlcs)))
@@ -94,10 +94,10 @@ fn carried_at_most<'e>(edges: impl Iterator<Item = &'e Edge>, parts_max: u64) ->
 }
 
 /// Edges as an answer: first those that allow least.
-fn binding<'e>(edges: impl Iterator<Item = &'e Edge>, load: &Load) -> Vec<Binding> {
+fn binding(edges: impl Iterator<Item = Edge>, load: &Load) -> Vec<Binding> {
     let mut cut: Vec<Binding> = edges
         .map(|edge| {
-            let (allows_msat, limit) = load.allows(edge);
+            let (allows_msat, limit) = load.allows(&edge);
             Binding { short_channel_id_dir: edge.direction, allows_msat, limit }
         })
         .collect();
@@ -117,7 +117,7 @@ fn dearest(net: &Net<'_>, paths: &[Path], dear: bool) -> Vec<Binding> {
             let delay = u64::from(edge.cltv_delta.0);
             let asks = if dear { fee.map_or(u64::MAX, |fee| fee.0) } else { delay };
             let limit = if dear { Limit::FeeBudget } else { Limit::Delay };
-            let allows_msat = Load::default().allows(edge).0;
+            let allows_msat = Load::default().allows(&edge).0;
             (asks, Binding { short_channel_id_dir: edge.direction, allows_msat, limit })
         })
         .filter(|(asks, _)| *asks > 0)
@@ -135,12 +135,13 @@ fn bottleneck(net: &Net<'_>, load: &Load) -> Vec<Binding> {
         let (allows, _) = load.allows(edge);
         allows > Msat::ZERO && allows >= edge.min
     };
-    let ours = spread(net, net.start, |edge| open(edge).then_some((edge.from, edge.to)));
-    let theirs = spread(net, net.goal, |edge| open(edge).then_some((edge.to, edge.from)));
-    let out = |edge: &&Edge| ours[edge.from as usize] && !ours[edge.to as usize];
-    let across: Vec<&Edge> = net.edges.iter().filter(out).collect();
-    let (near, far): (Vec<&Edge>, Vec<&Edge>) =
-        across.into_iter().partition(|edge| theirs[edge.to as usize]);
+    let edges: Vec<Edge> = net.edges().map(|(_, edge)| edge).collect();
+    let count = net.nodes_count as usize;
+    let ours = spread(&edges, count, net.start, |edge| open(edge).then_some((edge.from, edge.to)));
+    let theirs = spread(&edges, count, net.goal, |edge| open(edge).then_some((edge.to, edge.from)));
+    let out = |edge: &Edge| ours[edge.from as usize] && !ours[edge.to as usize];
+    let (near, far): (Vec<Edge>, Vec<Edge>) =
+        edges.into_iter().filter(out).partition(|edge| theirs[edge.to as usize]);
     let mut cut = binding(near.into_iter(), load);
     cut.extend(binding(far.into_iter(), load));
     cut.truncate(CUT_MAX);
@@ -149,12 +150,17 @@ fn bottleneck(net: &Net<'_>, load: &Load) -> Vec<Binding> {
 
 /// The nodes that steps reach from `start`. Each round visits every edge; there are at most as many
 /// rounds as hops in a route.
-fn spread(net: &Net<'_>, start: u32, step: impl Fn(&Edge) -> Option<(u32, u32)>) -> Vec<bool> {
-    let mut reached = vec![false; net.nodes_count as usize];
+fn spread(
+    edges: &[Edge],
+    nodes_count: usize,
+    start: u32,
+    step: impl Fn(&Edge) -> Option<(u32, u32)>,
+) -> Vec<bool> {
+    let mut reached = vec![false; nodes_count];
     reached[start as usize] = true;
     for _ in 0..crate::path::HOPS_MAX {
         let mut grew = false;
-        for (from, to) in net.edges.iter().filter_map(&step) {
+        for (from, to) in edges.iter().filter_map(&step) {
             if reached[from as usize] && !reached[to as usize] {
                 (reached[to as usize], grew) = (true, true);
             }
