@@ -1,6 +1,9 @@
 //! Hashes and the secrets behind them.
 
-use crate::{ParseUnitError, serde_as_text};
+use crate::{
+    ParseUnitError,
+    text::{serde_as_text, write_hex},
+};
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
@@ -63,7 +66,7 @@ macro_rules! shown {
 
         impl fmt::Display for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str(&hex::encode(self.0))
+                write_hex(&self.0, out)
             }
         }
 
@@ -109,8 +112,7 @@ macro_rules! secret {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-                text.parse().map_err(serde::de::Error::custom)
+                crate::text::read(from)
             }
         }
     };

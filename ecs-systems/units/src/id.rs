@@ -1,6 +1,9 @@
 //! Names of nodes, channels, groups and parts.
 
-use crate::{ParseUnitError, serde_as_text};
+use crate::{
+    ParseUnitError,
+    text::{serde_as_text, write_hex},
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -23,7 +26,7 @@ impl FromStr for NodeId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&hex::encode(self.0))
+        write_hex(&self.0, out)
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod msat;
 mod percent;
+mod text;
 mod time;
 mod hash;
 mod id;
@@ -39,21 +40,3 @@ impl ParseUnitError {
         Self { expected, got: got.chars().take(80).collect() }
     }
 }
-
-/// Implements `Serialize` and `Deserialize` through `Display` and `FromStr`.
-macro_rules! serde_as_text {
-    ($type:ty) => {
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
-            }
-        }
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-use serde_as_text;

@@ -1,6 +1,6 @@
 //! Blocks and seconds.
 
-use crate::{ParseUnitError, serde_as_text};
+use crate::{ParseUnitError, text::serde_as_text};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
