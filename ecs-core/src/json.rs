@@ -27,7 +27,9 @@ pub const NUMBER_EXPONENT_MAX: i32 = 1_000;
 /// assert_ne!(Json::parse("9007199254740993").unwrap(), Json::parse("9007199254740992").unwrap());
 /// ```
 #[derive(Clone)]
-pub struct Json(Arc<str>);
+pub struct Json {
+    raw: Arc<RawValue>,
+}
 
 /// A text that is not JSON, or beyond a limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +57,11 @@ impl Json {
         let raw: &RawValue =
             serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
         check_limits(raw.get(), JSON_DEPTH_MAX)?;
-        Ok(Self(raw.get().into()))
+        Ok(Self::kept(raw.to_owned()))
+    }
+
+    fn kept(raw: Box<RawValue>) -> Self {
+        Self { raw: raw.into() }
     }
 
     /// Judges a value of ours as [`Json::parse`] judges a text from outside.
@@ -63,7 +69,7 @@ impl Json {
     /// # Errors
     /// It is beyond one of the limits of this module.
     pub(crate) fn check(&self) -> Result<(), JsonError> {
-        check_limits(&self.0, JSON_DEPTH_MAX)
+        check_limits(self.text(), JSON_DEPTH_MAX)
     }
 
     /// An object with these fields, in this order.
@@ -74,12 +80,7 @@ impl Json {
     /// ```
     #[must_use]
     pub fn object<N: AsRef<str>>(fields: impl IntoIterator<Item = (N, Self)>) -> Self {
-        let mut text = String::from("{");
-        for (name, value) in fields {
-            let comma = if text.len() > 1 { "," } else { "" };
-            text = text + comma + Self::of(name.as_ref()).text() + ":" + value.text();
-        }
-        Self((text + "}").into())
+        Self::of(&Object(fields.into_iter().collect()))
     }
 
     /// An array of these values.
@@ -89,12 +90,7 @@ impl Json {
     /// ```
     #[must_use]
     pub fn array(values: impl IntoIterator<Item = Self>) -> Self {
-        let mut text = String::from("[");
-        for value in values {
-            let comma = if text.len() > 1 { "," } else { "" };
-            text = text + comma + value.text();
-        }
-        Self((text + "]").into())
+        Self::of(&values.into_iter().collect::<Vec<_>>())
     }
 
     /// The JSON of a value of ours.
@@ -103,38 +99,38 @@ impl Json {
     /// If the value has a map whose keys aren't strings: our own mistake.
     #[must_use]
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
-        let text = serde_json::to_string(value).expect("our values have string keys");
-        Self(text.into())
+        let raw = serde_json::value::to_raw_value(value).expect("our values have string keys");
+        Self::kept(raw)
     }
 
     /// `true`, the value of every flag.
     #[must_use]
     pub fn yes() -> Self {
-        Self("true".into())
+        Self::of(&true)
     }
 
     /// `null`.
     #[must_use]
     pub fn null() -> Self {
-        Self("null".into())
+        Self::of(&())
     }
 
     /// `{}`: the answer of what only acts.
     #[must_use]
     pub fn nothing() -> Self {
-        Self("{}".into())
+        Self::object([("", Self::null()); 0])
     }
 
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0
+        self.raw.get()
     }
 
     /// Whether this is `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        &*self.0 == "null"
+        self.text() == "null"
     }
 
     /// Reads it as a Rust value.
@@ -142,7 +138,7 @@ impl Json {
     /// # Errors
     /// It has another shape.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.0)
+        serde_json::from_str(self.text())
     }
 
     /// The values of an array. `None`: no array.
@@ -153,7 +149,7 @@ impl Json {
     /// ```
     #[must_use]
     pub fn items(&self) -> Option<Vec<Self>> {
-        self.0.starts_with('[').then(|| self.decode().ok()).flatten()
+        self.text().starts_with('[').then(|| self.decode().ok()).flatten()
     }
 
     /// The fields of an object as they stand in the text; of two with one name both. `None`: no
@@ -165,31 +161,40 @@ impl Json {
     /// ```
     #[must_use]
     pub fn entries(&self) -> Option<Vec<(String, Self)>> {
-        self.0.starts_with('{').then(|| self.decode().ok()).flatten().map(|Entries(all)| all)
+        self.text().starts_with('{').then(|| self.decode().ok()).flatten().map(|Entries(all)| all)
     }
 
     /// Reads it as a string; borrowed where it has no escapes. `None`: it is something else.
     #[must_use]
     pub fn as_str(&self) -> Option<Cow<'_, str>> {
-        if !self.0.starts_with('"') {
+        if !self.text().starts_with('"') {
             return None;
         }
-        if !self.0.contains('\\') {
-            return Some(Cow::Borrowed(&self.0[1..self.0.len() - 1]));
+        if !self.text().contains('\\') {
+            return Some(Cow::Borrowed(&self.text()[1..self.text().len() - 1]));
         }
-        serde_json::from_str::<String>(&self.0).ok().map(Cow::Owned)
+        serde_json::from_str::<String>(self.text()).ok().map(Cow::Owned)
     }
 
     /// The fields of an object, in byte order; of two with one name the last. `None`: no object.
     #[must_use]
     pub fn fields(&self) -> Option<BTreeMap<String, Json>> {
-        self.0.starts_with('{').then(|| self.decode().ok()).flatten()
+        self.text().starts_with('{').then(|| self.decode().ok()).flatten()
+    }
+
+    /// The same, without copying what is in them.
+    pub(crate) fn raw_fields(&self) -> Option<RawFields<'_>> {
+        self.text().starts_with('{').then(|| read(self.text())).flatten()
+    }
+
+    pub(crate) fn raw(&self) -> &RawValue {
+        &self.raw
     }
 }
 
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0 || same(&self.0, &other.0)
+        self.text() == other.text() || same(self.text(), other.text())
     }
 }
 
@@ -197,20 +202,19 @@ impl Eq for Json {}
 
 impl fmt::Display for Json {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(self.text())
     }
 }
 
 impl fmt::Debug for Json {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Json({} bytes)", self.0.len())
+        write!(out, "Json({} bytes)", self.text().len())
     }
 }
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        raw.serialize(to)
+        self.raw.serialize(to)
     }
 }
 
@@ -218,7 +222,16 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(from)?;
         check_limits(raw.get(), WRAPPED_DEPTH_MAX).map_err(de::Error::custom)?;
-        Ok(Self(raw.get().into()))
+        Ok(Self::kept(raw))
+    }
+}
+
+/// An object that is written with these fields, in this order.
+struct Object<N>(Vec<(N, Json)>);
+
+impl<N: AsRef<str>> Serialize for Object<N> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name.as_ref(), value)))
     }
 }
 
@@ -264,7 +277,7 @@ fn check_limits(text: &str, depth_max: u32) -> Result<(), JsonError> {
             b'-' | b'0'..=b'9' => {
                 let rest = &text[at..];
                 let end = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len());
-                Decimal::read(&rest[..end]).ok_or(JsonError::Number)?;
+                bounded_number(&rest[..end]).ok_or(JsonError::Number)?;
                 at += end - 1;
             }
             _ => {}
@@ -286,7 +299,7 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
 /// Deep equality of two valid texts within the limits.
 fn same(left: &str, right: &str) -> bool {
     match (left.as_bytes()[0], right.as_bytes()[0]) {
-        (b'{', b'{') => match (read::<Fields<'_>>(left), read::<Fields<'_>>(right)) {
+        (b'{', b'{') => match (read::<RawFields<'_>>(left), read::<RawFields<'_>>(right)) {
             (Some(left), Some(right)) => {
                 left.len() == right.len()
                     && left.iter().zip(&right).all(|((left_key, left), (right_key, right))| {
@@ -311,10 +324,25 @@ fn same(left: &str, right: &str) -> bool {
     }
 }
 
-type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+/// The fields of an object where they stand, in byte order.
+pub(crate) type RawFields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     serde_json::from_str(text).ok()
+}
+
+/// The digits of a number before and after its point, and its exponent. `None`: beyond the limits
+/// of this module.
+fn bounded_number(text: &str) -> Option<(&str, &str, i32)> {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let too_far = exponent.unsigned_abs() > NUMBER_EXPONENT_MAX.unsigned_abs();
+    let too_long = whole.len() + decimals.len() > NUMBER_DIGITS_MAX;
+    (!too_far && !too_long).then_some((whole, decimals, exponent))
 }
 
 /// An exact decimal number: ± digits × 10^exponent, without zeros at either end of the digits.
@@ -332,15 +360,7 @@ impl Decimal {
             Some(rest) => (true, rest),
             None => (false, text),
         };
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let too_far = exponent.unsigned_abs() > NUMBER_EXPONENT_MAX.unsigned_abs();
-        if whole.len() + decimals.len() > NUMBER_DIGITS_MAX || too_far {
-            return None;
-        }
+        let (whole, decimals, exponent) = bounded_number(text)?;
         let digits = format!("{whole}{decimals}");
         let kept = digits.trim_end_matches('0');
         let dropped = digits.len() - kept.len();

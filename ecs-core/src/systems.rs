@@ -8,7 +8,8 @@ use crate::{
 };
 use bevy_ecs::component::Component;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, cell::RefCell, collections::BTreeMap, sync::Arc};
 
 /// Most names in a list.
 pub const LIST_LENGTH_MAX: usize = 256;
@@ -97,10 +98,11 @@ impl Systems {
     }
 
     fn read(text: Json) -> Self {
-        let fields = text.fields().unwrap_or_default();
-        let names = fields.get("systems").and_then(read_names);
-        let current = fields.get("current").and_then(|current| current.decode().ok());
-        let error = fields.get("error").and_then(|error| error.decode().ok());
+        let fields = text.raw_fields().unwrap_or_default();
+        let names = fields.get("systems").and_then(|list| names_in(list));
+        let current = fields.get("current").and_then(|it| serde_json::from_str(it.get()).ok());
+        let error = fields.get("error").and_then(|it| serde_json::from_str(it.get()).ok());
+        drop(fields);
         Self { text, names, current, error, touched: false, list: None }
     }
 }
@@ -110,11 +112,26 @@ pub(crate) fn no_list() -> Error {
     Error::InvalidSystems("invalid or absent `systems` field.".to_owned())
 }
 
-fn read_names(json: &Json) -> Option<Names> {
-    if let Some(name) = json.as_str() {
-        return Some(Arc::from([Arc::from(&*name)]));
+thread_local! {
+    /// The text of the list that was read last, and its names: most lists are the same.
+    static LAST_READ: RefCell<(String, Option<Names>)> = RefCell::default();
+}
+
+fn names_in(list: &RawValue) -> Option<Names> {
+    LAST_READ.with_borrow_mut(|(text, names)| {
+        if text != list.get() {
+            (*text, *names) = (list.get().to_owned(), read_names(list.get()));
+        }
+        names.clone()
+    })
+}
+
+fn read_names(text: &str) -> Option<Names> {
+    if text.starts_with('"') {
+        let name: String = serde_json::from_str(text).ok()?;
+        return Some(Arc::from([Arc::from(name)]));
     }
-    let names: Vec<String> = json.decode().ok()?;
+    let names: Vec<String> = serde_json::from_str(text).ok()?;
     (names.len() <= LIST_LENGTH_MAX).then(|| names.into_iter().map(Arc::from).collect())
 }
 
@@ -135,13 +152,15 @@ impl WireComponent for Systems {
         if !self.touched {
             return self.text.clone();
         }
-        let mut fields = self.text.fields().unwrap_or_default();
+        let mut fields = self.text.raw_fields().unwrap_or_default();
         fields.remove("error");
-        if let Some(current) = self.current {
-            fields.insert("current".to_owned(), Json::of(&current));
+        let current = self.current.map(|it| Json::of(&it));
+        if let Some(current) = &current {
+            fields.insert(Cow::Borrowed("current"), current.raw());
         }
-        if let Some(error) = &self.error {
-            fields.insert("error".to_owned(), Json::of(error));
+        let error = self.error.as_ref().map(Json::of);
+        if let Some(error) = &error {
+            fields.insert(Cow::Borrowed("error"), error.raw());
         }
         Json::of(&fields)
     }

@@ -1,6 +1,6 @@
 //! One text for all values that mean the same.
 
-use super::{Decimal, Fields, Json, read};
+use super::{Decimal, Json, RawFields, read};
 use serde_json::value::RawValue;
 
 impl Json {
@@ -13,8 +13,8 @@ impl Json {
     /// ```
     #[must_use]
     pub fn canonical(&self) -> String {
-        let mut text = String::with_capacity(self.0.len());
-        write_canonical(&self.0, &mut text);
+        let mut text = String::with_capacity(self.text().len());
+        write_canonical(self.text(), &mut text);
         text
     }
 }
@@ -22,7 +22,7 @@ impl Json {
 fn write_canonical(text: &str, out: &mut String) {
     match text.as_bytes()[0] {
         b'{' => {
-            let fields = read::<Fields<'_>>(text).unwrap_or_default();
+            let fields = read::<RawFields<'_>>(text).unwrap_or_default();
             write_all('{', fields.iter(), '}', out, |(name, value), out| {
                 out.push_str(Json::of(name.as_ref()).text());
                 out.push(':');
