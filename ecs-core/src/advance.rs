@@ -282,13 +282,13 @@ impl Engine {
 
     /// The required Components as they are now, secrets left out.
     pub(crate) fn matched(&self, id: EntityId, index: SystemIndex) -> Vec<(Arc<str>, Json)> {
-        let required = &self.systems.get(index).def.required;
-        let mut matched: Vec<(Arc<str>, Json)> = Vec::with_capacity(required.len());
-        for name in required.iter().filter(|name| !self.is_secret(name)) {
-            let twice = matched.iter().any(|(earlier, _)| **earlier == **name);
-            if let Some(json) = self.component(id, name).filter(|_| !twice) {
-                matched.push((Arc::from(&**name), json));
-            }
+        let Some(entity) = self.find(id).map(|entity| self.world.entity(entity)) else {
+            return Vec::new();
+        };
+        let shown = &self.systems.get(index).shown;
+        let mut matched = Vec::with_capacity(shown.len());
+        for (name, named) in shown {
+            matched.extend(Self::value(entity, *named).map(|json| (Arc::clone(name), json)));
         }
         matched
     }

@@ -8,7 +8,7 @@ use crate::{
     delta,
     dispatch::ListId,
     inputs::{Entities, Inputs},
-    life::{Foreign, Given, Id, Life},
+    life::{Foreign, Given, Id, Life, Texts},
     names::{ForeignId, Named},
     systems::{Systems, no_list},
     trace::TraceEntry,
@@ -223,12 +223,14 @@ impl Engine {
             Change::Clear => self.clear(entity),
             Change::AttachTyped(typed, json, insertion) => {
                 let target = self.spawned(entity);
-                let old = (typed.get)(self.world.entity(target));
+                let old = typed.text(self.world.entity(target));
                 if old.as_ref().map(Json::text) == Some(json.text()) {
                     return;
                 }
                 self.release_list(target, &typed);
-                insertion(&mut self.world.entity_mut(target));
+                let mut place = self.world.entity_mut(target);
+                insertion(&mut place);
+                Texts::note(&mut place, typed.id, (typed.id != self.systems_id).then_some(&json));
                 self.note_component(entity, typed.spec.name, Some(&json));
                 self.take_list(target, typed.id);
                 self.count_attached(target, old.as_ref(), &json);
@@ -245,7 +247,9 @@ impl Engine {
                 let Some(target) = self.find(entity) else { return };
                 if self.world.entity(target).contains_id(typed.id) {
                     self.release_list(target, &typed);
-                    (typed.remove)(&mut self.world.entity_mut(target));
+                    let mut place = self.world.entity_mut(target);
+                    (typed.remove)(&mut place);
+                    Texts::note(&mut place, typed.id, None);
                     self.note_component(entity, typed.spec.name, None);
                     self.count(target, -1);
                 }
@@ -274,8 +278,9 @@ impl Engine {
 
     fn clear(&mut self, entity: EntityId) {
         let Some(target) = self.find(entity) else { return };
-        let typed: Vec<TypedComponent> = self.names.typed().copied().collect();
-        for component in typed {
+        let here = self.world.entity(target);
+        let typed = self.names.typed().filter(|typed| here.contains_id(typed.id));
+        for component in typed.copied().collect::<Vec<_>>() {
             self.apply(entity, Change::DetachTyped(Box::new(component)));
         }
         let foreign = self.world.get::<Foreign>(target).expect("spawned with it");
@@ -338,9 +343,8 @@ impl Engine {
             return entity;
         }
         let born_ms = self.world.resource::<Inputs>().now_ms;
-        let entity =
-            self.world.spawn((Id(id), Life::new(born_ms), Foreign::default(), Given::default()));
-        let entity = entity.id();
+        let notes = (Foreign::default(), Given::default(), Texts::default());
+        let entity = self.world.spawn((Id(id), Life::new(born_ms), notes)).id();
         self.world.resource_mut::<Entities>().add(id, entity);
         self.note_life(id);
         entity
@@ -356,7 +360,7 @@ impl Engine {
 }
 
 pub(crate) fn decode(name: &str, named: Named, value: Option<&Json>) -> Result<Change, Error> {
-    if let Some(json) = value {
+    if let Some(json) = value.filter(|json| !json.is_written_as(name)) {
         json.check().map_err(|error| Error::Invalid(format!("`{name}`: {error}")))?;
     }
     match (named, value) {

@@ -1,6 +1,6 @@
 //! Components: named JSON facts about an Entity.
 
-use crate::{Error, Json};
+use crate::{Error, Json, life::Texts};
 use bevy_ecs::{
     component::{Component, ComponentId},
     world::{EntityRef, EntityWorldMut, World},
@@ -167,17 +167,28 @@ pub(crate) struct TypedComponent {
     pub(crate) id: ComponentId,
     pub(crate) decode: fn(&Json) -> Result<Decoded, Shape>,
     pub(crate) remove: fn(&mut EntityWorldMut<'_>),
-    pub(crate) get: fn(EntityRef<'_>) -> Option<Json>,
+    get: fn(EntityRef<'_>) -> Option<Json>,
 }
 
 impl TypedComponent {
+    /// What is attached, as it was written.
+    pub(crate) fn text(&self, entity: EntityRef<'_>) -> Option<Json> {
+        let written = entity.get::<Texts>().and_then(|texts| texts.get(self.id).cloned());
+        written.or_else(|| (self.get)(entity))
+    }
+
     pub(crate) fn of<C: WireComponent>(world: &mut World) -> Self {
         Self {
             spec: C::SPEC,
             id: world.register_component::<C>(),
             decode: |json| {
                 let value = C::from_json(json)?;
-                let value_json = value.to_json();
+                let value_json = if json.is_written_as(C::SPEC.name) {
+                    debug_assert_eq!(value.to_json().text(), json.text(), "its canonical text");
+                    json.clone()
+                } else {
+                    value.to_json()
+                };
                 let insertion: Insertion = Box::new(move |entity| {
                     entity.insert(value);
                 });

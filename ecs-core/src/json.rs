@@ -29,6 +29,8 @@ pub const NUMBER_EXPONENT_MAX: i32 = 1_000;
 #[derive(Clone)]
 pub struct Json {
     raw: Arc<RawValue>,
+    /// The Component that wrote it: its canonical text, within the limits of this module.
+    written_as: Option<&'static str>,
 }
 
 /// A text that is not JSON, or beyond a limit.
@@ -61,7 +63,17 @@ impl Json {
     }
 
     fn kept(raw: Box<RawValue>) -> Self {
-        Self { raw: raw.into() }
+        Self { raw: raw.into(), written_as: None }
+    }
+
+    /// The text that a Component of that name was just written as.
+    pub(crate) fn written_as(self, component: &'static str) -> Self {
+        Self { written_as: Some(component), ..self }
+    }
+
+    /// Whether a Component of that name was written as this text.
+    pub(crate) fn is_written_as(&self, component: &str) -> bool {
+        self.written_as == Some(component)
     }
 
     /// Judges a value of ours as [`Json::parse`] judges a text from outside.

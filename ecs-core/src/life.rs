@@ -11,7 +11,10 @@ use crate::{
     names::{ForeignId, Mask},
     registry::SystemIndex,
 };
-use bevy_ecs::component::Component;
+use bevy_ecs::{
+    component::{Component, ComponentId},
+    world::EntityWorldMut,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +27,31 @@ use std::{
 pub(crate) struct Foreign {
     pub(crate) mask: Mask,
     pub(crate) values: BTreeMap<ForeignId, Json>,
+}
+
+/// The texts of an Entity's typed Components, as each was written last: what shows or records one
+/// need not write it again. Not of its list, which says itself where it stands.
+#[derive(Component, Default)]
+#[component(storage = "Table")]
+pub(crate) struct Texts(BTreeMap<ComponentId, Json>);
+
+impl Texts {
+    pub(crate) fn get(&self, component: ComponentId) -> Option<&Json> {
+        self.0.get(&component)
+    }
+
+    /// Notes the text of a Component that was attached, or forgets it.
+    pub(crate) fn note(
+        entity: &mut EntityWorldMut<'_>,
+        component: ComponentId,
+        text: Option<&Json>,
+    ) {
+        let mut texts = entity.get_mut::<Self>().expect("spawned with it");
+        match text {
+            Some(text) => texts.0.insert(component, text.clone()),
+            None => texts.0.remove(&component),
+        };
+    }
 }
 
 /// An external System at work on an Entity.

@@ -22,6 +22,13 @@ pub(crate) enum Named {
     Foreign(ForeignId),
 }
 
+impl Named {
+    /// Whether it is never shown.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self, Self::Typed(typed) if typed.spec.secret)
+    }
+}
+
 /// All names that were ever registered, attached, or named by a System.
 #[derive(Default)]
 pub(crate) struct Names {

@@ -12,7 +12,7 @@ use crate::{
     system::SystemDef,
     trace::TraceEntry,
 };
-use bevy_ecs::entity::Entity;
+use bevy_ecs::{entity::Entity, world::EntityRef};
 use std::sync::Arc;
 
 impl Engine {
@@ -29,10 +29,14 @@ impl Engine {
     /// One Component; `None` where it, or the Entity, isn't there.
     #[must_use]
     pub fn component(&self, id: EntityId, name: &str) -> Option<Json> {
-        let entity = self.find(id)?;
-        match self.names.find(name)? {
-            Named::Typed(typed) => (typed.get)(self.world.entity(entity)),
-            Named::Foreign(name) => self.world.get::<Foreign>(entity)?.values.get(&name).cloned(),
+        Self::value(self.world.entity(self.find(id)?), self.names.find(name)?)
+    }
+
+    /// What is attached under a name.
+    pub(crate) fn value(entity: EntityRef<'_>, name: Named) -> Option<Json> {
+        match name {
+            Named::Typed(typed) => typed.text(entity),
+            Named::Foreign(name) => entity.get::<Foreign>()?.values.get(&name).cloned(),
         }
     }
 
@@ -59,10 +63,9 @@ impl Engine {
     pub fn components(&self, id: EntityId) -> Vec<(Arc<str>, Json)> {
         let Some(entity) = self.find(id) else { return Vec::new() };
         let entity = self.world.entity(entity);
-        let typed = self
-            .names
-            .typed()
-            .filter_map(|typed| (typed.get)(entity).map(|json| (Arc::from(typed.spec.name), json)));
+        let attached = self.names.typed().filter(|typed| entity.contains_id(typed.id));
+        let typed = attached
+            .filter_map(|typed| typed.text(entity).map(|json| (Arc::from(typed.spec.name), json)));
         let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| {
             foreign
                 .values
@@ -90,7 +93,7 @@ impl Engine {
     /// Whether a Component is never shown.
     #[must_use]
     pub fn is_secret(&self, name: &str) -> bool {
-        matches!(self.names.find(name), Some(Named::Typed(typed)) if typed.spec.secret)
+        self.names.find(name).is_some_and(|named| named.is_secret())
     }
 
     /// Whether callers can no longer change the Entity's documented Components.

@@ -54,6 +54,8 @@ pub(crate) struct Registered {
     pub(crate) def: SystemDef,
     pub(crate) owner: Owner,
     pub(crate) body: Body,
+    /// What is shown of a match: the required Components, each once, without the secret ones.
+    pub(crate) shown: Vec<(Arc<str>, Named)>,
     required: Vec<ComponentId>,
     disallowed: Vec<ComponentId>,
     required_foreign: Mask,
@@ -224,12 +226,14 @@ impl Registry {
             .and_then(|required| Ok((required, resolve(&def.disallowed, names)?)))
             .inspect_err(|_| names.forget_since(mark));
         let ((required, required_foreign), (disallowed, disallowed_foreign)) = resolved?;
+        let shown = shown(&def.required, names);
         let index = SystemIndex(u16::try_from(self.systems.len()).expect("SYSTEMS_MAX fits"));
         self.by_name.insert(Arc::clone(&def.system), index);
         self.systems.push(Registered {
             def,
             owner,
             body,
+            shown,
             required,
             disallowed,
             required_foreign,
@@ -244,6 +248,18 @@ impl Registry {
 
 fn conflict(name: &str) -> Error {
     Error::Invalid(format!("Conflict with existing `system`: {name}"))
+}
+
+fn shown(required: &[impl AsRef<str>], names: &Names) -> Vec<(Arc<str>, Named)> {
+    let mut shown: Vec<(Arc<str>, Named)> = Vec::with_capacity(required.len());
+    for name in required.iter().map(AsRef::as_ref) {
+        let twice = shown.iter().any(|(earlier, _)| **earlier == *name);
+        let Some(named) = names.find(name).filter(|named| !twice && !named.is_secret()) else {
+            continue;
+        };
+        shown.push((Arc::from(name), named));
+    }
+    shown
 }
 
 fn resolve(

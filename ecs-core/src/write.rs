@@ -41,7 +41,7 @@ impl Write {
     /// Attaches a documented Component.
     #[must_use]
     pub fn attach<C: WireComponent>(self, component: &C) -> Self {
-        self.attach_json(C::SPEC.name, component.to_json())
+        self.attach_json(C::SPEC.name, component.to_json().written_as(C::SPEC.name))
     }
 
     /// Attaches a documented Component if there is one.
