@@ -4,6 +4,7 @@ use crate::{
     components::Parent,
     port::{
         AddReceiptError, Books, IssuedReceipt, LedgerEntry, ReceiptState, Receipts, ReceiptsBook,
+        ledger::without_preimage,
     },
     refusal::{LEDGER_INVARIANT, PAY_DESTINATION_PERM_FAIL, from_ledger},
 };
@@ -75,7 +76,9 @@ pub fn receipt_record(line: &ReceiptLine) -> Record {
 /// A line for the books.
 #[must_use]
 pub fn ledger_record(entry: &LedgerEntry) -> Record {
-    Record::new(entry.system(), Json::of(entry)).showing(entry.shown())
+    let body = Json::of(entry);
+    let shown = without_preimage(&body);
+    Record::new(entry.system(), body).showing(shown)
 }
 
 /// Writes a record's lines: what concerns receipts is looked at first, then the books write their

@@ -236,10 +236,18 @@ impl LedgerEntry {
     /// The entry as traces and announcements show it: without the preimage.
     #[must_use]
     pub fn shown(&self) -> Json {
-        let mut fields = Json::of(self).fields().unwrap_or_default();
-        fields.remove("preimage");
-        Json::of(&fields)
+        without_preimage(&Json::of(self))
     }
+}
+
+/// An entry's fields but for the preimage; most have none.
+pub(crate) fn without_preimage(entry: &Json) -> Json {
+    if !entry.text().contains("\"preimage\"") {
+        return entry.clone();
+    }
+    let mut fields = entry.fields().unwrap_or_default();
+    fields.remove("preimage");
+    Json::of(&fields)
 }
 
 /// The books.

@@ -196,7 +196,11 @@ fn end_of(earlier: &Claim, books: &Books) -> Result<Option<LedgerEntry>, Refusal
 /// Rows 22 to 34, P and S carry the money laws: a list without one of them is not run.
 fn require_whole_flow(systems: &Systems) -> Result<(), Refusal> {
     let names = systems.names().unwrap_or_default();
-    let listed = |name: &str| names.iter().any(|listed| **listed == *name);
+    // Nearly all lists have them in the order of the default one.
+    let mut behind = names.iter();
+    let mut listed = |name: &str| {
+        behind.any(|listed| **listed == *name) || names.iter().any(|listed| **listed == *name)
+    };
     match flow::money_systems().find(|name| !listed(name)) {
         None => Ok(()),
         Some(missing) => Err(Refusal::invalid(format!(
