@@ -21,13 +21,14 @@ use crate::store::{
     restore::Found,
     signing::Signing,
 };
-use ecs_core::{Delta, Engine, Inputs, Json, Snapshot};
+use ecs_core::{Delta, Engine, Inputs, Snapshot};
 use ecs_systems::port::{Books, BooksImage, PartImage, ReceiptsBook};
-use payecs_journal::{Disk, Head, LedgerLog, LedgerReader, Options, Seq, SpaceState, StateLog};
+use payecs_journal::{
+    Disk, Head, LedgerLog, LedgerMark, LedgerReader, Options, Seq, SnapshotFile, SnapshotWriter,
+    SpaceState, StateLog,
+};
 use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
-/// Longest piece of a snapshot, in bytes.
-const PIECE_BYTES: usize = 1 << 20;
 /// A new snapshot is due once the records behind the last one are longer than this,
 const BEHIND_BYTES_MIN: u64 = 32 << 20;
 /// and so many times as long as that snapshot: so snapshots cost a fixed share of what is written.
@@ -126,6 +127,36 @@ impl Image {
     }
 }
 
+/// A snapshot that is begun.
+#[derive(Debug)]
+pub struct NewSnapshot {
+    writer: SnapshotWriter,
+    image: Image,
+    /// How many entries the ledger has at that point.
+    entries: u64,
+    mark: LedgerMark,
+}
+
+impl NewSnapshot {
+    /// Writes it; takes as long as the state is large.
+    ///
+    /// # Errors
+    /// The disk refuses: nothing is left of it, and the store does not suffer.
+    pub fn write(mut self) -> Result<WrittenSnapshot, StoreError> {
+        let text = format::snapshot(self.image, self.entries, self.mark);
+        self.writer.write(text.text().as_bytes())?;
+        Ok(WrittenSnapshot { file: self.writer.finish()?, bytes: text.text().len() as u64 })
+    }
+}
+
+/// A snapshot that is whole and durable, for [`Store::adopt`].
+#[derive(Debug)]
+#[must_use = "it counts once it is adopted"]
+pub struct WrittenSnapshot {
+    file: SnapshotFile,
+    bytes: u64,
+}
+
 /// The lines of a record that is not durable yet.
 #[derive(Debug)]
 struct Coming {
@@ -200,9 +231,9 @@ impl Store {
     /// The record is too long, too much waits, or the store has failed before.
     pub fn append(&mut self, delta: &Delta) -> Result<u64, StoreError> {
         let record = StateRecord { entries: self.entries, delta: Cow::Borrowed(delta) };
-        let text = Json::of(&record);
-        let Seq(number) = self.state.append(text.text().as_bytes())?;
-        self.behind_bytes = self.behind_bytes.saturating_add(text.text().len() as u64);
+        let text = serde_json::to_vec(&record).expect("our records have string keys");
+        let Seq(number) = self.state.append(&text)?;
+        self.behind_bytes = self.behind_bytes.saturating_add(text.len() as u64);
         self.now_ms = delta.inputs.now_ms;
         let entries = Entry::all_of(delta);
         self.entries = self.entries.saturating_add(entries.len() as u64);
@@ -297,23 +328,44 @@ impl Store {
     /// # Errors
     /// As [`Store::sync`]; a snapshot that could not be written leaves the store as it was.
     pub fn snapshot(&mut self, image: Image) -> Result<(), StoreError> {
+        match self.begin_snapshot(image)? {
+            Some(snapshot) => self.adopt(snapshot.write()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins a snapshot as [`Store::snapshot`] writes it, to be written on another thread while
+    /// records are appended; it counts once [`Store::adopt`] took it. One at a time. `None`: there
+    /// is nothing to be written.
+    ///
+    /// # Errors
+    /// As [`Store::snapshot`].
+    pub fn begin_snapshot(&mut self, image: Image) -> Result<Option<NewSnapshot>, StoreError> {
         let kept = self.sync()?;
         self.ledger.sync()?;
         if kept.synced == self.snapshotted {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(books) = image.books.as_ref().filter(|it| it.entries() != self.entries) {
             let (image, journal) = (books.entries(), self.entries);
             return Err(StoreError::OutOfStep { image, journal });
         }
-        let text = format::snapshot(image, self.entries, self.ledger.mark());
         // Also where it is not written: it is not tried again at once.
         self.behind_bytes = 0;
-        self.snapshot_bytes = text.text().len() as u64;
-        let pieces = text.text().as_bytes().chunks(PIECE_BYTES);
-        self.state.snapshot(Seq(kept.synced), Seq(kept.synced), pieces)?;
-        self.snapshotted = kept.synced;
-        Ok(())
+        let writer = self.state.begin_snapshot(Seq(kept.synced), Seq(kept.synced))?;
+        let (entries, mark) = (self.entries, self.ledger.mark());
+        Ok(Some(NewSnapshot { writer, image, entries, mark }))
+    }
+
+    /// Counts on a snapshot from now on: what it replaces is removed.
+    ///
+    /// # Errors
+    /// Something could not be removed; the next snapshot removes it.
+    pub fn adopt(&mut self, snapshot: WrittenSnapshot) -> Result<(), StoreError> {
+        let WrittenSnapshot { file, bytes } = snapshot;
+        self.snapshot_bytes = bytes;
+        self.snapshotted = file.seq().0;
+        Ok(self.state.adopt(file)?)
     }
 
     /// Makes everything durable and gives the locks back.

@@ -8,7 +8,7 @@ use crate::laws::fixture::{claim, fail, opening, payment, preimage};
 use crate::memory::tests::thaw::Told;
 use crate::{MemoryLedger, MemoryReceipts};
 use ecs_core::{
-    EntityId, Inputs, On, Step, Systems, Write, Writer, bevy_ecs::prelude::Res, system,
+    EntityId, Inputs, Json, On, Step, Systems, Write, Writer, bevy_ecs::prelude::Res, system,
 };
 use ecs_systems::{
     port::{Books, ClaimState, HistoryError, Ledger, LedgerEntry, LedgerError, ReceiptsBook},
@@ -249,6 +249,26 @@ fn after_a_snapshot_the_books_come_from_the_snapshot_alone() {
     assert_eq!(state(&other), state(&app));
     assert_eq!((restored.records, restored.completed), (0, 0));
     assert_eq!(steps, [RestoreStep::Snapshot]);
+}
+
+#[test]
+fn records_go_on_while_a_snapshot_is_written_and_it_counts_once_adopted() {
+    let disk = MemoryDisk::new();
+    let (mut store, mut app) = three(&disk);
+    let begun = store.begin_snapshot(Image::of(&app)).unwrap().expect("there are records");
+    run(&mut app, 4, Command::Pay(0));
+    store.append(&app.take_delta().expect("something changed")).unwrap();
+    assert_eq!(store.sync().unwrap().synced, 4);
+    let crashed = disk.fork();
+    crashed.crash();
+    let written = begun.write().unwrap();
+    store.adopt(written).unwrap();
+    assert!(store.begin_snapshot(Image::of(&app)).unwrap().is_some(), "one more record");
+    store.close().unwrap();
+    for (disk, behind) in [(crashed, 4), (disk, 1)] {
+        let (_, again, restored) = open(&disk).unwrap();
+        assert_eq!((restored.records, state(&again)), (behind, state(&app)));
+    }
 }
 
 #[test]

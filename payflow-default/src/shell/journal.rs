@@ -1,11 +1,12 @@
 //! The journal on a thread of its own: records are kept in groups, one fdatasync for each.
 
 use crate::JournalRecord;
-use ledger_store::store::{Image, Kept, Store, StoreError};
+use ledger_store::store::{Image, Kept, NewSnapshot, Store, StoreError, WrittenSnapshot};
 use payecs_journal::SpaceState;
 use std::{
     collections::VecDeque,
     io,
+    panic::resume_unwind,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel},
@@ -24,8 +25,10 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 enum Work {
     Keep(Vec<JournalRecord>),
-    /// Of the state behind the record of that number.
-    Snapshot(u64, Box<Image>),
+    /// Of the state behind the record of that number; what comes of it is sent back.
+    Snapshot(u64, Box<Image>, Sender<Work>),
+    /// The snapshot's thread is done.
+    Written,
 }
 
 /// How far the journal is, as the shell sees it.
@@ -82,6 +85,9 @@ impl Journal {
             records: VecDeque::new(),
             unsynced_since: None,
             looked_for_room: now(),
+            snapshot: None,
+            writing: None,
+            written: false,
         };
         let thread =
             thread::Builder::new().name("payecs-journal".to_owned()).spawn(move || keeper.run())?;
@@ -99,7 +105,8 @@ impl Journal {
     /// Has a snapshot written, of the state behind the last record that was given and its number.
     pub(super) fn snapshot(&self, number: u64, image: Image) {
         self.told.tell(|progress| progress.wants_snapshot = false);
-        let _ended = self.work.send(Work::Snapshot(number, Box::new(image)));
+        let work = Work::Snapshot(number, Box::new(image), self.work.clone());
+        let _ended = self.work.send(work);
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -147,6 +154,11 @@ struct Keeper {
     unsynced_since: Option<Instant>,
     /// When it was last tried to set space aside again.
     looked_for_room: Instant,
+    /// A snapshot that waits for the one that is being written.
+    snapshot: Option<(u64, Box<Image>, Sender<Work>)>,
+    /// The thread that writes a snapshot: records do not wait for it.
+    writing: Option<JoinHandle<Result<WrittenSnapshot, StoreError>>>,
+    written: bool,
 }
 
 impl Keeper {
@@ -156,12 +168,20 @@ impl Keeper {
             while let Some(work) = next {
                 match work {
                     Work::Keep(records) => self.records.extend(records),
-                    Work::Snapshot(number, image) => self.snapshot(number, *image)?,
+                    Work::Snapshot(number, image, to) => {
+                        self.snapshot = Some((number, image, to));
+                        // Before records that came behind it.
+                        self.keep()?;
+                        self.begin_snapshot()?;
+                    }
+                    Work::Written => self.written = true,
                 }
                 next = self.from.try_recv().ok();
             }
             self.keep()?;
             self.look_for_room()?;
+            self.adopt_snapshot()?;
+            self.begin_snapshot()?;
         }
         self.keep()?;
         self.store.close()
@@ -233,22 +253,32 @@ impl Keeper {
         Ok(must_sync)
     }
 
-    fn snapshot(&mut self, number: u64, image: Image) -> Result<(), StoreError> {
-        self.keep()?;
+    /// Begins the snapshot that is asked for, unless one is being written.
+    fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        let Some((number, image, to)) = self.snapshot.take_if(|_| self.writing.is_none()) else {
+            return Ok(());
+        };
         if self.store.last() != number {
-            // The disk was full, and more records came while it was: another image will.
+            // More records came meanwhile: another image will.
             return Ok(());
         }
-        match self.store.snapshot(image) {
-            // Records go on without it.
-            Err(error) if error.is_full() => {
-                tracing::warn!(target: "payflow::journal", %error, "no room for a snapshot");
+        match self.store.begin_snapshot(*image) {
+            Ok(begun) => {
+                self.writing = begun.and_then(|begun| write_elsewhere(begun, to));
+                self.unsynced_since = None;
+                self.tell(self.store.kept());
+                Ok(())
             }
-            written => written?,
+            Err(error) => without_room(error),
         }
-        self.unsynced_since = None;
-        self.tell(self.store.kept());
-        Ok(())
+    }
+
+    /// Counts on the snapshot that was being written, once it is.
+    fn adopt_snapshot(&mut self) -> Result<(), StoreError> {
+        let Some(writing) = self.writing.take_if(|_| self.written) else { return Ok(()) };
+        self.written = false;
+        let written = writing.join().unwrap_or_else(|panic| resume_unwind(panic));
+        written.and_then(|written| self.store.adopt(written)).or_else(without_room)
     }
 
     /// Tries again as long as the disk is full: what was appended waits meanwhile.
@@ -283,6 +313,7 @@ impl Keeper {
                 Ok(Work::Keep(records)) => self.records.extend(records),
                 // There would be no room for it.
                 Ok(Work::Snapshot(..)) => {}
+                Ok(Work::Written) => self.written = true,
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }
@@ -298,6 +329,41 @@ impl Keeper {
             progress.wants_snapshot |= wants_snapshot;
         });
     }
+}
+
+/// Says that the snapshot's thread is done, however it ends.
+struct Done(Sender<Work>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        // A journal that has ended looks at no snapshot.
+        let _ended = self.0.send(Work::Written);
+    }
+}
+
+/// Writes a snapshot on a thread of its own. `None`: the host gives none, so there is no snapshot.
+fn write_elsewhere(
+    snapshot: NewSnapshot,
+    to: Sender<Work>,
+) -> Option<JoinHandle<Result<WrittenSnapshot, StoreError>>> {
+    let write = move || {
+        let _done = Done(to);
+        snapshot.write()
+    };
+    let thread = thread::Builder::new().name("payecs-snapshot".to_owned()).spawn(write);
+    let why = |error: &io::Error| {
+        tracing::warn!(target: "payflow::journal", %error, "no thread for a snapshot");
+    };
+    thread.inspect_err(why).ok()
+}
+
+/// Records go on without a snapshot that has no room.
+fn without_room(error: StoreError) -> Result<(), StoreError> {
+    if !error.is_full() {
+        return Err(error);
+    }
+    tracing::warn!(target: "payflow::journal", %error, "no room for a snapshot");
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: how long records wait to be synced")]
