@@ -44,6 +44,9 @@ pub const SLEEP_MS_MAX: u64 = 60_000;
 /// Records that may wait to be written: no command is taken in while there are more.
 const RECORDS_BEHIND_MAX: u64 = 65_536;
 
+/// Most commands that are obeyed in one round: what is due comes after them.
+const COMMANDS_PER_ROUND_MAX: usize = 16;
+
 /// How much a shell lets wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -100,7 +103,7 @@ impl Wake for Woken {
 /// Why the shell does its next round.
 enum Reason {
     Command(Command),
-    Planned(jobs::Done),
+    Planned(Vec<jobs::Done>),
     Due,
     Stop,
     /// The journal's thread has ended.
@@ -149,10 +152,12 @@ impl Shell {
         loop {
             self.take_what_is_due();
             match self.next().await {
-                Reason::Command(command) => self.obey(command),
-                Reason::Planned(done) => {
+                Reason::Command(command) => self.obey_some(command),
+                Reason::Planned(plans) => {
                     let now = self.clock.now();
-                    self.driver.finish_plan(now, done.id, done.plan);
+                    for jobs::Done { id, plan } in plans {
+                        self.driver.finish_plan(now, id, plan);
+                    }
                 }
                 Reason::Due => {}
                 Reason::Stop | Reason::Lost => break,
@@ -238,6 +243,15 @@ impl Shell {
 
     fn close_journal(&mut self) -> Result<(), JournalError> {
         self.journal.take().map_or(Ok(()), Journal::close)
+    }
+
+    /// Obeys a command, and some of those that wait behind it.
+    fn obey_some(&mut self, first: Command) {
+        self.obey(first);
+        for _ in 1..COMMANDS_PER_ROUND_MAX {
+            let Ok(command) = self.mailbox.try_recv() else { return };
+            self.obey(command);
+        }
     }
 
     fn obey(&mut self, command: Command) {

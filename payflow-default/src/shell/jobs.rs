@@ -11,6 +11,9 @@ use std::{
 };
 use tokio::task::JoinSet;
 
+/// Most jobs that a thread does before it hands them in: waking it costs as much as a short plan.
+const IN_A_ROW_MAX: usize = 8;
+
 /// What came of a job.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -23,7 +26,7 @@ pub(super) struct Done {
 pub(super) struct Jobs {
     running_max: usize,
     waiting: VecDeque<Job>,
-    running: JoinSet<Done>,
+    running: JoinSet<Vec<Done>>,
 }
 
 impl Jobs {
@@ -39,13 +42,18 @@ impl Jobs {
     pub(super) fn add(&mut self, jobs: Vec<Job>) {
         self.waiting.extend(jobs);
         while self.running.len() < self.running_max {
-            let Some(job) = self.waiting.pop_front() else { return };
-            self.running.spawn_blocking(move || Done { id: job.id, plan: answer(job.run) });
+            let count = self.waiting.len().div_ceil(self.running_max).min(IN_A_ROW_MAX);
+            if count == 0 {
+                return;
+            }
+            let jobs: Vec<Job> = self.waiting.drain(..count).collect();
+            let run = |job: Job| Done { id: job.id, plan: answer(job.run) };
+            self.running.spawn_blocking(move || jobs.into_iter().map(run).collect());
         }
     }
 
-    /// The next job that is done. Waits for ever where none runs; safe to drop while it waits.
-    pub(super) async fn next(&mut self) -> Done {
+    /// The next jobs that are done. Waits for ever where none runs; safe to drop while it waits.
+    pub(super) async fn next(&mut self) -> Vec<Done> {
         match self.running.join_next().await {
             Some(done) => done.expect("a job that panics is answered for, and none is aborted"),
             None => std::future::pending().await,
