@@ -29,6 +29,10 @@ mod table;
 use std::path::PathBuf;
 use table::Table;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How large everything is.
 #[derive(Clone, Debug)]
 struct Sizes {
