@@ -149,8 +149,10 @@ impl<'a> Writer<'a> {
             LedgerEntry::Adjust { short_channel_id, amount_msat, more } => {
                 self.adjust(*short_channel_id, *amount_msat, *more)
             }
-            LedgerEntry::Backup => self.reconciling(true),
-            LedgerEntry::Reconciled { .. } => self.reconciling(false),
+            LedgerEntry::Backup | LedgerEntry::Reconciled { .. } => {
+                self.written.is_backup = Some(*entry == LedgerEntry::Backup);
+                Ok(Vec::new())
+            }
             LedgerEntry::Claim(claim) => self.claim(claim),
             LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, label, limits } => self
                 .reserve(

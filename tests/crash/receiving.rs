@@ -92,17 +92,16 @@ fn goes_around_although_it_dies(after: u64, deaths: &[Death], snapshot: bool) ->
         durable.snapshot();
     }
     die(&mut durable, deaths, issued);
-    let id = match durable.known(&invoice) {
-        Some(id) => id,
-        None => {
-            assert!(!acknowledged, "step {after}: the payment is gone");
-            durable.pay_with(&invoice, around()).expect("it lives")
-        }
+    let id = if let Some(id) = durable.known(&invoice) {
+        id
+    } else {
+        assert!(!acknowledged, "step {after}: the payment is gone");
+        durable.pay_with(&invoice, around()).expect("it lives")
     };
     durable.payer.started.retain(|started| started.id == id);
     let outcome = durable.finish(id);
     assert_eq!(outcome.status, "complete", "step {after}\n{}", durable.payer.story(id));
-    durable.payer.assert_books_agree();
+    durable.assert_books_agree();
     assert_paid(&durable);
     assert_eq!(durable.payer.books.posted(Account::IncomeInvoice), 0, "step {after}");
     died
@@ -140,7 +139,7 @@ fn is_paid_although_it_dies(after: u64, deaths: &[Death]) -> bool {
         let paid = matches!(status, Some(PartStatus::Paid { preimage: PREIMAGE, .. }));
         assert!(paid, "step {after}: {status:?}");
     }
-    durable.payer.assert_books_agree();
+    durable.assert_books_agree();
     assert_paid(&durable);
     let income = -durable.payer.books.posted(Account::IncomeInvoice);
     assert_eq!(income, i128::from(AMOUNT.0), "step {after}");

@@ -54,7 +54,8 @@ fn files(durable: &Durable, dir: &str) -> Vec<u8> {
     let mut all = Vec::new();
     for name in durable.disk.list(dir).expect("it is there") {
         let file = durable.disk.open(&format!("{dir}/{name}"), Open::Read).expect("it is there");
-        let mut bytes = vec![0; usize::try_from(file.len_bytes().expect("it is read")).unwrap()];
+        let length = file.len_bytes().expect("it is read");
+        let mut bytes = vec![0; usize::try_from(length).expect("it is small")];
         file.read_at(0, &mut bytes).expect("it is read");
         all.extend(bytes);
     }
@@ -153,6 +154,6 @@ fn no_secret_of_an_unreleased_receipt_is_in_the_ledger_or_in_a_trace() {
         assert!(tells(&state, &SECRET.0));
         durable.die(Death::Kill);
         durable.run_for(600_000).expect("it lives");
-        durable.payer.assert_books_agree();
+        durable.assert_books_agree();
     });
 }

@@ -24,10 +24,4 @@ impl Writer<'_> {
         self.transfer(&Transfer { number: self.batch.tx_id(), ..adjust }, &mut ids)?;
         Ok(ids)
     }
-
-    /// The books are those of a backup from now on, or no longer.
-    pub(super) fn reconciling(&mut self, is_backup: bool) -> Result<Vec<EntryId>, LedgerError> {
-        self.written.is_backup = Some(is_backup);
-        Ok(Vec::new())
-    }
 }

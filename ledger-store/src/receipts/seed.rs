@@ -65,7 +65,9 @@ impl Seed {
     ) -> ([u8; 32], Option<[u8; 32]>) {
         let with = |purpose, mut bytes: [u8; 32]| {
             let key = mac(&self.bytes, purpose, &[&receipt.0, &hash.0]);
-            bytes.iter_mut().zip(key.iter()).for_each(|(byte, key)| *byte ^= key);
+            for (byte, key) in bytes.iter_mut().zip(key.iter()) {
+                *byte ^= key;
+            }
             bytes
         };
         let payment_secret = payment_secret.map(|secret| with(PAYMENT_SECRET_KEY, secret));
@@ -96,7 +98,9 @@ fn mac(seed: &[u8; 32], purpose: &str, of: &[&[u8; 32]]) -> Zeroizing<[u8; 32]> 
     let mut mac = Hmac::<Sha256>::new_from_slice(seed).expect("HMAC takes a key of any length");
     mac.update(purpose.as_bytes());
     mac.update(&[0]);
-    of.iter().for_each(|bytes| mac.update(*bytes));
+    for bytes in of {
+        mac.update(*bytes);
+    }
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 

@@ -3,7 +3,11 @@
 pub(super) mod files;
 pub(super) mod manifest;
 
-use super::{demo::home::JOURNAL, spinner::spinner, verify};
+use super::{
+    demo::home::{JOURNAL, SECRETS},
+    spinner::spinner,
+    verify,
+};
 use ecs_core::Json;
 use indicatif::ProgressBar;
 use ledger_store::store::{Store, StoreError};
@@ -157,15 +161,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 fn make(args: &Args) -> Result<Made, BackupError> {
-    let journal = args.data_dir.join(JOURNAL);
-    if !journal.is_dir() {
+    if !args.data_dir.join(JOURNAL).is_dir() {
         return Err(BackupError::NoJournal(args.data_dir.clone()));
     }
     check_place(args)?;
     let unfinished = files::unfinished(&args.to)?;
     let spinner = spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let made = fill(&journal, &unfinished, &spinner);
+    let made = fill(&args.data_dir, &unfinished, &spinner);
     spinner.finish_and_clear();
     let finished = made.and_then(|(head, record, manifest)| {
         files::finish(&unfinished, &args.to)?;
@@ -198,13 +201,14 @@ fn check_place(args: &Args) -> Result<(), BackupError> {
 
 /// Copies, checks and describes; the head of the ledger that was copied, and the last record.
 fn fill(
-    journal: &Path,
+    data_dir: &Path,
     unfinished: &Path,
     spinner: &ProgressBar,
 ) -> Result<(Head, u64, Manifest), BackupError> {
-    let to = unfinished.join(JOURNAL);
-    let record = copy(journal, &to, spinner)?;
-    files::copy_others(journal, &to)?;
+    let (journal, to) = (data_dir.join(JOURNAL), unfinished.join(JOURNAL));
+    let record = copy(&journal, &to, spinner)?;
+    files::copy_others(&journal, &to)?;
+    files::copy_dir(&data_dir.join(SECRETS), &unfinished.join(SECRETS))?;
     spinner.set_message("the copy is checked");
     let head = note(&to)?;
     let faults = verify::faults_of(&to);

@@ -4,7 +4,7 @@ mod check;
 
 use super::{
     backup::{BackupError, files, manifest::Manifest},
-    demo::home::{JOURNAL, NETWORK},
+    demo::home::{JOURNAL, NETWORK, SECRETS},
     verify,
 };
 use ecs_core::Json;
@@ -16,6 +16,9 @@ use std::{
     process::ExitCode,
 };
 
+/// What a backup has of a data directory. The secrets come first: without them a journal with
+/// receipts is of no use.
+const PARTS: [&str; 2] = [SECRETS, JOURNAL];
 /// What follows, for people.
 const ADVICE: &str = "At its first start the engine sends nothing: it asks the node what happened \
 since the backup was made,
@@ -73,15 +76,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 fn restore(args: &Args) -> Result<Restored, BackupError> {
     let manifest = Manifest::check(&args.from)?;
     must_be_empty(&args.data_dir)?;
-    let journal = args.data_dir.join(JOURNAL);
     let is_new = !args.data_dir.exists();
     files::make_dir(&args.data_dir)?;
-    let unfinished = files::unfinished(&journal)?;
-    let done = fill(&args.from, &unfinished, &manifest)
-        .and_then(|()| files::finish(&unfinished, &journal));
-    if let Err(error) = done {
-        // What is left of it has a name of its own and is no journal.
-        let _ = fs::remove_dir_all(&unfinished);
+    let mut done = Vec::new();
+    if let Err(error) = PARTS.iter().try_for_each(|part| put(args, &manifest, part, &mut done)) {
+        for part in done {
+            let _ = fs::remove_dir_all(part);
+        }
         if is_new {
             let _ = fs::remove_dir(&args.data_dir);
         }
@@ -92,13 +93,38 @@ fn restore(args: &Args) -> Result<Restored, BackupError> {
     Ok(Restored { data_dir: args.data_dir.clone(), record: manifest.record, ledger, files, bytes })
 }
 
-/// Copies the journal of a backup, and looks whether it holds.
-fn fill(from: &Path, unfinished: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+/// Puts a part of a backup into the directory, whole or not at all.
+fn put(
+    args: &Args,
+    manifest: &Manifest,
+    part: &str,
+    done: &mut Vec<PathBuf>,
+) -> Result<(), BackupError> {
+    let to = args.data_dir.join(part);
+    let unfinished = files::unfinished(&to)?;
+    let put = fill(&args.from, &unfinished, manifest, part)
+        .and_then(|()| files::finish(&unfinished, &to));
+    if put.is_err() {
+        // What is left of it has a name of its own and is no part of a data directory.
+        let _ = fs::remove_dir_all(&unfinished);
+    } else {
+        done.push(to);
+    }
+    put
+}
+
+/// Copies a part of a backup, and looks whether a journal holds.
+fn fill(
+    from: &Path,
+    unfinished: &Path,
+    manifest: &Manifest,
+    part: &str,
+) -> Result<(), BackupError> {
     for file in &manifest.files {
-        let Ok(name) = file.name.strip_prefix(JOURNAL) else { continue };
+        let Ok(name) = file.name.strip_prefix(part) else { continue };
         files::copy(&from.join(&file.name), &unfinished.join(name))?;
     }
-    let faults = verify::faults_of(unfinished);
+    let faults = if part == JOURNAL { verify::faults_of(unfinished) } else { Vec::new() };
     if faults.is_empty() { Ok(()) } else { Err(BackupError::Unsound(faults)) }
 }
 

@@ -33,6 +33,7 @@ enum Work {
 
 /// How far the journal is, as the shell sees it.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is news of its own")]
 pub(super) struct Progress {
     pub(super) kept: Kept,
     /// The disk is full: nothing is kept at present.

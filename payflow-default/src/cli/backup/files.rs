@@ -86,13 +86,23 @@ fn sync_dirs(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Copies what stands beside the logs of a journal, such as the secrets of receipts: whole files,
-/// which are only ever replaced or appended to. After the logs, so that nothing is missing that
-/// these need.
+/// Copies what stands beside the logs of a journal: whole files, which are only ever replaced or
+/// appended to. After the logs, so that nothing is missing that these need.
 pub(super) fn copy_others(journal: &Path, to: &Path) -> Result<(), BackupError> {
     let in_logs = |name: &Path| LOGS.iter().any(|log| name.starts_with(log));
     for name in below(journal)?.into_iter().filter(|name| !in_logs(name)) {
         copy(&journal.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
+/// Copies a whole directory, if it is there.
+pub(super) fn copy_dir(from: &Path, to: &Path) -> Result<(), BackupError> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    for name in below(from)? {
+        copy(&from.join(&name), &to.join(&name))?;
     }
     Ok(())
 }

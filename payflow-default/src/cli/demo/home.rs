@@ -50,18 +50,18 @@ pub(crate) fn engine(
     let options = payecs_journal::Options::new(id());
     let spinner = spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let mut seed = SeedFile::open(&secrets(dir)?, draw)?;
-    let receipts = MemoryReceipts::with_seed(seed.seed().clone());
+    let mut secrets = SeedFile::open(&secrets_disk(dir)?, draw)?;
+    let receipts = MemoryReceipts::with_seed(secrets.seed().clone());
     engine.insert_resource(ReceiptsBook(Box::new(receipts)));
     let opened = Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)));
     let (mut store, restored) = match opened {
-        Err(error) if seed.is_new() => {
+        Err(error) if secrets.is_new() => {
             let file = dir.join(SECRETS).join(SEED_FILE);
             return Err(DemoError::WithoutSeed { file, error });
         }
         opened => opened?,
     };
-    seed.keep()?;
+    secrets.keep()?;
     spinner.finish_and_clear();
     let key = SchnorrKey::open(&*disk, CHECKPOINT_KEY, random())?;
     store.sign_with(&*disk, Box::new(key))?;
@@ -71,7 +71,7 @@ pub(crate) fn engine(
 }
 
 /// The directory of the seed, whose file nobody else may read.
-fn secrets(dir: &Path) -> Result<Arc<dyn Disk>, DemoError> {
+fn secrets_disk(dir: &Path) -> Result<Arc<dyn Disk>, DemoError> {
     let dir = dir.join(SECRETS);
     let disk = disk(&dir)?;
     let file = dir.join(SEED_FILE);
