@@ -130,7 +130,7 @@ impl Json {
     /// `{}`: the answer of what only acts.
     #[must_use]
     pub fn nothing() -> Self {
-        Self::object([("", Self::null()); 0])
+        Self::object(std::iter::empty::<(&str, Self)>())
     }
 
     /// The text.

@@ -254,10 +254,8 @@ fn shown(required: &[impl AsRef<str>], names: &Names) -> Vec<(Arc<str>, Named)> 
     let mut shown: Vec<(Arc<str>, Named)> = Vec::with_capacity(required.len());
     for name in required.iter().map(AsRef::as_ref) {
         let twice = shown.iter().any(|(earlier, _)| **earlier == *name);
-        let Some(named) = names.find(name).filter(|named| !twice && !named.is_secret()) else {
-            continue;
-        };
-        shown.push((Arc::from(name), named));
+        let open = names.find(name).filter(|found| !twice && !found.is_secret());
+        shown.extend(open.map(|found| (Arc::from(name), found)));
     }
     shown
 }

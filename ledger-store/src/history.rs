@@ -146,5 +146,4 @@ impl History for LedgerHistory {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "tests may overflow: then they fail")]
 pub(crate) mod tests;

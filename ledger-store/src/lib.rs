@@ -57,6 +57,6 @@ pub use places::{PastEntries, Reader};
 pub use receipts::{
     CancelReceiptError, ENDED_RECEIPTS_MAX, EXPIRED_RECEIPTS_STAY, GivenSecrets, IssueError,
     Issued, Issuer, MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest,
-    SEED_FILE, Seed, SeedFile, SeedFileError, Terms, withdraw,
+    SECRETS_DIR, SEED_FILE, Seed, SeedFile, SeedFileError, Terms, withdraw,
 };
 pub use spends::LIMIT_WINDOW_MAX;

@@ -10,7 +10,7 @@ mod issue;
 mod judge;
 mod image;
 
-pub use file::{SEED_FILE, SeedFile, SeedFileError};
+pub use file::{SECRETS_DIR, SEED_FILE, SeedFile, SeedFileError};
 pub use issue::withdraw;
 pub use issue::{
     GivenSecrets, IssueError, Issued, Issuer, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest,
@@ -41,13 +41,14 @@ const FORGOTTEN_PER_LINE_MAX: u32 = 4;
 
 /// The receipts in memory. No preimage and no secret of theirs prints.
 ///
-/// With a seed they are those of an engine that keeps a journal: each is issued by a command. Without
-/// one they are made in code and live as long as the process; receipts that were issued are taken
-/// back from a journal too, but nothing can be paid with them, as their secrets are not here.
+/// With a seed they are those of an engine that keeps a journal: each is issued by a command.
+/// Without one they are made in code and live as long as the process; receipts that were issued are
+/// taken back from a journal too, but nothing can be paid with them, as their secrets are not here.
 ///
 /// What was paid or cancelled stays until [`ENDED_RECEIPTS_MAX`] others were, what expired unpaid
-/// for [`EXPIRED_RECEIPTS_STAY`]. Then it is unknown here; of what was paid a fingerprint of 8 bytes
-/// stays for ever, so that its preimage, which others know, makes no second receipt.
+/// for [`EXPIRED_RECEIPTS_STAY`]. Then it is unknown here; of what was paid a fingerprint of 8
+/// bytes stays for ever, so that its preimage, which others know, makes no second receipt.
+///
 /// ```
 /// use ecs_systems::port::{Offered, Receipts, Verdict};
 /// use ecs_systems::units::{Blocks, Msat, Preimage, Timestamp};
@@ -348,7 +349,8 @@ impl Receipts for MemoryReceipts {
             }
             Outcome::Paid { received_msat, .. } if received_msat == amount => Ok(()),
             Outcome::Paid { received_msat, .. } => Err(format!(
-                "the receipt of hash {payment_hash} was paid with {received_msat}, not with {amount}"
+                "the receipt of hash {payment_hash} was paid with {received_msat}, not with \
+                 {amount}"
             )),
             Outcome::Cancelled { .. } => {
                 Err(format!("the receipt of hash {payment_hash} was cancelled"))

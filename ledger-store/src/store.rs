@@ -229,6 +229,9 @@ impl Store {
     ///
     /// # Errors
     /// The record is too long, too much waits, or the store has failed before.
+    ///
+    /// # Panics
+    /// If a record can't be written as JSON: our own mistake.
     pub fn append(&mut self, delta: &Delta) -> Result<u64, StoreError> {
         let record = StateRecord { entries: self.entries, delta: Cow::Borrowed(delta) };
         let text = serde_json::to_vec(&record).expect("our records have string keys");

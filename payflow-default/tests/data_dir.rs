@@ -234,7 +234,7 @@ fn disk(dir: &Dir, part: &str) -> Arc<dyn Disk> {
 /// Makes the file of a seed.
 fn make_seed(dir: &Dir, byte: u8) -> SeedFile {
     let drawn = || Zeroizing::new([byte; 32]);
-    let mut seed = SeedFile::open(&disk(dir, "secrets"), drawn).expect("there is none");
+    let mut seed = SeedFile::open(&disk(dir, ""), drawn).expect("there is none");
     seed.keep().expect("it can be written");
     seed
 }
@@ -266,7 +266,7 @@ fn issue_one(dir: &Dir) {
 fn a_seed_that_is_missing_wrong_or_damaged_is_never_replaced() {
     let dir = Dir::new("seed");
     issue_one(&dir);
-    let file = dir.0.join("secrets").join(SEED_FILE);
+    let file = dir.0.join(SEED_FILE);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&file), mode(&dir.0.join("secrets"))), (0o600, 0o700));
     let seed = fs::read(&file).expect("it is there");

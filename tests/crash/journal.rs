@@ -171,10 +171,11 @@ impl Durable {
         to
     }
 
-    /// The engine dies with its disk, and comes back on a backup of it.
+    /// The engine dies with its disk and its index, and comes back on a backup.
     pub(crate) fn restore(&mut self, backup: &MemoryDisk) {
         self.store = None;
         self.disk = backup.fork();
+        self.place = Place::memory();
         self.fuel = None;
         self.start();
     }
@@ -332,8 +333,8 @@ impl Durable {
         complete.or(known.first()).copied()
     }
 
-    /// The books are those that follow from the ledger, and agree with the network.
-    pub(crate) fn assert_books_agree(&mut self) {
+    /// Books that keep all, from the ledger alone.
+    pub(crate) fn whole_books(&mut self) -> MemoryLedger {
         self.keep().expect("it lives");
         self.store().sync().expect("room");
         let mut whole = MemoryLedger::new(NODE);
@@ -342,6 +343,12 @@ impl Durable {
             let entry = read_entry(stored.entry.index, &stored.payload).expect("it is ours");
             whole.commit(&entry.lines, entry.entity, entry.at).expect("it follows");
         }
+        whole
+    }
+
+    /// The books are those that follow from the ledger, and agree with the network.
+    pub(crate) fn assert_books_agree(&mut self) {
+        let whole = self.whole_books();
         let books = self.payer.books.copy();
         assert_eq!(books.trial_balance(), whole.trial_balance());
         for payment in whole.postings(0, u32::MAX).iter().filter_map(|it| it.payment) {

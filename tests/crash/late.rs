@@ -37,6 +37,8 @@ fn word_waits() -> (Durable, EntityId) {
         durable.run_for(1_000).expect("it lives");
     }
     assert_eq!(durable.payer.outcome(id).status, "failed");
+    let whole = durable.whole_books();
+    durable.payer.books.set(&whole);
     let _opening = Opening::below(&durable.payer.books);
     (durable, id)
 }

@@ -10,7 +10,7 @@ const BYTES_MAX: usize = 33;
 pub(crate) fn write_hex(bytes: &[u8], out: &mut fmt::Formatter<'_>) -> fmt::Result {
     for piece in bytes.chunks(BYTES_MAX) {
         let mut digits = [0; 2 * BYTES_MAX];
-        let digits = &mut digits[..2 * piece.len()];
+        let digits = &mut digits[..piece.len().saturating_mul(2)];
         hex::encode_to_slice(piece, digits).map_err(|_| fmt::Error)?;
         out.write_str(str::from_utf8(digits).map_err(|_| fmt::Error)?)?;
     }

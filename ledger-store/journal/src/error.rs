@@ -136,9 +136,8 @@ pub enum Error {
     /// The ledger does not have what a mark of it stands for: it was cut, rewritten or restored
     /// from an older copy, or the entry before the mark has changed. Nothing was changed.
     #[error(
-        "the ledger does not have the {} entries of its mark: {harm} at byte {}. Keep a copy of \
-         the directory; open it without the mark to learn what it has, or restore it from a copy \
-         that has more",
+        "ledger/entries.log does not have the {} entries that the state counts on: {harm} at byte \
+         {}. Keep a copy of the directory, then put that file back or restore a backup",
         mark.head.count,
         mark.offset
     )]

@@ -58,7 +58,7 @@ impl Writer<'_> {
 
     /// Brings `control:self` to zero for a payment that is over: what left us and never came back
     /// is an expense, what came back for a part that never left is income. Mostly it is zero.
-    fn level_self(
+    pub(super) fn level_self(
         &mut self,
         payment: &PaymentRef,
         ids: &mut Vec<EntryId>,

@@ -34,7 +34,8 @@ impl Writer<'_> {
         Ok(ids)
     }
 
-    /// Posts amount and fee of a part that was voided.
+    /// Posts amount and fee of a part that was voided. Where its payment is over, nothing more is
+    /// awaited to come back: what went around is made even at once.
     pub(super) fn late_part(
         &mut self,
         payment: &PaymentRef,
@@ -57,7 +58,11 @@ impl Writer<'_> {
         let transfers = transfers(payment, &part, fee, circular, ["late", "late_fee"]);
         self.post_from_rest(&mut paying, &transfers, &mut ids)?;
         self.note_spend(&paying, spent(&part.hold, fee, circular)?);
+        let is_over = paying.state != ClaimState::Open;
         self.put(paying);
+        if is_over {
+            self.level_self(payment, &mut ids)?;
+        }
         Ok(ids)
     }
 

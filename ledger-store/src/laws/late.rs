@@ -50,6 +50,31 @@ pub fn what_the_node_took_overdraws_no_channel_and_nothing_reserved<L: Ledger>(
     }
 }
 
+/// A late part that went around is an expense where nothing of it came back, like any other: at
+/// once where its payment is over, else at its end. Nothing stays between the two halves.
+pub fn a_late_part_that_went_around_is_made_even<L: Ledger>(open: impl Fn() -> L) {
+    let paying = payment(1, 1);
+    let LedgerEntry::LatePart { part_id, fee_msat, .. } = late(paying, 1, 17) else {
+        unreachable!("it is one");
+    };
+    let around = LedgerEntry::LatePart { payment: paying, part_id, fee_msat, circular: true };
+    let (others, end) = (post(paying, 2, 10), complete(1, 1, 10));
+    for entries in [
+        [void(paying, 1), others.clone(), around.clone(), end.clone()],
+        [void(paying, 1), others, end, around],
+    ] {
+        let mut books = two_parts_under_way(&open);
+        must(&mut books, entries);
+        let shown = books.balance_object();
+        assert_eq!((shown.outgoing_total_msat, shown.fees_paid_msat), (Msat(1_000), Msat(27)));
+        for (account, balance) in books.trial_balance() {
+            if account.ends_with(":control:self") {
+                assert_eq!(balance.debits_posted_msat, balance.credits_posted_msat);
+            }
+        }
+    }
+}
+
 /// Whether its payment runs, is complete or had failed.
 pub fn a_late_part_is_booked_once_for_what_it_cost<L: Ledger>(open: impl Fn() -> L) {
     let paying = payment(1, 1);

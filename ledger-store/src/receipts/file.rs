@@ -5,9 +5,11 @@ use payecs_journal::{Cause, Disk, DiskError, Open};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The name of the file.
-pub const SEED_FILE: &str = "receipts.seed";
-const UNFINISHED: &str = "receipts.seed.tmp";
+/// The name of the file, below the root of its disk.
+pub const SEED_FILE: &str = "secrets/receipts.seed";
+/// The directory that it is in, and nothing else.
+pub const SECRETS_DIR: &str = "secrets";
+const UNFINISHED: &str = "secrets/receipts.seed.tmp";
 const MAGIC: [u8; 8] = *b"payecs\x1aR";
 /// Magic 8, seed 32, its id 8.
 const FILE_BYTES: usize = 48;
@@ -35,8 +37,8 @@ pub struct SeedFile {
 }
 
 impl SeedFile {
-    /// Reads the file in the root of a disk, whose directory must be its owner's alone. Where there
-    /// is none, the seed is what `draw` gives, and is in no file before [`SeedFile::keep`].
+    /// Reads the file, which must be its owner's alone. Where there is none, the seed is what
+    /// `draw` gives, and is in no file before [`SeedFile::keep`].
     ///
     /// # Errors
     /// See [`SeedFileError`].
@@ -85,6 +87,7 @@ impl SeedFile {
     /// The disk refuses: no receipt may be issued.
     pub fn keep(&mut self) -> Result<(), SeedFileError> {
         let Some(bytes) = &self.bytes else { return Ok(()) };
+        self.disk.make_dir(SECRETS_DIR)?;
         match self.disk.remove(UNFINISHED) {
             Ok(()) => {}
             Err(error) if error.cause == Cause::Missing => {}
@@ -94,7 +97,7 @@ impl SeedFile {
         file.write_at(0, &*contents(&self.seed, bytes))?;
         file.sync()?;
         self.disk.rename(UNFINISHED, SEED_FILE)?;
-        self.disk.sync_dir("")?;
+        self.disk.sync_dir(SECRETS_DIR)?;
         self.bytes = None;
         Ok(())
     }

@@ -3,14 +3,13 @@
 pub(super) mod files;
 pub(super) mod manifest;
 
-use super::{
-    demo::home::{JOURNAL, SECRETS},
-    spinner::spinner,
-    verify,
-};
+use super::{demo::home::JOURNAL, spinner::spinner, verify};
 use ecs_core::Json;
 use indicatif::ProgressBar;
-use ledger_store::store::{Store, StoreError};
+use ledger_store::{
+    SECRETS_DIR,
+    store::{Store, StoreError},
+};
 use manifest::Manifest;
 use payecs_journal::{Cause, Disk, DiskError, Error, Head, OsDisk};
 use serde::Serialize;
@@ -208,7 +207,7 @@ fn fill(
     let (journal, to) = (data_dir.join(JOURNAL), unfinished.join(JOURNAL));
     let record = copy(&journal, &to, spinner)?;
     files::copy_others(&journal, &to)?;
-    files::copy_dir(&data_dir.join(SECRETS), &unfinished.join(SECRETS))?;
+    files::copy_dir(&data_dir.join(SECRETS_DIR), &unfinished.join(SECRETS_DIR))?;
     spinner.set_message("the copy is checked");
     let head = note(&to)?;
     let faults = verify::faults_of(&to);

@@ -4,10 +4,11 @@ mod check;
 
 use super::{
     backup::{BackupError, files, manifest::Manifest},
-    demo::home::{JOURNAL, NETWORK, SECRETS},
+    demo::home::{JOURNAL, NETWORK},
     verify,
 };
 use ecs_core::Json;
+use ledger_store::SECRETS_DIR;
 use serde::Serialize;
 use std::{
     fs, io,
@@ -18,7 +19,7 @@ use std::{
 
 /// What a backup has of a data directory. The secrets come first: without them a journal with
 /// receipts is of no use.
-const PARTS: [&str; 2] = [SECRETS, JOURNAL];
+const PARTS: [&str; 2] = [SECRETS_DIR, JOURNAL];
 /// What follows, for people.
 const ADVICE: &str = "At its first start the engine sends nothing: it asks the node what happened \
 since the backup was made,

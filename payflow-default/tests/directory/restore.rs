@@ -76,8 +76,7 @@ fn an_engine_from_an_old_backup_learns_what_was_paid_since_before_it_sends_anyth
     let (code, text) = other.run(&["restore", "--from", backup.text()]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("it asks the node what happened"), "{text}");
-    let seed =
-        |dir: &Dir| fs::read(dir.path().join("secrets").join(SEED_FILE)).expect("it is there");
+    let seed = |dir: &Dir| fs::read(dir.path().join(SEED_FILE)).expect("it is there");
     assert_eq!(seed(&other), seed(&dir), "the secrets of receipts come with it");
     let (code, text) = other.run(&["verify"]);
     assert_eq!(code, Some(0), "{text}");

@@ -1,4 +1,4 @@
-//! Durable commits a second: the journal with an index behind it, SQLite and sled.
+//! Durable commits a second: the journal with an index behind it, `SQLite` and sled.
 //!
 //! Each record is 300 bytes with three keys. A group is what 64 writers hand in while the group
 //! before is made durable, as an application would do it; one writer waits for each commit. The
@@ -6,6 +6,7 @@
 //! waited for.
 
 use crate::{Sizes, host::timed, indexing::in_step, place, table::Table};
+use ecs_systems::units::PaymentHash;
 use payecs_index::{Follower, HISTORY, SledBackend};
 use payecs_journal::{Disk, LedgerLog, LogId, Options, OsDisk, StateLog};
 use rusqlite::Connection;
@@ -42,7 +43,7 @@ impl Record {
             bytes.copy_from_slice(&(mixed ^ (mixed >> 29)).to_be_bytes());
         }
         let (key, at_ms) = (format!("order-{number}"), 1_790_000_000_000 + number);
-        let text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = PaymentHash(hash).to_string();
         let body =
             format!(r#"{{"entry":"claim","payment_hash":"{text}","idempotency_key":"{key}""#);
         let line = format!(r#"{{"system":"ledger:claim","body":{body}}}}}"#);
@@ -142,7 +143,9 @@ impl Sled {
 
 impl Committer for Sled {
     fn commit(&mut self, group: &[Record]) {
-        group.iter().for_each(|record| self.insert(record));
+        for record in group {
+            self.insert(record);
+        }
         self.0.flush().unwrap();
     }
 }
@@ -193,7 +196,9 @@ fn grouped(committer: &mut impl Committer, from: u64, long: Duration) -> Rate {
             committer.commit(&group);
             records += group.len() as u64;
             groups += 1;
-            waiting.iter().for_each(|tell| tell.send(()).unwrap());
+            for tell in waiting {
+                tell.send(()).unwrap();
+            }
         }
     });
     rate(records, groups, begun.elapsed())

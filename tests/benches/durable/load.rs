@@ -86,7 +86,7 @@ impl Running {
     }
 
     /// Pays these invoices, `at_a_time` at once.
-    pub(crate) fn pay(&mut self, invoices: &[String], at_a_time: usize) -> Paid {
+    pub(crate) fn pay(&mut self, invoices: &[String], at_a_time: usize) -> Outcome {
         let Self { runtime, handle, news, .. } = self;
         runtime.block_on(pay(handle, news, invoices, at_a_time))
     }
@@ -102,7 +102,7 @@ impl Running {
 
 /// What came of a load.
 #[derive(Debug, Default)]
-pub(crate) struct Paid {
+pub(crate) struct Outcome {
     pub(crate) paid: u64,
     pub(crate) failed: u64,
     pub(crate) took: Duration,
@@ -112,7 +112,7 @@ pub(crate) struct Paid {
     pub(crate) spent: Spent,
 }
 
-impl Paid {
+impl Outcome {
     pub(crate) fn count(&self) -> u64 {
         self.paid + self.failed
     }
@@ -129,9 +129,9 @@ async fn pay(
     news: &mut Subscription,
     invoices: &[String],
     at_a_time: usize,
-) -> Paid {
+) -> Outcome {
     let (begun, before) = (Instant::now(), Spent::now());
-    let mut paid = Paid::default();
+    let mut paid = Outcome::default();
     let mut waiting = invoices.iter();
     let mut starting = tokio::task::JoinSet::new();
     // Ends may be heard before the start is answered.

@@ -4,8 +4,8 @@
 //!
 //! | row | what it measures |
 //! |---|---|
-//! | `commits` | records made durable by 1 and by 64 writers, beside SQLite and sled |
-//! | `engine` | what engine and journal take for a payment, where node and planner are next to free |
+//! | `commits` | records made durable by 1 and by 64 writers, beside `SQLite` and sled |
+//! | `engine` | what engine and journal take for a payment, with next to no node and planner |
 //! | `payments` | payments of one part on a simulated network, planned and kept on the disk |
 //! | `start` | from the start of a process to its first payment, with a long ledger |
 //! | `index` | how an index follows a long ledger |
@@ -97,7 +97,10 @@ fn place(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("durable").join(name)
 }
 
-const ROWS: [(&str, fn(&Sizes, &mut Table)); 5] = [
+/// A row by its name.
+type Row = (&'static str, fn(&Sizes, &mut Table));
+
+const ROWS: [Row; 5] = [
     ("commits", commits::run),
     ("engine", pay::engine),
     ("payments", pay::payments),

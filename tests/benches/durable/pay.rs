@@ -2,7 +2,7 @@
 
 use crate::{
     Sizes, host,
-    load::{Paid, Running, START, engine_with, invoices, store},
+    load::{Outcome, Running, START, engine_with, invoices, store},
     place,
     table::Table,
 };
@@ -63,7 +63,7 @@ fn measure(row: &str, network: &SimNetwork, sizes: &Sizes, table: &mut Table) {
     let (written, node) = (host::written_bytes(), running.meter.so_far());
     let ledger = ledger_bytes(&dir);
     let paid = running.pay(measured, sizes.at_a_time);
-    let node = running.meter.so_far() - node;
+    let node = running.meter.so_far().saturating_sub(node);
     let written = host::written_bytes().saturating_sub(written);
     let ledger = ledger_bytes(&dir).saturating_sub(ledger);
     let resident = host::resident_mib();
@@ -91,10 +91,10 @@ fn ledger_bytes(dir: &Path) -> u64 {
     files.map(|file| file.metadata().unwrap().len()).sum()
 }
 
-fn tell(row: &str, paid: &Paid, node: Duration, sizes: &Sizes, table: &mut Table) {
-    let note = format!("{} paid, {} failed, {} at a time", paid.paid, paid.failed, sizes.at_a_time);
+fn tell(row: &str, paid: &Outcome, node: Duration, sizes: &Sizes, table: &mut Table) {
+    let how = format!("{} paid, {} failed, {} at a time", paid.paid, paid.failed, sizes.at_a_time);
     let rate = ratio(paid.count(), 1) / paid.took.as_secs_f64();
-    table.add(row, "rate", rate, "/s", &note);
+    table.add(row, "rate", rate, "/s", &how);
     table.add(row, "latency, median", paid.latency_ms(50), "ms", "from the call to the news");
     table.add(row, "latency, 99 %", paid.latency_ms(99), "ms", "");
     let by = |thread: &str| paid.spent.by(thread);

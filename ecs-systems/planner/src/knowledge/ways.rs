@@ -88,8 +88,8 @@ impl Ways {
         if way == Way::default() && twin == way {
             shard.remove(&direction.scid);
         } else {
-            let ways = shard.entry(direction.scid).or_default();
-            ways[usize::from(direction.direction.bit())] = way;
+            let both = shard.entry(direction.scid).or_default();
+            both[usize::from(direction.direction.bit())] = way;
         }
     }
 

@@ -14,7 +14,9 @@ fn store_of(
     change: impl FnOnce(&mut Standing),
 ) -> Arc<dyn Store> {
     let mut standing = Standing { content: Content::default(), ..standing };
-    pairs.iter().for_each(|(key, value)| standing.content.add(key, value));
+    for (key, value) in pairs {
+        standing.content.add(key, value);
+    }
     change(&mut standing);
     let store = MemoryBackend::default().open().unwrap();
     store.apply(pairs, &standing).unwrap();

@@ -94,7 +94,7 @@ impl Ledger for Several {
             self.followed.take(batch, entity, at);
             self.taken += 1;
             // Now and then the index is behind.
-            if self.taken % 4 > 0 {
+            if !self.taken.is_multiple_of(4) {
                 self.followed.catch_up();
             }
         }

@@ -21,9 +21,6 @@ pub(crate) const INDEX: &str = "index";
 /// Where the simulated network keeps itself: it is not the engine's.
 pub(crate) const NETWORK: &str = "network";
 
-/// Where the seed of our receipts is, and nothing else.
-pub(crate) const SECRETS: &str = "secrets";
-
 /// What was found in a data directory.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -56,7 +53,7 @@ pub(crate) fn engine(
     let opened = Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)));
     let (mut store, restored) = match opened {
         Err(error) if secrets.is_new() => {
-            let file = dir.join(SECRETS).join(SEED_FILE);
+            let file = dir.join(SEED_FILE);
             return Err(DemoError::WithoutSeed { file, error });
         }
         opened => opened?,
@@ -70,10 +67,9 @@ pub(crate) fn engine(
     Ok(Kept { store, restored, seen })
 }
 
-/// The directory of the seed, whose file nobody else may read.
+/// The disk with the seed of our receipts, which nobody else may read.
 fn secrets_disk(dir: &Path) -> Result<Arc<dyn Disk>, DemoError> {
-    let dir = dir.join(SECRETS);
-    let disk = disk(&dir)?;
+    let disk = disk(dir)?;
     let file = dir.join(SEED_FILE);
     match fs::metadata(&file) {
         Ok(data) if data.permissions().mode() & 0o077 != 0 => Err(DemoError::OpenSeed { file }),
