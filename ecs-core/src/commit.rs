@@ -1,10 +1,10 @@
 //! The one write path: everything that changes a Component goes through here, whole or not at all.
 
+pub(crate) mod change;
+
 use crate::{
     Engine, EntityId, Error, Json,
-    component::{
-        ComponentSpec, Insertion, OWN_PREFIX, TypedComponent, WhenFrozen, Writable, misshapen,
-    },
+    component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, Writable},
     delta,
     dispatch::ListId,
     inputs::{Entities, Inputs},
@@ -15,16 +15,8 @@ use crate::{
     write::{Expected, Record, Write, Writer},
 };
 use bevy_ecs::{component::ComponentId, entity::Entity};
+use change::{Change, decode};
 use std::collections::BTreeSet;
-
-/// A change that was judged and decoded: it cannot fail any more.
-pub(crate) enum Change {
-    Clear,
-    AttachTyped(Box<TypedComponent>, Json, Insertion),
-    AttachForeign(ForeignId, Json),
-    DetachTyped(Box<TypedComponent>),
-    DetachForeign(ForeignId),
-}
 
 /// Everything that is written in one record.
 pub(crate) struct Batch<'a> {
@@ -356,22 +348,6 @@ impl Engine {
             self.end(id);
             self.note(|| delta::Change::Ended(id));
         }
-    }
-}
-
-pub(crate) fn decode(name: &str, named: Named, value: Option<&Json>) -> Result<Change, Error> {
-    if let Some(json) = value.filter(|json| !json.is_written_as(name)) {
-        json.check().map_err(|error| Error::Invalid(format!("`{name}`: {error}")))?;
-    }
-    match (named, value) {
-        (Named::Typed(typed), Some(json)) => {
-            let (canonical, insertion) =
-                (typed.decode)(json).map_err(|shape| misshapen(&typed.spec, json, &shape))?;
-            Ok(Change::AttachTyped(Box::new(typed), canonical, insertion))
-        }
-        (Named::Typed(typed), None) => Ok(Change::DetachTyped(Box::new(typed))),
-        (Named::Foreign(id), Some(json)) => Ok(Change::AttachForeign(id, json.clone())),
-        (Named::Foreign(id), None) => Ok(Change::DetachForeign(id)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Engine, EntityId, Error, Json,
-    commit::decode,
+    commit::change::decode_stored,
     effect::{Effect, EffectId},
     error::Refusal,
     inputs::{Entities, Inputs},
@@ -191,16 +191,7 @@ impl Engine {
 
     fn redo(&mut self, change: &Change) -> Result<(), Error> {
         match change {
-            Change::Component(id, name, value) => {
-                let named = match value {
-                    Some(_) => Some(self.names.intern(name)?),
-                    None => self.names.look_up(name)?,
-                };
-                if let Some(named) = named {
-                    let change = decode(name, named, value.as_ref())?;
-                    self.apply(*id, change);
-                }
-            }
+            Change::Component(id, name, value) => self.put_stored(*id, name, value.as_ref())?,
             Change::Ended(id) => self.end(*id),
             Change::Lines(subject, lines) => {
                 self.keep_lines(*subject, &records_of(lines)).map_err(Error::Refused)?;
@@ -222,6 +213,25 @@ impl Engine {
                 self.systems.add_external(def.clone(), Some(*timeout_ms), &mut self.names)?;
             }
             Change::Noted(..) => {}
+        }
+        Ok(())
+    }
+
+    /// Attaches or detaches what was taken before. Limits are not judged again: what an engine has
+    /// taken, or written itself, it must be able to take back.
+    pub(crate) fn put_stored(
+        &mut self,
+        id: EntityId,
+        name: &str,
+        value: Option<&Json>,
+    ) -> Result<(), Error> {
+        let named = match value {
+            Some(_) => Some(self.names.intern(name)?),
+            None => self.names.look_up(name)?,
+        };
+        if let Some(named) = named {
+            let change = decode_stored(named, value)?;
+            self.apply(id, change);
         }
         Ok(())
     }

@@ -111,10 +111,9 @@ impl Engine {
             self.register_external(def.clone(), Some(*timeout_ms))?;
         }
         for state in &snapshot.entities {
-            let attached =
-                state.components.iter().map(|(name, json)| (name.clone(), Some(json.clone())));
-            let write = Write { components: attached.collect(), ..Write::to(state.entity) };
-            self.write_all(&[write])?;
+            for (name, value) in &state.components {
+                self.put_stored(state.entity, name, Some(value))?;
+            }
             self.restore_life(state);
         }
         self.world.resource_mut::<Entities>().next = snapshot.next_entity;

@@ -62,6 +62,10 @@ component! {
     /// A Component that is never shown.
     Key, String, ComponentSpec::input("lightningd:key", "a string", "A key.").secret()
 }
+component! {
+    /// A Component of any depth.
+    Deep, Json, ComponentSpec::engine("lightningd:deep", "any", "Something deep.")
+}
 
 /// An engine that knows the Components of this file.
 pub(crate) fn engine() -> Engine {
@@ -70,6 +74,7 @@ pub(crate) fn engine() -> Engine {
     app.add_component::<Label>();
     app.add_component::<Claim>();
     app.add_component::<Key>();
+    app.add_component::<Deep>();
     app.add_free_prefix("lightningd:free:");
     app
 }

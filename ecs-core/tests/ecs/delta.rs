@@ -1,6 +1,6 @@
 //! What changed, as data.
 
-use crate::common::{at, call, engine, entity, json};
+use crate::common::{Deep, at, call, engine, entity, json};
 use ecs_core::{Change, Engine, Json, On, Step, Write, Writer, system};
 
 fn with_systems() -> Engine {
@@ -32,6 +32,28 @@ fn followed(commands: &[&dyn Fn(&mut Engine)]) -> (Engine, Engine) {
     }
     follower.finish_restore();
     (app, follower)
+}
+
+/// What a System makes of what a caller gave may be deeper than callers may write.
+#[test]
+fn what_the_engine_has_written_it_takes_back_however_deep() {
+    let deep = json(&("[".repeat(64) + &"]".repeat(64)));
+    let mut app = engine();
+    app.begin(at(1_000));
+    let entity = entity(&mut app, &[], &["acme:go"]);
+    let before = app.snapshot();
+    app.record_changes(true);
+    let deeper = Deep(Json::array([deep]));
+    app.set_components(&Writer::Engine, &[Write::to(entity).attach(&deeper)], &[]).unwrap();
+    let written = Json::of(&app.take_delta().expect("it was noted"));
+    let kept = Json::of(&app.snapshot());
+    let mut follower = engine();
+    follower.restore(&before).unwrap();
+    follower.apply_delta(&written.decode().unwrap()).unwrap();
+    assert_eq!(follower.snapshot(), app.snapshot());
+    let mut restored = engine();
+    restored.restore(&kept.decode().unwrap()).unwrap();
+    assert_eq!(restored.snapshot(), app.snapshot());
 }
 
 #[test]
