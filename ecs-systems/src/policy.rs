@@ -39,9 +39,11 @@ impl Default for Policy {
 
 /// Whether the engine takes on what may move money. Systems read it; the driver replaces it.
 ///
-/// While it is closed, no hash is claimed, no round begins, no part leaves that has no record yet,
-/// and no preimage is released for a set: such a payment fails, and such a set is given back. Parts
-/// that are out are followed and booked, and what was paid before is answered again.
+/// While it is closed, no hash is claimed, no round begins, and no part leaves that has no record
+/// yet: such a payment fails. Parts that are out are followed and booked, and what was paid before
+/// is answered again. While books are reconciled, no preimage is released for a set either: one
+/// that is held waits, and any other is given back. A disk that is low is no reason to refuse what
+/// has come: to give it back takes as much room.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Intake {
     /// The books are a backup's, and don't know yet what the node has done since.
@@ -51,28 +53,48 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Refuses new work while it is closed. A payment that is refused so may be tried again later.
+    /// Refuses a claim while it is closed. A payment that is refused so may be tried again later.
     ///
     /// # Errors
     /// Code 2330, with the cause.
     pub fn check(self) -> Result<(), Refusal> {
-        let (cause, why) = if self.reconciling {
-            (
+        let closed = self.closed().map(|(cause, why)| {
+            let facts = json!({ "cause": cause, "retryable": true });
+            Refusal::new(INTAKE_CLOSED, format!("{why}, then try again")).with_data(&facts)
+        });
+        closed.map_or(Ok(()), Err)
+    }
+
+    /// Refuses to go on with a claimed payment while it is closed: it fails. That is the answer for
+    /// ever where it has an idempotency key.
+    ///
+    /// # Errors
+    /// Code 2330, with the cause.
+    pub fn check_claimed(self) -> Result<(), Refusal> {
+        let closed = self.closed().map(|(cause, why)| {
+            let why = format!("{why}, then pay again, with another idempotency key if it had one");
+            Refusal::new(INTAKE_CLOSED, why).with_data(&json!({ "cause": cause }))
+        });
+        closed.map_or(Ok(()), Err)
+    }
+
+    /// Why it is closed, as a word and in words that say what to do first.
+    fn closed(self) -> Option<(&'static str, &'static str)> {
+        if self.reconciling {
+            Some((
                 "reconciling",
-                "The engine was restored from a backup and has not learned from the \
-              node yet what was paid since: try again later",
-            )
+                "The engine was restored from a backup and has not learned from the node yet what \
+                 was paid since: wait for it",
+            ))
         } else if self.disk_low {
-            (
+            Some((
                 "disk",
-                "The disk of the journal is nearly full, and what is left is for payments \
-              under way: make room there, then try again",
-            )
+                "The disk of the journal is nearly full, and what is left is for payments under \
+                 way: make room there",
+            ))
         } else {
-            return Ok(());
-        };
-        let facts = json!({ "cause": cause, "retryable": true });
-        Err(Refusal::new(INTAKE_CLOSED, why).with_data(&facts))
+            None
+        }
     }
 }
 

@@ -294,3 +294,21 @@ fn a_seed_that_is_missing_wrong_or_damaged_is_never_replaced() {
     assert_eq!(code, Some(0), "{text}");
     assert_eq!(fs::read(&file).expect("it is there"), seed);
 }
+
+#[test]
+fn a_journal_that_is_gone_is_never_begun_anew_beside_its_seed() {
+    let dir = Dir::new("no-journal");
+    dir.run(&LOAD);
+    let kept = dir.0.join("elsewhere");
+    fs::rename(dir.0.join("journal"), &kept).expect("it is there");
+    let (code, text) = dir.run(&LOAD);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("is there, but no journal: bring it back"), "{text}");
+    let journal = dir.0.join("journal");
+    if journal.exists() {
+        fs::remove_dir_all(&journal).expect("it has nothing");
+    }
+    fs::rename(kept, journal).expect("it is there");
+    let (code, text) = dir.run(&LOAD);
+    assert_eq!(code, Some(0), "{text}");
+}

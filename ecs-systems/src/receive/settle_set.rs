@@ -8,7 +8,7 @@ use super::{
 use crate::{
     components::{
         Claimed, Htlc, PaidPreimage, Parent, ReceivedFacts, Refusing, SelfAsked, Set, SetClaimed,
-        SetReceived, SetSettling,
+        SetHeld, SetReceived, SetSettling,
     },
     effects::{HOLD_TIMER, SettleHtlcs},
     policy::Intake,
@@ -17,7 +17,7 @@ use crate::{
     refusal::PAY_DESTINATION_PERM_FAIL,
 };
 use bevy_ecs::{
-    prelude::{In, Query, Res},
+    prelude::{Has, In, Query, Res},
     query::QueryData,
 };
 use ecs_core::{
@@ -50,7 +50,8 @@ pub const SETTLE_SET: SystemSpec = SystemSpec {
     detaches: &[],
     refuses: &[PAY_DESTINATION_PERM_FAIL],
     does: "judges the set once more and books it in one record; then the preimage leaves for all \
-           its HTLCs; while nothing new is taken on, the set is given back",
+           its HTLCs; while the books of a backup are reconciled, it is given back, or waits where \
+           it is held",
 };
 
 /// A set that is complete.
@@ -60,6 +61,7 @@ pub(crate) struct Complete {
     set: &'static Set,
     parent: Option<&'static Parent>,
     received: Option<&'static SetReceived>,
+    held: Has<SetHeld>,
 }
 
 /// What decides about a set.
@@ -80,9 +82,11 @@ pub(crate) fn settle_set(
     (entities, receipts, inputs, node, books, intake): Against<'_>,
 ) -> Answer {
     let set = sets.get(entity)?;
-    if intake.check().is_err() {
-        // Its payer may try again: the receipt stays payable.
-        return Ok(Step::advance().attach(&Refusing(PayeeFailure::TIMEOUT)));
+    if intake.reconciling {
+        // Who holds it has decided, and its timer bounds the wait. The payer of any other may try
+        // again: the receipt stays payable.
+        let refuse = Step::advance().attach(&Refusing(PayeeFailure::TIMEOUT));
+        return Ok(if set.held { Step::wait() } else { refuse });
     }
     let Some(SetReceived(received)) = set.received else {
         let secret = set.parent.and_then(|parent| secret_of(parent.0, &payments, &entities));

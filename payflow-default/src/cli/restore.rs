@@ -9,6 +9,7 @@ use super::{
 };
 use ecs_core::Json;
 use ledger_store::SECRETS_DIR;
+use payecs_journal::OsDisk;
 use serde::Serialize;
 use std::{
     fs, io,
@@ -78,7 +79,7 @@ fn restore(args: &Args) -> Result<Restored, BackupError> {
     let manifest = Manifest::check(&args.from)?;
     must_be_empty(&args.data_dir)?;
     let is_new = !args.data_dir.exists();
-    files::make_dir(&args.data_dir)?;
+    OsDisk::open(&args.data_dir).map_err(|error| BackupError::disk(&args.data_dir, error))?;
     let mut done = Vec::new();
     if let Err(error) = PARTS.iter().try_for_each(|part| put(args, &manifest, part, &mut done)) {
         for part in done {

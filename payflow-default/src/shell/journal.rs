@@ -309,10 +309,11 @@ impl Keeper {
 
     /// Whether nobody waits for what is kept any more. What is asked for meanwhile waits its turn.
     fn is_abandoned(&mut self) -> bool {
+        // There would be no room for it; and it would hold a way to this thread open.
+        self.snapshot = None;
         loop {
             match self.from.try_recv() {
                 Ok(Work::Keep(records)) => self.records.extend(records),
-                // There would be no room for it.
                 Ok(Work::Snapshot(..)) => {}
                 Ok(Work::Written) => self.written = true,
                 Err(TryRecvError::Empty) => return false,

@@ -58,7 +58,7 @@ pub(crate) fn start_attempt(
     let now_ms = inputs.now_ms;
     check_time(deadline.map(|deadline| deadline.0), expiry.map(|expiry| expiry.0), now_ms)?;
     check_rounds(facts, &policy)?;
-    intake.check()?;
+    intake.check_claimed()?;
     check_node(&node, now_ms)?;
     let open_count = open.map_or(0, |open| open.0.len());
     let parts_max = parts.map_or(MAXPARTS_DEFAULT, |parts| parts.0).get();

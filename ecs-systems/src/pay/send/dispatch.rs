@@ -71,7 +71,7 @@ pub(crate) fn dispatch(
     (graph, node, books, policy, inputs): Against<'_>,
 ) -> Answer {
     let payment = payments.get(entity)?;
-    intake.check()?;
+    intake.check_claimed()?;
     let mut facts = payment.reservation.0;
     facts.rounds += 1;
     match payment.sound_amount(&graph.0, &node, &books, &inputs) {

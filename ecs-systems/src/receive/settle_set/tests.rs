@@ -3,13 +3,15 @@
 use super::*;
 use crate::{
     components::{
-        Circular, OpenPart, Part, PartFacts, PartsOpen, ReceivedHtlc, SecretKnown, SetComplete,
+        Circular, Hold, OpenPart, Part, PartFacts, PartsOpen, ReceivedHtlc, SecretKnown,
+        SetComplete,
     },
-    fixture::{
-        AMOUNT, Bench, NOW_MS, PREIMAGE, Ran, child, claim, closed, here, part, payment, set,
-    },
+    fixture::{AMOUNT, Bench, NOW_MS, PREIMAGE, Ran, child, claim, here, part, payment, set},
     port::{ClaimState, LedgerError, Receipt, ReceiptState, SetShare},
-    receive::fixture::{bare_set, htlc, receipt, received, set_entity},
+    receive::{
+        fixture::{bare_set, htlc, receipt, received, set_entity},
+        hold_set::HOLD_SET,
+    },
 };
 use ecs_core::{Systems, Write};
 use payecs_planner::Route;
@@ -40,20 +42,27 @@ fn a_set_without_a_channel_is_judged_booked_and_its_receipt_settled_in_one_recor
 }
 
 #[test]
-fn while_nothing_new_is_taken_on_no_preimage_leaves_and_the_set_is_given_back() {
-    for intake in closed() {
-        let bench = Bench::new().receipt(receipt()).intake(intake);
-        let (bench, ran) = settled(bench, complete());
-        assert_eq!(ran.names(), ["refusing"]);
-        assert_eq!(bench.app.get::<Refusing>(set_entity()), Some(&Refusing(PayeeFailure::TIMEOUT)));
-        assert!(ran.effects.is_empty() && ran.entries.is_empty(), "{intake:?}");
-        let ran = paying().receipt(receipt()).intake(intake).run_on(
-            child(),
-            &SETTLE_SET,
-            without_channel(),
-        );
-        assert_eq!(ran.names(), ["refusing"], "{intake:?}");
-    }
+fn while_books_are_reconciled_no_preimage_leaves_and_what_is_held_waits() {
+    let intake = Intake { reconciling: true, disk_low: false };
+    let bench = || Bench::new().receipt(receipt()).intake(intake);
+    let (app, ran) = settled(bench(), complete());
+    assert_eq!(ran.names(), ["refusing"]);
+    assert_eq!(app.app.get::<Refusing>(set_entity()), Some(&Refusing(PayeeFailure::TIMEOUT)));
+    assert!(ran.effects.is_empty() && ran.entries.is_empty());
+    let mut held = bench().with(payment(), here().attach(&htlc()));
+    held.run_on(set_entity(), &HOLD_SET, complete().attach(&Hold));
+    let ran = held.run_on(set_entity(), &SETTLE_SET, here().detach::<Hold>());
+    assert_eq!((ran.names(), ran.effects.len(), ran.entries.len()), (vec![], 0, 0));
+    let ran = paying().receipt(receipt()).intake(intake);
+    let ran = { ran }.run_on(child(), &SETTLE_SET, without_channel());
+    assert_eq!(ran.names(), ["refusing"]);
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_gives_nothing_back_that_has_come() {
+    let intake = Intake { reconciling: false, disk_low: true };
+    let (_, ran) = settled(Bench::new().receipt(receipt()).intake(intake), complete());
+    assert_eq!(ran.names(), ["preimage", "set:settling"]);
 }
 
 /// The HTLC is on [`payment`], the set on its own Entity.

@@ -43,11 +43,16 @@ pub(crate) fn engine(
     engine: &mut Engine,
     history: &LedgerHistory,
 ) -> Result<Kept, DemoError> {
+    let had_journal = dir.join(JOURNAL).join("state").exists();
     let disk = disk(&dir.join(JOURNAL))?;
     let options = payecs_journal::Options::new(id());
     let spinner = spinner();
     spinner.enable_steady_tick(Duration::from_millis(100));
     let mut secrets = SeedFile::open(&secrets_disk(dir)?, draw)?;
+    if !(had_journal || secrets.is_new()) {
+        // A seed is kept once there is a journal.
+        return Err(DemoError::WithoutJournal { file: dir.join(SEED_FILE) });
+    }
     let receipts = MemoryReceipts::with_seed(secrets.seed().clone());
     engine.insert_resource(ReceiptsBook(Box::new(receipts)));
     let opened = Store::open(&disk, options, engine, &mut |step| spinner.set_message(told(step)));

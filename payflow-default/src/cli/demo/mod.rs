@@ -143,6 +143,16 @@ pub(crate) enum DemoError {
         /// What the journal says.
         error: StoreError,
     },
+    /// The seed of receipts is there, and the journal is not.
+    #[error(
+        "{} is there, but no journal: bring it back, mount its disk, or restore a backup; what was \
+         paid would be paid again without it. To begin anew, remove that file too",
+        .file.display()
+    )]
+    WithoutJournal {
+        /// The seed.
+        file: PathBuf,
+    },
     /// The journal kept nothing more.
     #[error("the journal ended: {0}")]
     Journal(#[from] JournalError),
