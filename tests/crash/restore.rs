@@ -6,7 +6,7 @@ use crate::{
     journal::{Death, Durable},
     nets::{self, Channels},
 };
-use ecs_core::{EntityId, Json, Write};
+use ecs_core::{EntityId, Json, SystemDef, Systems, WakeAt, Write, Writer, system};
 use ecs_systems::{components::RetryFor, port::PartKey, units::Msat};
 use node_sim::{InvoiceRequest, Script, SimBuilder, SimNetwork};
 use payecs_journal::MemoryDisk;
@@ -215,4 +215,63 @@ fn an_operator_may_accept_a_part_that_stays_unknown_and_its_hash_stays_refused()
     assert_eq!(pay_invoice(&mut durable, &invoice).code(), 200, "nobody says that it was");
     assert_eq!(received(&durable, &invoice), (1, SMALL));
     durable.payer.assert_money_is_whole();
+}
+
+/// Pays where an external System of a third party is at work first, until it answers.
+fn pay_asking(durable: &mut Durable, invoice: &str, outside: SystemDef) -> EntityId {
+    let now = durable.payer.now;
+    let name = outside.system.to_string();
+    let list = durable.payer.driver.command(now, |engine| {
+        engine.add_external_system_for(outside, 3_600_000).expect("a name of its own");
+        let own: Vec<_> = engine.default_systems().iter().map(ToString::to_string).collect();
+        std::iter::once(name).chain(own).collect::<Vec<_>>()
+    });
+    let at = WakeAt(now.after_ms(60_000).0);
+    let more = Write::here().attach(&Systems::listing(list)).attach(&at);
+    let id = durable.pay_with(invoice, more).expect("it lives");
+    durable.run_for(5_000).expect("it lives");
+    let engine = durable.payer.driver.engine();
+    assert!(engine.invocation(id).is_some(), "{}", durable.payer.story(id));
+    id
+}
+
+/// The external System answers, if it is still waited for.
+fn answer_outside(durable: &mut Durable, id: EntityId) {
+    let write = Write::to(id).attach_json("acme:answered", Json::yes());
+    durable.payer.driver.command(durable.payer.now, |engine| {
+        let number = engine.invocation(id).and_then(|it| it.invocation);
+        engine.set_components(&Writer::Caller, &[write], &[]).expect("its own name");
+        let _advanced = engine.advance(id, number);
+    });
+    durable.run_for(60_000).expect("it lives");
+}
+
+#[test]
+fn what_had_not_claimed_its_hash_at_the_backup_is_never_paid() {
+    let mut durable = Durable::new(&network());
+    let invoice = durable.payer.invoice("carol", InvoiceRequest::of(SMALL));
+    let outside = system("acme:x").requires(["lightningd:invoice"]).disallows(["acme:answered"]);
+    let id = pay_asking(&mut durable, &invoice, outside);
+    let backup = durable.backup();
+    restore(&mut durable, &backup);
+    answer_outside(&mut durable, id);
+    assert_eq!(received(&durable, &invoice), (0, Msat::ZERO));
+    assert_eq!(durable.payer.outcome(id).code(), 2331, "{}", durable.payer.story(id));
+    assert!(durable.payer.driver.engine().get::<WakeAt>(id).is_none());
+    let again = pay_invoice(&mut durable, &invoice);
+    assert_eq!((again.status.as_str(), again.replayed), ("complete", false), "{again:?}");
+}
+
+#[test]
+fn a_payment_whose_failed_parts_were_not_learned_from_at_the_backup_ends() {
+    let mut durable = Durable::new(&network());
+    let invoice = durable.payer.invoice("carol", InvoiceRequest::of(SMALL));
+    let failed = ["lightningd:parts:failed"];
+    let outside = system("acme:x").requires(failed).disallows(["acme:answered"]);
+    let id = pay_asking(&mut durable, &invoice, outside);
+    let backup = durable.backup();
+    restore(&mut durable, &backup);
+    assert_eq!(durable.payer.outcome(id).code(), 2331, "{}", durable.payer.story(id));
+    assert_eq!(pay_invoice(&mut durable, &invoice).status, "complete");
+    durable.payer.assert_channels_agree();
 }

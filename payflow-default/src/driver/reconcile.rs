@@ -5,14 +5,11 @@
 //! channels are compared, and the books are noted as reconciled. Only that opens the intake.
 
 mod booking;
+mod taking;
 
 use super::{ASK_AGAIN_MS_FIRST, Driver, Question};
-use ecs_core::{EntityId, Systems, Write, Writer};
+use ecs_core::{Write, Writer};
 use ecs_systems::{
-    components::{
-        Attempt, Claimed, OpenPart, Parent, Part, PartsOpen, Planned, Planning, PlanningEntity,
-        Remaining, SelfAsked, Set, SetReceived, SetSettling,
-    },
     port::{
         Books, HoldState, LedgerError, NodeError, NodeEvent, NodeReply, NodeRequest, OpenPayment,
         PartKey, PartRecord, PartStatus, PaymentRef,
@@ -200,52 +197,6 @@ impl Driver {
         self.engine.resource::<Books>().map(|books| books.0.open_payments()).unwrap_or_default()
     }
 
-    /// Takes every payment of the backup that has not ended out of the hands of its Systems: what
-    /// was in flight is followed by the books, and nothing else is done for it.
-    fn take_over(&mut self) {
-        for payment in self.open_payments() {
-            let entity = payment.claim.entity;
-            if self.engine.get::<Claimed>(entity).is_none() || self.is_settling(entity) {
-                continue;
-            }
-            let mut writes: Vec<Write> = self.workers_of(entity).map(Write::end).collect();
-            let virtual_set = self.engine.get::<SelfAsked>(entity).map(|set| set.0);
-            let set_ends = virtual_set.is_none_or(|set| writes.contains(&Write::end(set)));
-            let mut write = Write::to(entity)
-                .attach(&Systems::listing::<&str>([]))
-                .attach(&PartsOpen(open_parts(&payment)))
-                .detach::<Planned>()
-                .detach::<Attempt>()
-                .detach::<PlanningEntity>()
-                .detach::<Remaining>();
-            if set_ends {
-                write = write.detach::<SelfAsked>();
-            }
-            writes.push(write);
-            self.write(&writes);
-        }
-    }
-
-    /// Whether a payment to ourselves waits for a set whose preimage has left: nothing more is sent
-    /// for it, and its own Systems end it.
-    fn is_settling(&self, payment: EntityId) -> bool {
-        let set = self.engine.get::<SelfAsked>(payment);
-        set.is_some_and(|set| self.engine.get::<SetSettling>(set.0).is_some())
-    }
-
-    /// The plans and parts of a payment, and the set by which it pays us without a channel.
-    fn workers_of(&self, payment: EntityId) -> impl Iterator<Item = EntityId> {
-        let engine = &self.engine;
-        let works = move |id: &EntityId| {
-            let plans = engine.get::<Planning>(*id).is_some() || engine.get::<Part>(*id).is_some();
-            let is_set = engine.get::<Set>(*id).is_some();
-            let virtual_set = is_set && engine.get::<SetReceived>(*id).is_none();
-            engine.get::<Parent>(*id).is_some_and(|parent| parent.0 == payment)
-                && (plans || virtual_set)
-        };
-        engine.entities().into_iter().filter(works)
-    }
-
     /// Writes what the engine must take.
     pub(super) fn write(&mut self, writes: &[Write]) {
         if let Err(error) = self.engine.set_components(&Writer::Engine, writes, &[]) {
@@ -287,15 +238,4 @@ pub(super) fn held_parts(payment: &OpenPayment) -> impl Iterator<Item = PartKey>
     let PaymentRef { payment_hash, group_id } = payment.claim.payment;
     let held = payment.parts.iter().filter(|(_, state)| *state == HoldState::Held);
     held.map(move |(hold, _)| PartKey { payment_hash, group_id, part_id: hold.part_id })
-}
-
-fn open_parts(payment: &OpenPayment) -> Vec<OpenPart> {
-    let held = payment.parts.iter().filter(|(_, state)| *state == HoldState::Held);
-    held.map(|(hold, _)| OpenPart {
-        entity: payment.claim.entity,
-        part_id: hold.part_id,
-        amount_msat: hold.amount_msat,
-        fee_msat: hold.fee_msat,
-    })
-    .collect()
 }
