@@ -275,3 +275,43 @@ fn a_payment_whose_failed_parts_were_not_learned_from_at_the_backup_ends() {
     assert_eq!(pay_invoice(&mut durable, &invoice).status, "complete");
     durable.payer.assert_channels_agree();
 }
+
+#[test]
+fn a_node_that_has_forgotten_parts_since_the_backup_keeps_the_intake_closed() {
+    let mut durable = Durable::new(&network());
+    // Places 1 to 3 of the list before the backup, 4 to 7 after it.
+    let listed = |count| (0..count).map(|_| SMALL);
+    listed(3).for_each(|amount| drop(pay(&mut durable, amount)));
+    let before = durable.payer.submitted_in_all() as u64;
+    let backup = durable.backup();
+    let after: Vec<String> = listed(4).map(|amount| pay(&mut durable, amount)).collect();
+    let last = durable.payer.submitted_in_all() as u64;
+    for (gap, forgotten) in [
+        (None, false),
+        (Some((1, before - 1)), false),
+        (Some((2, before - 1)), false),
+        (Some((1, before)), true),
+        (Some((before + 1, before + 1)), true),
+        (Some((last - 1, last - 1)), true),
+        (Some((1, last)), true),
+    ] {
+        durable.payer.troubles.open().forgotten = gap;
+        restore(&mut durable, &backup);
+        for start in ["first", "second"] {
+            let told = durable.payer.driver.reconciliation();
+            let is_forgotten = match told {
+                Reconciliation::Blocked(report) => report.forgotten,
+                Reconciliation::Done(_) | Reconciliation::None => false,
+                Reconciliation::Asking { .. } => panic!("{told:?}"),
+            };
+            assert_eq!(is_forgotten, forgotten, "{gap:?}, {start} start: {told:?}");
+            assert_eq!(durable.payer.driver.intake().reconciling, forgotten, "{gap:?}");
+            durable.die(Death::Kill);
+            durable.run_for(30_000).expect("it lives");
+        }
+        for invoice in &after {
+            pay_invoice(&mut durable, invoice);
+            assert_eq!(received(&durable, invoice), (1, SMALL), "{gap:?}");
+        }
+    }
+}

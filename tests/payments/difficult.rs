@@ -30,6 +30,8 @@ pub(crate) struct Trouble {
     pub(crate) failed_balances: u32,
     /// A channel that the node doesn't tell of.
     pub(crate) hidden: Option<ShortChannelId>,
+    /// Parts from that place of its list to that one, which it doesn't list.
+    pub(crate) forgotten: Option<(u64, u64)>,
     /// It has not caught up with the chain.
     pub(crate) unsynced: bool,
     /// The same part twice may be two HTLCs.
@@ -95,6 +97,11 @@ impl DifficultNode {
             if used(&mut trouble.failed_balances) {
                 *reply = Err(NodeError::Transport { message: "no balances".to_owned() });
             }
+        }
+        if let NodeEvent::Reply { reply: Ok(NodeReply::Parts(parts)), .. } = &mut event
+            && let Some((from, to)) = trouble.forgotten
+        {
+            parts.retain(|part| !(from..=to).contains(&part.created_index));
         }
         let NodeEvent::Part { key, status: PartStatus::Paid { preimage, spent_msat } } = event
         else {

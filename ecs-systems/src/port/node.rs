@@ -85,7 +85,9 @@ pub struct PartRecord {
     pub sent_msat: Msat,
     /// What became of it.
     pub status: PartStatus,
-    /// Its place in the node's list: ask for the next page after it.
+    /// Its place in the node's list: ask for the next page after it. The first part that was ever
+    /// sent has 1, each next one more, and none changes. A node may forget what is over, but not
+    /// its last part: so who reads the list sees by a gap that there was more.
     pub created_index: u64,
 }
 

@@ -158,7 +158,11 @@ impl Driver {
         };
         let (paid, failed) = (count(HoldState::Paid), count(HoldState::Void));
         if paid == 0 {
-            return self.end_failed(&open);
+            // What was forgotten may be of this one.
+            if !self.has_forgotten() {
+                self.end_failed(&open);
+            }
+            return;
         }
         let hash = payment.payment_hash;
         if let Some(preimage) = self.orphans.proofs.get(&hash).copied() {

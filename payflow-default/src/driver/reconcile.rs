@@ -60,8 +60,8 @@ pub(super) struct Asked {
     /// The last of the node's list that was looked at.
     after: u64,
     listed: u64,
-    /// Whether the books know the first of the node's list, or it is the first that ever was.
-    reaches_back: Option<bool>,
+    /// Since the last that the books know, the node has sent parts that it doesn't list.
+    has_gap: bool,
     is_listed: bool,
     /// Parts that the books don't know, and that have not failed; in the node's order.
     found: Vec<PartRecord>,
@@ -85,6 +85,11 @@ impl Driver {
     /// written off, and asked about for ever. To be called before [`Driver::resume`].
     pub fn accept_unknown(&mut self) {
         self.accepts_unknown = true;
+    }
+
+    /// Whether the node has forgotten what it did since the backup.
+    pub(super) fn has_forgotten(&self) -> bool {
+        matches!(&self.reconciliation, Reconciliation::Blocked(report) if report.forgotten)
     }
 
     /// Begins to ask. Whatever a payment of the backup meant to do next, it no longer does.
@@ -208,9 +213,10 @@ impl Driver {
 impl Asked {
     fn take(&mut self, record: PartRecord, known: Option<HoldState>) {
         self.listed += 1;
+        let follows = self.after.checked_add(1) == Some(record.created_index);
+        // What was sent before a part of the backup is in the backup.
+        self.has_gap = known.is_none() && (self.has_gap || !follows);
         self.after = self.after.max(record.created_index);
-        let reaches_back = record.created_index <= 1 || known.is_some();
-        self.reaches_back.get_or_insert(reaches_back);
         match (known, &record.status) {
             (Some(_), _) => drop(self.said.insert(record.key, record.status)),
             (None, PartStatus::Failed(_) | PartStatus::NeverArrived) => {}

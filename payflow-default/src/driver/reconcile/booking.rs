@@ -34,12 +34,19 @@ impl Driver {
     }
 
     fn book(&mut self, asked: Asked, channels: &[(ShortChannelId, Msat)]) -> ReconcileReport {
-        let Asked { found, said, reaches_back, .. } = asked;
+        let Asked { found, said, has_gap, listed, .. } = asked;
         let mut report = ReconcileReport {
             // A node that lists nothing has nothing sent, or forgot all of it.
-            forgotten: !reaches_back.unwrap_or_else(|| self.has_paid_nothing()),
+            forgotten: has_gap || (listed == 0 && !self.has_paid_nothing()),
             ..ReconcileReport::default()
         };
+        if report.forgotten {
+            // Nothing that was found is booked: the next start must see the gap, too.
+            report.found = found.iter().map(|record| record.key.payment_hash).collect();
+            report.found.sort_unstable();
+            report.found.dedup();
+            return report;
+        }
         self.open_new_channels(channels, &mut report);
         let groups = groups_of(found);
         let (late, mut over) = (self.book_known(&said), BTreeSet::new());
@@ -48,8 +55,7 @@ impl Driver {
                 over.insert(payment);
             }
         }
-        // What was forgotten may be of one of these.
-        for payment in over.iter().filter(|_| !report.forgotten) {
+        for payment in &over {
             self.end_if_over(payment);
         }
         for (payment, records) in &groups {
