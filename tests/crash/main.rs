@@ -26,5 +26,6 @@ mod lessons;
 mod past;
 mod receiving;
 mod restore;
+mod restore_incoming;
 mod secrets;
 mod steps;

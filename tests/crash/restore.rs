@@ -68,7 +68,7 @@ fn received(durable: &Durable, invoice: &str) -> (u32, Msat) {
 }
 
 /// Restores, and asks the node for a minute; nothing leaves meanwhile.
-fn restore(durable: &mut Durable, backup: &MemoryDisk) {
+pub(crate) fn restore(durable: &mut Durable, backup: &MemoryDisk) {
     let sent = durable.payer.submitted_in_all();
     durable.restore(backup);
     assert!(durable.payer.driver.intake().reconciling, "closed from the first moment");

@@ -117,6 +117,9 @@ impl Driver {
     pub(super) fn take_resolved(&mut self, htlc: HtlcId, settled: bool) {
         self.words.forget(&htlc);
         self.note_off(htlc);
+        if self.asked.is_some() {
+            return self.hear_resolved(htlc, settled);
+        }
         let Some(set) = self.set_of(htlc) else { return };
         if let Some(claiming) = self.claims.get_mut(&set) {
             if claiming.left.remove(&htlc) && !settled {
@@ -161,6 +164,9 @@ impl Driver {
 
     /// Every HTLC that waits for our word has been shown, or the answer was lost.
     pub(super) fn take_incoming_listed(&mut self, listed: bool) {
+        if self.asked.is_some() {
+            return self.take_shown(listed);
+        }
         if !listed {
             self.list_incoming_at = Some(self.now.after_ms(ASK_AGAIN_MS_FIRST));
             return;

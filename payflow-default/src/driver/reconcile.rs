@@ -5,14 +5,15 @@
 //! channels are compared, and the books are noted as reconciled. Only that opens the intake.
 
 mod booking;
+mod incoming;
 mod taking;
 
 use super::{ASK_AGAIN_MS_FIRST, Driver, Question};
 use ecs_core::{Write, Writer};
 use ecs_systems::{
     port::{
-        Books, HoldState, LedgerError, NodeError, NodeEvent, NodeReply, NodeRequest, OpenPayment,
-        PartKey, PartRecord, PartStatus, PaymentRef,
+        Books, HoldState, HtlcId, LedgerError, NodeError, NodeEvent, NodeReply, NodeRequest,
+        OpenPayment, PartKey, PartRecord, PartStatus, PaymentRef,
     },
     units::{Msat, PaymentHash, ShortChannelId, Timestamp},
 };
@@ -69,6 +70,14 @@ pub(super) struct Asked {
     said: BTreeMap<PartKey, PartStatus>,
     /// Parts that were asked about.
     awaited: BTreeSet<PartKey>,
+    /// Whether the HTLCs that wait for our word were all shown.
+    incoming_listed: bool,
+    /// Those that were.
+    shown: BTreeSet<HtlcId>,
+    /// HTLCs on which our word was said again, and which are not off their channels yet.
+    words: BTreeSet<HtlcId>,
+    /// HTLCs that are off their channels, and whether their money is ours.
+    resolved: BTreeMap<HtlcId, bool>,
     /// When to ask again what was not answered.
     again_at: Option<Timestamp>,
 }
@@ -95,6 +104,7 @@ impl Driver {
     /// Begins to ask. Whatever a payment of the backup meant to do next, it no longer does.
     pub(super) fn begin_reconciling(&mut self, now: Timestamp) {
         self.begin(now);
+        self.know_htlcs();
         self.take_over();
         self.perform_effects();
         self.asked = Some(Box::default());
@@ -103,14 +113,20 @@ impl Driver {
         self.ask_on();
     }
 
-    /// Asks for the next that is not known: a page of parts, then the balances.
+    /// Asks for the next that is not known: a page of parts, then the HTLCs that wait for our word,
+    /// then the balances.
     fn ask_on(&mut self) {
         let Some(asked) = &mut self.asked else { return };
         asked.again_at = None;
         if !asked.is_listed {
             let after = asked.after;
             self.ask(Question::Parts, NodeRequest::ListParts { after, limit: PAGE });
-        } else if asked.awaited.is_empty() {
+        } else if !asked.awaited.is_empty() || !asked.words.is_empty() {
+            // Who knows is asked again and again.
+        } else if !asked.incoming_listed {
+            asked.shown.clear();
+            self.ask(Question::Incoming, NodeRequest::ListIncoming);
+        } else {
             self.ask(Question::BalancesNow, NodeRequest::Balances);
         }
     }
@@ -138,8 +154,12 @@ impl Driver {
                 }
                 None
             }
-            // HTLCs that wait for our word are listed once everything is known.
-            NodeEvent::Incoming(_) | NodeEvent::HtlcResolved { .. } => None,
+            // They are shown again once everything is known.
+            NodeEvent::Incoming(incoming) => {
+                asked.shown.insert(incoming.htlc);
+                None
+            }
+            event @ NodeEvent::HtlcResolved { .. } => Some(event),
             NodeEvent::ViewChanged => {
                 self.refresh_view();
                 None

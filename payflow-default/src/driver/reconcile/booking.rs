@@ -25,7 +25,6 @@ impl Driver {
             }
         };
         let Some(asked) = self.asked.take() else { return };
-        self.begin(now);
         let report = self.book(*asked, &channels);
         self.perform_effects();
         self.reconciliation = Reconciliation::Blocked(report);
@@ -34,12 +33,14 @@ impl Driver {
     }
 
     fn book(&mut self, asked: Asked, channels: &[(ShortChannelId, Msat)]) -> ReconcileReport {
-        let Asked { found, said, has_gap, listed, .. } = asked;
         let mut report = ReconcileReport {
             // A node that lists nothing has nothing sent, or forgot all of it.
-            forgotten: has_gap || (listed == 0 && !self.has_paid_nothing()),
+            forgotten: asked.has_gap || (asked.listed == 0 && !self.has_paid_nothing()),
             ..ReconcileReport::default()
         };
+        self.book_incoming(&asked);
+        self.begin(self.now);
+        let Asked { found, said, .. } = asked;
         if report.forgotten {
             // Nothing that was found is booked: the next start must see the gap, too.
             report.found = found.iter().map(|record| record.key.payment_hash).collect();
