@@ -103,6 +103,8 @@ pub struct Driver {
     /// What was heard of the node, until a backup's books know it.
     asked: Option<Box<Asked>>,
     reconciliation: Reconciliation,
+    /// When to ask again for the balances of channels that are not compared yet.
+    compare_at: Option<Timestamp>,
     accepts_unknown: bool,
     /// Every HTLC that came in and was not collected, with its Entity.
     htlcs: BTreeMap<HtlcId, EntityId>,
@@ -164,6 +166,7 @@ impl Driver {
             orphans: Orphans::default(),
             asked: None,
             reconciliation: Reconciliation::None,
+            compare_at: None,
             accepts_unknown: false,
             htlcs: BTreeMap::new(),
             words: Asking::default(),

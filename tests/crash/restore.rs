@@ -168,7 +168,7 @@ fn what_failed_after_the_backup_may_be_paid_and_what_was_under_way_is_not_gone_o
 
 /// A part that is in flight when the backup is made, and of which the node then says for a while
 /// that it can't tell.
-fn with_unknown(durable: &mut Durable, times: u32) -> (String, MemoryDisk) {
+pub(crate) fn with_unknown(durable: &mut Durable, times: u32) -> (String, MemoryDisk) {
     let invoice = held(durable, SMALL, 900_000);
     start(durable, &invoice);
     let payment_hash = hash_of(&invoice);
@@ -209,6 +209,9 @@ fn an_operator_may_accept_a_part_that_stays_unknown_and_its_hash_stays_refused()
     durable.restore(&backup);
     durable.run_for(30_000).expect("it lives");
     assert!(!durable.payer.driver.intake().reconciling);
+    let done = durable.payer.driver.reconciliation();
+    let Reconciliation::Done(report) = done else { panic!("{done:?}") };
+    assert_eq!(report.uncompared.len(), 1, "the channel of the part: {report:?}");
     pay(&mut durable, SMALL);
     assert_eq!(pay_invoice(&mut durable, &invoice).code(), 200, "it may be paid");
     durable.run_for(300_000).expect("it lives");

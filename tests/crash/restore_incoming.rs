@@ -2,24 +2,31 @@
 
 use crate::{
     journal::Durable,
-    nets,
+    nets::{self, Channels},
     receiving::{AMOUNT, PREIMAGE, SECRET, request},
-    restore::restore,
+    restore::{restore, with_unknown},
 };
 use ecs_core::{EntityId, Write};
 use ecs_systems::{
     components::{Hold, Set, SetHeld, SetSettling},
     units::Msat,
 };
-use node_sim::RemotePart;
+use ledger_store::ReceiptRequest;
+use node_sim::{RemotePart, SimBuilder};
 use payflow_default::Reconciliation;
+
+const LITTLE: Msat = Msat(10_000_000);
+
+/// Carol pays us.
+fn receive(durable: &Durable, part: RemotePart) {
+    let (carol, now) = (durable.payer.node("carol"), durable.payer.now);
+    durable.payer.network.pay_us(carol, part, now).expect("a way to us");
+}
 
 /// Carol pays us a half of it.
 fn receive_half(durable: &Durable) {
-    let (carol, now) = (durable.payer.node("carol"), durable.payer.now);
     let whole = RemotePart::whole(PREIMAGE.hash(), SECRET, AMOUNT);
-    let half = whole.of_it(Msat(AMOUNT.0 / 2));
-    durable.payer.network.pay_us(carol, half, now).expect("a way to us");
+    receive(durable, whole.of_it(Msat(AMOUNT.0 / 2)));
 }
 
 /// The set that the halves are joined in.
@@ -86,4 +93,31 @@ fn a_set_that_was_held_at_the_backup_and_released_since_is_not_released_again() 
     restore(&mut durable, &backup);
     durable.payer.tell(held, Write::here().detach::<Hold>());
     assert_agrees(&mut durable);
+}
+
+#[test]
+fn the_channel_of_an_unknown_part_is_compared_once_it_is_known() {
+    for failed_balances in [0, 3] {
+        let builder = ["alice", "bob", "carol"].iter();
+        let builder =
+            builder.fold(SimBuilder::new(1).us("alice"), |builder, name| builder.node(name));
+        let builder = builder.even("alice", "bob", 0).even("bob", "carol", 0);
+        let mut durable = Durable::new(&builder.build().expect("a network"));
+        let (_, backup) = with_unknown(&mut durable, 6);
+        let wanted = ReceiptRequest { amount_msat: Some(LITTLE), ..request() };
+        durable.issue(&wanted).expect("it lives");
+        receive(&durable, RemotePart::whole(PREIMAGE.hash(), SECRET, LITTLE));
+        durable.run_for(20_000).expect("it lives");
+        restore(&mut durable, &backup);
+        let blocked = durable.payer.driver.reconciliation();
+        let Reconciliation::Blocked(report) = blocked else { panic!("{blocked:?}") };
+        assert_eq!((report.uncompared.len(), report.adjusted.len()), (1, 0), "{report:?}");
+        durable.payer.troubles.open().failed_balances = failed_balances;
+        durable.run_for(200_000).expect("it lives");
+        let done = durable.payer.driver.reconciliation();
+        let Reconciliation::Done(report) = done else { panic!("{done:?}") };
+        assert_eq!((report.uncompared.len(), report.adjusted.len()), (0, 1), "{report:?}");
+        durable.run_for(1_800_000).expect("it lives");
+        assert_agrees(&mut durable);
+    }
 }

@@ -7,6 +7,7 @@
 mod booking;
 mod incoming;
 mod taking;
+mod uncompared;
 
 use super::{ASK_AGAIN_MS_FIRST, Driver, Question};
 use ecs_core::{Write, Writer};
@@ -49,6 +50,9 @@ pub struct ReconcileReport {
     /// Parts of which the node can't say what became of them. They are asked about again and
     /// again; their hashes stay claimed.
     pub unknown: BTreeSet<PartKey>,
+    /// The channels of these parts. They are compared once all of them are known; never, where an
+    /// operator accepts them.
+    pub uncompared: BTreeSet<ShortChannelId>,
     /// The node has forgotten parts that it sent since the backup: what they paid can't be learned.
     pub forgotten: bool,
     /// What could not be booked, as sentences.
@@ -133,14 +137,18 @@ impl Driver {
 
     /// When there is something to be asked again.
     pub(super) fn reconcile_at(&self) -> Option<Timestamp> {
-        self.asked.as_ref().and_then(|asked| asked.again_at)
+        self.asked.as_ref().map_or(self.compare_at, |asked| asked.again_at)
     }
 
     /// Asks again, once it is time.
     pub(super) fn ask_on_if_due(&mut self) {
-        if self.reconcile_at().is_some_and(|at| at <= self.now) {
-            self.ask_on();
+        if self.reconcile_at().is_none_or(|at| at > self.now) {
+            return;
         }
+        if self.compare_at.take().is_some() {
+            self.ask(Question::BalancesNow, NodeRequest::Balances);
+        }
+        self.ask_on();
     }
 
     /// What the node tells while it is being asked; the event, if it is for others.

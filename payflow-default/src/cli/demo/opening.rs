@@ -64,6 +64,10 @@ fn told(report: &ReconcileReport) -> String {
         let line = write!(text, "\n  channel {channel}: {booked} booked, {there} there");
         line.expect("a string takes it");
     }
+    for channel in &report.uncompared {
+        let line = write!(text, "\n  channel {channel}: not compared, as a part of it is unknown");
+        line.expect("a string takes it");
+    }
     text
 }
 

@@ -1,11 +1,11 @@
 //! Booking what the node has done since the backup.
 
 use super::{Asked, ReconcileReport, Reconciliation, payment_of};
-use crate::driver::{ASK_AGAIN_MS_FIRST, Driver};
+use crate::driver::{ASK_AGAIN_MS_FIRST, Driver, Question};
 use ecs_systems::{
     port::{
-        Books, Claim, HoldState, LedgerEntry, NodeError, NodeReply, PartHold, PartKey, PartRecord,
-        PartStatus, PaymentRef,
+        Books, Claim, HoldState, LedgerEntry, NodeError, NodeReply, NodeRequest, PartHold, PartKey,
+        PartRecord, PartStatus, PaymentRef,
     },
     units::{Msat, NodeId, PaymentHash, ShortChannelId},
 };
@@ -15,7 +15,7 @@ impl Driver {
     /// The balances, after all that was said of parts: everything is known that the node can say.
     pub(in crate::driver) fn take_balances_now(&mut self, reply: Result<NodeReply, NodeError>) {
         let now = self.now;
-        let Some(asked) = &mut self.asked else { return };
+        let Some(asked) = &mut self.asked else { return self.take_balances_later(reply) };
         let channels = match reply {
             Ok(NodeReply::Balances { channels, .. }) => channels,
             other => {
@@ -75,11 +75,12 @@ impl Driver {
             **status == PartStatus::Unknown && self.state_of(key) == Some(HoldState::Held)
         });
         report.unknown = unknown.map(|(key, _)| key).collect();
-        let unsure: BTreeSet<ShortChannelId> =
-            report.unknown.iter().filter_map(|key| self.channel_of(key)).collect();
+        report.uncompared = report.unknown.iter().filter_map(|key| self.channel_of(key)).collect();
         // What an unknown part holds is in the channel or not.
-        for (channel, there) in channels.iter().filter(|(channel, _)| !unsure.contains(channel)) {
-            self.adjust(*channel, *there, &mut report);
+        for (channel, there) in channels {
+            if !report.uncompared.contains(channel) {
+                self.adjust(*channel, *there, &mut report);
+            }
         }
         for (key, status) in late {
             self.take_late(key, &status);
@@ -213,7 +214,12 @@ impl Driver {
     }
 
     /// Makes the books say of a channel what the node says.
-    fn adjust(&mut self, channel: ShortChannelId, there: Msat, report: &mut ReconcileReport) {
+    pub(super) fn adjust(
+        &mut self,
+        channel: ShortChannelId,
+        there: Msat,
+        report: &mut ReconcileReport,
+    ) {
         let booked = self.booked_in(channel);
         let (amount, more) = if there >= booked {
             (there.saturating_sub(booked), true)
@@ -243,7 +249,7 @@ impl Driver {
 
     /// Notes the books as reconciled, if the node has said all there is to say, or an operator
     /// accepts what it can't say. Never where the node has forgotten what it did.
-    fn open_if_known(&mut self) {
+    pub(super) fn open_if_known(&mut self) {
         let Reconciliation::Blocked(report) = &self.reconciliation else { return };
         let stands = report.forgotten
             || !report.troubles.is_empty()
@@ -255,6 +261,12 @@ impl Driver {
                 target: "payflow::reconcile", unknown, forgotten, ?troubles, "not reconciled"
             );
             return;
+        }
+        if report.unknown.is_empty() && !report.uncompared.is_empty() {
+            return self.ask(Question::BalancesNow, NodeRequest::Balances);
+        }
+        for channel in &report.uncompared {
+            tracing::warn!(target: "payflow::reconcile", %channel, "never compared");
         }
         let hashes: BTreeSet<PaymentHash> =
             report.unknown.iter().map(|key| key.payment_hash).collect();

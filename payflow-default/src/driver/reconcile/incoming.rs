@@ -11,6 +11,7 @@ use ecs_systems::{
     effects::SettleHtlcs,
     port::{HtlcId, PayeeFailure},
     replies,
+    units::ShortChannelId,
 };
 use std::collections::BTreeSet;
 
@@ -70,6 +71,12 @@ impl Driver {
         }
         self.engine.run();
         self.perform_effects();
+    }
+
+    /// The channels on which something is being settled.
+    pub(super) fn settling_in(&self) -> BTreeSet<ShortChannelId> {
+        let htlcs = self.settling_sets().into_iter().flat_map(|set| self.htlcs_of(set));
+        htlcs.map(|htlc| htlc.short_channel_id).collect()
     }
 
     /// The sets over channels whose preimage leaves.
