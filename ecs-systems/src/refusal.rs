@@ -41,8 +41,9 @@ pub const HISTORY_UNREADABLE: i32 = 2322;
 /// Nothing new is taken on at present: the same may be tried again later.
 pub const INTAKE_CLOSED: i32 = 2330;
 
-/// The payment was under way when a backup was made that the engine was restored from, and nothing
-/// of it is paid.
+/// The payment was under way when a backup was made that the engine was restored from, and is not
+/// gone on with. Nothing of it is paid where it had claimed its hash; else the hash may have been
+/// paid since (`data.final`: `false`), which paying the same invoice again tells.
 pub const RESTORED: i32 = 2331;
 
 /// An amount is beyond 2⁶⁴−1 msat: −32602.

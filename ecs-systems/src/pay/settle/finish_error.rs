@@ -5,6 +5,7 @@ use crate::{
     effects::{APPROVAL_TIMER, PayFailure},
     port::LedgerEntry,
     records::RecordEntry,
+    refusal::RESTORED,
 };
 use bevy_ecs::prelude::{Has, In, Query};
 use ecs_core::{
@@ -47,8 +48,9 @@ type Reads<'w> = (
 pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
     let (id, Failing(failing), systems, claim, hash, invoice, waits, exposure) =
         payments.get(entity)?;
-    // The payment it waits for still runs.
-    let error = as_final(failing, !waits, exposure);
+    // The payment it waits for still runs, or the engine of before the restore may have paid it.
+    let unknown = waits || failing.code == RESTORED && claim.is_none();
+    let error = as_final(failing, !unknown, exposure);
     let failure = PayFailure {
         entity: id.0,
         payment_hash: hash.map(|hash| hash.0),
@@ -132,6 +134,17 @@ mod tests {
             let (bench, _) = ran(failing(data));
             let error = &bench.app.get::<Failed>(payment()).unwrap().0;
             assert_eq!(error.data, Some(Json::of(&facts)));
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_paid_since_a_backup_is_not_called_final() {
+        for (claimed, is_final) in [(false, false), (true, true)] {
+            let claim = claimed.then(|| Claimed(claim()));
+            let error = Failing(ErrorObject::new(RESTORED, "it was under way"));
+            let (bench, _) = ran(here().attach(&error).attach_some(claim.as_ref()));
+            let error = &bench.app.get::<Failed>(payment()).unwrap().0;
+            assert_eq!(error.facts()["final"], Json::of(&is_final));
         }
     }
 
