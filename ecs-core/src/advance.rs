@@ -14,7 +14,7 @@ use crate::{
     resting::permit_step,
     system::{Next, Step},
     systems::{Failing, Systems, no_list},
-    trace::TraceEntry,
+    trace::{Kept, Matched},
     write::{Write, Writer},
 };
 use bevy_ecs::entity::Entity;
@@ -229,7 +229,7 @@ impl Engine {
             self.fail_as_loop(id, &name, in_a_row);
             return;
         }
-        self.note_run(id, index);
+        self.note_run(id, entity, index);
         let system = self.systems.get_mut(index);
         let writer = match &system.owner {
             Owner::BuiltIn => Writer::Engine,
@@ -268,29 +268,24 @@ impl Engine {
     }
 
     /// Traces, counts and, where someone watches, announces a System that is about to run.
-    fn note_run(&mut self, id: EntityId, index: SystemIndex) {
+    fn note_run(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
         let now_ms = self.world.resource::<Inputs>().now_ms;
-        let components = self.matched(id, index);
+        let matched = self.matched(entity, index);
         let system = self.systems.get_mut(index);
         system.counts.runs += 1;
         let system = Arc::clone(&system.def.system);
         if self.announces && !self.is_external(index) {
-            self.announce(id, &system, &components, None);
+            self.announce(id, &system, &matched, None);
         }
-        self.traces.push(id, TraceEntry { now_ms, system, components });
+        self.traces.push(id, Kept { now_ms, system, matched });
     }
 
     /// The required Components as they are now, secrets left out.
-    pub(crate) fn matched(&self, id: EntityId, index: SystemIndex) -> Vec<(Arc<str>, Json)> {
-        let Some(entity) = self.find(id).map(|entity| self.world.entity(entity)) else {
-            return Vec::new();
-        };
-        let shown = &self.systems.get(index).shown;
-        let mut matched = Vec::with_capacity(shown.len());
-        for (name, named) in shown {
-            matched.extend(Self::value(entity, *named).map(|json| (Arc::clone(name), json)));
-        }
-        matched
+    pub(crate) fn matched(&self, entity: Entity, index: SystemIndex) -> Matched {
+        let entity = self.world.entity(entity);
+        let (names, shown) = &self.systems.get(index).shown;
+        let values = shown.iter().map(|named| Self::value(entity, named)).collect();
+        Matched { names: Arc::clone(names), values }
     }
 
     /// Writes what a System answered, or fails the Entity with why it can't be; `false` then.

@@ -4,19 +4,19 @@ pub(crate) mod change;
 
 use crate::{
     Engine, EntityId, Error, Json,
-    component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, Writable},
+    component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, WireComponent, Writable},
     delta,
     dispatch::ListId,
     inputs::{Entities, Inputs},
     life::{Foreign, Given, Id, Life, Texts},
     names::{ForeignId, Named},
     systems::{Systems, no_list},
-    trace::TraceEntry,
+    trace::Kept,
     write::{Expected, Record, Write, Writer},
 };
-use bevy_ecs::{component::ComponentId, entity::Entity};
+use bevy_ecs::{entity::Entity, world::EntityWorldMut};
 use change::{Change, decode};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Everything that is written in one record.
 pub(crate) struct Batch<'a> {
@@ -40,9 +40,11 @@ impl Engine {
             Ok(changes)
         });
         let changes = judged.inspect_err(|_| self.names.forget_since(names))?;
-        let (mut touched, mut waiting) = (BTreeSet::new(), BTreeSet::new());
+        let mut touched: Vec<EntityId> = changes.iter().map(|(entity, _)| *entity).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let mut waiting = BTreeSet::new();
         for (entity, change) in changes {
-            touched.insert(entity);
             if self.concerns_waits(&change) {
                 waiting.insert(entity);
             }
@@ -159,7 +161,7 @@ impl Engine {
         &self,
         writer: &Writer,
         (entity, frozen): (EntityId, bool),
-        typed: TypedComponent,
+        typed: Arc<TypedComponent>,
         attaching: bool,
     ) -> Result<Named, Error> {
         let ComponentSpec { name, writable, when_frozen, .. } = typed.spec;
@@ -202,12 +204,12 @@ impl Engine {
     /// Traces a line and, where someone watches, announces it, as the System it is named for.
     fn note_line(&mut self, id: EntityId, record: &Record) {
         let now_ms = self.world.resource::<Inputs>().now_ms;
-        let components = vec![("entry".into(), record.shown.clone())];
+        let matched = self.traces.line(&record.shown);
         if self.announces {
-            self.announce(id, &record.system, &components, None);
+            self.announce(id, &record.system, &matched, None);
         }
         let system = record.system.as_str().into();
-        self.traces.push(id, TraceEntry { now_ms, system, components });
+        self.traces.push(id, Kept { now_ms, system, matched });
     }
 
     pub(crate) fn apply(&mut self, entity: EntityId, change: Change) {
@@ -215,44 +217,56 @@ impl Engine {
             Change::Clear => self.clear(entity),
             Change::AttachTyped(typed, json, insertion) => {
                 let target = self.spawned(entity);
-                let old = typed.text(self.world.entity(target));
-                if old.as_ref().map(Json::text) == Some(json.text()) {
-                    return;
+                let is_list = typed.id == self.systems_id;
+                if is_list {
+                    self.release_list(target);
                 }
-                self.release_list(target, &typed);
                 let mut place = self.world.entity_mut(target);
-                insertion(&mut place);
-                Texts::note(&mut place, typed.id, (typed.id != self.systems_id).then_some(&json));
-                self.note_component(entity, typed.spec.name, Some(&json));
-                self.take_list(target, typed.id);
-                self.count_attached(target, old.as_ref(), &json);
+                let old = if is_list {
+                    place.get::<Systems>().map(Systems::to_json)
+                } else {
+                    Texts::put(&mut place, typed.id, &json)
+                };
+                if old.as_ref().map(Json::text) != Some(json.text()) {
+                    insertion(&mut place);
+                    count_attached(&mut place, old.as_ref(), &json);
+                    self.note_component(entity, typed.spec.name, Some(&json));
+                }
+                if is_list {
+                    self.take_list(target);
+                }
             }
             Change::AttachForeign(id, json) => {
                 let target = self.spawned(entity);
-                let mut foreign = self.world.get_mut::<Foreign>(target).expect("spawned with it");
+                let mut place = self.world.entity_mut(target);
+                let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
                 let old = foreign.values.insert(id, json.clone());
                 foreign.mask.insert(id);
+                count_attached(&mut place, old.as_ref(), &json);
                 self.note_foreign(entity, id, Some(&json));
-                self.count_attached(target, old.as_ref(), &json);
             }
             Change::DetachTyped(typed) => {
                 let Some(target) = self.find(entity) else { return };
-                if self.world.entity(target).contains_id(typed.id) {
-                    self.release_list(target, &typed);
-                    let mut place = self.world.entity_mut(target);
-                    (typed.remove)(&mut place);
-                    Texts::note(&mut place, typed.id, None);
-                    self.note_component(entity, typed.spec.name, None);
-                    self.count(target, -1);
+                if !self.world.entity(target).contains_id(typed.id) {
+                    return;
                 }
+                if typed.id == self.systems_id {
+                    self.release_list(target);
+                }
+                let mut place = self.world.entity_mut(target);
+                (typed.remove)(&mut place);
+                Texts::remove(&mut place, typed.id);
+                count(&mut place, -1);
+                self.note_component(entity, typed.spec.name, None);
             }
             Change::DetachForeign(id) => {
                 let Some(target) = self.find(entity) else { return };
-                let mut foreign = self.world.get_mut::<Foreign>(target).expect("spawned with it");
+                let mut place = self.world.entity_mut(target);
+                let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
                 if foreign.values.remove(&id).is_some() {
                     foreign.mask.remove(id);
+                    count(&mut place, -1);
                     self.note_foreign(entity, id, None);
-                    self.count(target, -1);
                 }
             }
         }
@@ -272,8 +286,8 @@ impl Engine {
         let Some(target) = self.find(entity) else { return };
         let here = self.world.entity(target);
         let typed = self.names.typed().filter(|typed| here.contains_id(typed.id));
-        for component in typed.copied().collect::<Vec<_>>() {
-            self.apply(entity, Change::DetachTyped(Box::new(component)));
+        for component in typed.cloned().collect::<Vec<_>>() {
+            self.apply(entity, Change::DetachTyped(component));
         }
         let foreign = self.world.get::<Foreign>(target).expect("spawned with it");
         let names: Vec<ForeignId> = foreign.values.keys().copied().collect();
@@ -282,28 +296,10 @@ impl Engine {
         }
     }
 
-    /// The new text always stays; but only another value is a change.
-    fn count_attached(&mut self, target: Entity, old: Option<&Json>, new: &Json) {
-        if old != Some(new) {
-            self.count(target, i64::from(old.is_none()));
-        }
-    }
-
-    /// Notes a change, and how the number of attached Components changed with it.
-    fn count(&mut self, target: Entity, attached: i64) {
-        let mut life = self.world.get_mut::<Life>(target).expect("spawned with it");
-        life.changes += 1;
-        let now = i64::from(life.attached) + attached;
-        life.attached = u32::try_from(now).expect("as many detached as attached");
-    }
-
-    fn take_list(&mut self, target: Entity, attached: ComponentId) {
-        if attached != self.systems_id {
-            return;
-        }
+    fn take_list(&mut self, target: Entity) {
         let lists = &mut self.lists;
         let mut systems = self.world.get_mut::<Systems>(target).expect("attached just now");
-        let list = systems.shared_names().ok().and_then(|names| lists.take(names));
+        let list = systems.shared_names().ok().and_then(|names| lists.take(names, systems.list));
         systems.list = list;
     }
 
@@ -312,7 +308,7 @@ impl Engine {
         let systems = self.world.get::<Systems>(target).ok_or_else(no_list)?;
         systems.shared_names()?;
         if systems.list.is_none() {
-            self.take_list(target, self.systems_id);
+            self.take_list(target);
         }
         let list = self.world.get::<Systems>(target).and_then(|systems| systems.list);
         list.ok_or_else(|| {
@@ -320,10 +316,7 @@ impl Engine {
         })
     }
 
-    fn release_list(&mut self, target: Entity, typed: &TypedComponent) {
-        if typed.id != self.systems_id {
-            return;
-        }
+    fn release_list(&mut self, target: Entity) {
         if let Some(list) = self.world.get::<Systems>(target).and_then(|systems| systems.list) {
             self.lists.give_back(list);
         }
@@ -349,6 +342,21 @@ impl Engine {
             self.note(|| delta::Change::Ended(id));
         }
     }
+}
+
+/// The new text always stays; but only another value is a change.
+fn count_attached(place: &mut EntityWorldMut<'_>, old: Option<&Json>, new: &Json) {
+    if old != Some(new) {
+        count(place, i64::from(old.is_none()));
+    }
+}
+
+/// Notes a change, and how the number of attached Components changed with it.
+fn count(place: &mut EntityWorldMut<'_>, attached: i64) {
+    let mut life = place.get_mut::<Life>().expect("spawned with it");
+    life.changes += 1;
+    let now = i64::from(life.attached) + attached;
+    life.attached = u32::try_from(now).expect("as many detached as attached");
 }
 
 fn permit_foreign(

@@ -5,6 +5,7 @@ use bevy_ecs::{
     component::{Component, ComponentId},
     world::{EntityRef, EntityWorldMut, World},
 };
+use std::sync::Arc;
 
 /// Longest name, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -119,7 +120,7 @@ impl<E: std::error::Error> From<E> for Shape {
 /// use bevy_ecs::component::Component;
 /// use ecs_core::{ComponentSpec, Engine, Json, Shape, WireComponent, Write, Writer};
 ///
-/// #[derive(Component, Debug, PartialEq)]
+/// #[derive(Component, Clone, Debug, PartialEq)]
 /// #[component(storage = "SparseSet")]
 /// struct Tip(u64);
 ///
@@ -140,7 +141,7 @@ impl<E: std::error::Error> From<E> for Shape {
 /// assert_eq!(app.get::<Tip>(entity), Some(&Tip(7)));
 /// # Ok::<(), ecs_core::Error>(())
 /// ```
-pub trait WireComponent: Component + Sized {
+pub trait WireComponent: Component + Clone {
     /// What is documented of it.
     const SPEC: ComponentSpec;
 
@@ -161,11 +162,14 @@ pub(crate) type Insertion = Box<dyn FnOnce(&mut EntityWorldMut<'_>)>;
 pub(crate) type Decoded = (Json, Insertion);
 
 /// A documented Component as the engine handles it, without its type.
-#[derive(Clone, Copy)]
 pub(crate) struct TypedComponent {
     pub(crate) spec: ComponentSpec,
+    /// The name in `spec`, to share.
+    pub(crate) name: Arc<str>,
     pub(crate) id: ComponentId,
     pub(crate) decode: fn(&Json) -> Result<Decoded, Shape>,
+    /// Whether the value is beside its text: then both are ours.
+    pub(crate) is_carried: fn(&Json) -> bool,
     pub(crate) remove: fn(&mut EntityWorldMut<'_>),
     get: fn(EntityRef<'_>) -> Option<Json>,
 }
@@ -180,20 +184,27 @@ impl TypedComponent {
     pub(crate) fn of<C: WireComponent>(world: &mut World) -> Self {
         Self {
             spec: C::SPEC,
+            name: C::SPEC.name.into(),
             id: world.register_component::<C>(),
             decode: |json| {
-                let value = C::from_json(json)?;
-                let value_json = if json.is_written_as(C::SPEC.name) {
-                    debug_assert_eq!(value.to_json().text(), json.text(), "its canonical text");
-                    json.clone()
+                let (value, text) = if let Some(value) = json.carried::<C>() {
+                    debug_assert_eq!(
+                        C::from_json(&json.plain())?.to_json().text(),
+                        json.text(),
+                        "its canonical text"
+                    );
+                    (value.clone(), json.plain())
                 } else {
-                    value.to_json()
+                    let value = C::from_json(json)?;
+                    let text = value.to_json();
+                    (value, text)
                 };
                 let insertion: Insertion = Box::new(move |entity| {
                     entity.insert(value);
                 });
-                Ok((value_json, insertion))
+                Ok((text, insertion))
             },
+            is_carried: |json| json.carried::<C>().is_some(),
             remove: |entity| {
                 entity.remove::<C>();
             },

@@ -1,5 +1,7 @@
 //! What one command changed, as data: a state and the deltas after it give the state after them.
 
+pub(crate) mod shared;
+
 use crate::{
     Engine, EntityId, Error, Json,
     commit::change::decode_stored,
@@ -14,6 +16,7 @@ use crate::{
 };
 use bevy_ecs::entity::Entity;
 use serde::{Deserialize, Serialize};
+use shared::{SinceSnapshot, unnamed};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -38,6 +41,10 @@ pub struct Delta {
 pub enum Change {
     /// A Component was attached or replaced; without a value it was detached.
     Component(EntityId, Cow<'static, str>, Option<Json>),
+    /// From here on this number stands for this value.
+    Value(u32, Json),
+    /// A Component was attached or replaced, with the value that this number stands for.
+    Shared(EntityId, Cow<'static, str>, u32),
     /// The last Component of an Entity was detached: it is gone, with everything noted of it.
     Ended(EntityId),
     /// Lines were kept beside the Components, on behalf of the Entity that the keeper named.
@@ -123,6 +130,7 @@ impl Engine {
     /// Begins to note what changes, for [`Engine::take_delta`], or stops it.
     pub fn record_changes(&mut self, record: bool) {
         self.recording = record.then(Recording::default);
+        self.shared = SinceSnapshot::default();
     }
 
     /// What changed since the last call; `None` where nothing did, or nothing is recorded.
@@ -192,6 +200,15 @@ impl Engine {
     fn redo(&mut self, change: &Change) -> Result<(), Error> {
         match change {
             Change::Component(id, name, value) => self.put_stored(*id, name, value.as_ref())?,
+            Change::Value(number, value) => {
+                if !self.replayed.put(*number, value) {
+                    return Err(unnamed(*number));
+                }
+            }
+            Change::Shared(id, name, number) => {
+                let value = self.replayed.get(*number).ok_or_else(|| unnamed(*number))?.clone();
+                self.put_stored(*id, name, Some(&value))?;
+            }
             Change::Ended(id) => self.end(*id),
             Change::Lines(subject, lines) => {
                 self.keep_lines(*subject, &records_of(lines)).map_err(Error::Refused)?;
@@ -292,7 +309,19 @@ impl Engine {
         name: &'static str,
         value: Option<&Json>,
     ) {
-        self.note(|| Change::Component(id, name.into(), value.cloned()));
+        let Some(recording) = &mut self.recording else { return };
+        let name = Cow::Borrowed(name);
+        let Some(value) = value.filter(|value| shared::is_shared(&name, value)) else {
+            recording.changes.push(Change::Component(id, name, value.cloned()));
+            return;
+        };
+        let values = self.shared.values();
+        let number = values.find(value).unwrap_or_else(|| {
+            let number = values.add(value);
+            recording.changes.push(Change::Value(number, value.clone()));
+            number
+        });
+        recording.changes.push(Change::Shared(id, name, number));
     }
 
     /// The same of a Component without a type.
@@ -314,7 +343,7 @@ impl Engine {
     pub(crate) fn note_lines(&mut self, subject: Option<EntityId>, records: &[Record]) {
         self.note(|| {
             let line =
-                |record: &Record| Line { system: record.system.clone(), body: record.body.clone() };
+                |record: &Record| Line { system: record.system.clone(), body: record.body.plain() };
             Change::Lines(subject, records.iter().map(line).collect())
         });
     }

@@ -48,8 +48,14 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    /// Interns a list for one more Entity. `None`: too many different lists are in use.
-    pub(crate) fn take(&mut self, names: &Names) -> Option<ListId> {
+    /// Interns a list for one more Entity; `hint`: what it was interned as for another. `None`: too
+    /// many different lists are in use.
+    pub(crate) fn take(&mut self, names: &Names, hint: Option<ListId>) -> Option<ListId> {
+        let hinted = hint.and_then(|id| self.by_number.get_mut(&id.0).map(|list| (id, list)));
+        if let Some((id, list)) = hinted.filter(|(_, list)| Arc::ptr_eq(&list.names, names)) {
+            list.users += 1;
+            return Some(id);
+        }
         if let Some(number) = self.by_names.get(names) {
             let list = self.by_number.get_mut(number).expect("both maps hold the same lists");
             list.users += 1;

@@ -2,6 +2,7 @@
 
 use crate::{EntityId, Json, write::Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::any::Any;
 
 /// The number of an effect, counted up over the life of the engine; ties a reply to its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub struct EffectId(pub u64);
 
 /// An effect's body: what the driver does, and the kind that tells it apart.
-pub trait EffectBody: Serialize + DeserializeOwned {
+pub trait EffectBody: Serialize + DeserializeOwned + Clone + Send + Sync + Any {
     /// The kind: `node:send_part`, `planner:plan`, …
     const KIND: &'static str;
 }
@@ -53,7 +54,7 @@ impl Effect {
     /// The body, if the effect is of that kind.
     #[must_use]
     pub fn read<B: EffectBody>(&self) -> Option<B> {
-        (self.kind == B::KIND).then(|| self.body.decode().ok()).flatten()
+        (self.kind == B::KIND).then(|| self.body.read().ok()).flatten()
     }
 }
 
@@ -71,13 +72,13 @@ impl EffectRequest {
     /// An effect that keeps the Entity busy until its reply.
     #[must_use]
     pub fn with_reply<B: EffectBody>(body: &B) -> Self {
-        Self { kind: B::KIND, class: EffectClass::Reply, body: Json::of(body), entity: None }
+        Self { kind: B::KIND, class: EffectClass::Reply, body: Json::carrying(body), entity: None }
     }
 
     /// An effect that nobody waits for.
     #[must_use]
     pub fn notice<B: EffectBody>(body: &B) -> Self {
-        Self { kind: B::KIND, class: EffectClass::Notice, body: Json::of(body), entity: None }
+        Self { kind: B::KIND, class: EffectClass::Notice, body: Json::carrying(body), entity: None }
     }
 
     /// A timer of that kind: at `at_ms` (milliseconds since 1970) `writes` are written, if

@@ -3,7 +3,10 @@
 use crate::{
     EntityId, Error,
     component::{TypedComponent, WireComponent},
-    delta::Recording,
+    delta::{
+        Recording,
+        shared::{SinceSnapshot, Values},
+    },
     dispatch::Lists,
     effect::Effect,
     error::Refusal,
@@ -69,7 +72,7 @@ pub struct Engine {
     pub(crate) keeper: Option<Keeper>,
     pub(crate) at_rest: AtRest,
     pub(crate) deadline: Deadline,
-    pub(crate) default_systems: Vec<Arc<str>>,
+    pub(crate) default_list: Systems,
     pub(crate) replaceable_systems: Vec<Arc<str>>,
     pub(crate) epilogue: Vec<SystemIndex>,
     /// Components that lift the bounds on an Entity's life.
@@ -85,6 +88,9 @@ pub struct Engine {
     pub(crate) next_invocation: u64,
     pub(crate) announces: bool,
     pub(crate) recording: Option<Recording>,
+    /// What records share, and what those share that are replayed.
+    pub(crate) shared: SinceSnapshot,
+    pub(crate) replayed: Values,
     /// The counters as the last delta has them.
     pub(crate) recorded_counters: (EntityId, u64, u64),
     pub(crate) waits: Waits,
@@ -131,7 +137,7 @@ impl Engine {
             keeper: None,
             at_rest: |_, _| Rest::Stuck,
             deadline: |_, _| None,
-            default_systems: Vec::new(),
+            default_list: Systems::listing::<&str>([]),
             replaceable_systems: Vec::new(),
             epilogue: Vec::new(),
             lasting: Vec::new(),
@@ -144,6 +150,8 @@ impl Engine {
             next_invocation: 1,
             announces: false,
             recording: None,
+            shared: SinceSnapshot::default(),
+            replayed: Values::default(),
             recorded_counters: (EntityId::FIRST, 1, 1),
             waits: Waits::default(),
             waiting: vec![systems_id, wake_at_id, join_id],
@@ -243,7 +251,7 @@ impl Engine {
     /// A System of it is not registered.
     pub fn set_default_systems(&mut self, names: &[&str]) -> Result<(), Error> {
         self.check_registered(names)?;
-        self.default_systems = names.iter().map(|name| Arc::from(*name)).collect();
+        self.default_list = Systems::listing(names);
         Ok(())
     }
 
@@ -267,7 +275,13 @@ impl Engine {
     /// The list that `payecs_setdefaultsystems` writes.
     #[must_use]
     pub fn default_systems(&self) -> &[Arc<str>] {
-        &self.default_systems
+        self.default_list.names().unwrap_or_default()
+    }
+
+    /// The same as a Component.
+    #[must_use]
+    pub fn default_list(&self) -> &Systems {
+        &self.default_list
     }
 
     /// Names a System that is tried where nothing of the list matches, listed or not.

@@ -2,8 +2,9 @@
 
 use crate::EntityId;
 use bevy_ecs::{entity::Entity, resource::Resource};
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeSet, ops::Bound};
 
 /// Time and randomness of one command: recorded with it, so that it can be replayed.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +19,15 @@ pub struct Inputs {
 #[derive(Resource, Debug)]
 pub struct Entities {
     pub(crate) next: EntityId,
-    pub(crate) live: BTreeMap<EntityId, Entity>,
+    /// The same numbers in order, for lists; asked for far less often.
+    numbers: BTreeSet<EntityId>,
+    /// Asked for one number at a time: its order is random.
+    places: HashMap<EntityId, Entity>,
 }
 
 impl Default for Entities {
     fn default() -> Self {
-        Self { next: EntityId::FIRST, live: BTreeMap::new() }
+        Self { next: EntityId::FIRST, numbers: BTreeSet::new(), places: HashMap::default() }
     }
 }
 
@@ -31,18 +35,19 @@ impl Entities {
     /// The numbers the next new Entities get, in order.
     pub fn free(&self) -> impl Iterator<Item = EntityId> + '_ {
         std::iter::successors(Some(self.next), |id| Some(id.next()))
-            .filter(|id| !self.live.contains_key(id))
+            .filter(|id| !self.places.contains_key(id))
     }
 
     /// The Entity with that number, if it has a Component.
     #[must_use]
     pub fn get(&self, id: EntityId) -> Option<Entity> {
-        self.live.get(&id).copied()
+        self.places.get(&id).copied()
     }
 
-    /// All Entities, by number.
-    pub fn iter(&self) -> impl Iterator<Item = (EntityId, Entity)> + '_ {
-        self.live.iter().map(|(id, entity)| (*id, *entity))
+    /// All numbers behind this one, in order.
+    pub(crate) fn after(&self, after: Option<EntityId>) -> impl Iterator<Item = EntityId> + '_ {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.numbers.range((from, Bound::Unbounded)).copied()
     }
 
     /// Gives out the next number.
@@ -55,13 +60,20 @@ impl Entities {
 
     /// Notes a new Entity.
     pub(crate) fn add(&mut self, id: EntityId, entity: Entity) {
-        self.live.insert(id, entity);
+        self.numbers.insert(id);
+        self.places.insert(id, entity);
         self.pass_live();
+    }
+
+    /// Forgets an Entity, and answers where it was.
+    pub(crate) fn remove(&mut self, id: EntityId) -> Option<Entity> {
+        self.numbers.remove(&id);
+        self.places.remove(&id)
     }
 
     /// A number that was in use when its turn came is not given out later, when it is free again.
     fn pass_live(&mut self) {
-        while self.live.contains_key(&self.next) {
+        while self.places.contains_key(&self.next) {
             self.next = self.next.next();
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     inputs::Inputs,
     life::{Invocation, Life},
     registry::{Body, SystemIndex},
+    trace::Matched,
     write::{Expected, Write, Writer},
 };
 use bevy_ecs::entity::Entity;
@@ -50,8 +51,8 @@ impl Engine {
     #[must_use]
     pub fn invocation(&self, id: EntityId) -> Option<Invoke> {
         let invocation = self.current_invocation(id)?;
-        let components = self.matched(id, self.systems.find(&invocation.system)?);
-        Some(invoke_body(id, &invocation.system, &components, Some(invocation.number)))
+        let matched = self.matched(self.find(id)?, self.systems.find(&invocation.system)?);
+        Some(invoke_body(id, &invocation.system, &matched, Some(invocation.number)))
     }
 
     /// Refuses a number that is not that of the Entity's current invocation, and an advance without
@@ -76,10 +77,10 @@ impl Engine {
         &mut self,
         id: EntityId,
         system: &str,
-        components: &[(Arc<str>, Json)],
+        matched: &Matched,
         invocation: Option<u64>,
     ) {
-        let body = invoke_body(id, system, components, invocation);
+        let body = invoke_body(id, system, matched, invocation);
         self.emit(id, EffectRequest::notice(&body));
     }
 
@@ -95,8 +96,8 @@ impl Engine {
         let at_ms = (self.deadline)(&self.world, entity).map_or(at_ms, |end| at_ms.min(end));
         let mut life = self.life_mut(id, entity);
         life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
-        let components = self.matched(id, index);
-        self.announce(id, &name, &components, Some(number));
+        let matched = self.matched(entity, index);
+        self.announce(id, &name, &matched, Some(number));
         let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
         self.emit(
             id,
@@ -142,13 +143,8 @@ impl Engine {
     }
 }
 
-fn invoke_body(
-    id: EntityId,
-    system: &str,
-    components: &[(Arc<str>, Json)],
-    invocation: Option<u64>,
-) -> Invoke {
+fn invoke_body(id: EntityId, system: &str, matched: &Matched, invocation: Option<u64>) -> Invoke {
     let number = [(Arc::from("entity"), Json::of(&id))];
-    let entity = Json::object(number.into_iter().chain(components.iter().cloned()));
+    let entity = Json::object(number.into_iter().chain(matched.pairs()));
     Invoke { system: system.to_owned(), invocation, entity }
 }

@@ -5,7 +5,7 @@ use serde::{
     de::{self, DeserializeOwned},
 };
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{any::Any, borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 /// Deepest nesting of arrays and objects that is read.
 pub const JSON_DEPTH_MAX: u32 = 64;
@@ -29,8 +29,8 @@ pub const NUMBER_EXPONENT_MAX: i32 = 1_000;
 #[derive(Clone)]
 pub struct Json {
     raw: Arc<RawValue>,
-    /// The Component that wrote it: its canonical text, within the limits of this module.
-    written_as: Option<&'static str>,
+    /// The value that this text was written from, for those who would read it back.
+    carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A text that is not JSON, or beyond a limit.
@@ -63,17 +63,7 @@ impl Json {
     }
 
     fn kept(raw: Box<RawValue>) -> Self {
-        Self { raw: raw.into(), written_as: None }
-    }
-
-    /// The text that a Component of that name was just written as.
-    pub(crate) fn written_as(self, component: &'static str) -> Self {
-        Self { written_as: Some(component), ..self }
-    }
-
-    /// Whether a Component of that name was written as this text.
-    pub(crate) fn is_written_as(&self, component: &str) -> bool {
-        self.written_as == Some(component)
+        Self { raw: raw.into(), carried: None }
     }
 
     /// Judges a value of ours as [`Json::parse`] judges a text from outside.
@@ -192,15 +182,6 @@ impl Json {
     #[must_use]
     pub fn fields(&self) -> Option<BTreeMap<String, Json>> {
         self.text().starts_with('{').then(|| self.decode().ok()).flatten()
-    }
-
-    /// The same, without copying what is in them.
-    pub(crate) fn raw_fields(&self) -> Option<RawFields<'_>> {
-        self.text().starts_with('{').then(|| read(self.text())).flatten()
-    }
-
-    pub(crate) fn raw(&self) -> &RawValue {
-        &self.raw
     }
 }
 
@@ -386,5 +367,6 @@ impl Decimal {
 }
 
 mod canonical;
+mod carried;
 #[cfg(test)]
 mod tests;

@@ -86,4 +86,4 @@ pub use system::{
 pub use systems::{Failed, Failing, LIST_LENGTH_MAX, ListProgress, Systems, SystemsFinal};
 pub use trace::{ENDED_TRACES_MAX, TRACE_LENGTH_MAX, TraceEntry};
 pub use waits::{JOINED_MAX, Join, JoinAllOrAny, JoinDone, JoinMode, WAKE_AHEAD_MS_MAX, WakeAt};
-pub use write::{Expected, Record, Write, Writer};
+pub use write::{Expected, Name, Record, Write, Writer};

@@ -33,24 +33,44 @@ pub(crate) struct Foreign {
 /// need not write it again. Not of its list, which says itself where it stands.
 #[derive(Component, Default)]
 #[component(storage = "Table")]
-pub(crate) struct Texts(BTreeMap<ComponentId, Json>);
+pub(crate) struct Texts(Vec<(ComponentId, Json)>);
 
 impl Texts {
     pub(crate) fn get(&self, component: ComponentId) -> Option<&Json> {
-        self.0.get(&component)
+        let place = self.place(component).ok()?;
+        Some(&self.0[place].1)
     }
 
-    /// Notes the text of a Component that was attached, or forgets it.
-    pub(crate) fn note(
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ComponentId, &Json)> {
+        self.0.iter().map(|(id, json)| (*id, json))
+    }
+
+    fn place(&self, component: ComponentId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&component, |(id, _)| *id)
+    }
+
+    /// Notes the text of a Component that is attached, and answers what was there.
+    pub(crate) fn put(
         entity: &mut EntityWorldMut<'_>,
         component: ComponentId,
-        text: Option<&Json>,
-    ) {
+        text: &Json,
+    ) -> Option<Json> {
         let mut texts = entity.get_mut::<Self>().expect("spawned with it");
-        match text {
-            Some(text) => texts.0.insert(component, text.clone()),
-            None => texts.0.remove(&component),
-        };
+        match texts.place(component) {
+            Ok(place) => Some(std::mem::replace(&mut texts.0[place].1, text.clone())),
+            Err(place) => {
+                texts.0.insert(place, (component, text.clone()));
+                None
+            }
+        }
+    }
+
+    /// Forgets the text of a Component that is detached.
+    pub(crate) fn remove(entity: &mut EntityWorldMut<'_>, component: ComponentId) {
+        let mut texts = entity.get_mut::<Self>().expect("spawned with it");
+        if let Ok(place) = texts.place(component) {
+            texts.0.remove(place);
+        }
     }
 }
 

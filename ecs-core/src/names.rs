@@ -4,6 +4,8 @@ use crate::{
     Error,
     component::{OWN_PREFIX, TypedComponent, check_name},
 };
+use bevy_ecs::component::ComponentId;
+use foldhash::HashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Most foreign names an engine takes in its life.
@@ -14,10 +16,10 @@ pub const FOREIGN_NAMES_MAX: u32 = 4_096;
 pub(crate) struct ForeignId(pub(crate) u32);
 
 /// What stands behind a name.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Named {
     /// A documented Component.
-    Typed(TypedComponent),
+    Typed(Arc<TypedComponent>),
     /// A name without a type: a third party's, or under a free prefix of ours.
     Foreign(ForeignId),
 }
@@ -32,24 +34,34 @@ impl Named {
 /// All names that were ever registered, attached, or named by a System.
 #[derive(Default)]
 pub(crate) struct Names {
-    typed: BTreeMap<&'static str, TypedComponent>,
-    foreign: BTreeMap<Arc<str>, ForeignId>,
+    /// Asked for one name at a time: its order is random.
+    by_text: HashMap<Arc<str>, Named>,
+    typed: BTreeMap<&'static str, Arc<TypedComponent>>,
+    typed_texts: HashMap<ComponentId, Arc<str>>,
     foreign_texts: Vec<Arc<str>>,
     free_prefixes: Vec<&'static str>,
 }
 
 impl Names {
     pub(crate) fn add_typed(&mut self, component: TypedComponent) {
-        let earlier = self.typed.insert(component.spec.name, component);
-        assert!(earlier.is_none(), "component {} registered twice", component.spec.name);
+        let (name, component) = (component.spec.name, Arc::new(component));
+        self.by_text.insert(Arc::clone(&component.name), Named::Typed(Arc::clone(&component)));
+        self.typed_texts.insert(component.id, Arc::clone(&component.name));
+        let earlier = self.typed.insert(name, component);
+        assert!(earlier.is_none(), "component {name} registered twice");
     }
 
     pub(crate) fn add_free_prefix(&mut self, prefix: &'static str) {
         self.free_prefixes.push(prefix);
     }
 
-    pub(crate) fn typed(&self) -> impl Iterator<Item = &TypedComponent> {
+    pub(crate) fn typed(&self) -> impl Iterator<Item = &Arc<TypedComponent>> {
         self.typed.values()
+    }
+
+    /// The name of a documented Component.
+    pub(crate) fn typed_text(&self, id: ComponentId) -> &Arc<str> {
+        self.typed_texts.get(&id).expect("registered before it is attached")
     }
 
     pub(crate) fn text(&self, id: ForeignId) -> &Arc<str> {
@@ -58,10 +70,7 @@ impl Names {
 
     /// What stands behind a name, if it was ever used.
     pub(crate) fn find(&self, name: &str) -> Option<Named> {
-        match self.typed.get(name) {
-            Some(typed) => Some(Named::Typed(*typed)),
-            None => self.foreign.get(name).copied().map(Named::Foreign),
-        }
+        self.by_text.get(name).cloned()
     }
 
     /// What stands behind a name; a new one is interned.
@@ -81,7 +90,7 @@ impl Names {
         }
         let text: Arc<str> = name.into();
         self.foreign_texts.push(Arc::clone(&text));
-        self.foreign.insert(text, ForeignId(id));
+        self.by_text.insert(text, Named::Foreign(ForeignId(id)));
         Ok(Named::Foreign(ForeignId(id)))
     }
 
@@ -108,7 +117,7 @@ impl Names {
     /// Takes back the names interned since, when what they were for was refused.
     pub(crate) fn forget_since(&mut self, mark: usize) {
         for text in self.foreign_texts.drain(mark..) {
-            self.foreign.remove(&text);
+            self.by_text.remove(&text);
         }
     }
 

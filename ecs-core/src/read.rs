@@ -6,10 +6,11 @@ use crate::{
     effect::{Effect, EffectClass},
     engine::Engine,
     inputs::Entities,
-    life::{Foreign, Life},
+    life::{Foreign, Life, Texts},
     names::Named,
     registry::Owner,
     system::SystemDef,
+    systems::Systems,
     trace::TraceEntry,
 };
 use bevy_ecs::{entity::Entity, world::EntityRef};
@@ -19,7 +20,7 @@ impl Engine {
     /// All Entities, by number.
     #[must_use]
     pub fn entities(&self) -> Vec<EntityId> {
-        self.world.resource::<Entities>().iter().map(|(id, _)| id).collect()
+        self.world.resource::<Entities>().after(None).collect()
     }
 
     pub(crate) fn find(&self, id: EntityId) -> Option<Entity> {
@@ -29,25 +30,25 @@ impl Engine {
     /// One Component; `None` where it, or the Entity, isn't there.
     #[must_use]
     pub fn component(&self, id: EntityId, name: &str) -> Option<Json> {
-        Self::value(self.world.entity(self.find(id)?), self.names.find(name)?)
+        Self::value(self.world.entity(self.find(id)?), &self.names.find(name)?)
     }
 
     /// What is attached under a name.
-    pub(crate) fn value(entity: EntityRef<'_>, name: Named) -> Option<Json> {
+    pub(crate) fn value(entity: EntityRef<'_>, name: &Named) -> Option<Json> {
         match name {
             Named::Typed(typed) => typed.text(entity),
-            Named::Foreign(name) => entity.get::<Foreign>()?.values.get(&name).cloned(),
+            Named::Foreign(name) => entity.get::<Foreign>()?.values.get(name).cloned(),
         }
     }
 
-    pub(crate) fn is_attached(&self, id: EntityId, name: Named) -> bool {
+    pub(crate) fn is_attached(&self, id: EntityId, name: &Named) -> bool {
         let Some(entity) = self.find(id).map(|entity| self.world.entity(entity)) else {
             return false;
         };
         match name {
             Named::Typed(typed) => entity.contains_id(typed.id),
             Named::Foreign(name) => {
-                entity.get::<Foreign>().is_some_and(|foreign| foreign.values.contains_key(&name))
+                entity.get::<Foreign>().is_some_and(|foreign| foreign.values.contains_key(name))
             }
         }
     }
@@ -63,18 +64,22 @@ impl Engine {
     pub fn components(&self, id: EntityId) -> Vec<(Arc<str>, Json)> {
         let Some(entity) = self.find(id) else { return Vec::new() };
         let entity = self.world.entity(entity);
-        let attached = self.names.typed().filter(|typed| entity.contains_id(typed.id));
-        let typed = attached
-            .filter_map(|typed| typed.text(entity).map(|json| (Arc::from(typed.spec.name), json)));
-        let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| {
-            foreign
-                .values
-                .iter()
-                .map(|(name, json)| (Arc::clone(self.names.text(*name)), json.clone()))
-        });
-        let mut all: Vec<(Arc<str>, Json)> = typed.chain(foreign).collect();
+        let mut all = self.unsorted_components(entity);
         all.sort_by(|left, right| left.0.cmp(&right.0));
         all
+    }
+
+    /// The documented ones first, each kind in the order it was made known.
+    pub(crate) fn unsorted_components(&self, entity: EntityRef<'_>) -> Vec<(Arc<str>, Json)> {
+        let texts = entity.get::<Texts>().into_iter().flat_map(Texts::iter);
+        let typed = texts.map(|(id, json)| (self.names.typed_text(id), json.clone()));
+        let list = entity
+            .get::<Systems>()
+            .map(|list| (self.names.typed_text(self.systems_id), list.to_json()));
+        let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| foreign.values.iter());
+        let foreign = foreign.map(|(name, json)| (self.names.text(*name), json.clone()));
+        let all = typed.chain(list).chain(foreign);
+        all.map(|(name, json)| (Arc::clone(name), json)).collect()
     }
 
     /// The names of all Components, in byte order.
@@ -83,7 +88,7 @@ impl Engine {
         let typed = self.names.typed().filter(|typed| entity.contains_id(typed.id));
         let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| foreign.values.keys());
         let mut names: Vec<Arc<str>> = typed
-            .map(|typed| Arc::from(typed.spec.name))
+            .map(|typed| Arc::clone(&typed.name))
             .chain(foreign.map(|name| Arc::clone(self.names.text(*name))))
             .collect();
         names.sort();

@@ -36,6 +36,9 @@ pub enum Owner {
     External,
 }
 
+/// The names of Components, and what stands behind them.
+type Shown = (Arc<[Arc<str>]>, Vec<Named>);
+
 type Runner = Box<dyn ReadOnlySystem<In = On, Out = Answer>>;
 
 /// How a System is run.
@@ -55,7 +58,7 @@ pub(crate) struct Registered {
     pub(crate) owner: Owner,
     pub(crate) body: Body,
     /// What is shown of a match: the required Components, each once, without the secret ones.
-    pub(crate) shown: Vec<(Arc<str>, Named)>,
+    pub(crate) shown: Shown,
     required: Vec<ComponentId>,
     disallowed: Vec<ComponentId>,
     required_foreign: Mask,
@@ -250,14 +253,14 @@ fn conflict(name: &str) -> Error {
     Error::Invalid(format!("Conflict with existing `system`: {name}"))
 }
 
-fn shown(required: &[impl AsRef<str>], names: &Names) -> Vec<(Arc<str>, Named)> {
-    let mut shown: Vec<(Arc<str>, Named)> = Vec::with_capacity(required.len());
+fn shown(required: &[impl AsRef<str>], names: &Names) -> Shown {
+    let mut shown: (Vec<Arc<str>>, Vec<Named>) = Default::default();
     for name in required.iter().map(AsRef::as_ref) {
-        let twice = shown.iter().any(|(earlier, _)| **earlier == *name);
+        let twice = shown.0.iter().any(|earlier| **earlier == *name);
         let open = names.find(name).filter(|found| !twice && !found.is_secret());
         shown.extend(open.map(|found| (Arc::from(name), found)));
     }
-    shown
+    (shown.0.into(), shown.1)
 }
 
 fn resolve(

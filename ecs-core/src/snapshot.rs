@@ -2,7 +2,10 @@
 
 use crate::{
     Engine, EntityId, Error, Json,
-    delta::Notes,
+    delta::{
+        Notes,
+        shared::{Values, is_shared, unnamed},
+    },
     effect::Effect,
     inputs::{Entities, Inputs},
     life::{Given, Life},
@@ -10,14 +13,18 @@ use crate::{
     write::{Write, Writer},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One Entity with everything the engine notes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntityState {
     /// Its number.
     pub entity: EntityId,
-    /// Its Components, by name.
-    pub components: Vec<(String, Json)>,
+    /// Its Components, documented ones first.
+    pub components: Vec<(Arc<str>, Json)>,
+    /// Those whose values many Entities have: which of [`Snapshot::values`] each has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<(Arc<str>, u32)>,
     /// Effects that will still say something.
     pub outstanding: Vec<Effect>,
     /// What else the engine notes of it.
@@ -29,6 +36,9 @@ pub struct EntityState {
 pub struct Snapshot {
     /// The Entities, by number.
     pub entities: Vec<EntityState>,
+    /// Values that Entities share, in the order in which they are found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<Json>,
     /// The external Systems, with their timeouts in milliseconds.
     pub externals: Vec<(SystemDef, u64)>,
     next_entity: EntityId,
@@ -41,9 +51,14 @@ impl Engine {
     /// The state now. The queue and the effects not yet taken are not in it: a crash loses those.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        self.shared.note_snapshot();
+        let mut values = Values::default();
+        let states = self.entities().into_iter().map(|id| self.entity_state(id, &mut values));
+        let states = states.collect();
         let entities = self.world.resource::<Entities>();
         Snapshot {
-            entities: self.entities().into_iter().map(|id| self.entity_state(id)).collect(),
+            entities: states,
+            values: values.into_all(),
             externals: self.systems.externals().map(|(def, ms)| (def.clone(), ms)).collect(),
             next_entity: entities.next,
             next_effect: self.next_effect,
@@ -52,17 +67,21 @@ impl Engine {
         }
     }
 
-    fn entity_state(&self, id: EntityId) -> EntityState {
+    fn entity_state(&self, id: EntityId, values: &mut Values) -> EntityState {
         let entity = self.find(id).expect("listed as live");
         let life = self.world.get::<Life>(entity).expect("spawned with it");
         let given = self.world.get::<Given>(entity).expect("spawned with it");
-        let components = self.components(id);
+        let mut components = self.unsorted_components(self.world.entity(entity));
+        let mut shared = Vec::new();
+        components.retain(|(name, value)| {
+            let number = is_shared(name, value).then(|| values.number(value)).flatten();
+            shared.extend(number.map(|number| (Arc::clone(name), number)));
+            number.is_none()
+        });
         EntityState {
             entity: id,
-            components: components
-                .into_iter()
-                .map(|(name, json)| (name.to_string(), json))
-                .collect(),
+            components,
+            shared,
             outstanding: life.outstanding.clone(),
             notes: Notes::of(life, given),
         }
@@ -105,6 +124,7 @@ impl Engine {
         self.queue.clear();
         self.steps.clear();
         self.effects.clear();
+        self.replayed = Values::default();
         let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
         self.world.insert_resource(now);
         for (def, timeout_ms) in &snapshot.externals {
@@ -112,6 +132,11 @@ impl Engine {
         }
         for state in &snapshot.entities {
             for (name, value) in &state.components {
+                self.put_stored(state.entity, name, Some(value))?;
+            }
+            for (name, number) in &state.shared {
+                let value = usize::try_from(*number).ok().and_then(|it| snapshot.values.get(it));
+                let value = value.ok_or_else(|| unnamed(*number))?;
                 self.put_stored(state.entity, name, Some(value))?;
             }
             self.restore_life(state);

@@ -3,7 +3,7 @@
 use crate::{
     EffectRequest, EntityId, Json, WireComponent,
     error::Refusal,
-    write::{Record, Write},
+    write::{Name, Record, Write},
 };
 use bevy_ecs::{entity::Entity, system::In};
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ impl Step {
     }
 
     /// Attaches any Component by name.
-    pub fn attach_json(self, name: impl Into<String>, value: Json) -> Self {
+    pub fn attach_json(self, name: impl Into<Name>, value: Json) -> Self {
         self.here(|write| write.attach_json(name, value))
     }
 
@@ -175,7 +175,7 @@ impl Step {
     }
 
     /// Detaches any Component by name.
-    pub fn detach_name(self, name: impl Into<String>) -> Self {
+    pub fn detach_name(self, name: impl Into<Name>) -> Self {
         self.here(|write| write.detach_name(name))
     }
 

@@ -8,8 +8,11 @@ use crate::{
 };
 use bevy_ecs::component::Component;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use std::{borrow::Cow, cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Most names in a list.
 pub const LIST_LENGTH_MAX: usize = 256;
@@ -27,12 +30,25 @@ pub(crate) type Names = Arc<[Arc<str>]>;
 #[component(storage = "SparseSet")]
 pub struct Systems {
     /// What was stored; `current` and `error` are laid over it.
-    text: Json,
-    names: Option<Names>,
+    stored: Arc<Stored>,
     current: Option<u32>,
     error: Option<ErrorObject>,
     touched: bool,
     pub(crate) list: Option<ListId>,
+}
+
+/// A value as it was stored. Entities share it: most lists are the same.
+#[derive(Debug)]
+struct Stored {
+    text: Json,
+    /// What of it is kept whatever is laid over it.
+    kept: BTreeMap<String, Json>,
+    names: Option<Names>,
+    current: Option<u32>,
+    error: Option<ErrorObject>,
+    /// The value with another `current` and no error, by `current`: it is shown and recorded again
+    /// and again.
+    laid_over: Mutex<BTreeMap<u32, Json>>,
 }
 
 /// What a list says of the last match: its fields `current` and `error`.
@@ -52,7 +68,7 @@ impl Systems {
     /// ```
     pub fn listing<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
         let names: Vec<String> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
-        Self::read(Json::of(&BTreeMap::from([("systems", names)])))
+        Self::read(&Json::of(&BTreeMap::from([("systems", names)])))
     }
 
     /// The same fields with another list; of a value that is no object, only the list.
@@ -61,17 +77,17 @@ impl Systems {
         let mut fields = self.to_json().fields().unwrap_or_default();
         let names: Vec<String> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
         fields.insert("systems".to_owned(), Json::of(&names));
-        Self::read(Json::of(&fields))
+        Self::read(&Json::of(&fields))
     }
 
     /// The names, if the value is a proper list.
     #[must_use]
     pub fn names(&self) -> Option<&[Arc<str>]> {
-        self.names.as_deref()
+        self.stored.names.as_deref()
     }
 
     pub(crate) fn shared_names(&self) -> Result<&Names, Error> {
-        self.names.as_ref().ok_or_else(no_list)
+        self.stored.names.as_ref().ok_or_else(no_list)
     }
 
     /// What it says of the last match, if anything was said since it was written.
@@ -94,16 +110,63 @@ impl Systems {
 
     /// A value without a list, where only an error is to be kept.
     pub(crate) fn only_error(error: &ErrorObject) -> Self {
-        Self::read(Json::of(&BTreeMap::from([("error", error)])))
+        Self::read(&Json::of(&BTreeMap::from([("error", error)])))
     }
 
-    fn read(text: Json) -> Self {
-        let fields = text.raw_fields().unwrap_or_default();
-        let names = fields.get("systems").and_then(|list| names_in(list));
-        let current = fields.get("current").and_then(|it| serde_json::from_str(it.get()).ok());
-        let error = fields.get("error").and_then(|it| serde_json::from_str(it.get()).ok());
-        drop(fields);
-        Self { text, names, current, error, touched: false, list: None }
+    fn read(text: &Json) -> Self {
+        let stored = Stored::shared(text);
+        let (current, error) = (stored.current, stored.error.clone());
+        Self { stored, current, error, touched: false, list: None }
+    }
+}
+
+/// So many of the texts read last are remembered: the lists of a payment, its plans and its parts.
+const READ_LAST_MAX: usize = 8;
+
+thread_local! {
+    /// The values read last, the latest behind.
+    static READ_LAST: RefCell<Vec<Arc<Stored>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Stored {
+    fn shared(text: &Json) -> Arc<Self> {
+        READ_LAST.with_borrow_mut(|read| {
+            let place = read.iter().position(|stored| stored.text.text() == text.text());
+            let stored = match place {
+                Some(place) => read.remove(place),
+                None => Arc::new(Self::read(text)),
+            };
+            if read.len() == READ_LAST_MAX {
+                read.remove(0);
+            }
+            read.push(Arc::clone(&stored));
+            stored
+        })
+    }
+
+    fn read(text: &Json) -> Self {
+        let mut kept = text.fields().unwrap_or_default();
+        let names = kept.get("systems").and_then(|list| names_in(list.text()));
+        let current = kept.get("current").and_then(|it| it.decode().ok());
+        let error = kept.remove("error").and_then(|it| it.decode().ok());
+        let laid_over = Mutex::default();
+        Self { text: text.plain(), kept, names, current, error, laid_over }
+    }
+
+    /// The value with this laid over it.
+    fn with(&self, current: Option<u32>, error: Option<&ErrorObject>) -> Json {
+        let (current, error) = (current.map(|it| Json::of(&it)), error.map(Json::of));
+        let kept = self.kept.iter().map(|(name, value)| (name.as_str(), value));
+        let mut fields: BTreeMap<&str, &Json> = kept.collect();
+        fields.extend(current.as_ref().map(|it| ("current", it)));
+        fields.extend(error.as_ref().map(|it| ("error", it)));
+        Json::of(&fields)
+    }
+
+    /// The same without an error, once for each place in the list.
+    fn at(&self, current: u32) -> Json {
+        let mut laid_over = self.laid_over.lock().unwrap_or_else(PoisonError::into_inner);
+        laid_over.entry(current).or_insert_with(|| self.with(Some(current), None)).clone()
     }
 }
 
@@ -112,26 +175,12 @@ pub(crate) fn no_list() -> Error {
     Error::InvalidSystems("invalid or absent `systems` field.".to_owned())
 }
 
-thread_local! {
-    /// The text of the list that was read last, and its names: most lists are the same.
-    static LAST_READ: RefCell<(String, Option<Names>)> = RefCell::default();
-}
-
-fn names_in(list: &RawValue) -> Option<Names> {
-    LAST_READ.with_borrow_mut(|(text, names)| {
-        if text != list.get() {
-            (*text, *names) = (list.get().to_owned(), read_names(list.get()));
-        }
-        names.clone()
-    })
-}
-
-fn read_names(text: &str) -> Option<Names> {
-    if text.starts_with('"') {
-        let name: String = serde_json::from_str(text).ok()?;
+fn names_in(list: &str) -> Option<Names> {
+    if list.starts_with('"') {
+        let name: String = serde_json::from_str(list).ok()?;
         return Some(Arc::from([Arc::from(name)]));
     }
-    let names: Vec<String> = serde_json::from_str(text).ok()?;
+    let names: Vec<String> = serde_json::from_str(list).ok()?;
     (names.len() <= LIST_LENGTH_MAX).then(|| names.into_iter().map(Arc::from).collect())
 }
 
@@ -145,24 +194,18 @@ impl WireComponent for Systems {
     .when_frozen(WhenFrozen::Refused);
 
     fn from_json(json: &Json) -> Result<Self, Shape> {
-        Ok(Self::read(json.clone()))
+        Ok(Self::read(json))
     }
 
     fn to_json(&self) -> Json {
         if !self.touched {
-            return self.text.clone();
+            return self.stored.text.clone();
         }
-        let mut fields = self.text.raw_fields().unwrap_or_default();
-        fields.remove("error");
-        let current = self.current.map(|it| Json::of(&it));
-        if let Some(current) = &current {
-            fields.insert(Cow::Borrowed("current"), current.raw());
+        let within = |current: &u32| (*current as usize) < LIST_LENGTH_MAX;
+        match self.current.filter(within).filter(|_| self.error.is_none()) {
+            Some(current) => self.stored.at(current),
+            None => self.stored.with(self.current, self.error.as_ref()),
         }
-        let error = self.error.as_ref().map(Json::of);
-        if let Some(error) = &error {
-            fields.insert(Cow::Borrowed("error"), error.raw());
-        }
-        Json::of(&fields)
     }
 }
 

@@ -2,12 +2,16 @@
 
 use crate::{EntityId, Json, WireComponent};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// The name of a Component.
+pub type Name = Cow<'static, str>;
 
 /// Changes to one Entity. In order; of two to one Component the later wins.
 /// ```
 /// # use ecs_core::{EntityId, Json, Write};
 /// let write = Write::to(EntityId::FIRST).attach_json("acme:x", Json::yes()).detach_name("acme:y");
-/// assert_eq!(write.components[1], ("acme:y".to_owned(), None));
+/// assert_eq!(write.components[1], ("acme:y".into(), None));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Write {
@@ -16,7 +20,7 @@ pub struct Write {
     /// Detach everything else first.
     pub exact: bool,
     /// Component and value; no value detaches.
-    pub components: Vec<(String, Option<Json>)>,
+    pub components: Vec<(Name, Option<Json>)>,
 }
 
 impl Write {
@@ -41,7 +45,7 @@ impl Write {
     /// Attaches a documented Component.
     #[must_use]
     pub fn attach<C: WireComponent>(self, component: &C) -> Self {
-        self.attach_json(C::SPEC.name, component.to_json().written_as(C::SPEC.name))
+        self.attach_json(C::SPEC.name, component.to_json().with(component.clone()))
     }
 
     /// Attaches a documented Component if there is one.
@@ -55,7 +59,7 @@ impl Write {
 
     /// Attaches any Component by name.
     #[must_use]
-    pub fn attach_json(mut self, name: impl Into<String>, value: Json) -> Self {
+    pub fn attach_json(mut self, name: impl Into<Name>, value: Json) -> Self {
         self.components.push((name.into(), Some(value)));
         self
     }
@@ -68,7 +72,7 @@ impl Write {
 
     /// Detaches any Component by name.
     #[must_use]
-    pub fn detach_name(mut self, name: impl Into<String>) -> Self {
+    pub fn detach_name(mut self, name: impl Into<Name>) -> Self {
         self.components.push((name.into(), None));
         self
     }

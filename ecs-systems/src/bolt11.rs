@@ -6,15 +6,18 @@
 
 use bech32::{Fe32, Fe32IterExt, primitives::decode::CheckedHrpstring};
 use bitcoin::secp256k1::{
-    Message, PublicKey, Secp256k1,
+    Message, PublicKey, Secp256k1, VerifyOnly,
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 use lightning_invoice::{Bolt11Bech32, RawBolt11Invoice, TaggedField};
 use payecs_units::Msat;
 use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
 
+mod ahead;
 mod fields;
 
+pub use ahead::DecodedInvoices;
 pub use fields::{Fields, takes_multi_part};
 
 /// Most route hints of an invoice.
@@ -161,6 +164,9 @@ fn check_features(raw: &RawBolt11Invoice) -> Result<(), Bolt11Error> {
     }
 }
 
+/// What signatures are checked with.
+static CURVE: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
+
 /// Answers the payee: the key in the invoice, or the one the signature gives away.
 fn check_signature(
     raw: &RawBolt11Invoice,
@@ -176,7 +182,7 @@ fn check_signature(
         RecoveryId::from_i32(i32::from(*recovery)).map_err(|_| Bolt11Error::Signature)?;
     let signature = RecoverableSignature::from_compact(compact, recovery)
         .map_err(|_| Bolt11Error::Signature)?;
-    let curve = Secp256k1::verification_only();
+    let curve = &*CURVE;
     match raw.payee_pub_key() {
         Some(payee) => curve
             .verify_ecdsa(&message, &signature.to_standard(), &payee.0)

@@ -1,6 +1,7 @@
 //! The plugin that makes an engine one of payments.
 
 use crate::{
+    bolt11::DecodedInvoices,
     components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
     flow,
     policy::{Intake, Policy},
@@ -62,6 +63,7 @@ impl Plugin for PaymentSystems {
         app.set_replaceable_systems(&replaceable)?;
         app.insert_resource(self.policy.clone());
         app.insert_resource(Intake::default());
+        app.insert_resource(DecodedInvoices::default());
         Ok(())
     }
 }

@@ -8,11 +8,13 @@
 
 mod backup;
 mod format;
+mod new_snapshot;
 mod restore;
 mod signing;
 
 pub use backup::copy;
 pub use format::{read_books, read_entry};
+pub use new_snapshot::{NewSnapshot, WrittenSnapshot};
 pub use restore::{LedgerRead, RestoreStep, Restored};
 pub use signing::CHECKPOINT_KEY;
 
@@ -23,10 +25,7 @@ use crate::store::{
 };
 use ecs_core::{Delta, Engine, Inputs, Snapshot};
 use ecs_systems::port::{Books, BooksImage, PartImage, ReceiptsBook};
-use payecs_journal::{
-    Disk, Head, LedgerLog, LedgerMark, LedgerReader, Options, Seq, SnapshotFile, SnapshotWriter,
-    SpaceState, StateLog,
-};
+use payecs_journal::{Disk, Head, LedgerLog, LedgerReader, Options, Seq, SpaceState, StateLog};
 use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 /// A new snapshot is due once the records behind the last one are longer than this,
@@ -125,36 +124,6 @@ impl Image {
     pub fn knowing(self, knowledge: Option<PartImage>) -> Self {
         Self { knowledge, ..self }
     }
-}
-
-/// A snapshot that is begun.
-#[derive(Debug)]
-pub struct NewSnapshot {
-    writer: SnapshotWriter,
-    image: Image,
-    /// How many entries the ledger has at that point.
-    entries: u64,
-    mark: LedgerMark,
-}
-
-impl NewSnapshot {
-    /// Writes it; takes as long as the state is large.
-    ///
-    /// # Errors
-    /// The disk refuses: nothing is left of it, and the store does not suffer.
-    pub fn write(mut self) -> Result<WrittenSnapshot, StoreError> {
-        let text = format::snapshot(self.image, self.entries, self.mark);
-        self.writer.write(text.text().as_bytes())?;
-        Ok(WrittenSnapshot { file: self.writer.finish()?, bytes: text.text().len() as u64 })
-    }
-}
-
-/// A snapshot that is whole and durable, for [`Store::adopt`].
-#[derive(Debug)]
-#[must_use = "it counts once it is adopted"]
-pub struct WrittenSnapshot {
-    file: SnapshotFile,
-    bytes: u64,
 }
 
 /// The lines of a record that is not durable yet.

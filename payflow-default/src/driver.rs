@@ -27,7 +27,7 @@ pub use reconcile::{ReconcileReport, Reconciliation};
 
 use crate::entropy::Entropy;
 use asking::Asking;
-use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Systems, Write, Writer};
+use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Write, Writer};
 use ecs_systems::{
     components::MainPayment,
     planner::{NoPlan, Plan},
@@ -274,8 +274,8 @@ impl Driver {
     pub fn start_payment(&mut self, now: Timestamp, components: Write) -> Result<EntityId, Error> {
         self.command(now, |engine| {
             let id = engine.new_entity();
-            let list = Systems::listing(engine.default_systems());
-            let mut write = Write::to(id).attach(&list).attach(&MainPayment(ecs_core::Json::yes()));
+            let list = engine.default_list();
+            let mut write = Write::to(id).attach(list).attach(&MainPayment(ecs_core::Json::yes()));
             write.components.extend(components.components);
             engine.set_components(&Writer::Caller, &[write], &[])?;
             engine.advance(id, None)?;

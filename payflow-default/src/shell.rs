@@ -19,7 +19,7 @@ pub use handle::{Handle, News, Notice, ShellError, Subscription};
 pub use journal::JournalError;
 
 use crate::Driver;
-use ecs_systems::units::Timestamp;
+use ecs_systems::{bolt11::DecodedInvoices, units::Timestamp};
 use handle::Command;
 use jobs::Jobs;
 use journal::Journal;
@@ -124,7 +124,8 @@ impl Shell {
         let (full, is_full) = watch::channel(false);
         let woken = Arc::new(Woken::default());
         driver.set_waker(Waker::from(Arc::clone(&woken)));
-        let handle = Handle::new(commands, &notices, stopper, is_full);
+        let invoices = driver.engine().resource::<DecodedInvoices>().cloned().unwrap_or_default();
+        let handle = Handle::new(commands, &notices, stopper, is_full, invoices);
         let (jobs, journal) = (Jobs::new(limits.jobs), None);
         let behind = false;
         (Self { driver, clock, mailbox, notices, stop, woken, jobs, journal, full, behind }, handle)

@@ -167,7 +167,7 @@ pub(crate) fn key(state: &State, mid: bool) -> u64 {
     for entity in &state.snapshot.entities {
         entity.entity.get().hash(&mut hasher);
         for (name, json) in &entity.components {
-            match name.as_str() {
+            match &**name {
                 "lightningd:systems" => laws::list_key(json).hash(&mut hasher),
                 "lightningd:systems:final" | "lightningd:nonce" => {}
                 _ => (name, json.text()).hash(&mut hasher),

@@ -16,7 +16,7 @@ pub(crate) const THEIR_CODE: i32 = 7_777;
 const THEIR_TIMER_MS: u64 = START_MS + 30_000;
 
 /// What they tell whoever listens.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Told;
 
 impl EffectBody for Told {

@@ -30,7 +30,7 @@ fn other_entropy_gives_other_nonces_and_groups_but_the_same_outcomes() {
     let ((first, ..), (second, ..)) = (run(3, 1), run(3, 2));
     let of = |state: &Snapshot, name: &str| -> Vec<Json> {
         let components = state.entities.iter().flat_map(|entity| &entity.components);
-        components.filter(|(other, _)| other == name).map(|(_, json)| json.clone()).collect()
+        components.filter(|(other, _)| **other == *name).map(|(_, json)| json.clone()).collect()
     };
     assert_ne!(of(&first, "lightningd:nonce"), of(&second, "lightningd:nonce"));
     assert_ne!(of(&first, "lightningd:claim"), of(&second, "lightningd:claim"));

@@ -2,7 +2,7 @@
 
 use crate::{Engine, EntityId, Json, Writer, commit::Batch, life::Life};
 use bevy_ecs::component::Component;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What callers attached to an Entity, by name, in the values they gave: also what Systems have
 /// replaced or detached since. What is written while an external System has the Entity is that
@@ -14,7 +14,7 @@ pub struct Given(pub BTreeMap<String, Json>);
 impl Engine {
     /// Notes what a batch's writer gave, and forgets what was given to Entities that are frozen
     /// now.
-    pub(crate) fn note_given(&mut self, batch: &Batch<'_>, touched: &BTreeSet<EntityId>) {
+    pub(crate) fn note_given(&mut self, batch: &Batch<'_>, touched: &[EntityId]) {
         if *batch.writer == Writer::Caller {
             for write in batch.writes {
                 let Some(id) = write.entity.or(batch.subject) else { continue };
@@ -24,8 +24,8 @@ impl Engine {
                     }
                     for (name, _) in &write.components {
                         match self.component(id, name) {
-                            Some(json) => given.0.insert(name.clone(), json),
-                            None => given.0.remove(name),
+                            Some(json) => given.0.insert(name.to_string(), json),
+                            None => given.0.remove(&**name),
                         };
                     }
                     given

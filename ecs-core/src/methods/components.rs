@@ -2,7 +2,7 @@
 
 use super::{ENTITY, EXPECTED, INVOCATION, NAMES, WRITES};
 use crate::{
-    Engine, EntityId, Error, ErrorObject, Expected, Json, Write, Writer,
+    Engine, EntityId, Error, ErrorObject, Expected, Json, Name, Write, Writer,
     args::{Args, Fields},
     component::check_name,
     method::{Method, NOT_PERMITTED, Scope, optional, permit, required},
@@ -69,8 +69,10 @@ pub(super) fn writes(engine: &Engine, args: &Args<'_>) -> Result<Vec<Write>, Err
     let mut writes = Vec::new();
     for fields in args.objects("writes")? {
         let (entity, exact, components) = named(args, "writes", fields)?;
+        let components = components.into_iter().map(|(name, value)| (name.into(), value));
+        let components: Vec<(Name, _)> = components.collect();
         for (name, _) in &components {
-            if let Some(scope) = engine.guarded.get(name.as_str()) {
+            if let Some(scope) = engine.guarded.get(&**name) {
                 permit(args.caller(), *scope, &format!("writing `{name}`"))?;
             }
         }

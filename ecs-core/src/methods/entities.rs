@@ -8,7 +8,7 @@ use crate::{
     method::{Method, Scope, optional, required},
     names::Named,
 };
-use std::{collections::BTreeSet, num::NonZeroU32, ops::Bound};
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 pub(super) const NEW_ENTITY: Method = Method {
     name: "payecs_newentity",
@@ -53,7 +53,7 @@ fn list_entities(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObje
     let required = args.strings("required")?;
     let disallowed = args.strings("disallowed")?;
     let limit = args.read::<NonZeroU32>("limit")?.map_or(usize::MAX, |limit| limit.get() as usize);
-    let after = args.read::<EntityId>("after")?.map_or(Bound::Unbounded, Bound::Excluded);
+    let after = args.read::<EntityId>("after")?;
     let shown = match args.given("components") {
         None => None,
         Some(_) => Some(args.strings("components")?.into_iter().collect::<BTreeSet<String>>()),
@@ -62,10 +62,10 @@ fn list_entities(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObje
     if let Some(shown) = &shown {
         engine.asked(shown)?;
     }
-    let live = &engine.world.resource::<Entities>().live;
-    let matching = live.range((after, Bound::Unbounded)).map(|(id, _)| *id).filter(|id| {
-        required.iter().all(|name| engine.has(*id, *name))
-            && !disallowed.iter().any(|name| engine.has(*id, *name))
+    let live = engine.world.resource::<Entities>();
+    let matching = live.after(after).filter(|id| {
+        required.iter().all(|name| engine.has(*id, name.as_ref()))
+            && !disallowed.iter().any(|name| engine.has(*id, name.as_ref()))
     });
     let entities = matching.take(limit).map(|id| entity_object(engine, id, shown.as_ref()));
     Ok(Json::object([("entities", Json::array(entities))]))
@@ -96,7 +96,7 @@ impl Engine {
         names.into_iter().map(|name| self.names.look_up(name)).collect()
     }
 
-    fn has(&self, id: EntityId, name: Option<Named>) -> bool {
+    fn has(&self, id: EntityId, name: Option<&Named>) -> bool {
         name.is_some_and(|name| self.is_attached(id, name))
     }
 }

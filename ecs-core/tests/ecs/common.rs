@@ -91,7 +91,8 @@ pub(crate) fn json(text: &str) -> Json {
 pub(crate) fn entity(app: &mut Engine, list: &[&str], flags: &[&str]) -> EntityId {
     let entity = app.new_entity();
     let write = Write::to(entity).attach(&Systems::listing(list));
-    let write = flags.iter().fold(write, |write, flag| write.attach_json(*flag, json("1")));
+    let write =
+        flags.iter().fold(write, |write, flag| write.attach_json((*flag).to_owned(), json("1")));
     app.set_components(&Writer::Engine, &[write], &[]).expect("the tests write proper values");
     entity
 }

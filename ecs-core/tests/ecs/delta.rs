@@ -1,7 +1,7 @@
 //! What changed, as data.
 
 use crate::common::{Deep, at, call, engine, entity, json};
-use ecs_core::{Change, Engine, Json, On, Step, Write, Writer, system};
+use ecs_core::{Change, Delta, Engine, Json, On, Snapshot, Step, Systems, Write, Writer, system};
 
 fn with_systems() -> Engine {
     let mut app = engine();
@@ -125,4 +125,42 @@ fn a_command_that_changes_nothing_leaves_no_delta() {
     let [component, Change::Life(given_to, _)] = &delta.changes[..] else { panic!("{delta:?}") };
     assert_eq!(*component, Change::Component(id, "acme:x".into(), Some(json("1"))));
     assert_eq!(*given_to, id, "callers gave it once more");
+}
+
+/// A long list is said once after each snapshot, whoever has it; replaying from any snapshot on
+/// gives the same state.
+#[test]
+fn a_list_that_many_have_is_said_once() {
+    let long = Systems::listing((0..20).map(|number| format!("acme:long{number}")));
+    let other = Systems::listing((0..20).map(|number| format!("acme:other{number}")));
+    let mut app = with_systems();
+    app.record_changes(true);
+    let (mut snapshots, mut deltas) = (vec![(app.snapshot(), 0)], Vec::new());
+    for number in 0..9 {
+        let list = if number % 3 == 2 { &other } else { &long };
+        let write = Write::to(app.new_entity()).attach(list);
+        app.set_components(&Writer::Caller, &[write], &[]).unwrap();
+        deltas.push(app.take_delta().expect("a list was attached"));
+        if number == 4 {
+            snapshots.push((app.snapshot(), deltas.len()));
+        }
+    }
+    let named = |change: &&Change| matches!(change, Change::Value(..));
+    let count = |delta: &Delta| delta.changes.iter().filter(named).count();
+    let said: Vec<usize> = deltas.iter().map(count).collect();
+    assert_eq!(said, [1, 0, 1, 0, 0, 1, 1, 0, 0], "again behind the second snapshot");
+    assert_eq!(app.snapshot().values.len(), 2);
+    for (snapshot, at) in &snapshots {
+        let mut follower = with_systems();
+        let written: Snapshot = Json::of(snapshot).decode().unwrap();
+        follower.restore(&written).unwrap();
+        for delta in &deltas[*at..] {
+            let written: Delta = Json::of(delta).decode().unwrap();
+            follower.apply_delta(&written).unwrap();
+        }
+        assert_eq!(follower.snapshot(), app.snapshot());
+    }
+    let mut stranger = with_systems();
+    let refused = stranger.apply_delta(&deltas[3]).unwrap_err();
+    assert!(refused.to_string().contains("value 0 is attached"), "{refused}");
 }

@@ -12,7 +12,7 @@ fn once(name: &str, flag: &'static str) -> SystemDef {
     system(name).requires(["acme:go"]).disallows([flag])
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Ask(u32);
 
 impl EffectBody for Ask {

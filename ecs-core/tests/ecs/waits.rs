@@ -23,7 +23,7 @@ fn waking() -> Engine {
 }
 
 fn set(app: &mut Engine, entity: EntityId, name: &str, value: &str) -> Result<(), i32> {
-    let write = Write::to(entity).attach_json(name, json(value));
+    let write = Write::to(entity).attach_json(name.to_owned(), json(value));
     app.set_components(&Writer::Caller, &[write], &[]).map_err(|error| error.code())
 }
 

@@ -17,7 +17,8 @@ fn specs() -> Vec<ComponentSpec> {
 /// What an engine keeps of a value, or why it takes none.
 fn kept(name: &str, json: &Json) -> Result<Json, Error> {
     let mut app = Bench::new().app;
-    let write = Write { entity: Some(payment()), ..here().attach_json(name, json.clone()) };
+    let write =
+        Write { entity: Some(payment()), ..here().attach_json(name.to_owned(), json.clone()) };
     app.set_components(&Writer::Engine, &[write], &[])?;
     Ok(app.component(payment(), name).expect("it was attached"))
 }

@@ -8,7 +8,7 @@ use ecs_systems::{
 };
 use payecs_journal::LedgerMark;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
 
 /// A record of the state log.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ impl Entry {
                 Some(Json::of(&entry).text().as_bytes().to_vec())
             }
             Change::Component(..)
+            | Change::Value(..)
+            | Change::Shared(..)
             | Change::Ended(_)
             | Change::Awaited(_)
             | Change::Over(..)
@@ -52,8 +54,8 @@ impl Entry {
 }
 
 /// The shape of snapshots that this program writes.
-const SNAPSHOT_VERSION: u64 = 3;
-/// The oldest that it reads: it has no receipts.
+const SNAPSHOT_VERSION: u64 = 4;
+/// The oldest that it reads: it has no receipts, and shares no values.
 const SNAPSHOT_VERSION_MIN: u64 = 2;
 
 /// A snapshot.
@@ -91,13 +93,22 @@ struct Version {
     version: Option<u64>,
 }
 
-/// A snapshot as text.
-pub(super) fn snapshot(image: Image, entries: u64, mark: LedgerMark) -> Json {
+/// Writes a snapshot as text.
+///
+/// # Errors
+/// What `to` refuses.
+pub(super) fn write_snapshot(
+    to: impl io::Write,
+    image: Image,
+    entries: u64,
+    mark: LedgerMark,
+) -> io::Result<()> {
     let books = image.books.map(|books| books.json());
     let receipts = image.receipts.map(|receipts| receipts.json());
     let knowledge = image.knowledge.map(|knowledge| knowledge.json());
     let (version, engine, mark) = (SNAPSHOT_VERSION, image.engine, Some(mark.to_string()));
-    Json::of(&State { version, entries, mark, engine, books, receipts, knowledge })
+    let state = State { version, entries, mark, engine, books, receipts, knowledge };
+    serde_json::to_writer(to, &state).map_err(Into::into)
 }
 
 /// Reads a snapshot.

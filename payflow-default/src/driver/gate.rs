@@ -126,11 +126,12 @@ fn concerns_money(engine: &Engine, delta: &Delta, effects: &[Effect]) -> bool {
     asks || delta.changes.iter().any(|change| match change {
         ecs_core::Change::Lines(..) | ecs_core::Change::Registered(..) => true,
         ecs_core::Change::Component(id, ..)
+        | ecs_core::Change::Shared(id, ..)
         | ecs_core::Change::Over(id, _)
         | ecs_core::Change::Ended(id)
         | ecs_core::Change::Life(id, _)
         | ecs_core::Change::Progress(id, _) => engine.is_frozen(*id),
         ecs_core::Change::Awaited(effect) => engine.is_frozen(effect.entity),
-        ecs_core::Change::Noted(..) => false,
+        ecs_core::Change::Value(..) | ecs_core::Change::Noted(..) => false,
     })
 }

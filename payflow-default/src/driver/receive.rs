@@ -47,8 +47,8 @@ impl Driver {
         }
         self.begin(self.now);
         let id = self.engine.new_entity();
-        let list = Systems::listing(self.engine.default_systems());
-        let write = Write::to(id).attach(&Htlc(incoming)).attach(&list);
+        let list = self.engine.default_list();
+        let write = Write::to(id).attach(&Htlc(incoming)).attach(list);
         if let Err(error) = self.engine.set_components(&Writer::Engine, &[write], &[]) {
             // It waits for our word until it expires, or until it is shown again.
             tracing::error!(target: "payflow::driver", ?htlc, %error, "HTLC not taken");

@@ -1,8 +1,8 @@
 //! What the outside holds of a shell: calls into it, and news out of it.
 
 use crate::Driver;
-use ecs_core::Effect;
-use ecs_systems::units::Timestamp;
+use ecs_core::{Effect, EntityId, Error, Json, Name, WireComponent, Write};
+use ecs_systems::{bolt11::DecodedInvoices, components::Invoice, units::Timestamp};
 use std::{fmt, sync::Arc};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -57,6 +57,7 @@ pub struct Handle {
     notices: broadcast::WeakSender<Arc<Notice>>,
     stopper: Arc<watch::Sender<bool>>,
     disk_full: watch::Receiver<bool>,
+    invoices: DecodedInvoices,
 }
 
 impl fmt::Debug for Handle {
@@ -71,8 +72,27 @@ impl Handle {
         notices: &broadcast::Sender<Arc<Notice>>,
         stopper: watch::Sender<bool>,
         disk_full: watch::Receiver<bool>,
+        invoices: DecodedInvoices,
     ) -> Self {
-        Self { commands, notices: notices.downgrade(), stopper: Arc::new(stopper), disk_full }
+        let (notices, stopper) = (notices.downgrade(), Arc::new(stopper));
+        Self { commands, notices, stopper, disk_full, invoices }
+    }
+
+    /// Makes a payment, as [`Driver::start_payment`] does; its invoice is decoded here, before the
+    /// engine is asked.
+    ///
+    /// # Errors
+    /// As [`Handle::call`]; inside, as [`Driver::start_payment`].
+    pub async fn start_payment(
+        &self,
+        components: Write,
+    ) -> Result<Result<EntityId, Error>, ShellError> {
+        let named = |(name, _): &&(Name, _)| *name == Invoice::SPEC.name;
+        let invoice = components.components.iter().find(named).and_then(|(_, json)| json.as_ref());
+        if let Some(text) = invoice.and_then(Json::as_str) {
+            self.invoices.decode_ahead(&text);
+        }
+        self.call(move |driver, now| driver.start_payment(now, components)).await
     }
 
     /// Does something with the driver on its own thread, and answers what came of it, once that is

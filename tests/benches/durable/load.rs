@@ -144,8 +144,7 @@ async fn pay(
             let components = Write::here().attach(&Invoice(Json::of(invoice)));
             let (handle, since) = (handle.clone(), Instant::now());
             starting.spawn(async move {
-                let start = move |driver: &mut Driver, now| driver.start_payment(now, components);
-                (handle.call(start).await.unwrap().unwrap(), since)
+                (handle.start_payment(components).await.unwrap().unwrap(), since)
             });
         }
         tokio::select! {

@@ -1,8 +1,8 @@
 //! Row 2.
 
 use crate::{
-    bolt11,
-    components::{INVOICE_PREFIX, Invoice, InvoiceUnchecked, ParseInvoiceRan},
+    bolt11::{self, DecodedInvoices},
+    components::{Invoice, InvoiceUnchecked, ParseInvoiceRan},
     effects::DecodeByNode,
     port::NodeView,
 };
@@ -28,20 +28,19 @@ pub(crate) fn parse_invoice(
     In(entity): On,
     invoices: Query<&Invoice>,
     node: Option<Res<NodeView>>,
+    decoded: Res<DecodedInvoices>,
 ) -> Answer {
     let invoice = invoices.get(entity)?.text();
     let text = bolt11::stripped(&invoice);
     if !bolt11::is_bolt11(text) {
         return by_node(text, node.as_deref());
     }
-    let fields = bolt11::decode(text).map_err(|error| {
+    let fields = decoded.take(text).map_err(|error| {
         Refusal::invalid(error.to_string())
             .with_data(&serde_json::json!({ "warning_invoice": error.to_string() }))
     })?;
     let parsed = Step::advance().attach(&ParseInvoiceRan).attach(&InvoiceUnchecked);
-    Ok(fields.by_name().into_iter().fold(parsed, |step, (name, json)| {
-        step.attach_json(format!("{INVOICE_PREFIX}{name}"), json)
-    }))
+    Ok(fields.into_iter().fold(parsed, |step, (name, json)| step.attach_json(name, json)))
 }
 
 /// The node's reply brings the fields, or fails the payment: `replies::decoded`.

@@ -1,7 +1,6 @@
 //! A snapshot's mark of the ledger: what stands before it is trusted, and must be there.
 
 use super::*;
-use crate::store::format;
 use payecs_journal::{Error, VerifyError};
 
 const LEDGER: &str = "ledger/entries.log";
@@ -68,7 +67,7 @@ fn a_ledger_without_what_the_mark_stands_for_is_refused_and_left_as_it_is() {
 #[test]
 fn without_a_mark_of_its_moment_all_of_the_ledger_is_read_and_that_is_said() {
     let (disk, mark, app) = closed();
-    let text = format::snapshot(Image::of(&app), 2, mark);
+    let text = text_of(Image::of(&app), 2, mark);
     let fields = text.fields().unwrap();
     let earlier = LedgerMark { head: Head { count: 1, ..mark.head }, ..mark };
     for (mark, expected) in [

@@ -162,9 +162,7 @@ impl Load {
             self.asked += 1;
             let components = Write::here().attach(&Invoice(Json::of(&invoice)));
             let handle = self.handle.clone();
-            self.starting.spawn(async move {
-                handle.call(move |driver, now| driver.start_payment(now, components)).await
-            });
+            self.starting.spawn(async move { handle.start_payment(components).await });
         }
     }
 
