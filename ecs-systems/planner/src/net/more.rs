@@ -1,0 +1,124 @@
+//! What is not announced: our own channels and hinted ones.
+
+use super::{BOUNDLESS, Edge, Ground, exactly};
+use crate::graph::number;
+use crate::{HintHop, Limit, LocalChannel};
+use payecs_units::{ChannelDirection, Direction, NodeId};
+use std::collections::BTreeMap;
+
+/// Adds what is not announced.
+pub(super) struct Maker<'a> {
+    pub(super) ground: Ground<'a>,
+    /// Nodes outside the graph.
+    pub(super) strangers: BTreeMap<NodeId, u32>,
+    lanes: BTreeMap<ChannelDirection, u32>,
+    pub(super) nodes_count: u32,
+    pub(super) start: u32,
+    pub(super) goal: u32,
+    pub(super) edges: Vec<Edge>,
+}
+
+impl<'a> Maker<'a> {
+    pub(super) fn new(ground: Ground<'a>) -> Self {
+        let (request, nodes_count) = (ground.request, number(ground.graph.nodes_count()));
+        let mut maker = Self {
+            ground,
+            strangers: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            nodes_count,
+            start: 0,
+            goal: 0,
+            edges: Vec::new(),
+        };
+        maker.goal = maker.intern(request.destination);
+        maker.start = maker.intern(request.source);
+        if request.source == request.destination {
+            maker.start = maker.nodes_count;
+            maker.nodes_count += 1;
+        }
+        maker
+    }
+
+    fn intern(&mut self, node: NodeId) -> u32 {
+        if let Some(known) = self.known(&node) {
+            return known;
+        }
+        self.strangers.insert(node, self.nodes_count);
+        self.nodes_count += 1;
+        self.nodes_count - 1
+    }
+
+    fn known(&self, node: &NodeId) -> Option<u32> {
+        self.ground.graph.node_index(node).or_else(|| self.strangers.get(node).copied())
+    }
+
+    fn lane(&mut self, direction: ChannelDirection) -> u32 {
+        let next = self.ground.graph.arcs_count() + number(self.lanes.len());
+        let known = self.ground.graph.arc_index(direction);
+        known.unwrap_or_else(|| *self.lanes.entry(direction).or_insert(next))
+    }
+
+    /// Adds one of our channels as a first hop.
+    pub(super) fn local(&mut self, local: &LocalChannel) {
+        let request = self.ground.request;
+        let (source, peer) = (request.source, local.peer);
+        if peer == source {
+            return;
+        }
+        let direction = ChannelDirection {
+            scid: local.short_channel_id,
+            direction: Direction::between(&source, &peer),
+        };
+        let to = self.intern(peer);
+        let lane = self.lane(direction);
+        let wrong = request.first_hop.is_some_and(|only| only != local.short_channel_id);
+        let off = (wrong || !local.usable).then_some(Limit::Excluded);
+        let (ways, ends) = ((self.start, to), (&source, &peer));
+        let edge = self.ground.plain(direction, ways, ends, local.spendable_msat);
+        let mut edge = Edge {
+            min: local.htlc_minimum_msat,
+            max: local.htlc_maximum_msat,
+            slots: local.free_slots,
+            lane,
+            blocked: off.or(edge.blocked),
+            ..edge
+        };
+        exactly(&mut edge, local.spendable_msat);
+        self.edges.push(edge);
+    }
+
+    /// Adds the hops of a hint; none where the node it starts from is unknown.
+    pub(super) fn hint(&mut self, hint: &[HintHop]) {
+        let request = self.ground.request;
+        let Some(start) = hint.first() else { return };
+        if self.known(&start.pubkey).is_none() {
+            return;
+        }
+        for (place, hop) in hint.iter().enumerate() {
+            let far = hint.get(place + 1).map_or(request.destination, |next| next.pubkey);
+            if hop.pubkey != far && hop.pubkey != request.source {
+                self.hinted(hop, far);
+            }
+        }
+    }
+
+    fn hinted(&mut self, hop: &HintHop, far: NodeId) {
+        let ways = (self.intern(hop.pubkey), self.intern(far));
+        let scid = hop.short_channel_id;
+        let direction = ChannelDirection { scid, direction: Direction::between(&hop.pubkey, &far) };
+        let lane = self.lane(direction);
+        let ground = &self.ground;
+        let capacity = ground.graph.capacity(scid).unwrap_or(BOUNDLESS);
+        let mut edge = Edge {
+            fee_base: hop.fee_base_msat,
+            fee_rate: hop.fee_proportional_millionths,
+            cltv_delta: hop.cltv_expiry_delta,
+            lane,
+            ..ground.plain(direction, ways, (&hop.pubkey, &far), capacity)
+        };
+        if far == ground.request.source && ground.local.contains_key(&scid) {
+            ground.bound_by_receivable(&mut edge);
+        }
+        self.edges.push(edge);
+    }
+}
