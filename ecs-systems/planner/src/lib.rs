@@ -74,6 +74,7 @@ mod rng;
 mod graph;
 mod cost;
 mod knowledge;
+mod ahead;
 mod net;
 mod path;
 mod search;

@@ -3,12 +3,13 @@
 
 mod more;
 
+use crate::ahead::{Ahead, Departure};
 use crate::cost::Bounds;
-use crate::graph::{Policy, number};
+use crate::graph::{ArcFacts, Link, number};
 use crate::knowledge::Known;
 use crate::{Exclusion, Graph, Knowledge, Limit, LocalChannel, PlanRequest};
 use more::Maker;
-use payecs_units::{Blocks, ChannelDirection, Msat, NodeId, Ppm, ShortChannelId};
+use payecs_units::{Blocks, ChannelDirection, MicroPercent, Msat, NodeId, Ppm, ShortChannelId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A limit that isn't there.
@@ -39,6 +40,38 @@ pub(crate) struct Edge {
     pub(crate) lane: u32,
     /// Why it may not be used at all.
     pub(crate) blocked: Option<Limit>,
+}
+
+impl Edge {
+    /// One that asks for nothing, of which nothing is known.
+    fn plain(direction: ChannelDirection, (from, to): (u32, u32), capacity: Msat) -> Self {
+        Self {
+            from,
+            to,
+            direction,
+            fee_base: Msat::ZERO,
+            fee_rate: Ppm(0),
+            cltv_delta: Blocks(0),
+            min: Msat::ZERO,
+            max: BOUNDLESS,
+            refused: BOUNDLESS,
+            capacity,
+            bounds: Bounds { lo: Msat::ZERO, hi: capacity },
+            in_flight: Msat::ZERO,
+            slots: u32::MAX,
+            lane: 0,
+            blocked: None,
+        }
+    }
+}
+
+/// An edge that a search may go back over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) number: u32,
+    pub(crate) edge: Edge,
+    /// Whether the edge is as if nothing had been learned of it, and nothing excluded.
+    pub(crate) is_bare: bool,
 }
 
 /// Everything a search needs, with nodes and edges as numbers.
@@ -96,13 +129,21 @@ impl<'a> Net<'a> {
         }
     }
 
-    /// The node where an edge begins.
-    pub(crate) fn near(&self, edge: u32) -> u32 {
+    /// What ways from our peers cost at least that carry `amount` or more. Nothing is said where a
+    /// hinted edge may be a short cut to an announced node: the graph doesn't know of it.
+    pub(crate) fn ahead(&self, amount: Msat, risk: MicroPercent) -> Ahead {
         let graph = self.ground.graph;
-        match edge.checked_sub(graph.arcs_count()) {
-            None => graph.arc(graph.arc(edge).twin).to,
-            Some(place) => self.more[place as usize].from,
+        let is_announced = |node| (node as usize) < graph.nodes_count();
+        let (ours, hinted): (Vec<&Edge>, Vec<&Edge>) =
+            self.more.iter().partition(|edge| edge.from == self.start);
+        if hinted.iter().any(|edge| edge.to != self.goal && is_announced(edge.to)) {
+            return Ahead::default();
         }
+        let open = ours.iter().filter(|edge| edge.blocked.is_none() && is_announced(edge.to));
+        // They are sorted by the node they lead to.
+        let mut peers: Vec<u32> = open.map(|edge| edge.to).collect();
+        peers.dedup();
+        graph.ahead(Departure::new(peers, amount, risk))
     }
 
     /// The id of a node; the start of a circle is its end.
@@ -120,11 +161,32 @@ impl<'a> Net<'a> {
     /// The edges that end at `node`, blocked ones too: every announced direction but those from us,
     /// then our own and hinted ones.
     pub(crate) fn edges_to(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
-        let from = self.more.partition_point(|edge| edge.to < node);
-        let to = self.more.partition_point(|edge| edge.to <= node);
         let behind = self.ground.graph.arcs_count();
-        let more = behind + number(from)..behind + number(to);
-        self.ground.announced_to(node, self.goal).chain(more)
+        let ways = self.ways_to(node).map(|(number, _)| number);
+        ways.filter(move |number| *number >= behind || self.ground.has_policy(*number))
+    }
+
+    /// The same with the node where each begins, and arcs that no policy is announced for.
+    pub(crate) fn ways_to(&self, node: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let from = self.more.partition_point(|edge| edge.to < node);
+        let more = &self.more[from..];
+        let more = &more[..more.partition_point(|edge| edge.to == node)];
+        let numbers = self.ground.graph.arcs_count() + number(from)..;
+        let announced = self.ground.announced_to(node, self.goal);
+        announced.chain(numbers.zip(more.iter().map(|edge| edge.from)))
+    }
+
+    /// The way of a number that [`Net::ways_to`] gave for the node `far`. `None` where nothing is
+    /// announced.
+    pub(crate) fn way(&self, number: u32, near: u32, far: u32) -> Option<Way> {
+        let Some(place) = number.checked_sub(self.ground.graph.arcs_count()) else {
+            let edge = self.ground.bare(number, near, far)?;
+            // What comes home in a circle is bound by the channel as we know it.
+            let is_bare = self.ground.home != Some(far);
+            let edge = if is_bare { edge } else { self.ground.announced(number) };
+            return Some(Way { number, edge, is_bare });
+        };
+        Some(Way { number, edge: self.more[place as usize], is_bare: false })
     }
 
     /// Every edge, with its number.
@@ -170,29 +232,46 @@ impl<'a> Ground<'a> {
         Self { graph, knowledge, request, avoid, avoid_nodes, local, home }
     }
 
-    /// The arcs into a node that an edge stands for.
-    fn announced_to(&self, to: u32, goal: u32) -> impl Iterator<Item = u32> + '_ {
+    /// The arcs into a node that an edge may stand for, each with the node where it begins.
+    fn announced_to(&self, to: u32, goal: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         let home = self.home == Some(to);
         let known = (to as usize) < self.graph.nodes_count() && (!home || to == goal);
-        let out = if known { self.graph.arcs_from(to) } else { 0..0 };
-        out.filter_map(move |out| {
-            let out = self.graph.arc(out);
-            let passable = out.to != goal && self.home != Some(out.to);
-            (passable && self.graph.arc(out.twin).policy.is_some()).then_some(out.twin)
-        })
+        let out = if known { self.graph.links_from(to) } else { &[] };
+        let passable = move |out: &&Link| out.to != goal && self.home != Some(out.to);
+        out.iter().filter(passable).map(|out| (out.twin, out.to))
+    }
+
+    fn has_policy(&self, arc: u32) -> bool {
+        self.graph.facts(arc).policy.is_some()
     }
 
     /// The edge of an arc.
     fn announced(&self, arc: u32) -> Edge {
-        let view = self.graph.arc(arc);
-        let policy = view.policy.expect("only arcs with a policy are edges");
-        let (from, to) = (self.graph.arc(view.twin).to, view.to);
-        let mut edge = self.forwarding(view.direction, from, to, policy, view.capacity);
-        edge.lane = arc;
+        let (from, to) = self.graph.arc_ends(arc);
+        let edge = self.bare(arc, from, to).expect("only arcs with a policy are edges");
+        let nodes = self.graph.nodes();
+        let mut edge = self.learned(edge, (&nodes[from as usize], &nodes[to as usize]));
         if self.home == Some(to) {
             self.bound_by_receivable(&mut edge);
         }
         edge
+    }
+
+    /// The edge of an arc between these nodes as if nothing had been learned and nothing excluded;
+    /// `None` where no policy is announced.
+    fn bare(&self, arc: u32, from: u32, to: u32) -> Option<Edge> {
+        let ArcFacts { direction, capacity, policy } = self.graph.facts(arc);
+        let policy = policy.as_ref()?;
+        Some(Edge {
+            fee_base: policy.fee_base_msat,
+            fee_rate: policy.fee_rate,
+            cltv_delta: policy.cltv_delta,
+            min: policy.htlc_minimum_msat,
+            max: policy.htlc_maximum_msat,
+            lane: arc,
+            blocked: (!policy.enabled).then_some(Limit::Excluded),
+            ..Edge::plain(*direction, (from, to), *capacity)
+        })
     }
 
     fn blocked(
@@ -215,55 +294,28 @@ impl<'a> Ground<'a> {
         node(from).or_else(|| node(to)).or_else(|| disabled.then_some(Limit::Knowledge))
     }
 
-    fn forwarding(
-        &self,
-        direction: ChannelDirection,
-        from: u32,
-        to: u32,
-        policy: &Policy,
-        capacity: Msat,
-    ) -> Edge {
-        let nodes = self.graph.nodes();
-        let ends = (&nodes[from as usize], &nodes[to as usize]);
-        let edge = self.plain(direction, (from, to), ends, capacity);
-        let excluded = (!policy.enabled).then_some(Limit::Excluded);
-        Edge {
-            fee_base: policy.fee_base_msat,
-            fee_rate: policy.fee_rate,
-            cltv_delta: policy.cltv_delta,
-            min: policy.htlc_minimum_msat,
-            max: policy.htlc_maximum_msat,
-            blocked: excluded.or(edge.blocked),
-            ..edge
-        }
-    }
-
     /// An edge that asks for nothing, with what is known of it.
     fn plain(
         &self,
         direction: ChannelDirection,
-        (from, to): (u32, u32),
-        (near, far): (&NodeId, &NodeId),
+        ways: (u32, u32),
+        ends: (&NodeId, &NodeId),
         capacity: Msat,
     ) -> Edge {
+        self.learned(Edge::plain(direction, ways, capacity), ends)
+    }
+
+    /// The edge with what is known of it and excluded.
+    fn learned(&self, edge: Edge, (near, far): (&NodeId, &NodeId)) -> Edge {
         let Known { bounds, refused, in_flight, disabled } =
-            self.knowledge.of(direction, capacity, self.request.now);
+            self.knowledge.of(edge.direction, edge.capacity, self.request.now);
+        let blocked = || self.blocked(edge.direction, disabled, near, far);
         Edge {
-            from,
-            to,
-            direction,
-            fee_base: Msat::ZERO,
-            fee_rate: Ppm(0),
-            cltv_delta: Blocks(0),
-            min: Msat::ZERO,
-            max: BOUNDLESS,
-            refused: refused.unwrap_or(BOUNDLESS),
-            capacity,
             bounds,
+            refused: refused.unwrap_or(BOUNDLESS),
             in_flight,
-            slots: u32::MAX,
-            lane: 0,
-            blocked: self.blocked(direction, disabled, near, far),
+            blocked: edge.blocked.or_else(blocked),
+            ..edge
         }
     }
 

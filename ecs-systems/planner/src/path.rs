@@ -108,7 +108,7 @@ impl Load {
 
     /// What is there already, ours from other plans included; `None` where a limit forbids a
     /// further HTLC of `amount`.
-    fn room(&self, edge: &Edge, amount: Msat) -> Option<Msat> {
+    pub(crate) fn room(&self, edge: &Edge, amount: Msat) -> Option<Msat> {
         let (used, htlcs) = self.on(edge);
         let within = edge.min <= amount && amount <= edge.max && amount < edge.refused;
         if edge.blocked.is_some() || !within || htlcs >= edge.slots {
@@ -116,11 +116,6 @@ impl Load {
         }
         let there = edge.in_flight.checked_add(used)?;
         (there.checked_add(amount)? <= edge.bounds.hi).then_some(there)
-    }
-
-    /// Whether no limit forbids a further HTLC of `amount`.
-    pub(crate) fn fits(&self, edge: &Edge, amount: Msat) -> bool {
-        self.room(edge, amount).is_some()
     }
 
     /// −ln of the chance that an HTLC of `amount` passes on top of what is there, in millionths;

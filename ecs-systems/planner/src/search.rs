@@ -4,15 +4,20 @@
 //! never makes any of it smaller (an HTLC below a minimum is raised to it), so a label that is no
 //! better than another at the same node in every respect can be dropped: what is left is exact,
 //! visits no node twice, and meets every limit that can be met.
+//!
+//! Labels are taken up in the order of what they cost and what is ahead of them at least
+//! ([`crate::ahead`]). What was learned of an edge, and what is excluded, never makes it cheaper:
+//! it is looked up once the label over that edge is next, which most never are.
 
 #[cfg(test)]
 mod tests;
 
+use crate::ahead::Ahead;
 use crate::cost::{delay_cost, failure_cost};
-use crate::net::{Edge, Net};
+use crate::net::{Edge, Net, Way};
 use crate::path::{HOPS_MAX, Load, Path};
 use crate::rng::scramble;
-use payecs_units::{Blocks, MicroPercent, Msat};
+use payecs_units::{Blocks, MicroPercent, Msat, ShortChannelId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -20,6 +25,8 @@ use std::collections::BinaryHeap;
 /// the answer is no longer surely the best.
 const LABELS_PER_NODE_MAX: u32 = 32;
 const LABELS_MAX: usize = 1_000_000;
+/// Room for as many labels as most searches make.
+const LABELS_USUAL: usize = 512;
 /// No label, no edge.
 const NONE: u32 = u32::MAX;
 
@@ -34,6 +41,13 @@ pub(crate) struct Question {
     pub(crate) risk: MicroPercent,
 }
 
+impl Question {
+    /// Whether nothing but the fee counts.
+    fn is_of_fees(&self) -> bool {
+        self.per_nat == Msat::ZERO && self.risk == MicroPercent(0)
+    }
+}
+
 /// What must arrive at a node so that the rest of the way works.
 #[derive(Clone, Copy, Debug)]
 struct Label {
@@ -46,17 +60,21 @@ struct Label {
     /// The edge that leads on from here, and the label it leads to.
     edge: u32,
     parent: u32,
-    /// In a circle: the edge that ends it, whose channel can't also begin it. Else 0.
-    last: u32,
+    /// In a circle: the channel that ends it, which can't also begin it.
+    last: Option<ShortChannelId>,
     /// Orders equal labels by the seed of the request.
     tie: u64,
     /// The label settled at the same node before.
     before: u32,
+    /// What is still ahead at least: the way from us to the node.
+    ahead: u64,
+    /// Whether nothing that was learned of the edge is counted yet.
+    is_bare: bool,
 }
 
 impl Label {
     fn total(&self) -> u128 {
-        u128::from(self.amount.0) + u128::from(self.side)
+        u128::from(self.amount.0) + u128::from(self.side) + u128::from(self.ahead)
     }
 
     fn is_no_worse(&self, other: &Self, exact: bool) -> bool {
@@ -71,12 +89,23 @@ impl Label {
 /// is nothing; where its path keeps them, that is the best one. Else a second search keeps them,
 /// and compares labels by delay and hops too.
 pub(crate) fn cheapest(net: &Net<'_>, load: &Load, question: &Question) -> Option<Path> {
-    let edges = Search::new(net, load, question, false).run()?;
+    cheapest_by(net, load, question, &net.ahead(question.amount, question.risk))
+}
+
+/// The same by bounds on what is ahead. Which bounds changes how long it takes, and which of equal
+/// paths it is.
+pub(crate) fn cheapest_by(
+    net: &Net<'_>,
+    load: &Load,
+    question: &Question,
+    ahead: &Ahead,
+) -> Option<Path> {
+    let edges = Search::new(net, load, question, ahead, false).run()?;
     let path = Path::priced(net, &edges, question.amount)?;
     if path.delay() <= question.delay_max && edges.len() <= HOPS_MAX {
         return Some(path);
     }
-    let edges = Search::new(net, load, question, true).run()?;
+    let edges = Search::new(net, load, question, ahead, true).run()?;
     Path::priced(net, &edges, question.amount)
 }
 
@@ -84,6 +113,7 @@ struct Search<'a> {
     net: &'a Net<'a>,
     load: &'a Load,
     question: &'a Question,
+    ahead: &'a Ahead,
     /// Whether delay and hops are limited, and compared.
     exact: bool,
     labels: Vec<Label>,
@@ -93,15 +123,22 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(net: &'a Net<'a>, load: &'a Load, question: &'a Question, exact: bool) -> Self {
+    fn new(
+        net: &'a Net<'a>,
+        load: &'a Load,
+        question: &'a Question,
+        ahead: &'a Ahead,
+        exact: bool,
+    ) -> Self {
         Self {
             net,
             load,
             question,
+            ahead,
             exact,
-            labels: Vec::new(),
+            labels: Vec::with_capacity(LABELS_USUAL),
             settled: vec![NONE; net.nodes_count as usize],
-            heap: BinaryHeap::new(),
+            heap: BinaryHeap::with_capacity(LABELS_USUAL),
         }
     }
 
@@ -115,9 +152,11 @@ impl<'a> Search<'a> {
             node: self.net.goal,
             edge: NONE,
             parent: NONE,
-            last: 0,
+            last: None,
             tie: scramble(self.net.request.seed),
             before: NONE,
+            ahead: 0,
+            is_bare: false,
         };
         if root.cltv > self.question.delay_max {
             return None;
@@ -131,21 +170,40 @@ impl<'a> Search<'a> {
             if self.is_dominated(&label) {
                 continue;
             }
+            let Some(label) = self.weighed(index, label) else { continue };
             let head = &mut self.settled[label.node as usize];
             self.labels[index as usize].before = *head;
             *head = index;
             let net = self.net;
-            for edge in net.edges_to(label.node) {
-                if self.is_needless(&label, net.near(edge)) {
+            for (edge, near) in net.ways_to(label.node) {
+                if self.is_needless(&label, near) {
                     continue;
                 }
-                if let Some(next) = self.extended(index, &label, edge)
+                let way = net.way(edge, near, label.node);
+                if let Some(next) = way.and_then(|way| self.extended(index, &label, &way))
                     && !self.is_dominated(&next)
                 {
                     self.push(next);
                 }
             }
         }
+        None
+    }
+
+    /// The label with what is known of its edge; `None` where that forbids it, or makes it dearer
+    /// so that others may come first.
+    fn weighed(&mut self, index: u32, label: Label) -> Option<Label> {
+        if !label.is_bare {
+            return Some(label);
+        }
+        let parent = self.labels[label.parent as usize];
+        let way = Way { number: label.edge, edge: self.net.edge(label.edge), is_bare: false };
+        let whole = self.extended(label.parent, &parent, &way)?;
+        self.labels[index as usize] = whole;
+        if whole.total() == label.total() {
+            return Some(whole);
+        }
+        self.heap.push(Reverse((whole.total(), whole.tie, index)));
         None
     }
 
@@ -173,8 +231,8 @@ impl<'a> Search<'a> {
         while next != NONE {
             let settled = &self.labels[next as usize];
             if settled.is_no_worse(label, self.exact) {
-                let last = self.channel_of(settled.last);
-                if last == self.channel_of(label.last) || other_last.is_some_and(|it| it != last) {
+                let last = settled.last;
+                if last == label.last || other_last.is_some_and(|it| it != last) {
                     return true;
                 }
                 other_last = Some(last);
@@ -185,31 +243,24 @@ impl<'a> Search<'a> {
         seen >= LABELS_PER_NODE_MAX
     }
 
-    fn channel_of(&self, edge: u32) -> u64 {
-        if self.net.is_circle() { self.net.edge(edge).direction.scid.0 } else { 0 }
-    }
-
-    /// The label at the near end of `edge` when the way goes on with `label` at its far end;
+    /// The label at the near end of `way` when the way goes on with `label` at its far end;
     /// `None` where a limit forbids it.
-    fn extended(&self, index: u32, label: &Label, number: u32) -> Option<Label> {
-        let edge = self.net.edge(number);
+    fn extended(&self, index: u32, label: &Label, way: &Way) -> Option<Label> {
+        let edge = &way.edge;
         let at_goal = label.parent == NONE;
         let amount = if at_goal { label.amount } else { label.amount.max(edge.min) };
-        if !self.load.fits(&edge, amount) {
-            return None;
-        }
-        let last = if !self.net.is_circle() {
-            0
-        } else if at_goal {
-            number
-        } else {
-            label.last
+        let flying = self.load.room(edge, amount)?;
+        let channel = edge.direction.scid;
+        let last = match label.last {
+            None => (at_goal && self.net.is_circle()).then_some(channel),
+            Some(last) if last == channel => return None,
+            last => last,
         };
-        if !at_goal && self.channel_of(last) == edge.direction.scid.0 && self.net.is_circle() {
-            return None;
-        }
         let need = amount.checked_add(amount.forwarding_fee(edge.fee_base, edge.fee_rate)?)?;
-        if need.checked_sub(self.question.amount)? > self.question.fee_max {
+        let ahead = if edge.from == self.net.start { 0 } else { self.ahead.of(edge.from)? };
+        let fee_ahead = if self.question.is_of_fees() { ahead } else { 0 };
+        let fee = need.checked_sub(self.question.amount)?.checked_add(Msat(fee_ahead))?;
+        if fee > self.question.fee_max {
             return None;
         }
         let (cltv, hops) = (label.cltv.checked_add(edge.cltv_delta)?, label.hops + 1);
@@ -219,7 +270,8 @@ impl<'a> Search<'a> {
         let per_nat = self.question.per_nat;
         let failing = match per_nat {
             Msat::ZERO => 0,
-            _ => failure_cost(self.load.takes(&edge, amount)?, per_nat)?,
+            _ if way.is_bare => 0,
+            _ => failure_cost(edge.bounds.neg_ln_micro(flying, amount)?, per_nat)?,
         };
         let waiting = delay_cost(need, edge.cltv_delta, self.question.risk)?;
         Some(Label {
@@ -228,11 +280,13 @@ impl<'a> Search<'a> {
             cltv,
             hops,
             node: edge.from,
-            edge: number,
+            edge: way.number,
             parent: index,
             last,
-            tie: scramble(label.tie ^ identity(&edge)),
+            tie: scramble(label.tie ^ identity(edge)),
             before: NONE,
+            ahead,
+            is_bare: way.is_bare,
         })
     }
 

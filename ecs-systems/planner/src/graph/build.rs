@@ -1,6 +1,7 @@
 //! How a graph is made and changed.
 
-use super::{Channel, Graph, Policy, number};
+use super::{ArcFacts, Channel, Graph, Link, Policy, number};
+use crate::ahead::Kept;
 use payecs_units::{ChannelDirection, Direction, Msat, NodeId, ShortChannelId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,13 +166,11 @@ impl GraphBuilder {
         let mut graph = Graph {
             nodes,
             first: Vec::new(),
-            to: vec![0; arcs_count],
-            twin: vec![0; arcs_count],
-            channel: vec![0; arcs_count],
-            policy: vec![None; arcs_count],
+            links: vec![Link { to: 0, twin: 0 }; arcs_count],
+            facts: vec![ArcFacts::NONE; arcs_count],
             scids: Vec::with_capacity(ends.len()),
-            capacity: Vec::with_capacity(ends.len()),
             arcs: Vec::with_capacity(ends.len()),
+            kept: Kept::default(),
         };
         let mut next = first.clone();
         let mut take = |node: usize| {
@@ -180,15 +179,15 @@ impl GraphBuilder {
         };
         for ((scid, (channel, policies)), [a, b]) in self.channels.into_iter().zip(ends) {
             let arcs = [take(a), take(b)];
-            for (bit, policy) in policies.into_iter().enumerate() {
+            let (directions, capacity) = ([Direction::Zero, Direction::One], channel.capacity);
+            for (direction, policy) in directions.into_iter().zip(policies) {
+                let bit = usize::from(direction.bit());
                 let arc = arcs[bit] as usize;
-                graph.to[arc] = number([b, a][bit]);
-                graph.twin[arc] = arcs[1 - bit];
-                graph.channel[arc] = number(graph.scids.len());
-                graph.policy[arc] = policy;
+                graph.links[arc] = Link { to: number([b, a][bit]), twin: arcs[1 - bit] };
+                let direction = ChannelDirection { scid, direction };
+                graph.facts[arc] = ArcFacts { direction, capacity, policy };
             }
             graph.scids.push(scid);
-            graph.capacity.push(channel.capacity);
             graph.arcs.push(arcs);
         }
         graph.first = first;
@@ -242,7 +241,7 @@ impl Graph {
         let scid = direction.scid;
         let arc = self.arc_index(direction).ok_or(GraphError::UnknownChannel { scid })?;
         let mut graph = self.clone();
-        graph.policy[arc as usize] = Some(policy);
+        graph.facts[arc as usize].policy = Some(policy);
         Ok(graph)
     }
 }

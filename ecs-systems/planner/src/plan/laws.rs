@@ -1,15 +1,16 @@
 //! Properties of every plan, on random small networks.
 
 use super::plan;
+use crate::ahead::Ahead;
 use crate::fixture::{graph, local, node, policy, request};
 use crate::net::Net;
 use crate::path::{HOPS_MAX, Load, Path};
-use crate::search::{Question, cheapest};
+use crate::search::{Question, cheapest, cheapest_by};
 use crate::{
     Exclusion, FailedAt, Graph, GraphShape, HintHop, HopFailure, Knowledge, LocalChannel,
     PlanRequest, Policy, Rng, check, cost, generate,
 };
-use payecs_units::{Blocks, ChannelDirection, MicroPercent, Msat, Ppm, ShortChannelId};
+use payecs_units::{Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -57,13 +58,15 @@ fn case(seed: u64) -> (Graph, PlanRequest) {
 /// Now and then a hint, an exclusion, a first or last hop.
 fn narrow(rng: &mut Rng, asked: &mut PlanRequest, nodes: usize) {
     if rng.chance(300_000) {
-        asked.hints.push(vec![HintHop {
+        let hops = 80..81 + rng.below(2);
+        let hint = hops.map(|channel| HintHop {
             pubkey: node(letter(rng, nodes)),
-            short_channel_id: ShortChannelId(80),
+            short_channel_id: ShortChannelId(channel),
             fee_base_msat: Msat(rng.below(500)),
             fee_proportional_millionths: Ppm(100),
             cltv_expiry_delta: Blocks(20),
-        }]);
+        });
+        asked.hints.push(hint.collect());
     }
     if rng.chance(150_000) {
         asked.exclude.push(Exclusion::Node(node(letter(rng, nodes))));
@@ -242,4 +245,79 @@ proptest! {
         }
         prop_assert_eq!(knowledge.in_flight_total(), Msat::ZERO);
     }
+
+    #[test]
+    fn what_is_ahead_never_hides_a_cheaper_path(seed: u64, weighted: bool) {
+        let (graph, knowledge, request) = learned(seed);
+        let net = Net::new(&graph, &knowledge, &request);
+        let question = question(&request, if weighted { 2_000 } else { 0 });
+        let load = Load::default();
+        let by = |ahead: &Ahead| {
+            let path = cheapest_by(&net, &load, &question, ahead)?;
+            Some(total(&net, &path, &question).expect("within the limits"))
+        };
+        let plain = by(&Ahead::default());
+        prop_assert_eq!(by(&net.ahead(question.amount, question.risk)), plain);
+    }
+
+    #[test]
+    fn a_plan_never_depends_on_what_was_planned_before(seed: u64) {
+        let (graph, knowledge, request) = learned(seed);
+        let mut rng = Rng::new(seed);
+        for _ in 0..3 {
+            let doublings = rng.below(36);
+            let amount_msat = Msat(1 + rng.below(1 << doublings));
+            let asked = PlanRequest { amount_msat, seed: rng.next_u64(), ..request.clone() };
+            let fresh = graph.to_builder().build();
+            let answer = plan(&graph, &knowledge, &asked);
+            prop_assert_eq!(answer, plan(&fresh, &knowledge, &asked));
+            let mut changed = graph.clone();
+            for channel in graph.channels().filter(|_| rng.chance(50_000)) {
+                let (from, to) = (channel.node_a, channel.node_b);
+                let direction = Direction::between(&from, &to);
+                let way = ChannelDirection { scid: channel.short_channel_id, direction };
+                changed = changed.with_policy(way, policy(0, 0, 1)).unwrap();
+            }
+            let fresh = changed.to_builder().build();
+            let answer = plan(&changed, &knowledge, &asked);
+            prop_assert_eq!(answer, plan(&fresh, &knowledge, &asked));
+        }
+    }
+}
+
+/// A larger network, what some parts taught about it, and a question.
+fn learned(seed: u64) -> (Graph, Knowledge, PlanRequest) {
+    let graph = generate(&GraphShape { nodes: 60, seed, ..GraphShape::default() });
+    let mut rng = Rng::new(seed);
+    let mut node = || graph.nodes()[usize::try_from(rng.below(60)).unwrap()];
+    let (source, destination, avoided) = (node(), node(), node());
+    let ours = graph.outgoing(&source).map(|(way, peer)| LocalChannel {
+        short_channel_id: way.scid,
+        peer,
+        ..local(0, 'A', graph.capacity(way.scid).unwrap().0 / 2, u64::MAX)
+    });
+    let doublings = rng.below(33);
+    let amount = 1 + rng.below(1 << doublings);
+    let asked = request('B', amount, ours.collect());
+    let mut asked = PlanRequest { source, destination, seed, ..asked };
+    let mut knowledge = Knowledge::default();
+    for _ in 0..rng.below(20) {
+        let Ok(plan) = plan(&graph, &knowledge, &asked) else { break };
+        for route in &plan.routes {
+            knowledge.sent(route);
+            if rng.chance(300_000) {
+                knowledge.paid(route, asked.now);
+            } else {
+                let index = usize::try_from(rng.below(6)).unwrap();
+                let at = FailedAt::Hop { index, kind: HopFailure::LiquidityLack };
+                knowledge.failed(route, at, asked.now);
+            }
+        }
+    }
+    asked.fee_budget_msat = Msat(rng.below(2_000 + amount / 10));
+    asked.delay_max_blocks = Blocks(18 + u32::try_from(rng.below(400)).unwrap());
+    if rng.chance(300_000) {
+        asked.exclude.push(Exclusion::Node(avoided));
+    }
+    (graph, knowledge, asked)
 }
