@@ -103,7 +103,7 @@ impl Drop for Home {
 /// takes the features of `cargo test`, and finds most of it built.
 fn binary() -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bin", "payecs", "--test", "data_dir"])
+        .args(["build", "--quiet", "--workspace", "--bin", "payecs", "--test", "directory"])
         .status();
     assert!(built.expect("cargo runs").success(), "the binary is built");
     let test = env::current_exe().expect("a test has a file");

@@ -1,5 +1,6 @@
 //! The binary on a data directory: what is kept is there again, and damage is named.
 
+use crate::common::{Dir, LOAD, copy_tree, flip};
 use ecs_core::Inputs;
 use ecs_systems::{policy::Policy, units::Timestamp};
 use ledger_store::{
@@ -7,74 +8,8 @@ use ledger_store::{
 };
 use payecs_journal::{Disk, LogId, Options, OsDisk};
 use payflow_default::app::{Parts, engine};
-use std::{
-    env, fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{self, Command, Output},
-    sync::Arc,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 use zeroize::Zeroizing;
-
-/// A directory that is removed where the test passes.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new(name: &str) -> Self {
-        let dir = env::temp_dir().join(format!("payecs-{name}-{}", process::id()));
-        // What an earlier process of that number left.
-        let _ = fs::remove_dir_all(&dir);
-        Self(dir)
-    }
-
-    fn payecs(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_payecs"));
-        command.args(args).arg("--data-dir").arg(&self.0).output().expect("it runs")
-    }
-
-    /// Runs it; its exit code, and what it printed on stdout and stderr.
-    fn run(&self, args: &[&str]) -> (Option<i32>, String) {
-        let Output { status, stdout, stderr } = self.payecs(args);
-        let text = [stdout, stderr].map(|it| String::from_utf8(it).expect("it prints text"));
-        (status.code(), text.concat())
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join("journal").join(name)
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Changes one bit of the byte at that share of a file, in percent; gives the file as it was.
-fn flip(file: &Path, percent: usize) -> Vec<u8> {
-    let before = fs::read(file).expect("it is there");
-    let mut bytes = before.clone();
-    let at = bytes.len() * percent / 100;
-    bytes[at] ^= 4;
-    fs::write(file, bytes).expect("it can be written");
-    before
-}
-
-/// All of a directory, in another one.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("there is room");
-    for entry in fs::read_dir(from).expect("it is there") {
-        let path = entry.expect("it is readable").path();
-        let to = to.join(path.file_name().expect("it has a name"));
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            fs::copy(&path, &to).expect("there is room");
-        }
-    }
-}
-
-const LOAD: [&str; 7] = ["demo", "--nodes", "20", "--load", "4", "--count", "20"];
 
 #[test]
 fn the_second_start_shows_the_books_of_the_first() {
@@ -175,7 +110,7 @@ fn an_index_that_is_gone_damaged_or_of_another_directory_is_built_again_while_pa
         assert_eq!(code, Some(0), "{text}");
         assert!(!text.contains("index of the ledger"), "a new one is not worth a word: {text}");
     }
-    let index = dir.0.join("index");
+    let index = dir.path().join("index");
     let mode = fs::metadata(&index).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "for its owner alone");
     // What is said of it at the next start, and whether `verify` calls it a fault.
@@ -188,7 +123,7 @@ fn an_index_that_is_gone_damaged_or_of_another_directory_is_built_again_while_pa
         }),
         ("it is of the ledger", true, &|| {
             fs::remove_dir_all(&index).expect("it is there");
-            copy(&other.0.join("index"), &index);
+            copy_tree(&other.path().join("index"), &index);
         }),
     ];
     for (why, is_fault, harm) in ways {
@@ -218,8 +153,8 @@ fn an_index_that_is_gone_damaged_or_of_another_directory_is_built_again_while_pa
 #[test]
 fn an_index_that_can_not_be_opened_stops_no_payment() {
     let dir = Dir::new("no-index");
-    fs::create_dir_all(&dir.0).expect("there is room");
-    fs::write(dir.0.join("index"), "a file in its place").expect("there is room");
+    fs::create_dir_all(dir.path()).expect("there is room");
+    fs::write(dir.path().join("index"), "a file in its place").expect("there is room");
     let (code, text) = dir.run(&LOAD);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("20 paid, 0 failed"), "{text}");
@@ -228,7 +163,7 @@ fn an_index_that_can_not_be_opened_stops_no_payment() {
 
 /// A disk of a data directory.
 fn disk(dir: &Dir, part: &str) -> Arc<dyn Disk> {
-    Arc::new(OsDisk::open(dir.0.join(part)).expect("it can be made"))
+    Arc::new(OsDisk::open(dir.path().join(part)).expect("it can be made"))
 }
 
 /// Makes the file of a seed.
@@ -266,9 +201,9 @@ fn issue_one(dir: &Dir) {
 fn a_seed_that_is_missing_wrong_or_damaged_is_never_replaced() {
     let dir = Dir::new("seed");
     issue_one(&dir);
-    let file = dir.0.join(SEED_FILE);
+    let file = dir.path().join(SEED_FILE);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
-    assert_eq!((mode(&file), mode(&dir.0.join("secrets"))), (0o600, 0o700));
+    assert_eq!((mode(&file), mode(&dir.path().join("secrets"))), (0o600, 0o700));
     let seed = fs::read(&file).expect("it is there");
     let refused = |words: &[&str]| {
         let before = fs::read(&file).ok();
@@ -299,12 +234,12 @@ fn a_seed_that_is_missing_wrong_or_damaged_is_never_replaced() {
 fn a_journal_that_is_gone_is_never_begun_anew_beside_its_seed() {
     let dir = Dir::new("no-journal");
     dir.run(&LOAD);
-    let kept = dir.0.join("elsewhere");
-    fs::rename(dir.0.join("journal"), &kept).expect("it is there");
+    let kept = dir.path().join("elsewhere");
+    fs::rename(dir.path().join("journal"), &kept).expect("it is there");
     let (code, text) = dir.run(&LOAD);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("is there, but no journal: bring it back"), "{text}");
-    let journal = dir.0.join("journal");
+    let journal = dir.path().join("journal");
     if journal.exists() {
         fs::remove_dir_all(&journal).expect("it has nothing");
     }
