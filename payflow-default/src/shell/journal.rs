@@ -377,3 +377,6 @@ fn now() -> Instant {
 fn wait_for_room() {
     thread::sleep(TRY_AGAIN_AFTER);
 }
+
+#[cfg(test)]
+mod tests;
