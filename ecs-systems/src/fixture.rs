@@ -65,8 +65,11 @@ pub(crate) struct Ran {
 
 /// Every way in which the intake may be closed.
 pub(crate) fn closed() -> [Intake; 3] {
-    [(true, false), (false, true), (true, true)]
-        .map(|(reconciling, disk_low)| Intake { reconciling, disk_low })
+    [(true, false), (false, true), (true, true)].map(|(reconciling, disk_low)| Intake {
+        reconciling,
+        disk_low,
+        ..Intake::default()
+    })
 }
 
 impl Bench {

@@ -6,7 +6,7 @@ use ecs_core::Refusal;
 use payecs_planner::Graph;
 use payecs_units::{Msat, Seconds};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What an operator allows. Systems read it.
@@ -48,6 +48,8 @@ impl Default for Policy {
 pub struct Intake {
     /// The books are a backup's, and don't know yet what the node has done since.
     pub reconciling: bool,
+    /// How many parts of the node's list were read for that; 0 where nothing is reconciled.
+    pub parts_read: u64,
     /// What is left of the disk is to end what has begun.
     pub disk_low: bool,
 }
@@ -59,7 +61,8 @@ impl Intake {
     /// Code 2330, with the cause.
     pub fn check(self) -> Result<(), Refusal> {
         let closed = self.closed().map(|(cause, why)| {
-            let facts = json!({ "cause": cause, "retryable": true });
+            let mut facts = json!({ "cause": cause, "retryable": true });
+            self.add_progress(&mut facts);
             Refusal::new(INTAKE_CLOSED, format!("{why}, then try again")).with_data(&facts)
         });
         closed.map_or(Ok(()), Err)
@@ -73,9 +76,18 @@ impl Intake {
     pub fn check_claimed(self) -> Result<(), Refusal> {
         let closed = self.closed().map(|(cause, why)| {
             let why = format!("{why}, then pay again, with another idempotency key if it had one");
-            Refusal::new(INTAKE_CLOSED, why).with_data(&json!({ "cause": cause }))
+            let mut facts = json!({ "cause": cause });
+            self.add_progress(&mut facts);
+            Refusal::new(INTAKE_CLOSED, why).with_data(&facts)
         });
         closed.map_or(Ok(()), Err)
+    }
+
+    /// How far a reconciliation is.
+    fn add_progress(self, facts: &mut Value) {
+        if self.reconciling {
+            facts["parts_read"] = self.parts_read.into();
+        }
     }
 
     /// Why it is closed, as a word and in words that say what to do first.

@@ -5,6 +5,7 @@ use crate::entry::{ENTRIES_PER_BATCH_MAX, EntryKey, Writer, Written};
 use crate::image;
 use crate::journal::{Changes, Circumstances, broken};
 use crate::past::{Memory, Past};
+use crate::payment::Payment;
 use crate::state::State;
 use crate::verify;
 use ecs_core::{EntityId, Json};
@@ -196,13 +197,12 @@ impl Ledger for MemoryLedger {
 
     fn open_payments(&self) -> Vec<OpenPayment> {
         let payments = self.state.open.values().flat_map(|dossier| dossier.payments.values());
-        payments
-            .filter(|paying| paying.state == ClaimState::Open)
-            .map(|paying| OpenPayment {
-                claim: paying.claim.clone(),
-                parts: paying.parts.values().map(|part| (part.hold, part.state)).collect(),
-            })
-            .collect()
+        payments.filter_map(open).collect()
+    }
+
+    fn open_payment(&self, payment: &PaymentRef) -> Option<OpenPayment> {
+        let dossier = self.state.open.get(&payment.payment_hash)?;
+        open(dossier.payments.get(&payment.group_id)?)
     }
 
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {
@@ -298,6 +298,14 @@ impl Ledger for MemoryLedger {
             *instead = past;
         }
     }
+}
+
+/// A payment as others see it, if it has not ended.
+fn open(paying: &Payment) -> Option<OpenPayment> {
+    (paying.state == ClaimState::Open).then(|| OpenPayment {
+        claim: paying.claim.clone(),
+        parts: paying.parts.values().map(|part| (part.hold, part.state)).collect(),
+    })
 }
 
 #[cfg(test)]

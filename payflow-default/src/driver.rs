@@ -32,7 +32,7 @@ use ecs_systems::{
     components::MainPayment,
     planner::{NoPlan, Plan},
     policy::GraphView,
-    port::{HtlcId, Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
+    port::{Decision, HtlcId, Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
     replies,
     units::{BlockHeight, Timestamp},
 };
@@ -106,6 +106,7 @@ pub struct Driver {
     /// When to ask again for the balances of channels that are not compared yet.
     compare_at: Option<Timestamp>,
     accepts_unknown: bool,
+    accepts_forgotten: Option<Decision>,
     /// Every HTLC that came in and was not collected, with its Entity.
     htlcs: BTreeMap<HtlcId, EntityId>,
     /// HTLCs on which our word was said, and which are not off their channel yet.
@@ -168,6 +169,7 @@ impl Driver {
             reconciliation: Reconciliation::None,
             compare_at: None,
             accepts_unknown: false,
+            accepts_forgotten: None,
             htlcs: BTreeMap::new(),
             words: Asking::default(),
             claims: BTreeMap::new(),

@@ -11,7 +11,7 @@ use ecs_systems::{
     components::{Invoice, Status},
     planner::KnowledgeConfig,
     policy::Policy,
-    port::{Ledger, Node},
+    port::{Decision, Ledger, Node, PastEntry},
     units::Timestamp,
 };
 use ledger_store::{
@@ -61,6 +61,8 @@ pub(crate) struct Durable {
     pub(crate) fuel: Option<u64>,
     /// After a restored backup: parts that stay unknown don't keep it closed.
     pub(crate) accepts_unknown: bool,
+    /// The same of parts that the node may have forgotten.
+    pub(crate) accepts_forgotten: Option<Decision>,
     /// Steps so far.
     pub(crate) steps: u64,
     /// What the planner knew after each record.
@@ -100,6 +102,7 @@ impl Durable {
             starts,
             fuel,
             accepts_unknown: false,
+            accepts_forgotten: None,
             steps,
             learned,
             recalled,
@@ -137,6 +140,9 @@ impl Durable {
         payer.driver.retain(payer.retention);
         if self.accepts_unknown {
             payer.driver.accept_unknown();
+        }
+        if let Some(decision) = self.accepts_forgotten.clone() {
+            payer.driver.accept_forgotten(decision);
         }
         payer.driver.keep_journal(store.last());
         payer.driver.resume(payer.now);
@@ -333,14 +339,22 @@ impl Durable {
         complete.or(known.first()).copied()
     }
 
-    /// Books that keep all, from the ledger alone.
-    pub(crate) fn whole_books(&mut self) -> MemoryLedger {
+    /// The whole ledger.
+    pub(crate) fn entries(&mut self) -> Vec<PastEntry> {
         self.keep().expect("it lives");
         self.store().sync().expect("room");
-        let mut whole = MemoryLedger::new(NODE);
-        for stored in self.store().reader().read(0, u64::MAX).expect("it is readable") {
+        let all = self.store().reader().read(0, u64::MAX).expect("it is readable");
+        let read = all.map(|stored| {
             let stored = stored.expect("it is whole");
-            let entry = read_entry(stored.entry.index, &stored.payload).expect("it is ours");
+            read_entry(stored.entry.index, &stored.payload).expect("it is ours")
+        });
+        read.collect()
+    }
+
+    /// Books that keep all, from the ledger alone.
+    pub(crate) fn whole_books(&mut self) -> MemoryLedger {
+        let mut whole = MemoryLedger::new(NODE);
+        for entry in self.entries() {
             whole.commit(&entry.lines, entry.entity, entry.at).expect("it follows");
         }
         whole

@@ -26,6 +26,7 @@ mod lessons;
 mod past;
 mod receiving;
 mod restore;
+mod restore_crash;
 mod restore_incoming;
 mod secrets;
 mod steps;

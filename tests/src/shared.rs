@@ -111,6 +111,10 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().open_payments()
     }
 
+    fn open_payment(&self, payment: &PaymentRef) -> Option<OpenPayment> {
+        self.lock().open_payment(payment)
+    }
+
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool {
         self.lock().has_channel(short_channel_id)
     }

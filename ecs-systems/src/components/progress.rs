@@ -116,6 +116,15 @@ pub struct LateWordFacts {
     pub spent_msat: Msat,
 }
 
+/// How far the books of a backup follow the node's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowedFacts {
+    /// The books know every part up to this place of the list.
+    pub booked_to: u64,
+    /// The last place that the list had.
+    pub listed_to: u64,
+}
+
 /// What of a payment can still settle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExposureFacts {
@@ -215,6 +224,11 @@ values! {
     LateWord(LateWordFacts) = ComponentSpec::engine("lightningd:part:late", "an object",
         "The node says that a part is paid which is over, and the books can't tell yet what they \
          know of it. It stands alone on an Entity until they can.").freezing().secret();
+    /// Written with what is booked after a restored backup.
+    Followed(FollowedFacts) = ComponentSpec::engine("lightningd:reconcile:followed", "an object",
+        "While the books of a backup are reconciled: the place of the node's list up to which they \
+         know every part (`booked_to`), and the last place that it had (`listed_to`). It stands \
+         alone on an Entity until they are reconciled.");
     /// Row S2.
     PartsPaid(PaidParts) = ComponentSpec::engine("lightningd:parts:paid", "an object",
         "How many parts arrived, and what they came to; what the node took beyond what was held, \

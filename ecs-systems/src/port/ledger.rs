@@ -2,6 +2,7 @@
 
 mod answer;
 mod claim;
+mod decision;
 mod error;
 mod history;
 mod hold;
@@ -9,6 +10,7 @@ mod posting;
 mod set;
 
 pub use claim::{Claim, ClaimState, PaymentRef};
+pub use decision::Decision;
 pub use error::LedgerError;
 pub(super) use history::milliseconds;
 pub use history::{BooksImage, History, HistoryError, PastEntry};
@@ -56,6 +58,9 @@ pub enum LedgerEntry {
         /// Hashes with parts of which the node could not say what became of them: an operator
         /// accepted that. They stay claimed.
         accepted: Vec<PaymentHash>,
+        /// Parts may be missing in the node's list: the operator who took that on, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forgotten: Option<Decision>,
     },
     /// Compare-and-set of the hash: refused while another claim on it is open or complete.
     Claim(Claim),
@@ -330,6 +335,9 @@ pub trait Ledger: Send + Sync {
 
     /// Every claim whose payment has not ended, with its parts and what became of each, by hash.
     fn open_payments(&self) -> Vec<OpenPayment>;
+
+    /// One of [`Ledger::open_payments`]; `None` where it has ended.
+    fn open_payment(&self, payment: &PaymentRef) -> Option<OpenPayment>;
 
     /// Whether a channel was opened in the books, if with nothing in it.
     fn has_channel(&self, short_channel_id: ShortChannelId) -> bool;

@@ -21,9 +21,9 @@ pub mod laws;
 pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use image::PartImage;
 pub use ledger::{
-    Balance, BalanceObject, Books, BooksImage, Claim, ClaimState, EntryId, History, HistoryError,
-    HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef,
-    Posting, PostingState, SetRef, SetShare, SpendLimit,
+    Balance, BalanceObject, Books, BooksImage, Claim, ClaimState, Decision, EntryId, History,
+    HistoryError, HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry,
+    PaymentRef, Posting, PostingState, SetRef, SetShare, SpendLimit,
 };
 pub use node::{
     HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,

@@ -105,6 +105,7 @@ impl Driver {
             return self.take_late(key, &status);
         };
         let Some(part) = self.engine.get::<Part>(entity).cloned() else { return };
+        let is_known = status != PartStatus::Unknown;
         match replies::part_status(&part, status) {
             PartReply::Final(writes) => {
                 self.parts.remove(&key);
@@ -114,6 +115,9 @@ impl Driver {
             PartReply::Wait => {}
             PartReply::AskAgain => self.asking.ask_later(key, self.now),
             PartReply::OfferAgain => self.offer_again(key, entity, effect, &part),
+        }
+        if is_known {
+            self.note_known(&key);
         }
     }
 

@@ -24,6 +24,7 @@ impl Driver {
     pub(super) fn judge_books(&mut self) {
         let reconciling = self.engine.resource::<Books>().is_some_and(|books| books.0.is_backup());
         let intake = self.intake();
-        self.engine.insert_resource(Intake { reconciling, ..intake });
+        let parts_read = if reconciling { intake.parts_read } else { 0 };
+        self.engine.insert_resource(Intake { reconciling, parts_read, ..intake });
     }
 }

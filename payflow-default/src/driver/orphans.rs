@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
     parts: BTreeSet<PartKey>,
-    /// The proofs of payments with a part that arrived.
+    /// The proofs of payments that have not ended and have a part that arrived.
     proofs: BTreeMap<PaymentHash, Preimage>,
 }
 
@@ -70,11 +70,17 @@ impl Driver {
             PartStatus::Paid { .. } | PartStatus::Failed(_) | PartStatus::NeverArrived => {
                 self.begin(self.now);
                 self.book_status(key, status);
+                if !self.is_held(&key) {
+                    self.orphans.parts.remove(&key);
+                    self.asking.forget(&key);
+                }
                 self.end_if_over(&payment_of(&key));
                 self.perform_effects();
             }
         }
-        self.note_known(key, status);
+        if *status != PartStatus::Unknown {
+            self.note_known(&key);
+        }
         true
     }
 
@@ -89,7 +95,9 @@ impl Driver {
             | PartStatus::Unknown => None,
         };
         let proof = proof.filter(|proof| proof.hash() == key.payment_hash);
-        if let Some(proof) = proof {
+        if let Some(proof) = proof
+            && self.open_payment(&payment).is_some()
+        {
             self.orphans.proofs.insert(key.payment_hash, proof);
         }
         let Some(lines) = self.lines_of(key, payment, status, proof.is_some()) else {
@@ -149,9 +157,8 @@ impl Driver {
 
     /// Ends a payment that nothing of is out any more: as paid, if a part of it arrived.
     pub(super) fn end_if_over(&mut self, payment: &PaymentRef) {
-        let open = self.open_payments().into_iter().find(|it| it.claim.payment == *payment);
         let over = |it: &OpenPayment| held_parts(it).next().is_none() && self.is_taken_over(it);
-        let Some(open) = open.filter(over) else { return };
+        let Some(open) = self.open_payment(payment).filter(over) else { return };
         let count = |wanted| {
             let parts = open.parts.iter().filter(|(_, state)| *state == wanted);
             u32::try_from(parts.count()).unwrap_or(u32::MAX)
@@ -165,7 +172,7 @@ impl Driver {
             return;
         }
         let hash = payment.payment_hash;
-        if let Some(preimage) = self.orphans.proofs.get(&hash).copied() {
+        if let Some(preimage) = self.orphans.proofs.remove(&hash) {
             return self.end_paid(&open, preimage, (paid, failed));
         }
         // The node that paid a part has its proof.

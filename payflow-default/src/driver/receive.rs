@@ -92,6 +92,9 @@ impl Driver {
 
     /// What its Components say that became of an HTLC.
     fn word_on(&self, htlc: HtlcId) -> Option<NodeRequest> {
+        if let Some(probe) = self.probe_of(htlc) {
+            return Some(probe);
+        }
         if let Some(Refused(failure)) = self.engine.get(*self.htlcs.get(&htlc)?) {
             return Some(NodeRequest::FailHtlc { htlc, failcode: failure.code() });
         }
@@ -106,6 +109,7 @@ impl Driver {
         match reply {
             Ok(()) => {}
             Err(NodeError::Transport { .. }) => self.words.ask_later(htlc, self.now),
+            Err(NodeError::Refused { .. }) if self.probe_on(htlc) => {}
             Err(error @ (NodeError::Refused { .. } | NodeError::Unsupported { .. })) => {
                 tracing::error!(target: "payflow::driver", ?htlc, %error, "our word was refused");
                 self.take_resolved(htlc, false);

@@ -3,25 +3,31 @@
 //! First every part that the node knows is listed, and those that the books have as open are asked
 //! about; meanwhile nothing of the restored state runs. Then what the books lack is booked, the
 //! channels are compared, and the books are noted as reconciled. Only that opens the intake.
+//!
+//! Each command looks at one page of the list, or books some parts: calls are answered in between.
 
 mod booking;
+mod comparing;
 mod incoming;
+mod listing;
 mod taking;
 mod uncompared;
 
-use super::{ASK_AGAIN_MS_FIRST, Driver, Question};
+use super::{Driver, Question};
+use booking::Booking;
 use ecs_core::{Write, Writer};
 use ecs_systems::{
+    components::FollowedFacts,
+    policy::Intake,
     port::{
-        Books, HoldState, HtlcId, LedgerError, NodeError, NodeEvent, NodeReply, NodeRequest,
-        OpenPayment, PartKey, PartRecord, PartStatus, PaymentRef,
+        Books, Decision, HoldState, HtlcId, NodeEvent, NodeRequest, OpenPayment, PartKey,
+        PartRecord, PartStatus, PaymentRef,
     },
     units::{Msat, PaymentHash, ShortChannelId, Timestamp},
 };
+use incoming::Probe;
+use listing::PAGE;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Parts in one page of the node's list.
-const PAGE: u32 = 1_000;
 
 /// How far an engine that goes on from a backup has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,10 +35,23 @@ pub enum Reconciliation {
     /// The books are no backup's.
     #[default]
     None,
-    /// The node is being asked; so many parts of its list are looked at.
+    /// The node is being asked what it knows.
     Asking {
-        /// How many.
+        /// How many parts of its list were read.
         listed: u64,
+        /// When that began.
+        since: Timestamp,
+    },
+    /// All of the list was read; what the books lack is booked.
+    Booking {
+        /// How many parts of the list were read.
+        listed: u64,
+        /// How many of them the books lacked.
+        found: u64,
+        /// How many of these are booked.
+        booked: u64,
+        /// When the node was first asked.
+        since: Timestamp,
     },
     /// Something is open that only the node can say: nothing new is taken on.
     Blocked(ReconcileReport),
@@ -53,8 +72,13 @@ pub struct ReconcileReport {
     /// The channels of these parts. They are compared once all of them are known; never, where an
     /// operator accepts them.
     pub uncompared: BTreeSet<ShortChannelId>,
-    /// The node has forgotten parts that it sent since the backup: what they paid can't be learned.
+    /// The node's list has a gap: it has forgotten parts, and nobody can tell whether it sent them
+    /// since the backup. What they paid can't be learned.
     pub forgotten: bool,
+    /// Where parts are forgotten and nobody has accepted that: channels that don't have what the
+    /// books and the list come to, what that is, and what there is. None: nothing points to a
+    /// forgotten payment; it is no proof, as what came in may have made up for what left.
+    pub unexplained: Vec<(ShortChannelId, Msat, Msat)>,
     /// What could not be booked, as sentences.
     pub troubles: Vec<String>,
 }
@@ -62,15 +86,19 @@ pub struct ReconcileReport {
 /// What was heard so far.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
+    /// When the node was first asked.
+    since: Timestamp,
     /// The last of the node's list that was looked at.
     after: u64,
     listed: u64,
+    /// What a start before this one has booked.
+    followed: Option<FollowedFacts>,
     /// Since the last that the books know, the node has sent parts that it doesn't list.
     has_gap: bool,
     is_listed: bool,
-    /// Parts that the books don't know, and that have not failed; in the node's order.
+    /// Parts that the books don't know, and that have not failed, until they are booked.
     found: Vec<PartRecord>,
-    /// What was last heard of parts.
+    /// What was last heard of parts that are not over in the books, or not as the node says.
     said: BTreeMap<PartKey, PartStatus>,
     /// Parts that were asked about.
     awaited: BTreeSet<PartKey>,
@@ -80,9 +108,13 @@ pub(super) struct Asked {
     shown: BTreeSet<HtlcId>,
     /// HTLCs on which our word was said again, and which are not off their channels yet.
     words: BTreeSet<HtlcId>,
+    /// What is said of those among them that nobody had decided on at the backup.
+    probes: BTreeMap<HtlcId, Probe>,
     /// HTLCs that are off their channels, and whether their money is ours.
     resolved: BTreeMap<HtlcId, bool>,
-    /// When to ask again what was not answered.
+    /// What is being booked, once all the above is known.
+    booking: Option<Booking>,
+    /// When to ask again what was not answered, or to go on booking.
     again_at: Option<Timestamp>,
 }
 
@@ -100,9 +132,27 @@ impl Driver {
         self.accepts_unknown = true;
     }
 
-    /// Whether the node has forgotten what it did since the backup.
+    /// From now on a gap in the node's list doesn't keep the intake of a backup closed: somebody
+    /// knows that the node was cleaned up, or takes on that a payment of which nobody knows any
+    /// more may be paid a second time. What is found is booked, what the channels then lack or have
+    /// in excess is adjusted, and the decision stands in the books. To be called before
+    /// [`Driver::resume`]; it says nothing about the backup after this one.
+    pub fn accept_forgotten(&mut self, decision: Decision) {
+        self.accepts_forgotten = Some(decision);
+    }
+
+    /// Whether the node may have forgotten what it did since the backup, and nobody has accepted
+    /// that.
     pub(super) fn has_forgotten(&self) -> bool {
-        matches!(&self.reconciliation, Reconciliation::Blocked(report) if report.forgotten)
+        let asked = self.asked.as_ref().and_then(|asked| asked.booking.as_ref());
+        let forgotten = match &self.reconciliation {
+            Reconciliation::Blocked(report) => report.forgotten,
+            Reconciliation::None
+            | Reconciliation::Asking { .. }
+            | Reconciliation::Booking { .. }
+            | Reconciliation::Done(_) => asked.is_some_and(|booking| booking.report.forgotten),
+        };
+        forgotten && self.accepts_forgotten.is_none()
     }
 
     /// Begins to ask. Whatever a payment of the backup meant to do next, it no longer does.
@@ -111,14 +161,15 @@ impl Driver {
         self.know_htlcs();
         self.take_over();
         self.perform_effects();
-        self.asked = Some(Box::default());
-        self.reconciliation = Reconciliation::Asking { listed: 0 };
+        let followed = self.followed().map(|(_, facts)| facts);
+        self.asked = Some(Box::new(Asked { since: self.now, followed, ..Asked::default() }));
+        self.note_progress();
         tracing::warn!(target: "payflow::reconcile", "a backup's books: the node is asked");
         self.ask_on();
     }
 
-    /// Asks for the next that is not known: a page of parts, then the HTLCs that wait for our word,
-    /// then the balances.
+    /// Does the next step: asks for a page of parts, then for the HTLCs that wait for our word;
+    /// books some of what was found; asks for the balances.
     fn ask_on(&mut self) {
         let Some(asked) = &mut self.asked else { return };
         asked.again_at = None;
@@ -130,9 +181,25 @@ impl Driver {
         } else if !asked.incoming_listed {
             asked.shown.clear();
             self.ask(Question::Incoming, NodeRequest::ListIncoming);
-        } else {
+        } else if self.book_some() {
             self.ask(Question::BalancesNow, NodeRequest::Balances);
         }
+    }
+
+    /// Shows how far it is.
+    fn note_progress(&mut self) {
+        let Some(asked) = &self.asked else { return };
+        let Asked { listed, since, .. } = **asked;
+        self.reconciliation = match &asked.booking {
+            None => Reconciliation::Asking { listed, since },
+            Some(Booking { found, booked, .. }) => {
+                let (found, booked) = (*found, *booked);
+                Reconciliation::Booking { listed, found, booked, since }
+            }
+        };
+        tracing::info!(target: "payflow::reconcile", progress = ?self.reconciliation, "asking");
+        let intake = self.intake();
+        self.engine.insert_resource(Intake { parts_read: listed, ..intake });
     }
 
     /// When there is something to be asked again.
@@ -156,10 +223,7 @@ impl Driver {
         let Some(asked) = &mut self.asked else { return Some(event) };
         match event {
             NodeEvent::Part { key, status } => {
-                asked.hear(key, status);
-                if asked.awaited.remove(&key) && asked.awaited.is_empty() {
-                    self.ask_on();
-                }
+                self.hear_part(key, status);
                 None
             }
             // They are shown again once everything is known.
@@ -176,53 +240,16 @@ impl Driver {
         }
     }
 
-    /// A page of the node's list.
-    pub(super) fn take_parts_listed(&mut self, reply: Result<NodeReply, NodeError>) {
-        let looked_at = match reply {
-            Ok(NodeReply::Parts(records)) => {
-                let known: Result<Vec<_>, _> = records.iter().map(|it| self.known(it)).collect();
-                known.map(|known| (records, known)).map_err(|error| error.to_string())
-            }
-            Ok(_) => Err("the answer belongs to another question".to_owned()),
-            Err(error) => Err(error.to_string()),
-        };
-        let now = self.now;
-        let Some(asked) = &mut self.asked else { return };
-        let (records, known) = match looked_at {
-            Ok(looked_at) => looked_at,
-            Err(why) => {
-                tracing::error!(target: "payflow::reconcile", why, "no list of parts: asked again");
-                asked.again_at = Some(now.after_ms(ASK_AGAIN_MS_FIRST));
-                return;
-            }
-        };
-        asked.is_listed = records.is_empty();
-        for (record, known) in records.into_iter().zip(known) {
-            asked.take(record, known);
+    /// What the node says of a part.
+    fn hear_part(&mut self, key: PartKey, status: PartStatus) {
+        let is_booked = self.asked.as_ref().is_some_and(|asked| asked.booking.is_some());
+        if is_booked && (self.take_orphan(key, &status) || self.hear_booked(key, &status)) {
+            return;
         }
-        self.reconciliation = Reconciliation::Asking { listed: asked.listed };
-        if asked.is_listed {
-            self.ask_about_open_parts();
-        }
-        self.ask_on();
-    }
-
-    /// What the books have of a part that the node lists.
-    fn known(&self, record: &PartRecord) -> Result<Option<HoldState>, LedgerError> {
-        let Some(Books(books)) = self.engine.resource() else { return Ok(None) };
-        books.part(&payment_of(&record.key), record.key.part_id)
-    }
-
-    /// The parts that the books have as open and of which nothing was heard.
-    fn ask_about_open_parts(&mut self) {
-        let open = self.open_payments();
-        let held = open.iter().flat_map(held_parts);
         let Some(asked) = &mut self.asked else { return };
-        let keys: Vec<PartKey> = held.filter(|key| !asked.said.contains_key(key)).collect();
-        asked.awaited.extend(keys.iter().copied());
-        for key in keys {
-            self.asking.watch(key, self.now);
-            self.offer(NodeRequest::AskPart(key));
+        asked.said.insert(key, status);
+        if asked.awaited.remove(&key) && asked.awaited.is_empty() {
+            self.ask_on();
         }
     }
 
@@ -230,34 +257,14 @@ impl Driver {
         self.engine.resource::<Books>().map(|books| books.0.open_payments()).unwrap_or_default()
     }
 
+    pub(super) fn open_payment(&self, payment: &PaymentRef) -> Option<OpenPayment> {
+        self.engine.resource::<Books>().and_then(|books| books.0.open_payment(payment))
+    }
+
     /// Writes what the engine must take.
     pub(super) fn write(&mut self, writes: &[Write]) {
         if let Err(error) = self.engine.set_components(&Writer::Engine, writes, &[]) {
             tracing::error!(target: "payflow::driver", %error, "own write refused");
-        }
-    }
-}
-
-impl Asked {
-    fn take(&mut self, record: PartRecord, known: Option<HoldState>) {
-        self.listed += 1;
-        let follows = self.after.checked_add(1) == Some(record.created_index);
-        // What was sent before a part of the backup is in the backup.
-        self.has_gap = known.is_none() && (self.has_gap || !follows);
-        self.after = self.after.max(record.created_index);
-        match (known, &record.status) {
-            (Some(_), _) => drop(self.said.insert(record.key, record.status)),
-            (None, PartStatus::Failed(_) | PartStatus::NeverArrived) => {}
-            (None, PartStatus::Paid { .. } | PartStatus::InFlight | PartStatus::Unknown) => {
-                self.found.push(record);
-            }
-        }
-    }
-
-    fn hear(&mut self, key: PartKey, status: PartStatus) {
-        match self.found.iter_mut().find(|record| record.key == key) {
-            Some(record) => record.status = status,
-            None => drop(self.said.insert(key, status)),
         }
     }
 }
@@ -273,3 +280,6 @@ pub(super) fn held_parts(payment: &OpenPayment) -> impl Iterator<Item = PartKey>
     let held = payment.parts.iter().filter(|(_, state)| *state == HoldState::Held);
     held.map(move |(hold, _)| PartKey { payment_hash, group_id, part_id: hold.part_id })
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
     let htlcs = vec![SetShare { htlc, amount_msat, own_msat: Msat(1) }];
     let payer = Some(payment);
     let answer = ErrorObject::new(210, "time is up").with_data(&[0.5]);
+    let accepted = vec![PREIMAGE.hash()];
+    let forgotten = Some(Decision { who: "ann".to_owned(), why: "a new node".to_owned() });
     vec![
         ("ledger:reserve", LedgerEntry::HoldSet { set, htlcs: htlcs.clone() }),
         ("ledger:reserve", LedgerEntry::SettleSet { set, htlcs, payer }),
@@ -39,7 +41,8 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
         ("ledger:post", LedgerEntry::Opening { short_channel_id, amount_msat }),
         ("ledger:reconcile", LedgerEntry::Adjust { short_channel_id, amount_msat, more: true }),
         ("ledger:reconcile", LedgerEntry::Backup),
-        ("ledger:reconcile", LedgerEntry::Reconciled { accepted: vec![PREIMAGE.hash()] }),
+        ("ledger:reconcile", LedgerEntry::Reconciled { accepted, forgotten: None }),
+        ("ledger:reconcile", LedgerEntry::Reconciled { accepted: Vec::new(), forgotten }),
         ("ledger:claim", LedgerEntry::Claim(claim().claim)),
         ("ledger:reserve", reserve),
         ("ledger:reserve", LedgerEntry::Dispatch { payment, parts: vec![hold] }),

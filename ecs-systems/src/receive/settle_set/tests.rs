@@ -43,7 +43,7 @@ fn a_set_without_a_channel_is_judged_booked_and_its_receipt_settled_in_one_recor
 
 #[test]
 fn while_books_are_reconciled_no_preimage_leaves_and_what_is_held_waits() {
-    let intake = Intake { reconciling: true, disk_low: false };
+    let intake = Intake { reconciling: true, ..Intake::default() };
     let bench = || Bench::new().receipt(receipt()).intake(intake);
     let (app, ran) = settled(bench(), complete());
     assert_eq!(ran.names(), ["refusing"]);
@@ -60,7 +60,7 @@ fn while_books_are_reconciled_no_preimage_leaves_and_what_is_held_waits() {
 
 #[test]
 fn a_disk_that_is_nearly_full_gives_nothing_back_that_has_come() {
-    let intake = Intake { reconciling: false, disk_low: true };
+    let intake = Intake { disk_low: true, ..Intake::default() };
     let (_, ran) = settled(Bench::new().receipt(receipt()).intake(intake), complete());
     assert_eq!(ran.names(), ["preimage", "set:settling"]);
 }

@@ -11,7 +11,11 @@ impl Model {
         assert_eq!(shown.outgoing_total_msat, Msat(self.outgoing), "outgoing");
         assert_eq!(books.is_backup(), self.is_backup, "a backup's");
         let open = self.attempts.iter().filter(|attempt| attempt.phase == Phase::Open);
-        assert_eq!(books.open_payments().len(), open.count(), "open payments");
+        let listed = books.open_payments();
+        assert_eq!(listed.len(), open.count(), "open payments");
+        for payment in listed {
+            assert_eq!(books.open_payment(&payment.claim.payment).as_ref(), Some(&payment));
+        }
         assert_eq!(shown.fees_paid_msat, Msat(self.fees), "fees");
         assert_eq!(shown.pending_incoming_msat, Msat(self.pending_incoming()), "pending in");
         let held = self.attempts.iter().flat_map(|attempt| attempt.parts.values());

@@ -87,7 +87,7 @@ impl Model {
                 more: draw.below(2) == 0,
             },
             22 if draw.below(2) == 0 => LedgerEntry::Backup,
-            22 => LedgerEntry::Reconciled { accepted: Vec::new() },
+            22 => LedgerEntry::Reconciled { accepted: Vec::new(), forgotten: None },
             18 => LedgerEntry::Prove { payment, preimage: preimage(number) },
             _ => fail(paying),
         }

@@ -146,6 +146,10 @@ impl Ledger for Several {
         self.ask(Ledger::open_payments)
     }
 
+    fn open_payment(&self, payment: &PaymentRef) -> Option<OpenPayment> {
+        self.ask(|books| books.open_payment(payment))
+    }
+
     fn has_channel(&self, channel: ShortChannelId) -> bool {
         self.ask(|books| books.has_channel(channel))
     }

@@ -87,6 +87,14 @@ pub(crate) struct Args {
     /// parts. Their hashes stay claimed, so that nothing is paid twice.
     #[arg(long, requires = "data_dir")]
     accept_unknown: bool,
+    /// After `payecs restore`: take on new payments though the node's list of parts has a gap,
+    /// and say why. A payment that the node forgot may be paid a second time. It stands in the
+    /// books.
+    #[arg(long, value_name = "WHY", requires_all = ["data_dir", "operator"])]
+    accept_forgotten: Option<String>,
+    /// Who decides that.
+    #[arg(long, value_name = "WHO", requires = "accept_forgotten")]
+    operator: Option<String>,
     /// Pay N small invoices at a time until stopped (Ctrl-C), instead of the two acts; needs
     /// --data-dir. What was under way at the last stop or crash is brought to its end first.
     #[arg(long, value_name = "N", requires = "data_dir", conflicts_with_all = ["amount", "trace"],

@@ -42,7 +42,10 @@ impl Opening {
     pub(crate) fn look(&mut self, looked: Looked) -> Result<bool, DemoError> {
         match looked.reconciliation {
             Reconciliation::Done(report) if looked.books_are_open => eprintln!("{}", told(&report)),
-            Reconciliation::None | Reconciliation::Asking { .. } | Reconciliation::Done(_) => {}
+            Reconciliation::None
+            | Reconciliation::Asking { .. }
+            | Reconciliation::Booking { .. }
+            | Reconciliation::Done(_) => {}
             Reconciliation::Blocked(report) => {
                 let since = self.blocked_since.get_or_insert_with(now);
                 let only_unknown = !report.forgotten && report.troubles.is_empty();
@@ -76,9 +79,17 @@ fn what_blocks(report: &ReconcileReport) -> String {
         "the engine was restored from a backup, and nothing new is taken on: ".to_owned();
     if report.forgotten {
         text.push_str(
-            "the node no longer knows all parts that it sent since, so that nobody can say what \
-             was paid: begin with a new data directory",
+            "the node's list of parts has a gap, so that nobody can say what was paid since: begin \
+             with a new data directory; or, where you know that nothing is missing, start again \
+             with --accept-forgotten WHY --operator WHO",
         );
+        for (channel, expected, there) in &report.unexplained {
+            let line = write!(text, "\n  channel {channel}: {expected} expected, {there} there");
+            line.expect("a string takes it");
+        }
+        if report.unexplained.is_empty() {
+            text.push_str("\n  no channel lacks anything");
+        }
     } else if let Some(trouble) = report.troubles.first() {
         text.push_str("what the node says can't be booked: ");
         text.push_str(trouble);

@@ -167,6 +167,8 @@ fn the_whole_demo_is_told_in_both_forms_from_one_run_each() {
         speed: None,
         at_once: true,
         accept_unknown: false,
+        accept_forgotten: None,
+        operator: None,
         data_dir: None,
         load: None,
         count: None,

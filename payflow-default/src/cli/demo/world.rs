@@ -4,7 +4,7 @@ use super::{Args, DemoError, home, home::Kept};
 use ecs_systems::{
     planner::{Graph, KnowledgeConfig},
     policy::Policy,
-    port::Node,
+    port::{Decision, Node},
     units::{ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
 use ledger_store::{LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts};
@@ -86,6 +86,9 @@ pub(crate) fn build(args: &Args) -> Result<Opening, DemoError> {
     let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, now);
     if args.accept_unknown {
         driver.accept_unknown();
+    }
+    if let (Some(why), Some(who)) = (args.accept_forgotten.clone(), args.operator.clone()) {
+        driver.accept_forgotten(Decision { who, why });
     }
     if kept.is_none() {
         driver.run_until(START.after_ms(1_000));

@@ -1,91 +1,208 @@
-//! Booking what the node has done since the backup.
+//! Booking what the node has done since the backup, some parts with each command.
+//!
+//! What a command books is one record, with how far the books follow the node's list then. A start
+//! after a crash asks anew: what the node has forgotten meanwhile leaves a gap, unless it was
+//! booked.
 
-use super::{Asked, ReconcileReport, Reconciliation, payment_of};
-use crate::driver::{ASK_AGAIN_MS_FIRST, Driver, Question};
+use super::{ReconcileReport, held_parts, payment_of};
+use crate::driver::Driver;
+use ecs_core::{EntityId, Write};
 use ecs_systems::{
-    port::{
-        Books, Claim, HoldState, LedgerEntry, NodeError, NodeReply, NodeRequest, PartHold, PartKey,
-        PartRecord, PartStatus, PaymentRef,
-    },
-    units::{Msat, NodeId, PaymentHash, ShortChannelId},
+    components::{Followed, FollowedFacts},
+    port::{Books, Claim, LedgerEntry, PartHold, PartKey, PartRecord, PartStatus, PaymentRef},
+    units::{Msat, NodeId, ShortChannelId},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-impl Driver {
-    /// The balances, after all that was said of parts: everything is known that the node can say.
-    pub(in crate::driver) fn take_balances_now(&mut self, reply: Result<NodeReply, NodeError>) {
-        let now = self.now;
-        let Some(asked) = &mut self.asked else { return self.take_balances_later(reply) };
-        let channels = match reply {
-            Ok(NodeReply::Balances { channels, .. }) => channels,
-            other => {
-                tracing::error!(target: "payflow::reconcile", ?other, "no balances: asked again");
-                asked.again_at = Some(now.after_ms(ASK_AGAIN_MS_FIRST));
-                return;
-            }
-        };
-        let Some(asked) = self.asked.take() else { return };
-        let report = self.book(*asked, &channels);
-        self.perform_effects();
-        self.reconciliation = Reconciliation::Blocked(report);
-        self.open_if_known();
-        self.go_on(now);
+/// After so many parts the next command goes on; those of one attempt are booked together.
+pub(super) const BOOKED_PER_COMMAND: usize = 100;
+
+/// Whom a payment is booked for of which the node doesn't know whom it paid: an id that no key has.
+const NOBODY: NodeId = {
+    let mut bytes = [0; 33];
+    bytes[0] = 2;
+    NodeId(bytes)
+};
+
+/// The parts of one attempt that the backup does not know.
+type Group = (PaymentRef, Vec<PartRecord>);
+
+/// What is booked, and what is left to be.
+#[derive(Debug, Default)]
+pub(super) struct Booking {
+    /// Payments that the backup has as under way.
+    known: VecDeque<PaymentRef>,
+    /// What it lacks, each where its first part stands in the node's list.
+    groups: VecDeque<Group>,
+    /// The attempts of these.
+    pending: BTreeSet<PaymentRef>,
+    /// How many parts the backup lacks.
+    pub(super) found: u64,
+    /// How many of them are booked.
+    pub(super) booked: u64,
+    /// The place of the first that could not be.
+    stuck_at: Option<u64>,
+    pub(super) report: ReconcileReport,
+}
+
+enum Work {
+    Known(PaymentRef),
+    Found(Group),
+}
+
+impl Booking {
+    fn next(&mut self) -> Option<Work> {
+        let known = self.known.pop_front().map(Work::Known);
+        known.or_else(|| self.groups.pop_front().map(Work::Found))
     }
 
-    fn book(&mut self, asked: Asked, channels: &[(ShortChannelId, Msat)]) -> ReconcileReport {
-        let mut report = ReconcileReport {
-            // A node that lists nothing has nothing sent, or forgot all of it.
-            forgotten: asked.has_gap || (asked.listed == 0 && !self.has_paid_nothing()),
-            ..ReconcileReport::default()
-        };
-        self.book_incoming(&asked);
+    /// The place before the first part that is not booked; `None`: all are.
+    fn booked_to(&self) -> Option<u64> {
+        let next = self.groups.front().and_then(|(_, records)| records.first());
+        let place = self.stuck_at.or(next.map(|record| record.created_index));
+        place.map(|place| place.saturating_sub(1))
+    }
+}
+
+impl Driver {
+    /// Books what is next; whether nothing was left. First what came in, alone.
+    pub(super) fn book_some(&mut self) -> bool {
+        let mut parts = 0;
+        if self.asked.as_ref().is_some_and(|asked| asked.booking.is_none()) {
+            self.begin_booking();
+            parts = BOOKED_PER_COMMAND;
+        }
         self.begin(self.now);
-        let Asked { found, said, .. } = asked;
-        if report.forgotten {
-            // Nothing that was found is booked: the next start must see the gap, too.
-            report.found = found.iter().map(|record| record.key.payment_hash).collect();
-            report.found.sort_unstable();
-            report.found.dedup();
-            return report;
+        while parts < BOOKED_PER_COMMAND
+            && let Some(work) = self.booking().and_then(Booking::next)
+        {
+            parts += match work {
+                Work::Known(payment) => self.book_of_backup(&payment),
+                Work::Found(group) => self.book_group(group),
+            };
         }
-        self.open_new_channels(channels, &mut report);
-        let groups = groups_of(found);
-        let (late, mut over) = (self.book_known(&said), BTreeSet::new());
-        for payment in self.open_payments().iter().map(|open| open.claim.payment) {
-            if groups.iter().all(|(of, _)| *of != payment) {
-                over.insert(payment);
+        self.note_followed();
+        self.perform_effects();
+        self.note_progress();
+        if let Some(asked) = &mut self.asked
+            && parts > 0
+        {
+            asked.again_at = Some(self.now);
+        }
+        parts == 0
+    }
+
+    fn booking(&mut self) -> Option<&mut Booking> {
+        self.asked.as_mut().and_then(|asked| asked.booking.as_mut())
+    }
+
+    fn begin_booking(&mut self) {
+        let known = self.open_payments().iter().map(|open| open.claim.payment).collect();
+        let has_paid = !self.has_paid_nothing();
+        let accepts = self.accepts_forgotten.is_some();
+        let Some(asked) = &mut self.asked else { return };
+        // A node that lists nothing has nothing sent, or forgot all of it.
+        let forgotten = asked.has_forgotten() || (asked.listed == 0 && has_paid);
+        let hashes: BTreeSet<_> = asked.found.iter().map(|it| it.key.payment_hash).collect();
+        let found = hashes.into_iter().collect();
+        let report = ReconcileReport { found, forgotten, ..ReconcileReport::default() };
+        let mut booking = Booking { known, report, ..Booking::default() };
+        booking.found = asked.found.len() as u64;
+        if !forgotten || accepts {
+            booking.groups = groups_of(std::mem::take(&mut asked.found)).into();
+            booking.pending = booking.groups.iter().map(|(payment, _)| *payment).collect();
+        }
+        asked.booking = Some(booking);
+        self.book_incoming();
+    }
+
+    /// Books what became of the open parts of a payment that the backup knows; how much work it
+    /// was.
+    fn book_of_backup(&mut self, payment: &PaymentRef) -> usize {
+        let Some(open) = self.open_payment(payment) else { return 1 };
+        let held: Vec<PartKey> = held_parts(&open).collect();
+        for key in &held {
+            let Some(asked) = &mut self.asked else { continue };
+            if let Some(status) = asked.said.remove(key) {
+                self.book_said(*key, &status);
             }
         }
-        for payment in &over {
+        self.end_if_booked(payment);
+        held.len().saturating_add(1)
+    }
+
+    /// Books the parts of an attempt that the backup lacks; how much work it was.
+    fn book_group(&mut self, (payment, mut records): Group) -> usize {
+        for record in &mut records {
+            let said = self.asked.as_mut().and_then(|asked| asked.said.remove(&record.key));
+            record.status = said.unwrap_or_else(|| record.status.clone());
+        }
+        let booked = self.book_found(payment, &records);
+        if let Some(booking) = self.booking() {
+            booking.pending.remove(&payment);
+            booking.booked = booking.booked.saturating_add(records.len() as u64);
+            if let Err(why) = booked {
+                booking.report.troubles.push(format!("{}: {why}", payment.payment_hash));
+                let place = records.first().map(|record| record.created_index);
+                booking.stuck_at = booking.stuck_at.or(place);
+            }
+        }
+        self.end_if_booked(&payment);
+        records.len()
+    }
+
+    /// A word on a part that the books have as open, after its turn; whether it was one.
+    pub(super) fn hear_booked(&mut self, key: PartKey, status: &PartStatus) -> bool {
+        if !self.is_held(&key) {
+            return false;
+        }
+        self.begin(self.now);
+        self.book_said(key, status);
+        self.end_if_booked(&payment_of(&key));
+        self.perform_effects();
+        true
+    }
+
+    fn book_said(&mut self, key: PartKey, status: &PartStatus) {
+        self.book_status(key, status);
+        if let Some(Booking { report, .. }) = self.booking() {
+            if *status == PartStatus::Unknown {
+                report.unknown.insert(key);
+            } else {
+                report.unknown.remove(&key);
+            }
+        }
+    }
+
+    /// Ends a payment that nothing of is out any more, once all of it is booked.
+    fn end_if_booked(&mut self, payment: &PaymentRef) {
+        let pending = self.booking().is_some_and(|booking| booking.pending.contains(payment));
+        if !pending {
             self.end_if_over(payment);
         }
-        for (payment, records) in &groups {
-            report.found.push(payment.payment_hash);
-            if let Err(why) = self.book_found(*payment, records) {
-                report.troubles.push(format!("{}: {why}", payment.payment_hash));
-            }
-            self.end_if_over(payment);
+    }
+
+    /// Where a start before this one, or this one, has noted how far the books follow the list.
+    pub(super) fn followed(&self) -> Option<(EntityId, FollowedFacts)> {
+        let engine = &self.engine;
+        let facts = |id: EntityId| engine.get::<Followed>(id).map(|followed| (id, followed.0));
+        engine.entities().into_iter().find_map(facts)
+    }
+
+    /// Notes how far the books follow the node's list, in the record that takes them there.
+    fn note_followed(&mut self) {
+        let Some(asked) = &self.asked else { return };
+        let Some(booking) = asked.booking.as_ref().filter(|booking| booking.booked > 0) else {
+            return;
+        };
+        let listed_to = asked.after;
+        let booked_to = booking.booked_to().unwrap_or(listed_to);
+        let facts = FollowedFacts { booked_to, listed_to };
+        let known = self.followed();
+        if known.is_none_or(|(_, before)| before != facts) {
+            let entity = known.map_or_else(|| self.engine.new_entity(), |(entity, _)| entity);
+            self.write(&[Write::to(entity).attach(&Followed(facts))]);
         }
-        report.found.sort_unstable();
-        report.found.dedup();
-        let of_found = groups.iter().flat_map(|(_, records)| records);
-        let of_found = of_found.map(|record| (record.key, &record.status));
-        let all = said.iter().map(|(key, status)| (*key, status)).chain(of_found);
-        let unknown = all.filter(|(key, status)| {
-            **status == PartStatus::Unknown && self.state_of(key) == Some(HoldState::Held)
-        });
-        report.unknown = unknown.map(|(key, _)| key).collect();
-        report.uncompared = report.unknown.iter().filter_map(|key| self.channel_of(key)).collect();
-        // What an unknown part holds is in the channel or not.
-        for (channel, there) in channels {
-            if !report.uncompared.contains(channel) {
-                self.adjust(*channel, *there, &mut report);
-            }
-        }
-        for (key, status) in late {
-            self.take_late(key, &status);
-        }
-        report
     }
 
     /// Whether no part ever left, as the books know.
@@ -94,46 +211,12 @@ impl Driver {
         books.is_none_or(|books| books.0.balance_object().outgoing_total_msat == Msat::ZERO)
     }
 
-    fn channel_of(&self, key: &PartKey) -> Option<ShortChannelId> {
-        let Books(books) = self.engine.resource()?;
-        let hold = books.part_hold(&payment_of(key), key.part_id).ok().flatten();
-        hold.map(|hold| hold.short_channel_id)
-    }
-
-    fn state_of(&self, key: &PartKey) -> Option<HoldState> {
-        let Books(books) = self.engine.resource()?;
-        books.part(&payment_of(key), key.part_id).ok().flatten()
-    }
-
-    /// Books what became of the parts that the books have as open; those that are paid though the
-    /// books have them as failed.
-    fn book_known(&mut self, said: &BTreeMap<PartKey, PartStatus>) -> Vec<(PartKey, PartStatus)> {
-        let mut late = Vec::new();
-        for (key, status) in said {
-            let is_paid = matches!(status, PartStatus::Paid { .. });
-            if !self.book_status(*key, status)
-                && is_paid
-                && self.state_of(key) == Some(HoldState::Void)
-            {
-                late.push((*key, status.clone()));
-            }
+    /// A channel that was opened since has what it has as an adjustment.
+    pub(super) fn open_channel(&mut self, short_channel_id: ShortChannelId) -> Result<(), String> {
+        if self.is_booked(short_channel_id) {
+            return Ok(());
         }
-        late
-    }
-
-    /// Channels that were opened since have what they have as an adjustment.
-    fn open_new_channels(
-        &mut self,
-        channels: &[(ShortChannelId, Msat)],
-        report: &mut ReconcileReport,
-    ) {
-        for (short_channel_id, _) in channels.iter().copied() {
-            if !self.is_booked(short_channel_id) {
-                let amount_msat = Msat::ZERO;
-                let opening = LedgerEntry::Opening { short_channel_id, amount_msat };
-                report.troubles.extend(self.keep_lines(&[opening]).err());
-            }
-        }
+        self.keep_lines(&[LedgerEntry::Opening { short_channel_id, amount_msat: Msat::ZERO }])
     }
 
     /// Claims a hash for what the node has paid for it since the backup, or has in flight, and
@@ -145,7 +228,7 @@ impl Driver {
         let fee_budget_msat = sent_msat.saturating_sub(amount_msat);
         let parts: Vec<PartHold> = records.iter().map(hold_of).collect();
         self.make_room(&parts, sent_msat)?;
-        let is_open = self.open_payments().iter().any(|open| open.claim.payment == payment);
+        let is_open = self.open_payment(&payment).is_some();
         let (label, limits) = (None, Vec::new());
         let reserve = LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, label, limits };
         let dispatch = LedgerEntry::Dispatch { payment, parts };
@@ -159,7 +242,7 @@ impl Driver {
             let claim = LedgerEntry::Claim(Claim {
                 payment,
                 entity: self.engine.new_entity(),
-                destination: destination.unwrap_or(NodeId([0; 33])),
+                destination: destination.unwrap_or(NOBODY),
                 amount_msat,
                 idempotency_key: None,
                 request: None,
@@ -172,7 +255,6 @@ impl Driver {
         for record in records {
             self.book_status(record.key, &record.status);
         }
-        self.perform_effects();
         Ok(())
     }
 
@@ -185,6 +267,7 @@ impl Driver {
             *sum = more.and_then(|more| sum.checked_add(more)).ok_or("its amounts overflow")?;
         }
         for (channel, wanted) in wanted {
+            self.open_channel(channel)?;
             let there = self.booked_in(channel);
             self.keep_adjustment(channel, wanted.saturating_sub(there), true)?;
         }
@@ -194,96 +277,11 @@ impl Driver {
         let first = parts.first().map(|part| part.short_channel_id);
         first.map_or(Ok(()), |channel| self.keep_adjustment(channel, lacking, true))
     }
-
-    fn booked_in(&self, channel: ShortChannelId) -> Msat {
-        let books = self.engine.resource::<Books>();
-        books.map_or(Msat::ZERO, |books| books.0.channel_available(channel))
-    }
-
-    /// A batch of its own; nothing where there is no difference.
-    fn keep_adjustment(
-        &mut self,
-        short_channel_id: ShortChannelId,
-        amount_msat: Msat,
-        more: bool,
-    ) -> Result<(), String> {
-        if amount_msat == Msat::ZERO {
-            return Ok(());
-        }
-        self.keep_lines(&[LedgerEntry::Adjust { short_channel_id, amount_msat, more }])
-    }
-
-    /// Makes the books say of a channel what the node says.
-    pub(super) fn adjust(
-        &mut self,
-        channel: ShortChannelId,
-        there: Msat,
-        report: &mut ReconcileReport,
-    ) {
-        let booked = self.booked_in(channel);
-        let (amount, more) = if there >= booked {
-            (there.saturating_sub(booked), true)
-        } else {
-            (booked.saturating_sub(there), false)
-        };
-        if amount == Msat::ZERO {
-            return;
-        }
-        tracing::warn!(target: "payflow::reconcile", %channel, %booked, %there, "channel adjusted");
-        match self.keep_adjustment(channel, amount, more) {
-            Ok(()) => report.adjusted.push((channel, booked, there)),
-            Err(why) => {
-                let what = format!("channel {channel}: {booked} booked, {there} there: {why}");
-                report.troubles.push(what);
-            }
-        }
-    }
-
-    /// Something was heard of a part that the node could not tell of.
-    pub(in crate::driver) fn note_known(&mut self, key: PartKey, status: &PartStatus) {
-        let Reconciliation::Blocked(report) = &mut self.reconciliation else { return };
-        if *status != PartStatus::Unknown && report.unknown.remove(&key) {
-            self.open_if_known();
-        }
-    }
-
-    /// Notes the books as reconciled, if the node has said all there is to say, or an operator
-    /// accepts what it can't say. Never where the node has forgotten what it did.
-    pub(super) fn open_if_known(&mut self) {
-        let Reconciliation::Blocked(report) = &self.reconciliation else { return };
-        let stands = report.forgotten
-            || !report.troubles.is_empty()
-            || (!report.unknown.is_empty() && !self.accepts_unknown);
-        if stands {
-            let unknown = report.unknown.len();
-            let (forgotten, troubles) = (report.forgotten, &report.troubles);
-            tracing::error!(
-                target: "payflow::reconcile", unknown, forgotten, ?troubles, "not reconciled"
-            );
-            return;
-        }
-        if report.unknown.is_empty() && !report.uncompared.is_empty() {
-            return self.ask(Question::BalancesNow, NodeRequest::Balances);
-        }
-        for channel in &report.uncompared {
-            tracing::warn!(target: "payflow::reconcile", %channel, "never compared");
-        }
-        let hashes: BTreeSet<PaymentHash> =
-            report.unknown.iter().map(|key| key.payment_hash).collect();
-        let report = report.clone();
-        self.begin(self.now);
-        let accepted = hashes.into_iter().collect();
-        if self.keep_lines(&[LedgerEntry::Reconciled { accepted }]).is_ok() {
-            self.judge_books();
-            self.reconciliation = Reconciliation::Done(report);
-        }
-        self.perform_effects();
-    }
 }
 
 /// What the node has sent since, by attempt, each where its first part stands.
-fn groups_of(found: Vec<PartRecord>) -> Vec<(PaymentRef, Vec<PartRecord>)> {
-    let mut groups: Vec<(PaymentRef, Vec<PartRecord>)> = Vec::new();
+fn groups_of(found: Vec<PartRecord>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     let mut places = BTreeMap::new();
     for record in found {
         let payment = payment_of(&record.key);

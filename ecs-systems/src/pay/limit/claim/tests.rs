@@ -48,7 +48,9 @@ fn while_nothing_new_is_taken_on_no_hash_is_claimed_and_what_was_paid_is_answere
         assert_eq!((refused.code(), refused.names()), (Some(2330), vec!["failing"]));
         assert!(refused.entries.is_empty(), "{intake:?}");
         let cause = if intake.reconciling { "reconciling" } else { "disk" };
-        assert!(refused.attached("failing").unwrap().contains(cause), "{intake:?}");
+        let failing = refused.attached("failing").unwrap();
+        assert!(failing.contains(cause), "{intake:?}");
+        assert_eq!(failing.contains("\"parts_read\":0"), intake.reconciling, "{failing}");
         let bench = Bench::new().intake(intake).claimed(first_claim(), complete());
         let (_, answered) = ran(bench, draft());
         assert!(answered.names().contains(&"replayed"), "{intake:?}");
