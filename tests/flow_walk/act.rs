@@ -260,6 +260,7 @@ impl Machine {
             }
             Choice::Arrive(of, part) => self.arrive(*of, *part),
             Choice::Resolved(number, settled) => self.resolved(*number, *settled),
+            Choice::Close(cause) => self.close(*cause),
             Choice::Blocks => {
                 self.env.blocks += BLOCKS_RISEN;
                 Command::Nothing

@@ -11,7 +11,7 @@ use ecs_systems::components::{
 };
 
 /// Case and situation: the walk of the one sees the other.
-pub(crate) const CASES: [(&str, &str); 26] = [
+pub(crate) const CASES: [(&str, &str); 29] = [
     ("paid", "fixed amount"),
     ("paid", "amount chosen"),
     ("refused", "no amount at all"),
@@ -38,6 +38,9 @@ pub(crate) const CASES: [(&str, &str); 26] = [
     ("a set is tried again", "circular, too little"),
     ("an operator is asked", "approval"),
     ("paid before", "written to when paid before"),
+    ("closed before the claim", "closed intake"),
+    ("closed while parts are out", "closed intake"),
+    ("closed while a preimage leaves", "closed intake, circular"),
 ];
 
 /// The cases that are seen in a state.
@@ -53,6 +56,7 @@ pub(crate) fn seen(machine: &Machine) -> Vec<&'static str> {
             && app.get::<Refused>(*set).is_some()
     };
     let withdrawn = app.entities().iter().any(was_refused);
+    let closed = machine.env.closed.is_some();
     let mut seen = Vec::new();
     for payment in machine.env.payments.iter().copied() {
         let (end, now_ms) = (machine.end_of(payment), machine.env.now_ms);
@@ -82,6 +86,9 @@ pub(crate) fn seen(machine: &Machine) -> Vec<&'static str> {
             (withdrawn, "a preimage that was to leave stays"),
             (complete && came(Came::Lost) > 0, "a preimage leaves for nothing"),
             (app.get::<ApprovalAsked>(payment).is_some(), "an operator is asked"),
+            (closed && app.get::<Claimed>(payment).is_none(), "closed before the claim"),
+            (closed && out, "closed while parts are out"),
+            (closed && back + came(Came::Released) > 0, "closed while a preimage leaves"),
         ];
         seen.extend(cases.into_iter().filter(|(is, _)| *is).map(|(_, case)| case));
     }

@@ -1,6 +1,7 @@
 //! What can happen next: every answer the world may give, and every call that may come.
 
 use crate::{
+    closed::Cause,
     incoming,
     machine::{Machine, Pending},
     situation::After,
@@ -33,6 +34,8 @@ pub(crate) enum Choice {
     Resolved(usize, bool),
     /// Blocks are found: what came in before is too old to be taken.
     Blocks,
+    /// Nothing new is taken on from now on.
+    Close(Cause),
     /// Somebody else pays our receipt.
     ReceiptPaid,
     External(usize, ExternalAnswer),
@@ -151,7 +154,7 @@ impl Budget {
             Choice::Part(_, _, answer) => !answer.is_ordinary(),
             Choice::External(_, answer) => *answer != ExternalAnswer::Done,
             Choice::Resolved(_, settled) => !settled,
-            Choice::Blocks => true,
+            Choice::Blocks | Choice::Close(_) => true,
             Choice::Decode(..)
             | Choice::Arrive(..)
             | Choice::Signer(..)
@@ -218,10 +221,14 @@ impl Choice {
 
 /// Everything that can happen now and that the budget affords.
 pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
-    if machine.env.payments.is_empty() {
-        return vec![Choice::Start(0)];
-    }
     let mut all = Vec::new();
+    if machine.env.closed.is_none() {
+        all.extend(machine.situation.closes.iter().copied().map(Choice::Close));
+    }
+    if machine.env.payments.is_empty() {
+        all.push(Choice::Start(0));
+        return all;
+    }
     for pending in machine.pending() {
         answers(machine, &pending, &mut all);
     }

@@ -184,7 +184,7 @@ pub(crate) fn key(state: &State, mid: bool) -> u64 {
     let env = &state.env;
     let payments: Vec<u32> = env.payments.iter().copied().map(EntityId::get).collect();
     (payments, env.now_ms, env.receipt_paid, &env.ends).hash(&mut hasher);
-    (&env.htlcs, env.blocks).hash(&mut hasher);
+    (&env.htlcs, env.blocks, env.closed).hash(&mut hasher);
     let receipt = state.receipts.find(&world::preimage(1).hash());
     receipt.map(|receipt| receipt.state as u8).hash(&mut hasher);
     for (key, offer) in &env.offers {

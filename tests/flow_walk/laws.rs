@@ -1,6 +1,7 @@
 //! What must hold in every state.
 
 use crate::{
+    closed,
     machine::{Breach, Fate, Frozen, Machine, channels},
     situation::{Does, Third},
     taken,
@@ -34,7 +35,7 @@ const LOST: [(i32, &str); 5] = [
 /// Most Entities that two payments have in all rounds of a walk.
 const ENTITIES_MAX: usize = 40;
 
-type Judged = Result<(), Breach>;
+pub(crate) type Judged = Result<(), Breach>;
 
 fn breach(law: &'static str, what: String) -> Judged {
     Err(Breach { law, what })
@@ -58,6 +59,7 @@ pub(crate) fn judge(machine: &mut Machine) -> Judged {
         ends_as_it_must(machine, payment)?;
     }
     taken::htlcs_are_true(machine)?;
+    closed::nothing_is_taken_on(machine)?;
     paid_at_most_once(machine)?;
     if machine.env.payments.iter().all(|payment| machine.has_ended(*payment)) {
         books_are_true(machine)?;

@@ -2,6 +2,7 @@
 
 use crate::{
     choice::Budget,
+    closed::Closed,
     guards::{Guards, Sieve},
     incoming::Incoming,
     situation::Situation,
@@ -75,6 +76,8 @@ pub(crate) struct Env {
     pub(crate) now_ms: u64,
     /// Blocks found since the walk began.
     pub(crate) blocks: u32,
+    /// The intake is closed since then.
+    pub(crate) closed: Option<Closed>,
     pub(crate) left: Budget,
 }
 
@@ -155,6 +158,7 @@ impl Machine {
             htlcs: Vec::new(),
             now_ms: START_MS,
             blocks: 0,
+            closed: None,
             left: situation.budget,
         };
         let situation = situation.clone();
@@ -221,6 +225,9 @@ impl Machine {
             let height_at = Timestamp(self.env.now_ms);
             let view = NodeView { height_at, height: self.height(), ..self.situation.view.clone() };
             self.app.insert_resource(view);
+        }
+        if self.app.resource() != Some(&self.intake()) {
+            self.app.insert_resource(self.intake());
         }
     }
 

@@ -15,6 +15,7 @@ mod incoming;
 mod said;
 mod machine;
 mod act;
+mod closed;
 mod laws;
 mod taken;
 mod cases;
@@ -98,6 +99,11 @@ fn every_walk_around_a_circle_keeps_the_laws() {
 }
 
 #[test]
+fn every_walk_on_which_the_intake_closes_keeps_the_laws() {
+    walk(&others::closing());
+}
+
+#[test]
 fn every_walk_of_two_payments_keeps_the_laws() {
     walk(&others::twice());
 }
@@ -117,6 +123,7 @@ fn situations() -> Vec<Situation> {
     let mut all = situation::sending();
     all.extend(situation::deciding());
     all.extend(others::circles());
+    all.extend(others::closing());
     all.extend(others::twice());
     all.extend(others::third_parties());
     all.extend(others::written());

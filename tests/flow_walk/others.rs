@@ -2,6 +2,7 @@
 //! that go around.
 
 use crate::{
+    closed::Cause,
     situation::{
         After, Does, Place, SENT, Second, Situation, Third, amount, any_amount, fixed, of,
         restless, to_us,
@@ -44,6 +45,21 @@ pub(crate) fn twice() -> Vec<Situation> {
             ends: &[0],
             ..new("to self twice", to_us(), again(After::Begin, to_us())).full()
         },
+    ]
+}
+
+/// The situations in which the intake closes.
+pub(crate) fn closing() -> Vec<Situation> {
+    let new = |name, components, ends| {
+        let situation = Situation::new(name, components, ends).narrow().two_rare();
+        Situation { closes: &[Cause::Reconciling, Cause::DiskLow], receipt: true, ..situation }
+    };
+    let circle = to_us().attach(&Circular);
+    let ends = &[0, 203, 205, 209, 210, 2330];
+    vec![
+        Situation { receipt: false, ..new("closed intake", fixed(), ends) },
+        new("closed intake, circular", circle, ends),
+        new("closed intake, to self", to_us(), &[0, 2330]),
     ]
 }
 

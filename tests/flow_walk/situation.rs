@@ -2,6 +2,7 @@
 
 use crate::{
     choice::Budget,
+    closed::Cause,
     others,
     third::THEIR_CODE,
     world::{AMOUNT_MSAT, World, draft, preimage, signed},
@@ -138,6 +139,8 @@ pub(crate) struct Situation {
     /// A receipt of ours for the walk's hash.
     pub(crate) receipt: bool,
     pub(crate) receipt_may_be_paid: bool,
+    /// Why the intake may close.
+    pub(crate) closes: &'static [Cause],
     /// A System that the list lacks.
     pub(crate) lacks: Option<&'static str>,
     /// Most parts over all rounds.
@@ -168,6 +171,7 @@ impl Situation {
             opening_msat: [10_000_000; 2],
             receipt: false,
             receipt_may_be_paid: false,
+            closes: &[],
             lacks: None,
             parts_max: 3,
             narrow: false,
