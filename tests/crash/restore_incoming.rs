@@ -190,7 +190,7 @@ fn a_part_of_a_payment_around_that_is_being_settled_opens_the_intake_once_it_is_
 }
 
 #[test]
-fn a_channel_is_not_compared_while_half_of_a_set_on_it_is_settled() {
+fn a_channel_is_not_compared_while_a_set_on_it_is_being_settled() {
     let mut durable = Durable::new(&line());
     durable.issue(&ReceiptRequest { amount_msat: Some(LITTLE), ..request() }).expect("it lives");
     durable.payer.troubles.open().lost_words = 2;
@@ -200,8 +200,8 @@ fn a_channel_is_not_compared_while_half_of_a_set_on_it_is_settled() {
     }
     let (_, backup) = with_unknown(&mut durable, 5);
     assert!(is_settling(&durable), "both words were lost");
-    // Again one is lost, and said once more after the part is known.
-    durable.payer.troubles.open().lost_words = 1;
+    // That one of them is off its channel is heard only after the part is known.
+    durable.payer.troubles.open().lost_resolutions = 1;
     restore(&mut durable, &backup);
     durable.run_for(1_800_000).expect("it lives");
     assert_agrees(&mut durable);
