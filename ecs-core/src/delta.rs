@@ -20,6 +20,7 @@ use shared::{SinceSnapshot, unnamed};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
 };
 
@@ -116,6 +117,9 @@ impl Notes {
     }
 }
 
+/// So many changes a command of a payment makes.
+const CHANGES_USUAL: usize = 64;
+
 /// What has changed and was not taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Recording {
@@ -152,7 +156,10 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn take_delta(&mut self) -> Option<Delta> {
-        let Recording { mut changes, noted, matched } = std::mem::take(self.recording.as_mut()?);
+        let recording = self.recording.as_mut()?;
+        let (noted, matched) = (mem::take(&mut recording.noted), mem::take(&mut recording.matched));
+        let room = if recording.changes.is_empty() { 0 } else { CHANGES_USUAL };
+        let mut changes = mem::replace(&mut recording.changes, Vec::with_capacity(room));
         let systems = matched
             .into_iter()
             .filter_map(|id| Some(Change::Progress(id, self.get::<Systems>(id)?.progress()?)));
@@ -185,7 +192,7 @@ impl Engine {
     /// its lines: the delta does not belong to this state. The engine is of no use then.
     pub fn apply_delta(&mut self, delta: &Delta) -> Result<(), Error> {
         let recording = self.recording.take();
-        let waiting = std::mem::take(&mut self.waiting);
+        let waiting = mem::take(&mut self.waiting);
         self.world.insert_resource(delta.inputs);
         let applied = delta.changes.iter().try_for_each(|change| self.redo(change));
         self.effects.clear();

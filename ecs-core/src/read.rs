@@ -78,8 +78,11 @@ impl Engine {
             .map(|list| (self.names.typed_text(self.systems_id), list.to_json()));
         let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| foreign.values.iter());
         let foreign = foreign.map(|(name, json)| (self.names.text(*name), json.clone()));
-        let all = typed.chain(list).chain(foreign);
-        all.map(|(name, json)| (Arc::clone(name), json)).collect()
+        let attached = entity.get::<Life>().map_or(0, |life| life.attached);
+        let mut all = Vec::with_capacity(usize::try_from(attached).unwrap_or(0));
+        let each = typed.chain(list).chain(foreign);
+        all.extend(each.map(|(name, json)| (Arc::clone(name), json)));
+        all
     }
 
     /// The names of all Components, in byte order.

@@ -1,9 +1,6 @@
 //! Hashes and the secrets behind them.
 
-use crate::{
-    ParseUnitError,
-    text::{serde_as_text, write_hex},
-};
+use crate::{ParseUnitError, text::as_hex};
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
@@ -64,18 +61,7 @@ macro_rules! shown {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_hex(&self.0, out)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, out)
-            }
-        }
-        serde_as_text!($name);
+        as_hex!($name, 64);
     };
 }
 shown!(PaymentHash);

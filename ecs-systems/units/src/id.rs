@@ -2,7 +2,7 @@
 
 use crate::{
     ParseUnitError,
-    text::{serde_as_text, write_hex},
+    text::{as_hex, serde_as_text},
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -24,18 +24,7 @@ impl FromStr for NodeId {
     }
 }
 
-impl fmt::Display for NodeId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, out)
-    }
-}
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, out)
-    }
-}
-serde_as_text!(NodeId);
+as_hex!(NodeId, 66);
 
 /// A channel by the place of its funding output: `BLOCKxTXINDEXxOUTPUT` (BOLT 7), packed into 64
 /// bits as on the wire: 24 bits of block, 24 of transaction, 16 of output.

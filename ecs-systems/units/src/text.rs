@@ -3,18 +3,19 @@
 use serde::de::{Deserializer, Error, Visitor};
 use std::{fmt, marker::PhantomData, str::FromStr};
 
-/// Most bytes that are written as digits at a time.
-const BYTES_MAX: usize = 33;
+/// The hexadecimal digits of `N / 2` bytes, in lower case.
+pub(crate) struct Digits<const N: usize>([u8; N]);
 
-/// Writes bytes as hexadecimal digits in lower case.
-pub(crate) fn write_hex(bytes: &[u8], out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for piece in bytes.chunks(BYTES_MAX) {
-        let mut digits = [0; 2 * BYTES_MAX];
-        let digits = &mut digits[..piece.len().saturating_mul(2)];
-        hex::encode_to_slice(piece, digits).map_err(|_| fmt::Error)?;
-        out.write_str(str::from_utf8(digits).map_err(|_| fmt::Error)?)?;
+impl<const N: usize> Digits<N> {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut digits = [0; N];
+        hex::encode_to_slice(bytes, &mut digits).expect("N is twice their number");
+        Self(digits)
     }
-    Ok(())
+
+    pub(crate) fn text(&self) -> &str {
+        str::from_utf8(&self.0).expect("digits are ASCII")
+    }
 }
 
 /// Reads what was written as text.
@@ -56,3 +57,33 @@ macro_rules! serde_as_text {
     };
 }
 pub(crate) use serde_as_text;
+
+/// Implements `Display`, `Debug`, `Serialize` and `Deserialize` of bytes as so many digits.
+macro_rules! as_hex {
+    ($type:ty, $digits:literal) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(crate::text::Digits::<$digits>::of(&self.0).text())
+            }
+        }
+
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, out)
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(crate::text::Digits::<$digits>::of(&self.0).text())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                crate::text::read(from)
+            }
+        }
+    };
+}
+pub(crate) use as_hex;
