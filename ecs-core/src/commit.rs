@@ -227,7 +227,7 @@ impl Engine {
                 } else {
                     Texts::put(&mut place, typed.id, &json)
                 };
-                if old.as_ref().map(Json::text) != Some(json.text()) {
+                if old.as_ref().is_none_or(|old| !old.is_same_text(&json)) {
                     insertion(&mut place);
                     count_attached(&mut place, old.as_ref(), &json);
                     self.note_component(entity, typed.spec.name, Some(&json));

@@ -1,11 +1,12 @@
 //! JSON values, kept as the text that came.
 
+use carried::{Carried, Written};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, DeserializeOwned},
 };
 use serde_json::value::RawValue;
-use std::{any::Any, borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 /// Deepest nesting of arrays and objects that is read.
 pub const JSON_DEPTH_MAX: u32 = 64;
@@ -27,10 +28,13 @@ pub const NUMBER_EXPONENT_MAX: i32 = 1_000;
 /// assert_ne!(Json::parse("9007199254740993").unwrap(), Json::parse("9007199254740992").unwrap());
 /// ```
 #[derive(Clone)]
-pub struct Json {
-    raw: Arc<RawValue>,
-    /// The value that this text was written from, for those who would read it back.
-    carried: Option<Arc<dyn Any + Send + Sync>>,
+pub struct Json(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Text(Arc<RawValue>),
+    /// With the value beside it that it is written from.
+    Value(Arc<Written<dyn Carried>>),
 }
 
 /// A text that is not JSON, or beyond a limit.
@@ -63,7 +67,7 @@ impl Json {
     }
 
     fn kept(raw: Box<RawValue>) -> Self {
-        Self { raw: raw.into(), carried: None }
+        Self(Inner::Text(raw.into()))
     }
 
     /// Judges a value of ours as [`Json::parse`] judges a text from outside.
@@ -126,7 +130,7 @@ impl Json {
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.raw.get()
+        self.raw().get()
     }
 
     /// Whether this is `null`.
@@ -207,7 +211,7 @@ impl fmt::Debug for Json {
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.raw.serialize(to)
+        self.raw().serialize(to)
     }
 }
 

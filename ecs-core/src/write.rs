@@ -45,7 +45,7 @@ impl Write {
     /// Attaches a documented Component.
     #[must_use]
     pub fn attach<C: WireComponent>(self, component: &C) -> Self {
-        self.attach_json(C::SPEC.name, component.to_json().with(component.clone()))
+        self.attach_json(C::SPEC.name, component.to_json().with(component.clone(), C::to_json))
     }
 
     /// Attaches a documented Component if there is one.

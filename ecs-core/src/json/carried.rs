@@ -1,8 +1,38 @@
-//! JSON that still has the value beside it that it was written from.
+//! JSON that still has the value beside it that it is written from.
 
-use super::Json;
+use super::{Inner, Json};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{any::Any, sync::Arc};
+use serde_json::value::RawValue;
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock},
+};
+
+/// A value, and its text once there is one.
+pub(super) struct Written<V: ?Sized> {
+    text: OnceLock<Arc<RawValue>>,
+    carried: V,
+}
+
+/// A value that says how it is written.
+pub(super) trait Carried: Send + Sync {
+    fn value(&self) -> &dyn Any;
+
+    fn write(&self) -> Json;
+}
+
+/// A value, and what writes it.
+struct By<T>(T, fn(&T) -> Json);
+
+impl<T: Any + Send + Sync> Carried for By<T> {
+    fn value(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn write(&self) -> Json {
+        self.1(&self.0)
+    }
+}
 
 impl Json {
     /// The JSON of a value of ours, and beside it the value: [`Json::read`] gives it back as it is.
@@ -17,30 +47,55 @@ impl Json {
     /// ```
     #[must_use]
     pub fn carrying<T: Serialize + Clone + Any + Send + Sync>(value: &T) -> Self {
-        Self::of(value).with(value.clone())
+        Self::of(value).with(value.clone(), Self::of)
     }
 
-    /// With the value beside it that this text was written from.
-    pub(crate) fn with<T: Any + Send + Sync>(self, value: T) -> Self {
-        Self { carried: Some(Arc::new(value)), ..self }
+    /// The same for what is seldom looked at as text: it is written when somebody does.
+    pub(crate) fn written_when_asked<T>(value: &T) -> Self
+    where
+        T: Serialize + Clone + Any + Send + Sync,
+    {
+        Self::value(OnceLock::new(), value.clone(), Self::of)
     }
 
-    /// The value that this text was written from, if that is kept and of this type.
+    /// With the value beside it that this text was written from, and what wrote it.
+    pub(crate) fn with<T: Any + Send + Sync>(self, value: T, write: fn(&T) -> Self) -> Self {
+        Self::value(Arc::clone(self.raw()).into(), value, write)
+    }
+
+    fn value<T>(text: OnceLock<Arc<RawValue>>, value: T, write: fn(&T) -> Self) -> Self
+    where
+        T: Any + Send + Sync,
+    {
+        Self(Inner::Value(Arc::new(Written { text, carried: By(value, write) })))
+    }
+
+    pub(super) fn raw(&self) -> &Arc<RawValue> {
+        match &self.0 {
+            Inner::Text(raw) => raw,
+            Inner::Value(it) => it.text.get_or_init(|| Arc::clone(it.carried.write().raw())),
+        }
+    }
+
+    /// The value that this is written from, if that is kept and of this type.
     pub(crate) fn carried<T: Any>(&self) -> Option<&T> {
-        self.carried.as_deref()?.downcast_ref()
+        match &self.0 {
+            Inner::Text(_) => None,
+            Inner::Value(it) => it.carried.value().downcast_ref(),
+        }
     }
 
     /// Whether both have the same text, not only the same meaning.
     pub(crate) fn is_same_text(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.raw, &other.raw) || self.text() == other.text()
+        Arc::ptr_eq(self.raw(), other.raw()) || self.text() == other.text()
     }
 
     /// The text without the value: what is kept for long.
     pub(crate) fn plain(&self) -> Self {
-        Self { raw: Arc::clone(&self.raw), carried: None }
+        Self(Inner::Text(Arc::clone(self.raw())))
     }
 
-    /// Reads it as a Rust value; what it was written from is not read again.
+    /// Reads it as a Rust value; what it is written from is not read again.
     ///
     /// # Errors
     /// It has another shape.

@@ -58,7 +58,7 @@ fn scid(text: &str) -> Option<ShortChannelId> {
 
 impl fmt::Display for ShortChannelId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}x{}x{}", self.0 >> 40, self.0 >> 16 & 0xff_ffff, self.0 & 0xffff)
+        out.write_str(Places::of(*self).text())
     }
 }
 
@@ -68,6 +68,47 @@ impl fmt::Debug for ShortChannelId {
     }
 }
 serde_as_text!(ShortChannelId);
+
+/// A channel's text. It is written many times for each payment: no formatter takes part.
+struct Places {
+    text: [u8; Self::BYTES_MAX],
+    length: usize,
+}
+
+impl Places {
+    /// Two numbers of 24 bits, one of 16, a direction, and what is between them.
+    const BYTES_MAX: usize = 8 + 1 + 8 + 1 + 5 + 1 + 1;
+
+    fn of(ShortChannelId(scid): ShortChannelId) -> Self {
+        let begun = Self { text: [0; Self::BYTES_MAX], length: 0 };
+        let block = begun.number(scid >> 40).then(b'x');
+        block.number(scid >> 16 & 0xff_ffff).then(b'x').number(scid & 0xffff)
+    }
+
+    fn then(mut self, byte: u8) -> Self {
+        self.text[self.length] = byte;
+        self.length += 1;
+        self
+    }
+
+    fn number(mut self, mut number: u64) -> Self {
+        let start = self.length;
+        loop {
+            let digit = u8::try_from(number % 10).expect("a digit");
+            self = self.then(b'0' + digit);
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.text[start..self.length].reverse();
+        self
+    }
+
+    fn text(&self) -> &str {
+        str::from_utf8(&self.text[..self.length]).expect("digits are ASCII")
+    }
+}
 
 /// Which way through a channel: 0 from the node with the lesser id, 1 from the other (BOLT 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,7 +171,7 @@ impl FromStr for ChannelDirection {
 
 impl fmt::Display for ChannelDirection {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.scid, self.direction.bit())
+        out.write_str(Places::of(self.scid).then(b'/').number(self.direction.bit().into()).text())
     }
 }
 
