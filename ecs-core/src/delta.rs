@@ -157,14 +157,14 @@ impl Engine {
     #[must_use]
     pub fn take_delta(&mut self) -> Option<Delta> {
         let recording = self.recording.as_mut()?;
-        let (noted, matched) = (mem::take(&mut recording.noted), mem::take(&mut recording.matched));
+        let (lives, matched) = (mem::take(&mut recording.noted), mem::take(&mut recording.matched));
         let room = if recording.changes.is_empty() { 0 } else { CHANGES_USUAL };
         let mut changes = mem::replace(&mut recording.changes, Vec::with_capacity(room));
         let systems = matched
             .into_iter()
             .filter_map(|id| Some(Change::Progress(id, self.get::<Systems>(id)?.progress()?)));
         changes.extend(systems);
-        let notes = noted.into_iter().filter_map(|id| {
+        let notes = lives.into_iter().filter_map(|id| {
             let entity = self.world.entity(self.find(id)?);
             Some(Change::Life(id, Notes::of(entity.get()?, entity.get()?)))
         });

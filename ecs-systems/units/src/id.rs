@@ -87,15 +87,15 @@ impl Places {
 
     fn then(mut self, byte: u8) -> Self {
         self.text[self.length] = byte;
-        self.length += 1;
+        self.length = self.length.saturating_add(1);
         self
     }
 
     fn number(mut self, mut number: u64) -> Self {
         let start = self.length;
         loop {
-            let digit = u8::try_from(number % 10).expect("a digit");
-            self = self.then(b'0' + digit);
+            let digit = u32::try_from(number % 10).ok().and_then(|it| char::from_digit(it, 10));
+            self = self.then(u8::try_from(digit.expect("below 10")).expect("an ASCII digit"));
             number /= 10;
             if number == 0 {
                 break;
