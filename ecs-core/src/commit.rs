@@ -150,7 +150,7 @@ impl Engine {
                 }
             }
             if let Some(named) = named {
-                changes.push((entity, decode(name, named, value)?));
+                changes.push((entity, decode(writer, name, named, value)?));
             }
         }
         Ok(())
@@ -225,7 +225,7 @@ impl Engine {
                 let old = if is_list {
                     place.get::<Systems>().map(Systems::to_json)
                 } else {
-                    Texts::put(&mut place, typed.id, &json)
+                    Texts::put(&mut place, &typed, &json)
                 };
                 if old.as_ref().is_none_or(|old| !old.is_same_text(&json)) {
                     insertion(&mut place);
@@ -240,7 +240,7 @@ impl Engine {
                 let target = self.spawned(entity);
                 let mut place = self.world.entity_mut(target);
                 let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
-                let old = foreign.values.insert(id, json.clone());
+                let old = Arc::make_mut(&mut foreign.values).insert(id, json.clone());
                 foreign.mask.insert(id);
                 count_attached(&mut place, old.as_ref(), &json);
                 self.note_foreign(entity, id, Some(&json));
@@ -263,7 +263,8 @@ impl Engine {
                 let Some(target) = self.find(entity) else { return };
                 let mut place = self.world.entity_mut(target);
                 let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
-                if foreign.values.remove(&id).is_some() {
+                if foreign.values.contains_key(&id) {
+                    Arc::make_mut(&mut foreign.values).remove(&id);
                     foreign.mask.remove(id);
                     count(&mut place, -1);
                     self.note_foreign(entity, id, None);

@@ -168,8 +168,8 @@ pub(crate) struct TypedComponent {
     pub(crate) name: Arc<str>,
     pub(crate) id: ComponentId,
     pub(crate) decode: fn(&Json) -> Result<Decoded, Shape>,
-    /// Whether the value is beside its text: then both are ours.
-    pub(crate) is_carried: fn(&Json) -> bool,
+    /// The value beside a text, if it is of this type.
+    pub(crate) carried: fn(&Json) -> Option<Decoded>,
     pub(crate) remove: fn(&mut EntityWorldMut<'_>),
     get: fn(EntityRef<'_>) -> Option<Json>,
 }
@@ -187,30 +187,30 @@ impl TypedComponent {
             name: C::SPEC.name.into(),
             id: world.register_component::<C>(),
             decode: |json| {
-                let (value, text) = if let Some(value) = json.carried::<C>() {
-                    debug_assert_eq!(
-                        C::from_json(&json.plain())?.to_json().text(),
-                        json.text(),
-                        "its canonical text"
-                    );
-                    (value.clone(), json.plain())
-                } else {
-                    let value = C::from_json(json)?;
-                    let text = value.to_json();
-                    (value, text)
-                };
-                let insertion: Insertion = Box::new(move |entity| {
-                    entity.insert(value);
-                });
-                Ok((text, insertion))
+                let value = C::from_json(json)?;
+                Ok((value.to_json(), insertion(value)))
             },
-            is_carried: |json| json.carried::<C>().is_some(),
+            carried: |json| {
+                let value = json.carried::<C>()?;
+                debug_assert!(
+                    C::from_json(&json.plain()).is_ok_and(|it| it.to_json().is_same_text(json)),
+                    "`{}` reads what it has written: {json}",
+                    C::SPEC.name
+                );
+                Some((json.plain(), insertion(value.clone())))
+            },
             remove: |entity| {
                 entity.remove::<C>();
             },
             get: |entity| entity.get::<C>().map(C::to_json),
         }
     }
+}
+
+fn insertion<C: WireComponent>(value: C) -> Insertion {
+    Box::new(move |entity| {
+        entity.insert(value);
+    })
 }
 
 /// Judges a Component's name.

@@ -78,12 +78,7 @@ impl EffectRequest {
     /// An effect that nobody waits for.
     #[must_use]
     pub fn notice<B: EffectBody>(body: &B) -> Self {
-        Self {
-            kind: B::KIND,
-            class: EffectClass::Notice,
-            body: Json::written_when_asked(body),
-            entity: None,
-        }
+        Self { kind: B::KIND, class: EffectClass::Notice, body: Json::carrying(body), entity: None }
     }
 
     /// A timer of that kind: at `at_ms` (milliseconds since 1970) `writes` are written, if

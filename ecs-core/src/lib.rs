@@ -78,7 +78,7 @@ pub use life::{Given, Id};
 pub use method::{Caller, Handle, Method, NOT_PERMITTED, Param, Scope, optional, required};
 pub use plugin::Plugin;
 pub use registry::Owner;
-pub use snapshot::{EntityState, Snapshot};
+pub use snapshot::{EntityState, Image, Snapshot};
 pub use system::{
     Answer, Next, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, Step, SystemDef,
     SystemSpec, system,

@@ -7,6 +7,7 @@ pub use given::Given;
 
 use crate::{
     Effect, EffectId, EntityId, Json,
+    component::TypedComponent,
     effect::EffectClass,
     names::{ForeignId, Mask},
     registry::SystemIndex,
@@ -26,40 +27,47 @@ use std::{
 #[component(storage = "Table")]
 pub(crate) struct Foreign {
     pub(crate) mask: Mask,
-    pub(crate) values: BTreeMap<ForeignId, Json>,
+    pub(crate) values: ForeignValues,
 }
+
+/// Shared with images of the state, until it changes.
+pub(crate) type ForeignValues = Arc<BTreeMap<ForeignId, Json>>;
 
 /// The texts of an Entity's typed Components, as each was written last: what shows or records one
 /// need not write it again. Not of its list, which says itself where it stands.
-#[derive(Component, Default)]
+/// Shared with images of the state, until it changes.
+#[derive(Component, Clone, Debug, Default)]
 #[component(storage = "Table")]
-pub(crate) struct Texts(Vec<(ComponentId, Json)>);
+pub(crate) struct Texts(Arc<Vec<(ComponentId, &'static str, Json)>>);
 
 impl Texts {
     pub(crate) fn get(&self, component: ComponentId) -> Option<&Json> {
         let place = self.place(component).ok()?;
-        Some(&self.0[place].1)
+        Some(&self.0[place].2)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (ComponentId, &Json)> {
-        self.0.iter().map(|(id, json)| (*id, json))
+    /// By id, with their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ComponentId, &'static str, &Json)> {
+        self.0.iter().map(|(id, name, json)| (*id, *name, json))
     }
 
     fn place(&self, component: ComponentId) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&component, |(id, _)| *id)
+        self.0.binary_search_by_key(&component, |(id, ..)| *id)
     }
 
     /// Notes the text of a Component that is attached, and answers what was there.
     pub(crate) fn put(
         entity: &mut EntityWorldMut<'_>,
-        component: ComponentId,
+        component: &TypedComponent,
         text: &Json,
     ) -> Option<Json> {
         let mut texts = entity.get_mut::<Self>().expect("spawned with it");
-        match texts.place(component) {
-            Ok(place) => Some(std::mem::replace(&mut texts.0[place].1, text.clone())),
+        let place = texts.place(component.id);
+        let all = Arc::make_mut(&mut texts.0);
+        match place {
+            Ok(place) => Some(std::mem::replace(&mut all[place].2, text.clone())),
             Err(place) => {
-                texts.0.insert(place, (component, text.clone()));
+                all.insert(place, (component.id, component.spec.name, text.clone()));
                 None
             }
         }
@@ -69,7 +77,7 @@ impl Texts {
     pub(crate) fn remove(entity: &mut EntityWorldMut<'_>, component: ComponentId) {
         let mut texts = entity.get_mut::<Self>().expect("spawned with it");
         if let Ok(place) = texts.place(component) {
-            texts.0.remove(place);
+            Arc::make_mut(&mut texts.0).remove(place);
         }
     }
 }

@@ -4,7 +4,6 @@ use crate::{
     Error,
     component::{OWN_PREFIX, TypedComponent, check_name},
 };
-use bevy_ecs::component::ComponentId;
 use foldhash::HashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -37,7 +36,6 @@ pub(crate) struct Names {
     /// Asked for one name at a time: its order is random.
     by_text: HashMap<Arc<str>, Named>,
     typed: BTreeMap<&'static str, Arc<TypedComponent>>,
-    typed_texts: HashMap<ComponentId, Arc<str>>,
     foreign_texts: Vec<Arc<str>>,
     free_prefixes: Vec<&'static str>,
 }
@@ -46,7 +44,6 @@ impl Names {
     pub(crate) fn add_typed(&mut self, component: TypedComponent) {
         let (name, component) = (component.spec.name, Arc::new(component));
         self.by_text.insert(Arc::clone(&component.name), Named::Typed(Arc::clone(&component)));
-        self.typed_texts.insert(component.id, Arc::clone(&component.name));
         let earlier = self.typed.insert(name, component);
         assert!(earlier.is_none(), "component {name} registered twice");
     }
@@ -59,9 +56,9 @@ impl Names {
         self.typed.values()
     }
 
-    /// The name of a documented Component.
-    pub(crate) fn typed_text(&self, id: ComponentId) -> &Arc<str> {
-        self.typed_texts.get(&id).expect("registered before it is attached")
+    /// The names without a type, by number.
+    pub(crate) fn foreign_texts(&self) -> &[Arc<str>] {
+        &self.foreign_texts
     }
 
     pub(crate) fn text(&self, id: ForeignId) -> &Arc<str> {

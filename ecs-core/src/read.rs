@@ -64,24 +64,15 @@ impl Engine {
     pub fn components(&self, id: EntityId) -> Vec<(Arc<str>, Json)> {
         let Some(entity) = self.find(id) else { return Vec::new() };
         let entity = self.world.entity(entity);
-        let mut all = self.unsorted_components(entity);
-        all.sort_by(|left, right| left.0.cmp(&right.0));
-        all
-    }
-
-    /// The documented ones first, each kind in the order it was made known.
-    pub(crate) fn unsorted_components(&self, entity: EntityRef<'_>) -> Vec<(Arc<str>, Json)> {
         let texts = entity.get::<Texts>().into_iter().flat_map(Texts::iter);
-        let typed = texts.map(|(id, json)| (self.names.typed_text(id), json.clone()));
-        let list = entity
-            .get::<Systems>()
-            .map(|list| (self.names.typed_text(self.systems_id), list.to_json()));
+        let typed = texts.map(|(_, name, json)| (Arc::from(name), json.clone()));
+        let list = entity.get::<Systems>();
+        let list = list.map(|list| (Arc::from(Systems::SPEC.name), list.to_json()));
         let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| foreign.values.iter());
-        let foreign = foreign.map(|(name, json)| (self.names.text(*name), json.clone()));
-        let attached = entity.get::<Life>().map_or(0, |life| life.attached);
-        let mut all = Vec::with_capacity(usize::try_from(attached).unwrap_or(0));
-        let each = typed.chain(list).chain(foreign);
-        all.extend(each.map(|(name, json)| (Arc::clone(name), json)));
+        let foreign =
+            foreign.map(|(name, json)| (Arc::clone(self.names.text(*name)), json.clone()));
+        let mut all: Vec<(Arc<str>, Json)> = typed.chain(list).chain(foreign).collect();
+        all.sort_by(|left, right| left.0.cmp(&right.0));
         all
     }
 

@@ -1,19 +1,22 @@
 //! The state as data: what a crash must not lose.
 
+mod image;
+
+pub use image::Image;
+
 use crate::{
-    Engine, EntityId, Error, Json,
+    Engine, EntityId, Error, Json, Name,
     delta::{
         Notes,
-        shared::{Values, is_shared, unnamed},
+        shared::{SinceSnapshot, Values, unnamed},
     },
     effect::Effect,
     inputs::{Entities, Inputs},
-    life::{Given, Life},
+    life::Life,
     system::SystemDef,
     write::{Write, Writer},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// One Entity with everything the engine notes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +24,10 @@ pub struct EntityState {
     /// Its number.
     pub entity: EntityId,
     /// Its Components, documented ones first.
-    pub components: Vec<(Arc<str>, Json)>,
+    pub components: Vec<(Name, Json)>,
     /// Those whose values many Entities have: which of [`Snapshot::values`] each has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shared: Vec<(Arc<str>, u32)>,
+    pub shared: Vec<(Name, u32)>,
     /// Effects that will still say something.
     pub outstanding: Vec<Effect>,
     /// What else the engine notes of it.
@@ -51,40 +54,7 @@ impl Engine {
     /// The state now. The queue and the effects not yet taken are not in it: a crash loses those.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.shared.note_snapshot();
-        let mut values = Values::default();
-        let states = self.entities().into_iter().map(|id| self.entity_state(id, &mut values));
-        let states = states.collect();
-        let entities = self.world.resource::<Entities>();
-        Snapshot {
-            entities: states,
-            values: values.into_all(),
-            externals: self.systems.externals().map(|(def, ms)| (def.clone(), ms)).collect(),
-            next_entity: entities.next,
-            next_effect: self.next_effect,
-            next_invocation: self.next_invocation,
-            now_ms: self.world.resource::<Inputs>().now_ms,
-        }
-    }
-
-    fn entity_state(&self, id: EntityId, values: &mut Values) -> EntityState {
-        let entity = self.find(id).expect("listed as live");
-        let life = self.world.get::<Life>(entity).expect("spawned with it");
-        let given = self.world.get::<Given>(entity).expect("spawned with it");
-        let mut components = self.unsorted_components(self.world.entity(entity));
-        let mut shared = Vec::new();
-        components.retain(|(name, value)| {
-            let number = is_shared(name, value).then(|| values.number(value)).flatten();
-            shared.extend(number.map(|number| (Arc::clone(name), number)));
-            number.is_none()
-        });
-        EntityState {
-            entity: id,
-            components,
-            shared,
-            outstanding: life.outstanding.clone(),
-            notes: Notes::of(life, given),
-        }
+        self.image().snapshot()
     }
 
     /// Puts a state in place of the present one. What is registered, and traces, stay.
@@ -125,6 +95,7 @@ impl Engine {
         self.steps.clear();
         self.effects.clear();
         self.replayed = Values::default();
+        self.shared = SinceSnapshot::default();
         let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
         self.world.insert_resource(now);
         for (def, timeout_ms) in &snapshot.externals {

@@ -12,7 +12,6 @@ use bevy_ecs::world::World;
 use ecs_core::{Entities, EntityId, Inputs, Json, Record, Refusal, Step};
 use payecs_units::{Msat, PaymentHash, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::any::Any;
 
 /// The name of all lines for the receipts.
 const RECEIPTS: &str = "receipts:line";
@@ -71,13 +70,13 @@ impl RecordEntry for Step {
 /// A line for the receipts.
 #[must_use]
 pub fn receipt_record(line: &ReceiptLine) -> Record {
-    Record::new(RECEIPTS, Json::carrying(line))
+    Record::new(RECEIPTS, Json::of(line))
 }
 
 /// A line for the books.
 #[must_use]
 pub fn ledger_record(entry: &LedgerEntry) -> Record {
-    let body = Json::carrying(entry);
+    let body = Json::of(entry);
     let shown = without_preimage(&body);
     Record::new(entry.system(), body).showing(shown)
 }
@@ -132,9 +131,9 @@ fn payment_of(world: &World, subject: EntityId) -> EntityId {
     entity.and_then(|entity| world.get::<Parent>(entity)).map_or(subject, |parent| parent.0)
 }
 
-fn read<T: DeserializeOwned + Clone + Any>(records: &[&Record]) -> Result<Vec<T>, Refusal> {
+fn read<T: DeserializeOwned>(records: &[&Record]) -> Result<Vec<T>, Refusal> {
     let read = |record: &&Record| {
-        record.body.read().map_err(|error| {
+        record.body.decode().map_err(|error| {
             Refusal::new(LEDGER_INVARIANT, format!("unreadable `{}` line: {error}", record.system))
         })
     };

@@ -23,7 +23,7 @@ use crate::store::{
     restore::Found,
     signing::Signing,
 };
-use ecs_core::{Delta, Engine, Inputs, Snapshot};
+use ecs_core::{Delta, Engine, Inputs};
 use ecs_systems::port::{Books, BooksImage, PartImage, ReceiptsBook};
 use payecs_journal::{Disk, Head, LedgerLog, LedgerReader, Options, Seq, SpaceState, StateLog};
 use std::{borrow::Cow, collections::VecDeque, sync::Arc};
@@ -104,7 +104,7 @@ pub struct Kept {
 /// The state of an engine at one moment, to be written on another thread.
 #[derive(Clone, Debug)]
 pub struct Image {
-    engine: Snapshot,
+    engine: ecs_core::Image,
     books: Option<BooksImage>,
     receipts: Option<PartImage>,
     knowledge: Option<PartImage>,
@@ -116,7 +116,7 @@ impl Image {
     pub fn of(engine: &Engine) -> Self {
         let books = engine.resource::<Books>().map(|books| books.0.image());
         let receipts = engine.resource::<ReceiptsBook>().map(|receipts| receipts.0.image());
-        Self { engine: engine.snapshot(), books, receipts, knowledge: None }
+        Self { engine: engine.image(), books, receipts, knowledge: None }
     }
 
     /// The same with what the planner has learned by then.

@@ -4,6 +4,7 @@ use crate::{
     Error, Json,
     component::{Insertion, TypedComponent, misshapen},
     names::{ForeignId, Named},
+    write::Writer,
 };
 use std::sync::Arc;
 
@@ -16,10 +17,21 @@ pub(crate) enum Change {
     DetachForeign(ForeignId),
 }
 
-/// The change of a value that is new: it must be within the limits.
-pub(crate) fn decode(name: &str, named: Named, value: Option<&Json>) -> Result<Change, Error> {
-    let ours = |json: &&Json| matches!(&named, Named::Typed(typed) if (typed.is_carried)(json));
-    if let Some(json) = value.filter(|json| !ours(json)) {
+/// The change of a value that is new: it must be within the limits. What the engine itself has
+/// written from a value of ours is that value; whatever others wrote is read and judged.
+pub(crate) fn decode(
+    writer: &Writer,
+    name: &str,
+    named: Named,
+    value: Option<&Json>,
+) -> Result<Change, Error> {
+    if *writer == Writer::Engine
+        && let (Named::Typed(typed), Some(json)) = (&named, value)
+        && let Some((text, insertion)) = (typed.carried)(json)
+    {
+        return Ok(Change::AttachTyped(Arc::clone(typed), text, insertion));
+    }
+    if let Some(json) = value {
         json.check().map_err(|error| Error::Invalid(format!("`{name}`: {error}")))?;
     }
     decode_stored(named, value)

@@ -36,9 +36,10 @@ impl<T: Any + Send + Sync> Carried for By<T> {
 
 impl Json {
     /// The JSON of a value of ours, and beside it the value: [`Json::read`] gives it back as it is.
+    /// The text is written when somebody looks at it, on whichever thread.
     ///
     /// # Panics
-    /// If the value has a map whose keys aren't strings: our own mistake.
+    /// Then, if the value has a map whose keys aren't strings: our own mistake.
     /// ```
     /// # use ecs_core::Json;
     /// let json = Json::carrying(&vec![1_u8, 2]);
@@ -47,14 +48,6 @@ impl Json {
     /// ```
     #[must_use]
     pub fn carrying<T: Serialize + Clone + Any + Send + Sync>(value: &T) -> Self {
-        Self::of(value).with(value.clone(), Self::of)
-    }
-
-    /// The same for what is seldom looked at as text: it is written when somebody does.
-    pub(crate) fn written_when_asked<T>(value: &T) -> Self
-    where
-        T: Serialize + Clone + Any + Send + Sync,
-    {
         Self::value(OnceLock::new(), value.clone(), Self::of)
     }
 

@@ -1,7 +1,11 @@
 //! Who may write what, before and after the freeze.
 
 use crate::common::{Claim, engine, entity, json};
-use ecs_core::{Caller, Engine, Error, Expected, Inputs, Json, Write, Writer};
+use bevy_ecs::component::Component;
+use ecs_core::{
+    Caller, ComponentSpec, Engine, Error, Expected, Inputs, Json, Shape, WireComponent, Write,
+    Writer,
+};
 
 /// The code of a write by a caller, or 0.
 fn code(result: &Result<(), Error>) -> i32 {
@@ -135,4 +139,35 @@ fn a_secret_is_read_only_by_those_who_may_and_shown_to_nobody() {
     let write = Write::to(entity).attach_json("lightningd:key", json("[\"hush\"]"));
     let refused = app.set_components(&Writer::Caller, &[write], &[]).unwrap_err();
     assert!(!refused.to_string().contains("hush"), "{refused}");
+}
+
+/// A Component that takes less than its type can hold.
+#[derive(Component, Clone, Debug, PartialEq, Eq)]
+#[component(storage = "SparseSet")]
+struct Even(u64);
+
+impl WireComponent for Even {
+    const SPEC: ComponentSpec = ComponentSpec::input("lightningd:even", "an even integer", "One.");
+
+    fn from_json(json: &Json) -> Result<Self, Shape> {
+        let number: u64 = json.decode()?;
+        if number.is_multiple_of(2) { Ok(Self(number)) } else { Err(Shape::default()) }
+    }
+
+    fn to_json(&self) -> Json {
+        Json::of(&self.0)
+    }
+}
+
+#[test]
+fn what_is_written_from_a_value_is_judged_unless_the_engine_wrote_it() {
+    let mut app = engine();
+    app.add_component::<Even>();
+    let entity = app.new_entity();
+    for writer in [Writer::Caller, Writer::Plugin("acme:".to_owned())] {
+        let refused = app.set_components(&writer, &[Write::to(entity).attach(&Even(7))], &[]);
+        assert_eq!((code(&refused), app.entities().len()), (-32602, 0), "{writer:?}: {refused:?}");
+    }
+    app.set_components(&Writer::Caller, &[Write::to(entity).attach(&Even(8))], &[]).unwrap();
+    assert_eq!(app.get::<Even>(entity), Some(&Even(8)));
 }

@@ -106,7 +106,8 @@ pub(super) fn write_snapshot(
     let books = image.books.map(|books| books.json());
     let receipts = image.receipts.map(|receipts| receipts.json());
     let knowledge = image.knowledge.map(|knowledge| knowledge.json());
-    let (version, engine, mark) = (SNAPSHOT_VERSION, image.engine, Some(mark.to_string()));
+    let (version, engine, mark) =
+        (SNAPSHOT_VERSION, image.engine.snapshot(), Some(mark.to_string()));
     let state = State { version, entries, mark, engine, books, receipts, knowledge };
     serde_json::to_writer(to, &state).map_err(Into::into)
 }
