@@ -14,25 +14,21 @@ use ecs_systems::{
 use ledger_store::{Issued, ReceiptRequest};
 use node_sim::{RemotePart, Script};
 use payecs_journal::{Disk, Open};
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-};
-use tracing_subscriber::fmt::MakeWriter;
+use std::{cell::RefCell, io};
+use tracing::Level;
+use tracing_subscriber::{filter::dynamic_filter_fn, layer::SubscriberExt};
 
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
-
-impl Logged {
-    fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
+thread_local! {
+    /// What was logged on this thread, if it is listened to.
+    static LOGGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
+
+/// Everything that is logged on a thread that is listened to.
+struct Logged;
 
 impl io::Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.iter_mut().for_each(|all| all.extend(bytes)));
         Ok(bytes.len())
     }
 
@@ -41,12 +37,15 @@ impl io::Write for Logged {
     }
 }
 
-impl MakeWriter<'_> for Logged {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
+/// Listens to this thread from now on. A subscriber of this thread alone would miss events whose
+/// first occurrence is on another thread: `tracing` then notes that nobody wants them.
+fn listen() {
+    let fmt = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
+    let listened = dynamic_filter_fn(|_, _| LOGGED.with_borrow(Option::is_some));
+    let subscriber = fmt.with_writer(|| Logged).finish().with(listened);
+    tracing::subscriber::set_global_default(subscriber).expect("the only one here");
+    tracing::callsite::rebuild_interest_cache();
+    LOGGED.set(Some(Vec::new()));
 }
 
 /// All bytes of the files in a directory.
@@ -101,59 +100,50 @@ fn unreleased(durable: &mut Durable, invoice: &str) -> [Issued; 3] {
 
 #[test]
 fn no_secret_of_an_unreleased_receipt_is_in_the_ledger_or_in_a_trace() {
-    let logged = Logged::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(logged.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let network = nets::diamond(nets::HALF);
-        let invoice = invoice(&network);
-        let mut durable = Durable::new(&network);
-        let now = durable.payer.now;
-        durable.payer.driver.command(now, |engine| engine.announce_all(true));
-        let receipts = unreleased(&mut durable, &invoice);
-        let joined = |durable: &Durable| {
-            let engine = durable.payer.driver.engine();
-            let all = engine.entities().into_iter();
-            all.filter(|id| engine.get::<HtlcJoined>(*id).is_some()).count()
-        };
-        assert_eq!(joined(&durable), 2, "an HTLC of ours and one of another's wait");
-        for receipt in &receipts {
-            let found = durable.payer.receipts.find(&receipt.payment_hash);
-            assert_eq!(found.map(|it| it.state), Some(ReceiptState::Unpaid));
-        }
-        let mut secrets: Vec<[u8; 32]> =
-            receipts.iter().map(|receipt| preimage_of(&durable, receipt)).collect();
-        assert_eq!(secrets[0], PREIMAGE.0);
-        durable.snapshot();
-        let state = files(&durable, "state");
-        assert!(!secrets.iter().any(|secret| tells(&state, secret)), "a preimage is in the state");
-        secrets.extend(receipts.iter().map(|it| it.payment_secret.expect("it has one").0));
-        assert!(secrets.contains(&SECRET.0));
+    listen();
+    let network = nets::diamond(nets::HALF);
+    let invoice = invoice(&network);
+    let mut durable = Durable::new(&network);
+    let now = durable.payer.now;
+    durable.payer.driver.command(now, |engine| engine.announce_all(true));
+    let receipts = unreleased(&mut durable, &invoice);
+    let joined = |durable: &Durable| {
         let engine = durable.payer.driver.engine();
-        let traces = engine.entities().into_iter().flat_map(|id| engine.trace(id));
-        let mut shown: Vec<String> = traces.map(|entry| Json::of(&entry).to_string()).collect();
-        shown.push(format!("{:?} {:?} {:?}", durable.payer.driver, durable.payer.receipts, seed()));
-        let notices = durable.payer.driver.take_notices();
-        shown.extend(notices.iter().map(|notice| Json::of(notice).to_string()));
-        let (ledger, log) = (files(&durable, "ledger"), logged.bytes());
-        let sizes = [ledger.len(), log.len(), shown.len()];
-        assert!(
-            sizes.iter().zip([1_000, 1_000, 30]).all(|(size, least)| *size > least),
-            "{sizes:?}"
-        );
-        for (place, bytes) in
-            [("ledger", &ledger), ("log", &log), ("traces", &shown.join("\n").into_bytes())]
-        {
-            let told = secrets.iter().position(|secret| tells(bytes, secret));
-            assert_eq!(told, None, "the {place} tell a secret");
-        }
-        // They are looked for rightly: what a payer showed is in the state.
-        assert!(tells(&state, &SECRET.0));
-        durable.die(Death::Kill);
-        durable.run_for(600_000).expect("it lives");
-        durable.assert_books_agree();
-    });
+        let all = engine.entities().into_iter();
+        all.filter(|id| engine.get::<HtlcJoined>(*id).is_some()).count()
+    };
+    assert_eq!(joined(&durable), 2, "an HTLC of ours and one of another's wait");
+    for receipt in &receipts {
+        let found = durable.payer.receipts.find(&receipt.payment_hash);
+        assert_eq!(found.map(|it| it.state), Some(ReceiptState::Unpaid));
+    }
+    let mut secrets: Vec<[u8; 32]> =
+        receipts.iter().map(|receipt| preimage_of(&durable, receipt)).collect();
+    assert_eq!(secrets[0], PREIMAGE.0);
+    durable.snapshot();
+    let state = files(&durable, "state");
+    assert!(!secrets.iter().any(|secret| tells(&state, secret)), "a preimage is in the state");
+    secrets.extend(receipts.iter().map(|it| it.payment_secret.expect("it has one").0));
+    assert!(secrets.contains(&SECRET.0));
+    let engine = durable.payer.driver.engine();
+    let traces = engine.entities().into_iter().flat_map(|id| engine.trace(id));
+    let mut shown: Vec<String> = traces.map(|entry| Json::of(&entry).to_string()).collect();
+    shown.push(format!("{:?} {:?} {:?}", durable.payer.driver, durable.payer.receipts, seed()));
+    let notices = durable.payer.driver.take_notices();
+    shown.extend(notices.iter().map(|notice| Json::of(notice).to_string()));
+    let (ledger, log) =
+        (files(&durable, "ledger"), LOGGED.take().expect("this thread was listened to"));
+    let sizes = [ledger.len(), log.len(), shown.len()];
+    assert!(sizes.iter().zip([1_000, 1_000, 30]).all(|(size, least)| *size > least), "{sizes:?}");
+    for (place, bytes) in
+        [("ledger", &ledger), ("log", &log), ("traces", &shown.join("\n").into_bytes())]
+    {
+        let told = secrets.iter().position(|secret| tells(bytes, secret));
+        assert_eq!(told, None, "the {place} tell a secret");
+    }
+    // They are looked for rightly: what a payer showed is in the state.
+    assert!(tells(&state, &SECRET.0));
+    durable.die(Death::Kill);
+    durable.run_for(600_000).expect("it lives");
+    durable.assert_books_agree();
 }
