@@ -2,7 +2,7 @@
 
 use super::kinds::{amounts, texts, values};
 use super::shape;
-use crate::port::{Claim, EntryId, Failure, PartKey};
+use crate::port::{Claim, Decision, EntryId, Failure, PartKey};
 use ecs_core::{ComponentSpec, EntityId};
 use payecs_planner::{Plan, Route};
 use payecs_units::{
@@ -117,12 +117,15 @@ pub struct LateWordFacts {
 }
 
 /// How far the books of a backup follow the node's list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowedFacts {
     /// The books know every part up to this place of the list.
     pub booked_to: u64,
     /// The last place that the list had.
     pub listed_to: u64,
+    /// Who accepts that the list has a gap, and why. Absent: it had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten: Option<Decision>,
 }
 
 /// What of a payment can still settle.

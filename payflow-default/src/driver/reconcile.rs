@@ -75,12 +75,21 @@ pub struct ReconcileReport {
     /// The node's list has a gap: it has forgotten parts, and nobody can tell whether it sent them
     /// since the backup. What they paid can't be learned.
     pub forgotten: bool,
+    /// Who accepts that, and why; as it was said when booking began, be it before a crash.
+    pub decision: Option<Decision>,
     /// Where parts are forgotten and nobody has accepted that: channels that don't have what the
     /// books and the list come to, what that is, and what there is. None: nothing points to a
     /// forgotten payment; it is no proof, as what came in may have made up for what left.
     pub unexplained: Vec<(ShortChannelId, Msat, Msat)>,
     /// What could not be booked, as sentences.
     pub troubles: Vec<String>,
+}
+
+impl ReconcileReport {
+    /// Whether parts are forgotten and nobody has accepted that.
+    fn is_closed_by_a_gap(&self) -> bool {
+        self.forgotten && self.decision.is_none()
+    }
 }
 
 /// What was heard so far.
@@ -145,14 +154,13 @@ impl Driver {
     /// that.
     pub(super) fn has_forgotten(&self) -> bool {
         let asked = self.asked.as_ref().and_then(|asked| asked.booking.as_ref());
-        let forgotten = match &self.reconciliation {
-            Reconciliation::Blocked(report) => report.forgotten,
+        match &self.reconciliation {
+            Reconciliation::Blocked(report) => report.is_closed_by_a_gap(),
             Reconciliation::None
             | Reconciliation::Asking { .. }
             | Reconciliation::Booking { .. }
-            | Reconciliation::Done(_) => asked.is_some_and(|booking| booking.report.forgotten),
-        };
-        forgotten && self.accepts_forgotten.is_none()
+            | Reconciliation::Done(_) => asked.is_some_and(|it| it.report.is_closed_by_a_gap()),
+        }
     }
 
     /// Begins to ask. Whatever a payment of the backup meant to do next, it no longer does.

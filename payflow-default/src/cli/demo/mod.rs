@@ -18,6 +18,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
+use clap::builder::NonEmptyStringValueParser;
 use ecs_systems::units::Msat;
 use ledger_store::{SeedFileError, store::StoreError};
 use payflow_default::shell::{JournalError, ShellError, Speed};
@@ -90,10 +91,12 @@ pub(crate) struct Args {
     /// After `payecs restore`: take on new payments though the node's list of parts has a gap,
     /// and say why. A payment that the node forgot may be paid a second time. It stands in the
     /// books.
-    #[arg(long, value_name = "WHY", requires_all = ["data_dir", "operator"])]
+    #[arg(long, value_name = "WHY", value_parser = NonEmptyStringValueParser::new(),
+        requires_all = ["data_dir", "operator"])]
     accept_forgotten: Option<String>,
     /// Who decides that.
-    #[arg(long, value_name = "WHO", requires = "accept_forgotten")]
+    #[arg(long, value_name = "WHO", value_parser = NonEmptyStringValueParser::new(),
+        requires = "accept_forgotten")]
     operator: Option<String>,
     /// Pay N small invoices at a time until stopped (Ctrl-C), instead of the two acts; needs
     /// --data-dir. What was under way at the last stop or crash is brought to its end first.

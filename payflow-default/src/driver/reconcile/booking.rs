@@ -99,16 +99,21 @@ impl Driver {
     fn begin_booking(&mut self) {
         let known = self.open_payments().iter().map(|open| open.claim.payment).collect();
         let has_paid = !self.has_paid_nothing();
-        let accepts = self.accepts_forgotten.is_some();
+        let accepted = self.accepts_forgotten.clone();
         let Some(asked) = &mut self.asked else { return };
         // A node that lists nothing has nothing sent, or forgot all of it.
-        let forgotten = asked.has_forgotten() || (asked.listed == 0 && has_paid);
+        let has_gap = asked.has_forgotten() || (asked.listed == 0 && has_paid);
+        // A gap that was accepted may lie before what is booked since: it is seen no more.
+        let before = asked.followed.as_ref().and_then(|followed| followed.forgotten.clone());
+        let forgotten = has_gap || before.is_some();
+        let decision = if has_gap { accepted } else { before };
         let hashes: BTreeSet<_> = asked.found.iter().map(|it| it.key.payment_hash).collect();
         let found = hashes.into_iter().collect();
-        let report = ReconcileReport { found, forgotten, ..ReconcileReport::default() };
+        let closed = forgotten && decision.is_none();
+        let report = ReconcileReport { found, forgotten, decision, ..ReconcileReport::default() };
         let mut booking = Booking { known, report, ..Booking::default() };
         booking.found = asked.found.len() as u64;
-        if !forgotten || accepts {
+        if !closed {
             booking.groups = groups_of(std::mem::take(&mut asked.found)).into();
             booking.pending = booking.groups.iter().map(|(payment, _)| *payment).collect();
         }
@@ -185,7 +190,7 @@ impl Driver {
     /// Where a start before this one, or this one, has noted how far the books follow the list.
     pub(super) fn followed(&self) -> Option<(EntityId, FollowedFacts)> {
         let engine = &self.engine;
-        let facts = |id: EntityId| engine.get::<Followed>(id).map(|followed| (id, followed.0));
+        let facts = |id: EntityId| engine.get::<Followed>(id).map(|it| (id, it.0.clone()));
         engine.entities().into_iter().find_map(facts)
     }
 
@@ -197,9 +202,10 @@ impl Driver {
         };
         let listed_to = asked.after;
         let booked_to = booking.booked_to().unwrap_or(listed_to);
-        let facts = FollowedFacts { booked_to, listed_to };
+        let forgotten = booking.report.decision.clone();
+        let facts = FollowedFacts { booked_to, listed_to, forgotten };
         let known = self.followed();
-        if known.is_none_or(|(_, before)| before != facts) {
+        if known.as_ref().is_none_or(|(_, before)| *before != facts) {
             let entity = known.map_or_else(|| self.engine.new_entity(), |(entity, _)| entity);
             self.write(&[Write::to(entity).attach(&Followed(facts))]);
         }
@@ -253,7 +259,7 @@ impl Driver {
         };
         self.keep_lines(&lines)?;
         for record in records {
-            self.book_status(record.key, &record.status);
+            self.book_said(record.key, &record.status);
         }
         Ok(())
     }

@@ -150,7 +150,7 @@ impl Driver {
     /// accepts what it can't say, or may have forgotten.
     pub(super) fn open_if_known(&mut self) {
         let Reconciliation::Blocked(report) = &self.reconciliation else { return };
-        let stands = (report.forgotten && self.accepts_forgotten.is_none())
+        let stands = report.is_closed_by_a_gap()
             || !report.troubles.is_empty()
             || (!report.unknown.is_empty() && !self.accepts_unknown);
         if stands {
@@ -172,7 +172,7 @@ impl Driver {
         let report = report.clone();
         self.begin(self.now);
         let accepted = hashes.into_iter().collect();
-        let forgotten = self.accepts_forgotten.clone().filter(|_| report.forgotten);
+        let forgotten = report.decision.clone();
         if self.keep_lines(&[LedgerEntry::Reconciled { accepted, forgotten }]).is_ok() {
             if let Some((entity, _)) = self.followed() {
                 self.write(&[Write::end(entity)]);

@@ -87,7 +87,7 @@ impl Asked {
     /// What was sent before a part of the backup is in the backup. Once something was booked, the
     /// books know parts that are in no backup: then only the place counts to which all are booked.
     fn look_for_gap(&mut self, place: u64, is_known: bool) {
-        let booked_to = self.followed.map(|followed| followed.booked_to);
+        let booked_to = self.followed.as_ref().map(|followed| followed.booked_to);
         let before = self.after.max(booked_to.unwrap_or_default());
         let follows = before.checked_add(1) == Some(place);
         self.has_gap = match booked_to {
@@ -99,6 +99,7 @@ impl Asked {
 
     /// Whether the list lacks something that was sent since the backup.
     pub(super) fn has_forgotten(&self) -> bool {
-        self.has_gap || self.followed.is_some_and(|followed| self.after < followed.listed_to)
+        let listed_to = self.followed.as_ref().map(|followed| followed.listed_to);
+        self.has_gap || listed_to.is_some_and(|listed_to| self.after < listed_to)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     entropy::Entropy,
     planner::OwnPlanner,
 };
-use ecs_core::{Change, EntityId, Failed, Snapshot};
+use ecs_core::{Change, EntityId, Failed, Line, Snapshot};
 use ecs_systems::{
     components::Invoice,
     planner::{Graph, KnowledgeConfig},
@@ -179,18 +179,39 @@ fn start(
     driver
 }
 
-/// One poll, whose records are kept at once: how many lines the longest has.
-fn step(driver: &mut Driver) -> usize {
+/// One poll, whose records are kept at once: the lines of each.
+fn step_telling(driver: &mut Driver) -> Vec<Vec<Line>> {
     driver.poll(START);
     let records = driver.take_records();
     let last = driver.last_record();
     driver.records_kept(START, Kept { written: last, synced: last });
-    let lines = |change: &Change| {
-        let Change::Lines(_, lines) = change else { return 0 };
-        lines.len()
+    let lines = |change: Change| {
+        let Change::Lines(_, lines) = change else { return Vec::new() };
+        lines
     };
-    let lines = records.iter().map(|it| it.delta.changes.iter().map(lines).sum());
-    lines.max().unwrap_or_default()
+    records.into_iter().map(|it| it.delta.changes.into_iter().flat_map(lines).collect()).collect()
+}
+
+/// One poll, whose records are kept at once: how many lines the longest has.
+fn step(driver: &mut Driver) -> usize {
+    step_telling(driver).iter().map(Vec::len).max().unwrap_or_default()
+}
+
+/// To the end of the asking.
+fn reconcile(driver: &mut Driver) -> Vec<Line> {
+    let mut lines = Vec::new();
+    while driver.asked.is_some() {
+        lines.extend(step_telling(driver).into_iter().flatten());
+    }
+    lines.extend(step_telling(driver).into_iter().flatten());
+    lines
+}
+
+/// Books as those of a driver are now.
+fn books_of(driver: &Driver) -> MemoryLedger {
+    let mut books = MemoryLedger::new("sim");
+    books.restore(&driver.engine().resource::<Books>().unwrap().0.image().json()).unwrap();
+    books
 }
 
 /// How many parts were read, and how many booked.
@@ -286,9 +307,7 @@ fn what_the_node_forgets_after_a_crash_is_missed_unless_it_was_booked() {
             step(&mut driver);
         }
         assert_eq!(progress(&driver).1, after * BOOKED_PER_COMMAND as u64);
-        let mut books = MemoryLedger::new("sim");
-        books.restore(&driver.engine().resource::<Books>().unwrap().0.image().json()).unwrap();
-        let state = driver.engine().snapshot();
+        let (books, state) = (books_of(&driver), driver.engine().snapshot());
         listed.lock().unwrap().parts.retain(|part| part.created_index != forgotten);
         let mut driver = start(&network, &listed, books, Some(&state));
         while driver.asked.is_some() {
@@ -298,4 +317,69 @@ fn what_the_node_forgets_after_a_crash_is_missed_unless_it_was_booked() {
         let seen = matches!(told, Reconciliation::Blocked(report) if report.forgotten);
         assert_eq!((seen, driver.intake().reconciling), (is_closed, is_closed), "{forgotten}");
     }
+}
+
+#[test]
+fn who_accepted_a_gap_is_in_the_books_though_a_crash_hides_it() {
+    let network = network();
+    let channel = network.connect(START).view().channels[0].short_channel_id;
+    let mut parts = around(channel);
+    parts.retain(|part| part.created_index != 50);
+    let listed = Arc::new(Mutex::new(Listed { parts, ..Listed::default() }));
+    let decision = Decision { who: "ada".to_owned(), why: "cleaned up".to_owned() };
+    let mut driver = start(&network, &listed, backup(channel, &[]), None);
+    driver.accept_forgotten(decision.clone());
+    while !matches!(driver.reconciliation(), Reconciliation::Booking { .. }) {
+        step(&mut driver);
+    }
+    assert_eq!(progress(&driver).1, BOOKED_PER_COMMAND as u64);
+    let mut driver = start(&network, &listed, books_of(&driver), Some(&driver.engine().snapshot()));
+    let lines = reconcile(&mut driver);
+    let Reconciliation::Done(report) = driver.reconciliation() else { panic!("not done") };
+    assert!(report.forgotten && report.decision.as_ref() == Some(&decision), "{report:?}");
+    let last: LedgerEntry = lines.last().unwrap().body.decode().unwrap();
+    let (accepted, forgotten) = (Vec::new(), Some(decision));
+    assert_eq!(last, LedgerEntry::Reconciled { accepted, forgotten });
+}
+
+#[test]
+fn a_gap_that_is_still_seen_after_a_crash_is_accepted_anew() {
+    let network = network();
+    let channel = network.connect(START).view().channels[0].short_channel_id;
+    let mut parts = around(channel);
+    parts.retain(|part| part.created_index != 350);
+    let listed = Arc::new(Mutex::new(Listed { parts, ..Listed::default() }));
+    let mut driver = start(&network, &listed, backup(channel, &[]), None);
+    driver.accept_forgotten(Decision { who: "ada".to_owned(), why: "cleaned up".to_owned() });
+    while !matches!(driver.reconciliation(), Reconciliation::Booking { .. }) {
+        step(&mut driver);
+    }
+    let mut driver = start(&network, &listed, books_of(&driver), Some(&driver.engine().snapshot()));
+    reconcile(&mut driver);
+    let told = driver.reconciliation();
+    assert!(matches!(told, Reconciliation::Blocked(it) if it.is_closed_by_a_gap()), "{told:?}");
+}
+
+#[test]
+fn a_part_that_was_found_and_that_the_node_knows_nothing_of_keeps_the_intake_closed() {
+    let network = network();
+    let channel = network.connect(START).view().channels[0].short_channel_id;
+    let mut parts: Vec<PartRecord> = (1..=3).map(|place| part(place, place, channel)).collect();
+    parts[1].status = PartStatus::Unknown;
+    let key = parts[1].key;
+    let listed = Arc::new(Mutex::new(Listed { parts, ..Listed::default() }));
+    let mut driver = start(&network, &listed, backup(channel, &[]), None);
+    while driver.asked.is_some() {
+        step(&mut driver);
+    }
+    let Reconciliation::Blocked(report) = driver.reconciliation() else { panic!("not blocked") };
+    assert_eq!(report.unknown, BTreeSet::from([key]), "{report:?}");
+    assert_eq!(report.uncompared, BTreeSet::from([channel]));
+    assert!(driver.intake().reconciling);
+    // The simulated node never saw it.
+    while driver.intake().reconciling {
+        step(&mut driver);
+    }
+    let Reconciliation::Done(report) = driver.reconciliation() else { panic!("not done") };
+    assert!(report.unknown.is_empty() && report.adjusted.len() == 1, "{report:?}");
 }
