@@ -23,7 +23,7 @@ impl<'a> Args<'a> {
     /// Binds params by position (an array; `null` is not given) or by name (an object).
     ///
     /// # Errors
-    /// −32602, naming the parameter: surplus, unknown, given twice, or missing.
+    /// −32602, naming the parameter: surplus, unknown, given twice, missing, or of another kind.
     pub fn bind(
         method: &'static Method,
         params: Option<&Json>,
@@ -43,11 +43,18 @@ impl<'a> Args<'a> {
             .zip(&values)
             .find(|(param, value)| param.required && value.is_none());
         if let Some((param, _)) = missing {
-            let (name, shape) = (param.name, param.shape);
+            let (name, shape) = (param.name, param.kind.shape);
             let what = format!("missing required parameter: `{name}`, {shape}");
             return Err(ErrorObject::invalid(what));
         }
-        Ok(Self { method, values, caller })
+        let args = Self { method, values, caller };
+        let mut given = args.method.params.iter().zip(&args.values);
+        let misfit = given.find_map(|(param, value)| {
+            let value = value.as_ref()?;
+            (!(param.kind.fits)(value)).then_some(param.name)
+        });
+        misfit.map_or(Ok(()), |name| Err(args.misshapen(name)))?;
+        Ok(args)
     }
 
     /// Whoever calls.
@@ -132,7 +139,7 @@ impl<'a> Args<'a> {
     #[must_use]
     pub fn misshapen(&self, name: &str) -> ErrorObject {
         let declared = self.method.params.iter().find(|param| param.name == name);
-        let shape = declared.expect("the method declares it").shape;
+        let shape = declared.expect("the method declares it").kind.shape;
         ErrorObject::invalid(format!("`{name}`: expected {shape}"))
     }
 }
@@ -184,16 +191,20 @@ fn named_twice(fields: &Fields) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::method::{Scope, optional, required};
+    use crate::method::{CHECK_KINDS, Kind, Scope, optional, required};
+
+    const ANY: Kind = Kind { shape: "anything", schema: "{}", fits: |_| true };
+    const ONE: Kind = Kind { shape: "an integer", fits: |json| json.as_str().is_none(), ..ANY };
 
     const METHOD: Method = Method {
         name: "acme_do",
-        params: &[required("one", "an integer"), optional("two", "strings")],
+        params: &[required("one", ONE), optional("two", ANY.saying("strings"))],
         scope: Scope::Read,
         errors: &[],
         result: "{}",
         doc: "Does it.",
-        handle: |_, _| Ok(Json::yes()),
+        handle: |_, _| Ok(Json::yes().into()),
+        check: CHECK_KINDS,
     };
 
     fn bind(params: &str) -> Result<[Option<String>; 2], String> {
@@ -223,6 +234,7 @@ mod tests {
             ("[]", "missing required parameter: `one`, an integer"),
             ("[null, 2]", "missing required parameter: `one`, an integer"),
             ("{\"two\":2}", "missing required parameter: `one`, an integer"),
+            ("[\"a\", 2]", "`one`: expected an integer"),
             ("[1, 2, null]", "too many parameters: `acme_do` takes 2, got 3"),
             ("{\"one\":1,\"tow\":2}", "unknown parameter: `tow`; `two`?"),
             ("{\"one\":1,\"sideways\":2}", "unknown parameter: `sideways`"),

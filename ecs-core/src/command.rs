@@ -61,6 +61,24 @@ impl Engine {
         Ok(())
     }
 
+    /// Refuses what [`Engine::set_components`] would, and writes nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn judge_components(
+        &mut self,
+        by: &Writer,
+        writes: &[Write],
+        expected: &[Expected],
+    ) -> Result<(), Error> {
+        self.check_expected(expected)?;
+        let batch = Batch { writer: by, subject: None, writes, records: &[] };
+        let names = self.names.mark();
+        let judged = self.judge_all(&batch).map(drop);
+        self.names.forget_since(names);
+        judged
+    }
+
     /// Writes lines beside the Components on nobody's behalf, e.g. the opening of the books.
     ///
     /// # Errors

@@ -100,7 +100,10 @@ impl Engine {
         }
     }
 
-    fn judge_all(&mut self, batch: &Batch<'_>) -> Result<Vec<(EntityId, Change)>, Error> {
+    pub(crate) fn judge_all(
+        &mut self,
+        batch: &Batch<'_>,
+    ) -> Result<Vec<(EntityId, Change)>, Error> {
         let mut changes = Vec::new();
         for write in batch.writes {
             let entity = write.entity.or(batch.subject).ok_or_else(|| {
@@ -377,7 +380,7 @@ fn permit_foreign(
     }
 }
 
-fn frozen_error(entity: EntityId, what: &str) -> Error {
+pub(crate) fn frozen_error(entity: EntityId, what: &str) -> Error {
     Error::Frozen(format!(
         "Entity {entity} is frozen: {what} can no longer be changed from outside."
     ))

@@ -51,7 +51,7 @@ mod advance;
 mod resting;
 mod waits;
 mod invoke;
-mod method;
+pub mod method;
 mod args;
 mod methods;
 mod plugin;
@@ -75,7 +75,7 @@ pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, 
 pub use inputs::{Entities, Inputs};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
 pub use life::{Given, Id};
-pub use method::{Caller, Handle, Method, NOT_PERMITTED, Param, Scope, optional, required};
+pub use method::{Caller, Kind, Method, NOT_PERMITTED, Param, Reply, Scope, optional, required};
 pub use plugin::Plugin;
 pub use registry::Owner;
 pub use snapshot::{EntityState, Image, Snapshot};

@@ -1,7 +1,14 @@
 //! The method table: what can be called by name, whatever the transport.
 
+mod kind;
+mod reply;
+
+pub use kind::{Kind, Param, optional, required};
+pub use reply::{Later, Look, Reply, WAIT_TIMEOUT, timed_out};
+
 use crate::{
-    Engine, ErrorObject, Inputs, Json, args::Args, error::METHOD_NOT_FOUND, names::did_you_mean,
+    Engine, ErrorObject, Inputs, Json, args::Args, error::METHOD_NOT_FOUND, methods::CHECK,
+    names::did_you_mean,
 };
 use std::collections::BTreeSet;
 
@@ -62,31 +69,13 @@ impl Caller {
     }
 }
 
-/// A parameter of a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Param {
-    /// Its name.
-    pub name: &'static str,
-    /// The JSON it takes, for errors and the reference.
-    pub shape: &'static str,
-    /// Whether it must be given.
-    pub required: bool,
-}
+/// Answers a call whose parameters are of the kinds that are declared.
+pub type Handle = fn(&mut Engine, &Args<'_>) -> Result<Reply, ErrorObject>;
+/// Refuses what [`Handle`] would, as far as that can be told without doing anything.
+pub type Check = fn(&mut Engine, &Args<'_>) -> Result<(), ErrorObject>;
 
-/// A parameter that must be given.
-#[must_use]
-pub const fn required(name: &'static str, shape: &'static str) -> Param {
-    Param { name, shape, required: true }
-}
-
-/// A parameter that may be left out; `null` stands for that.
-#[must_use]
-pub const fn optional(name: &'static str, shape: &'static str) -> Param {
-    Param { name, shape, required: false }
-}
-
-/// Answers a call whose parameters were bound.
-pub type Handle = fn(&mut Engine, &Args<'_>) -> Result<Json, ErrorObject>;
+/// For methods that refuse nothing but parameters of another kind.
+pub const CHECK_KINDS: Check = |_, _| Ok(());
 
 /// A method: the one source of server, command line and reference.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +94,8 @@ pub struct Method {
     pub doc: &'static str,
     /// Does it.
     pub handle: Handle,
+    /// Looks whether it could be done, and leaves everything as it is.
+    pub check: Check,
 }
 
 /// The code where a caller lacks a scope; Core Lightning's for a rune that does not permit a call.
@@ -140,7 +131,7 @@ impl Engine {
     /// let mut app = Engine::new();
     /// let owner = Caller::owner();
     /// let new = app.call(&owner, Inputs::default(), "payecs_newentity", None).unwrap();
-    /// assert_eq!(new.text(), r#"{"entity":1}"#);
+    /// assert_eq!(new.now().unwrap().text(), r#"{"entity":1}"#);
     /// let params = Json::parse(r#"[1, {"surplus":true}, [], 1, 2]"#).unwrap();
     /// let refused = app.call(&owner, Inputs::default(), "payecs_advance", Some(&params));
     /// assert_eq!(refused.unwrap_err().code, -32602);
@@ -155,7 +146,34 @@ impl Engine {
         inputs: Inputs,
         name: &str,
         params: Option<&Json>,
+    ) -> Result<Reply, ErrorObject> {
+        let method = self.permitted(caller, name)?;
+        if method.name == CHECK.name {
+            return self.check(caller, inputs, params).map(Into::into);
+        }
+        let args = Args::bind(method, params, caller)?;
+        self.begin(inputs);
+        (method.handle)(self, &args)
+    }
+
+    /// Judges a call: its command is the first of the params, or named `command_to_check`; the
+    /// others are that command's.
+    fn check(
+        &mut self,
+        caller: &Caller,
+        inputs: Inputs,
+        params: Option<&Json>,
     ) -> Result<Json, ErrorObject> {
+        let (name, params) = command_to_check(caller, params)?;
+        let method = self.permitted(caller, &name)?;
+        let args = Args::bind(method, Some(&params), caller)?;
+        self.begin(inputs);
+        (method.check)(self, &args)?;
+        Ok(Json::object([("command_to_check", Json::of(&name))]))
+    }
+
+    /// The method of that name.
+    fn permitted(&self, caller: &Caller, name: &str) -> Result<&'static Method, ErrorObject> {
         let Some(method) = self.methods.get(name).copied() else {
             let hint = did_you_mean(self.methods.keys().copied(), name);
             let shown: String = name.chars().take(NAME_SHOWN_CHARS_MAX).collect();
@@ -163,10 +181,28 @@ impl Engine {
             return Err(ErrorObject::new(METHOD_NOT_FOUND, what));
         };
         permit(caller, method.scope, method.name)?;
-        let args = Args::bind(method, params, caller)?;
-        self.begin(inputs);
-        (method.handle)(self, &args)
+        Ok(method)
     }
+}
+
+/// Takes the command out of the params of `check`.
+fn command_to_check(caller: &Caller, params: Option<&Json>) -> Result<(String, Json), ErrorObject> {
+    let declared = CHECK.params[0].name;
+    let (first, rest) = match params {
+        Some(params) if let Some(mut items) = params.items() => {
+            let rest = Json::array(items.split_off(items.len().min(1)));
+            (Json::array(items), rest)
+        }
+        Some(params) if let Some(fields) = params.entries() => {
+            let (named, rest): (Vec<_>, Vec<_>) =
+                fields.into_iter().partition(|(name, _)| name == declared);
+            (Json::object(named), Json::object(rest))
+        }
+        Some(other) => (other.clone(), Json::array([])),
+        None => (Json::array([]), Json::array([])),
+    };
+    let args = Args::bind(&CHECK, Some(&first), caller)?;
+    Ok((args.need(declared)?, rest))
 }
 
 /// Longest part of an unknown name that is repeated.

@@ -133,6 +133,13 @@ impl Engine {
             .map_or(&[], |life| life.outstanding.as_slice())
     }
 
+    /// Whether no System runs on the Entity, and no reply and no external System is awaited.
+    pub(crate) fn is_idle(&self, id: EntityId) -> bool {
+        let invoked = |entity| self.world.get::<Life>(entity).map(|life| life.invocation.is_some());
+        let is_invoked = self.find(id).and_then(invoked).unwrap_or_default();
+        self.queue.is_empty() && !self.is_busy(id) && !is_invoked
+    }
+
     /// Whether an effect's reply is awaited for the Entity.
     #[must_use]
     pub fn is_busy(&self, id: EntityId) -> bool {

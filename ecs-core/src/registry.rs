@@ -140,6 +140,10 @@ impl Registry {
         self.by_name.get(name).copied()
     }
 
+    pub(crate) fn named(&self, name: &str) -> Option<&Registered> {
+        self.find(name).map(|index| self.get(index))
+    }
+
     pub(crate) fn get(&self, index: SystemIndex) -> &Registered {
         &self.systems[usize::from(index.0)]
     }
@@ -210,25 +214,10 @@ impl Registry {
         body: Body,
         names: &mut Names,
     ) -> Result<SystemIndex, Error> {
-        crate::component::check_name(&def.system)?;
-        let name = &def.system;
-        if def.required.is_empty() {
-            let why = format!("System `{name}` requires nothing, so it could never match");
-            return Err(Error::Invalid(why));
-        }
-        if def.required.len() + def.disallowed.len() > SYSTEM_NAMES_MAX {
-            let why = format!("System `{name}` names more than {SYSTEM_NAMES_MAX} components");
-            return Err(Error::Invalid(why));
-        }
-        if self.systems.len() >= SYSTEMS_MAX {
-            let why = format!("System `{name}`: {SYSTEMS_MAX} Systems are registered, the limit");
-            return Err(Error::Invalid(why));
-        }
-        let mark = names.mark();
-        let resolved = resolve(&def.required, names)
-            .and_then(|required| Ok((required, resolve(&def.disallowed, names)?)))
-            .inspect_err(|_| names.forget_since(mark));
-        let ((required, required_foreign), (disallowed, disallowed_foreign)) = resolved?;
+        self.judge(&def, names)?;
+        let required = resolve(&def.required, names)?;
+        let ((required, required_foreign), (disallowed, disallowed_foreign)) =
+            (required, resolve(&def.disallowed, names)?);
         let shown = shown(&def.required, names);
         let index = SystemIndex(u16::try_from(self.systems.len()).expect("SYSTEMS_MAX fits"));
         self.by_name.insert(Arc::clone(&def.system), index);
@@ -246,6 +235,37 @@ impl Registry {
         });
         self.generation += 1;
         Ok(index)
+    }
+
+    /// Refuses what [`Registry::add_external`] would.
+    pub(crate) fn judge_external(&self, def: &SystemDef, names: &mut Names) -> Result<(), Error> {
+        match self.named(&def.system) {
+            None => self.judge(def, names),
+            Some(known) if known.owner == Owner::External && known.def == *def => Ok(()),
+            Some(_) => Err(conflict(&def.system)),
+        }
+    }
+
+    /// Refuses a new System that can't be.
+    fn judge(&self, def: &SystemDef, names: &mut Names) -> Result<(), Error> {
+        crate::component::check_name(&def.system)?;
+        let name = &def.system;
+        if def.required.is_empty() {
+            let why = format!("System `{name}` requires nothing, so it could never match");
+            return Err(Error::Invalid(why));
+        }
+        if def.required.len() + def.disallowed.len() > SYSTEM_NAMES_MAX {
+            let why = format!("System `{name}` names more than {SYSTEM_NAMES_MAX} components");
+            return Err(Error::Invalid(why));
+        }
+        if self.systems.len() >= SYSTEMS_MAX {
+            let why = format!("System `{name}`: {SYSTEMS_MAX} Systems are registered, the limit");
+            return Err(Error::Invalid(why));
+        }
+        let mark = names.mark();
+        let resolved = resolve(&def.required, names).and_then(|_| resolve(&def.disallowed, names));
+        names.forget_since(mark);
+        resolved.map(drop)
     }
 }
 

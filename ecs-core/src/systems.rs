@@ -86,6 +86,11 @@ impl Systems {
         self.stored.names.as_deref()
     }
 
+    /// What the last advance could not do.
+    pub(crate) fn error(&self) -> Option<&ErrorObject> {
+        self.error.as_ref()
+    }
+
     pub(crate) fn shared_names(&self) -> Result<&Names, Error> {
         self.stored.names.as_ref().ok_or_else(no_list)
     }

@@ -46,6 +46,14 @@ pub const INTAKE_CLOSED: i32 = 2330;
 /// paid since (`data.final`: `false`), which paying the same invoice again tells.
 pub const RESTORED: i32 = 2331;
 
+/// More is under way than may be: nothing happened, the same may be tried again later.
+pub const TOO_BUSY: i32 = 2340;
+/// The disk is full: nothing happened. Make room, then try again.
+pub const DISK_FULL: i32 = 2341;
+/// The engine has stopped, or stops: Core Lightning's code of a node that shuts down. What was
+/// called may have happened: look after the next start.
+pub const SHUTDOWN: i32 = -5;
+
 /// An amount is beyond 2⁶⁴−1 msat: −32602.
 #[must_use]
 pub fn overflow(what: &str) -> Refusal {

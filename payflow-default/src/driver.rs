@@ -6,6 +6,7 @@
 //! same program.
 
 mod asking;
+mod calls;
 mod effects;
 mod events;
 mod finished;
@@ -21,12 +22,14 @@ mod reconcile;
 mod recover;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
+pub use calls::{Asker, WAITERS_MAX};
 pub use finished::{COLLECTED_PER_POLL_MAX, Retention};
 pub use gate::{Answer, JournalRecord};
 pub use reconcile::{ReconcileReport, Reconciliation};
 
 use crate::entropy::Entropy;
 use asking::Asking;
+use calls::Waiters;
 use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Write, Writer};
 use ecs_systems::{
     components::MainPayment,
@@ -39,7 +42,6 @@ use ecs_systems::{
 use finished::Finished;
 use gate::Gate;
 use late_words::LateWords;
-use ledger_store::store::Kept;
 use orphans::Orphans;
 use receive::Claiming;
 use reconcile::Asked;
@@ -125,6 +127,8 @@ pub struct Driver {
     notices: VecDeque<Effect>,
     /// What is over, until it is collected.
     finished: Finished,
+    /// Callers that wait for what is still to come.
+    waiters: Waiters,
     /// Where effects wait for their record; `None`: nothing is kept, and nothing waits.
     gate: Option<Gate>,
 }
@@ -138,6 +142,7 @@ impl std::fmt::Debug for Driver {
             .field("asked", &self.asking.len())
             .field("htlcs", &self.htlcs.len())
             .field("words", &self.words.len())
+            .field("waiters", &self.waiters)
             .field("finished", &self.finished)
             .finish_non_exhaustive()
     }
@@ -181,6 +186,7 @@ impl Driver {
             jobs: Vec::new(),
             notices: VecDeque::new(),
             finished: Finished::default(),
+            waiters: Waiters::default(),
             gate: None,
         };
         driver.engine.note_lists();
@@ -200,63 +206,6 @@ impl Driver {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
-    }
-
-    /// From now on nothing is done outside before its record is kept: the records go out through
-    /// [`Driver::take_records`], numbered from `last` + 1, and [`Driver::records_kept`] says how
-    /// far they have come. Answers go through [`Driver::answer_once_kept`]. To be called before
-    /// anything else, and then [`Driver::resume`].
-    ///
-    /// Receipts must have a seed (`ledger_store::MemoryReceipts::with_seed`): those made beside the
-    /// engine are in no record.
-    pub fn keep_journal(&mut self, last: u64) {
-        self.engine.record_changes(true);
-        self.gate = Some(Gate::after(last));
-    }
-
-    /// The records for the journal, each once, in order.
-    #[must_use]
-    pub fn take_records(&mut self) -> Vec<JournalRecord> {
-        self.gate.as_mut().map(Gate::take_records).unwrap_or_default()
-    }
-
-    /// The number of the last record; everything that was said before it is in records up to it.
-    #[must_use]
-    pub fn last_record(&self) -> u64 {
-        self.gate.as_ref().map_or(0, Gate::last)
-    }
-
-    /// Takes how far the journal has come, and does what waited for that.
-    pub fn records_kept(&mut self, now: Timestamp, kept: Kept) {
-        self.now = self.now.max(now);
-        if let Some(gate) = &mut self.gate {
-            gate.kept(kept);
-        }
-        self.perform_kept();
-    }
-
-    /// Gives an answer as soon as everything that it may tell of is kept; at once where no journal
-    /// is.
-    pub fn answer_once_kept(&mut self, answer: Answer) {
-        match &mut self.gate {
-            Some(gate) => gate.hold_answer(answer),
-            None => answer(),
-        }
-        self.perform_kept();
-    }
-
-    /// Whether everything is kept that was done, and everything done that waited for it.
-    #[must_use]
-    pub fn is_kept(&self) -> bool {
-        self.gate.as_ref().is_none_or(Gate::is_clear)
-    }
-
-    /// The journal keeps nothing more: what waits for it is never done, and whoever waits for an
-    /// answer gets none. The driver is good for looking at only.
-    pub fn give_up(&mut self) {
-        if let Some(gate) = &mut self.gate {
-            gate.give_up();
-        }
     }
 
     /// Does something with the engine as one command: time and randomness are fresh, and what it
@@ -299,11 +248,12 @@ impl Driver {
         self.fire_at_height();
         self.fire_timers();
         self.ask_again();
+        self.let_waiters_look();
         self.collect_finished();
     }
 
-    /// When there is something to poll next. `None`: nothing is under way but plans, and nothing
-    /// that is over is to be collected.
+    /// When there is something to poll next. `None`: nothing is under way but plans, nothing that
+    /// is over is to be collected, and nobody waits who would give up.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
@@ -311,6 +261,7 @@ impl Driver {
         let again = [self.open_books_at, self.list_incoming_at, self.finished.next_at()];
         let others = [self.node.next_event_at(), timer];
         let late = [self.late_words.next_at(), self.reconcile_at()];
+        let again = again.into_iter().chain([self.waiters.next_at(self.now)]);
         let all = [asked, others, late].into_iter().flatten().chain(again);
         all.flatten().min()
     }

@@ -11,6 +11,7 @@ mod driver;
 pub mod shell;
 
 pub use driver::{
-    ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Answer, COLLECTED_PER_POLL_MAX,
-    Driver, Job, JobId, JournalRecord, ReconcileReport, Reconciliation, Retention,
+    ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Answer, Asker,
+    COLLECTED_PER_POLL_MAX, Driver, Job, JobId, JournalRecord, ReconcileReport, Reconciliation,
+    Retention, WAITERS_MAX,
 };

@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0: requests and batches in, answers out.
 
-use ecs_core::{Caller, Engine, ErrorObject, Inputs, Json};
+use ecs_core::{Caller, Engine, ErrorObject, Inputs, Json, method::timed_out};
 use serde::Serialize;
 
 /// Largest request or batch, in bytes.
@@ -74,7 +74,8 @@ fn one(engine: &mut Engine, caller: &Caller, inputs: Inputs, json: &Json) -> Opt
         Ok(request) => request,
         Err(why) => return Some(refused(INVALID_REQUEST, &format!("Invalid request: {why}"))),
     };
-    let outcome = engine.call(caller, inputs, &request.method, request.params.as_ref());
+    let reply = engine.call(caller, inputs, &request.method, request.params.as_ref());
+    let outcome = reply.and_then(|reply| reply.now().ok_or_else(timed_out));
     let id = request.id?;
     Some(match outcome {
         Ok(result) => Response { jsonrpc: "2.0", id, result: Some(result), error: None },

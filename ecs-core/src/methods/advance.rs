@@ -1,17 +1,17 @@
 //! Advancing Entities, and what ran on them.
 
-use super::{ENTITY, EXPECTED, INVOCATION, WRITES, components};
+use super::{EXPECTED, INVOCATION, WRITES, components};
 use crate::{
-    Engine, EntityId, ErrorObject, Json, TraceEntry,
+    Engine, EntityId, ErrorObject, Json, TraceEntry, Writer,
     args::Args,
-    method::{Method, NOT_PERMITTED, Scope, optional, required},
+    method::{CHECK_KINDS, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, required},
     time::utc_text,
 };
 
 pub(super) const ADVANCE: Method = Method {
     name: "payecs_advance",
     params: &[
-        required("entity", ENTITY),
+        required("entity", Kind::ENTITY),
         optional("writes", WRITES),
         optional("expected", EXPECTED),
         optional("invocation", INVOCATION),
@@ -24,11 +24,17 @@ pub(super) const ADVANCE: Method = Method {
           payecs_setcomponents would. A busy Entity is advanced when its reply is in. Errors after \
           the first match are only recorded in `lightningd:systems`.",
     handle: advance,
+    check: |engine, args| {
+        let (id, invocation) = (args.entity("entity")?, args.read::<u64>("invocation")?);
+        engine.check_invocation(id, invocation)?;
+        let (writes, expected) = (components::writes(engine, args)?, components::expected(args)?);
+        Ok(engine.judge_components(&Writer::Caller, &writes, &expected)?)
+    },
 };
 
 pub(super) const TRACE: Method = Method {
     name: "payecs_systrace",
-    params: &[required("entity", ENTITY)],
+    params: &[required("entity", Kind::ENTITY)],
     scope: Scope::Read,
     errors: &[],
     result: "{\"entity\": id, \"trace\": [{\"time\": UTC to the millisecond, \"system\": name, \
@@ -36,19 +42,20 @@ pub(super) const TRACE: Method = Method {
     doc: "The Systems that ran on an Entity, oldest first, each with the Components it required as \
           it matched; secret ones are left out. Empty for an unknown Entity.",
     handle: trace,
+    check: CHECK_KINDS,
 };
 
-fn advance(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+fn advance(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let (id, invocation) = (args.entity("entity")?, args.read::<u64>("invocation")?);
     let (writes, expected) = (components::writes(engine, args)?, components::expected(args)?);
     engine.advance_with(id, invocation, &writes, &expected)?;
-    Ok(Json::nothing())
+    Ok(Json::nothing().into())
 }
 
-fn trace(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+fn trace(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
     let entries = engine.trace(id).into_iter().map(|entry| entry_object(id, entry));
-    Ok(Json::object([("entity", Json::of(&id)), ("trace", Json::array(entries))]))
+    Ok(Json::object([("entity", Json::of(&id)), ("trace", Json::array(entries))]).into())
 }
 
 fn entry_object(id: EntityId, entry: TraceEntry) -> Json {

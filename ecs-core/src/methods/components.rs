@@ -1,22 +1,23 @@
 //! Reading and writing Components.
 
-use super::{ENTITY, EXPECTED, INVOCATION, NAMES, WRITES};
+use super::{EXPECTED, INVOCATION, NAMES, WRITES};
 use crate::{
     Engine, EntityId, Error, ErrorObject, Expected, Json, Name, Write, Writer,
     args::{Args, Fields},
     component::check_name,
-    method::{Method, NOT_PERMITTED, Scope, optional, permit, required},
+    method::{Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit, required},
 };
 
 pub(super) const GET_COMPONENTS: Method = Method {
     name: "payecs_getcomponents",
-    params: &[required("entity", ENTITY), required("components", NAMES)],
+    params: &[required("entity", Kind::ENTITY), required("components", NAMES)],
     scope: Scope::Read,
     errors: &[NOT_PERMITTED],
     result: r#"{"entity": id, component: value or null, …}"#,
     doc: "Reads Components in one look, in the order asked for; null where one is not attached. \
           Secret ones are given only to callers who may read secrets.",
     handle: get_components,
+    check: |engine, args| names(engine, args).map(drop),
 };
 
 pub(super) const SET_COMPONENTS: Method = Method {
@@ -33,35 +34,53 @@ pub(super) const SET_COMPONENTS: Method = Method {
           before the call: values by meaning, numbers exactly. Then the writes are applied in \
           order. With `invocation`, only while that is current on an Entity written.",
     handle: set_components,
+    check: |engine, args| {
+        let (writes, expected) = (judged_writes(engine, args)?, expected(args)?);
+        Ok(engine.judge_components(&Writer::Caller, &writes, &expected)?)
+    },
 };
 
-fn get_components(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+fn get_components(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
     let mut fields: Fields = vec![("entity".to_owned(), Json::of(&id))];
-    for name in args.strings("components")? {
-        check_name(&name)?;
-        if engine.is_secret(&name) && !args.caller().secrets {
-            let what = format!("Not permitted: `{name}` is secret.");
-            return Err(ErrorObject::new(NOT_PERMITTED, what));
-        }
+    for name in names(engine, args)? {
         if fields.iter().all(|(known, _)| *known != name) {
             let value = engine.component(id, &name).unwrap_or_else(Json::null);
             fields.push((name, value));
         }
     }
-    Ok(Json::object(fields))
+    Ok(Json::object(fields).into())
 }
 
-fn set_components(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
-    let (writes, expected) = (writes(engine, args)?, expected(args)?);
+/// The names of Components that the caller may read.
+fn names(engine: &Engine, args: &Args<'_>) -> Result<Vec<String>, ErrorObject> {
+    let names = args.strings("components")?;
+    for name in &names {
+        check_name(name)?;
+        if engine.is_secret(name) && !args.caller().secrets {
+            let what = format!("Not permitted: `{name}` is secret.");
+            return Err(ErrorObject::new(NOT_PERMITTED, what));
+        }
+    }
+    Ok(names)
+}
+
+fn set_components(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
+    let (writes, expected) = (judged_writes(engine, args)?, expected(args)?);
+    engine.set_components(&Writer::Caller, &writes, &expected)?;
+    Ok(Json::nothing().into())
+}
+
+/// The writes, if the invocation that they answer is current.
+fn judged_writes(engine: &Engine, args: &Args<'_>) -> Result<Vec<Write>, ErrorObject> {
+    let writes = writes(engine, args)?;
     if let Some(number) = args.read::<u64>("invocation")? {
         let is_current = |id| engine.check_invocation(id, Some(number)).is_ok();
         if !writes.iter().filter_map(|write| write.entity).any(is_current) {
             return Err(Error::StaleInvocation(number).into());
         }
     }
-    engine.set_components(&Writer::Caller, &writes, &expected)?;
-    Ok(Json::nothing())
+    Ok(writes)
 }
 
 /// The parameter `writes`; what only callers with another scope may write is refused.

@@ -1,16 +1,17 @@
 //! The default list of Systems.
 
-use super::ENTITY;
 use crate::{
-    Engine, EntityId, ErrorObject, Json, Systems, Write, Writer,
+    Engine, ErrorObject, Json, Systems, Write, Writer,
     args::Args,
     component::WireComponent,
-    method::{Method, Scope, optional, required},
+    method::{CHECK_KINDS, Kind, Method, Reply, Scope, optional, required},
     systems::LIST_LENGTH_MAX,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-const SYSTEM_NAMES: &str = "an array of names of Systems, or one name";
+const SYSTEM_NAMES: Kind = Kind::TEXTS.saying("an array of names of Systems, or one name");
+const REPLACE: Kind =
+    Kind::OBJECT.saying("an object: the name of a default System, and of the one in its place");
 
 pub(super) const GET_DEFAULT_SYSTEMS: Method = Method {
     name: "payecs_getdefaultsystems",
@@ -19,16 +20,17 @@ pub(super) const GET_DEFAULT_SYSTEMS: Method = Method {
     errors: &[],
     result: r#"{"systems": [name, …]}"#,
     doc: "The default list of Systems, in order.",
-    handle: |engine, _| Ok(Json::object([("systems", Json::of(engine.default_systems()))])),
+    handle: |engine, _| Ok(Json::object([("systems", Json::of(engine.default_systems()))]).into()),
+    check: CHECK_KINDS,
 };
 
 pub(super) const SET_DEFAULT_SYSTEMS: Method = Method {
     name: "payecs_setdefaultsystems",
     params: &[
-        required("entity", ENTITY),
+        required("entity", Kind::ENTITY),
         optional("prepend", SYSTEM_NAMES),
         optional("append", SYSTEM_NAMES),
-        optional("replace", "an object: the name of a default System, and of the one in its place"),
+        optional("replace", REPLACE),
     ],
     scope: Scope::Flow,
     errors: &[2205],
@@ -37,9 +39,20 @@ pub(super) const SET_DEFAULT_SYSTEMS: Method = Method {
           before, after, or in place of some of it. Other fields stay; a value that is no object \
           is replaced.",
     handle: set_default_systems,
+    check: |engine, args| {
+        let write = list_asked_for(engine, args)?;
+        Ok(engine.judge_components(&Writer::Caller, &[write], &[])?)
+    },
 };
 
-fn set_default_systems(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+fn set_default_systems(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
+    let write = list_asked_for(engine, args)?;
+    engine.set_components(&Writer::Caller, &[write], &[])?;
+    Ok(Json::nothing().into())
+}
+
+/// What writes the list that is asked for.
+fn list_asked_for(engine: &Engine, args: &Args<'_>) -> Result<Write, ErrorObject> {
     let id = args.entity("entity")?;
     let (prepend, append) = (args.strings("prepend")?, args.strings("append")?);
     let replaced = replaced(engine, args)?;
@@ -56,8 +69,11 @@ fn set_default_systems(engine: &mut Engine, args: &Args<'_>) -> Result<Json, Err
         let what = format!("a list holds at most {LIST_LENGTH_MAX} Systems, got {}", names.len());
         return Err(ErrorObject::invalid(what));
     }
-    write_list(engine, id, &names)?;
-    Ok(Json::nothing())
+    let systems = match engine.get::<Systems>(id) {
+        Some(present) => present.with_names(&names),
+        None => Systems::listing(&names),
+    };
+    Ok(Write::to(id).attach_json(Systems::SPEC.name, systems.to_json()))
 }
 
 /// The default list with the replacements asked for.
@@ -78,13 +94,4 @@ fn replaced(engine: &Engine, args: &Args<'_>) -> Result<Vec<Arc<str>>, ErrorObje
     }
     let new_name = |name: &Arc<str>| new_names.get(&**name).unwrap_or(name).clone();
     Ok(engine.default_systems().iter().map(new_name).collect())
-}
-
-fn write_list(engine: &mut Engine, id: EntityId, names: &[&str]) -> Result<(), ErrorObject> {
-    let systems = match engine.get::<Systems>(id) {
-        Some(present) => present.with_names(names),
-        None => Systems::listing(names),
-    };
-    let write = Write::to(id).attach_json(Systems::SPEC.name, systems.to_json());
-    Ok(engine.set_components(&Writer::Caller, &[write], &[])?)
 }

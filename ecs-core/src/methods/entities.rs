@@ -1,14 +1,23 @@
 //! Making, listing and ending Entities.
 
-use super::{ENTITY, NAMES};
+use super::NAMES;
 use crate::{
     Engine, EntityId, Error, ErrorObject, Json, Write, Writer,
     args::Args,
+    commit::frozen_error,
     inputs::Entities,
-    method::{Method, Scope, optional, required},
+    method::{CHECK_KINDS, Kind, Method, Reply, Scope, optional, required},
     names::Named,
 };
-use std::{collections::BTreeSet, num::NonZeroU32};
+use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc};
+
+/// Most Entities that are looked at in one go.
+const LOOKED_AT_MAX: usize = 128;
+/// More Entities are put into words on another thread.
+const TOLD_AT_ONCE_MAX: usize = 16;
+
+const LIMIT: Kind = Kind { fits: |json| json.decode::<NonZeroU32>().is_ok(), ..Kind::COUNT }
+    .saying("an integer from 1: most entities in the answer");
 
 pub(super) const NEW_ENTITY: Method = Method {
     name: "payecs_newentity",
@@ -18,7 +27,8 @@ pub(super) const NEW_ENTITY: Method = Method {
     result: r#"{"entity": id}"#,
     doc: "Gives out the number of a new Entity, counting up from 1 and leaving out numbers in use. \
           The Entity exists once a Component is attached to it.",
-    handle: |engine, _| Ok(Json::object([("entity", Json::of(&engine.new_entity()))])),
+    handle: |engine, _| Ok(Json::object([("entity", Json::of(&engine.new_entity()))]).into()),
+    check: CHECK_KINDS,
 };
 
 pub(super) const LIST_ENTITIES: Method = Method {
@@ -26,8 +36,8 @@ pub(super) const LIST_ENTITIES: Method = Method {
     params: &[
         optional("required", NAMES),
         optional("disallowed", NAMES),
-        optional("limit", "an integer from 1: most entities in the answer"),
-        optional("after", "an entity id: only larger ones"),
+        optional("limit", LIMIT),
+        optional("after", Kind::ENTITY.saying("an entity id: only larger ones")),
         optional("components", NAMES),
     ],
     scope: Scope::Read,
@@ -35,56 +45,118 @@ pub(super) const LIST_ENTITIES: Method = Method {
     result: r#"{"entities": [{"entity": id, component: value, …}, …]}"#,
     doc: "Lists the Entities that have all required and none of the disallowed Components, by \
           number, with all their Components by name, or those asked for. Secret Components are \
-          left out.",
+          left out. Of a long list what changes meanwhile is shown as it was before or after.",
     handle: list_entities,
+    check: |engine, args| asked(engine, args).map(drop),
 };
 
 pub(super) const DELETE_ENTITY: Method = Method {
     name: "payecs_delentity",
-    params: &[required("entity", ENTITY)],
+    params: &[required("entity", Kind::ENTITY)],
     scope: Scope::Flow,
     errors: &[2204, 2205],
     result: "{}",
     doc: "Ends an Entity: detaches everything. Refused once the Entity is frozen.",
     handle: delete_entity,
+    check: |engine, args| doomed(engine, args).map(drop),
 };
 
-fn list_entities(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
-    let required = args.strings("required")?;
-    let disallowed = args.strings("disallowed")?;
+/// What a caller wants to see of which Entities.
+struct Asked {
+    required: Vec<Option<Named>>,
+    disallowed: Vec<Option<Named>>,
+    limit: usize,
+    after: Option<EntityId>,
+    shown: Option<BTreeSet<String>>,
+    listed: Vec<(EntityId, Components)>,
+}
+
+/// Components by name.
+type Components = Vec<(Arc<str>, Json)>;
+
+fn list_entities(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
+    let mut asked = asked(engine, args)?;
+    if asked.list_page(engine) {
+        return Ok(asked.reply());
+    }
+    let mut asked = Some(asked);
+    Ok(Reply::in_steps(move |engine| {
+        let is_listed = asked.as_mut().is_some_and(|asked| asked.list_page(engine));
+        is_listed.then(|| asked.take().map(|asked| Ok(asked.reply()))).flatten()
+    }))
+}
+
+fn asked(engine: &Engine, args: &Args<'_>) -> Result<Asked, ErrorObject> {
+    let required = engine.asked(&args.strings("required")?)?;
+    let disallowed = engine.asked(&args.strings("disallowed")?)?;
     let limit = args.read::<NonZeroU32>("limit")?.map_or(usize::MAX, |limit| limit.get() as usize);
     let after = args.read::<EntityId>("after")?;
     let shown = match args.given("components") {
         None => None,
         Some(_) => Some(args.strings("components")?.into_iter().collect::<BTreeSet<String>>()),
     };
-    let (required, disallowed) = (engine.asked(&required)?, engine.asked(&disallowed)?);
-    if let Some(shown) = &shown {
-        engine.asked(shown)?;
+    engine.asked(shown.iter().flatten())?;
+    Ok(Asked { required, disallowed, limit, after, shown, listed: Vec::new() })
+}
+
+impl Asked {
+    /// Looks at some more Entities; whether these were the last.
+    fn list_page(&mut self, engine: &Engine) -> bool {
+        let live = engine.world.resource::<Entities>();
+        let mut looked_at = 0;
+        for id in live.after(self.after).take(LOOKED_AT_MAX) {
+            if self.listed.len() == self.limit {
+                return true;
+            }
+            looked_at += 1;
+            self.after = Some(id);
+            let matches = self.required.iter().all(|name| engine.has(id, name.as_ref()))
+                && !self.disallowed.iter().any(|name| engine.has(id, name.as_ref()));
+            if matches {
+                self.listed.push((id, self.shown_of(engine, id)));
+            }
+        }
+        looked_at < LOOKED_AT_MAX || self.listed.len() == self.limit
     }
-    let live = engine.world.resource::<Entities>();
-    let matching = live.after(after).filter(|id| {
-        required.iter().all(|name| engine.has(*id, name.as_ref()))
-            && !disallowed.iter().any(|name| engine.has(*id, name.as_ref()))
-    });
-    let entities = matching.take(limit).map(|id| entity_object(engine, id, shown.as_ref()));
-    Ok(Json::object([("entities", Json::array(entities))]))
+
+    fn shown_of(&self, engine: &Engine, id: EntityId) -> Components {
+        let is_asked = |name: &str| self.shown.as_ref().is_none_or(|shown| shown.contains(name));
+        let all = engine.components(id).into_iter();
+        all.filter(|(name, _)| is_asked(name) && !engine.is_secret(name)).collect()
+    }
+
+    /// Few are told at once; many are put together elsewhere.
+    fn reply(self) -> Reply {
+        let is_short = self.listed.len() <= TOLD_AT_ONCE_MAX;
+        let tell = move || {
+            let entities = self.listed.into_iter().map(|(id, components)| {
+                Json::object(std::iter::once(("entity".into(), Json::of(&id))).chain(components))
+            });
+            Json::object([("entities", Json::array(entities))])
+        };
+        if is_short {
+            return tell().into();
+        }
+        Reply::Elsewhere(Box::new(|| Ok(tell())))
+    }
 }
 
-fn entity_object(engine: &Engine, id: EntityId, shown: Option<&BTreeSet<String>>) -> Json {
-    let components = engine.components(id).into_iter().filter(|(name, _)| {
-        !engine.is_secret(name) && shown.is_none_or(|shown| shown.contains(&**name))
-    });
-    Json::object(std::iter::once(("entity".into(), Json::of(&id))).chain(components))
+fn delete_entity(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
+    let id = doomed(engine, args)?;
+    engine.set_components(&Writer::Caller, &[Write::end(id)], &[])?;
+    Ok(Json::nothing().into())
 }
 
-fn delete_entity(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+/// The Entity that may be ended.
+fn doomed(engine: &Engine, args: &Args<'_>) -> Result<EntityId, ErrorObject> {
     let id = args.entity("entity")?;
     if engine.find(id).is_none() {
         return Err(Error::UnknownEntity(id).into());
     }
-    engine.set_components(&Writer::Caller, &[Write::end(id)], &[])?;
-    Ok(Json::nothing())
+    if engine.is_frozen(id) {
+        return Err(frozen_error(id, "`exact`").into());
+    }
+    Ok(id)
 }
 
 impl Engine {

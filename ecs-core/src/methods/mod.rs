@@ -5,11 +5,16 @@ mod components;
 mod advance;
 mod systems;
 mod defaults;
+mod check;
+mod wait;
+mod explain;
 
-use crate::method::Method;
+pub(crate) use check::CHECK;
+
+use crate::method::{Kind, Method};
 
 /// All of them.
-pub(crate) const ALL: [&Method; 11] = [
+pub(crate) const ALL: [&Method; 14] = [
     &entities::NEW_ENTITY,
     &entities::LIST_ENTITIES,
     &entities::DELETE_ENTITY,
@@ -21,15 +26,21 @@ pub(crate) const ALL: [&Method; 11] = [
     &systems::LIST_SYSTEMS,
     &defaults::GET_DEFAULT_SYSTEMS,
     &defaults::SET_DEFAULT_SYSTEMS,
+    &CHECK,
+    &wait::WAIT,
+    &explain::EXPLAIN,
 ];
 
-const ENTITY: &str = "an entity id: an integer from 1 to 4294967295, or the same as a string";
-const NAMES: &str = "an array of component names, or one name";
-const WRITES: &str = "an array of objects, or one object: `entity`, optional `exact` (bool: detach \
-                      everything else first), and components by name (`null` detaches)";
-const EXPECTED: &str = "an array of objects, or one object: `entity`, optional `exact` (bool: \
-                        nothing else is attached), and components by name (`null`: absent)";
-const INVOCATION: &str = "the number of the invocation this answers";
+const NAMES: Kind = Kind::TEXTS.saying("an array of component names, or one name");
+const WRITES: Kind = Kind::OBJECTS.saying(
+    "an array of objects, or one object: `entity`, optional `exact` (bool: detach everything else \
+     first), and components by name (`null` detaches)",
+);
+const EXPECTED: Kind = Kind::OBJECTS.saying(
+    "an array of objects, or one object: `entity`, optional `exact` (bool: nothing else is \
+     attached), and components by name (`null`: absent)",
+);
+const INVOCATION: Kind = Kind::COUNT.saying("the number of the invocation this answers");
 
 #[cfg(test)]
 mod tests;

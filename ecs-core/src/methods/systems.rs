@@ -4,7 +4,7 @@ use super::NAMES;
 use crate::{
     Engine, ErrorObject, Json, Owner, SystemDef,
     args::Args,
-    method::{Method, Scope, optional, required},
+    method::{CHECK_KINDS, Kind, Method, Reply, Scope, optional, required},
     registry::Registered,
 };
 use std::borrow::Cow;
@@ -15,10 +15,10 @@ const TIMEOUT_S_MAX: u64 = 86_400;
 pub(super) const NEW_SYSTEM: Method = Method {
     name: "payecs_newsystem",
     params: &[
-        required("system", "the name of the System"),
+        required("system", Kind::TEXT.saying("the name of the System")),
         required("required", NAMES),
         optional("disallowed", NAMES),
-        optional("timeout", "seconds an invocation may take: an integer from 1 to 86400"),
+        optional("timeout", TIMEOUT),
     ],
     scope: Scope::Flow,
     errors: &[],
@@ -27,6 +27,10 @@ pub(super) const NEW_SYSTEM: Method = Method {
           `payecs_system_invoke`, and its answer is payecs_advance. The same again, with identical \
           lists in identical order, is no error. Without `timeout`: 60 seconds.",
     handle: new_system,
+    check: |engine, args| {
+        let (def, _) = external(args)?;
+        Ok(engine.systems.judge_external(&def, &mut engine.names)?)
+    },
 };
 
 pub(super) const LIST_SYSTEMS: Method = Method {
@@ -42,25 +46,32 @@ pub(super) const LIST_SYSTEMS: Method = Method {
           milliseconds on average (null before the first answer).",
     handle: |engine, _| {
         let systems = engine.systems.iter().map(system_object);
-        Ok(Json::object([("systems", Json::array(systems))]))
+        Ok(Json::object([("systems", Json::array(systems))]).into())
     },
+    check: CHECK_KINDS,
 };
 
-fn new_system(engine: &mut Engine, args: &Args<'_>) -> Result<Json, ErrorObject> {
+const TIMEOUT: Kind =
+    Kind { fits: |json| matches!(json.decode(), Ok(1_u64..=TIMEOUT_S_MAX)), ..Kind::COUNT }
+        .saying("seconds an invocation may take: an integer from 1 to 86400");
+
+fn new_system(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
+    match external(args)? {
+        (def, None) => engine.add_external_system(def)?,
+        (def, Some(seconds)) => engine.add_external_system_for(def, seconds * 1_000)?,
+    }
+    Ok(Json::nothing().into())
+}
+
+/// The System that is to be registered, and its timeout in seconds.
+fn external(args: &Args<'_>) -> Result<(SystemDef, Option<u64>), ErrorObject> {
     let owned = |names: Vec<String>| names.into_iter().map(Cow::Owned).collect();
     let def = SystemDef {
         system: args.need::<String>("system")?.into(),
         required: owned(args.strings("required")?),
         disallowed: owned(args.strings("disallowed")?),
     };
-    match args.read::<u64>("timeout")? {
-        None => engine.add_external_system(def)?,
-        Some(seconds @ 1..=TIMEOUT_S_MAX) => {
-            engine.add_external_system_for(def, seconds * 1_000)?;
-        }
-        Some(_) => return Err(args.misshapen("timeout")),
-    }
-    Ok(Json::nothing())
+    Ok((def, args.read("timeout")?))
 }
 
 fn system_object(system: &Registered) -> Json {

@@ -99,7 +99,8 @@ pub(crate) fn entity(app: &mut Engine, list: &[&str], flags: &[&str]) -> EntityI
 
 /// Calls a method as the owner.
 pub(crate) fn call(app: &mut Engine, method: &str, params: &str) -> Result<Json, ErrorObject> {
-    app.call(&Caller::owner(), Inputs::default(), method, Some(&json(params)))
+    let reply = app.call(&Caller::owner(), Inputs::default(), method, Some(&json(params)));
+    reply.map(|reply| reply.now().expect("it takes no time"))
 }
 
 /// The code in an error Component of an Entity.

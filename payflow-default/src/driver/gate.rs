@@ -1,7 +1,8 @@
 //! What has been done but may not be seen yet: effects wait until their record is durable.
 
+use super::Driver;
 use ecs_core::{Delta, Effect, EffectClass, Engine};
-use ecs_systems::port::HtlcId;
+use ecs_systems::{port::HtlcId, units::Timestamp};
 use ledger_store::store::Kept;
 use std::collections::VecDeque;
 
@@ -116,6 +117,65 @@ impl Gate {
     /// Whether everything is kept that was done, and everything done that waited for it.
     pub(super) fn is_clear(&self) -> bool {
         self.records.is_empty() && self.waiting.is_empty() && self.kept.synced == self.last
+    }
+}
+
+impl Driver {
+    /// From now on nothing is done outside before its record is kept: the records go out through
+    /// [`Driver::take_records`], numbered from `last` + 1, and [`Driver::records_kept`] says how
+    /// far they have come. Answers go through [`Driver::answer_once_kept`]. To be called before
+    /// anything else, and then [`Driver::resume`].
+    ///
+    /// Receipts must have a seed (`ledger_store::MemoryReceipts::with_seed`): those made beside the
+    /// engine are in no record.
+    pub fn keep_journal(&mut self, last: u64) {
+        self.engine.record_changes(true);
+        self.gate = Some(Gate::after(last));
+    }
+
+    /// The records for the journal, each once, in order.
+    #[must_use]
+    pub fn take_records(&mut self) -> Vec<JournalRecord> {
+        self.gate.as_mut().map(Gate::take_records).unwrap_or_default()
+    }
+
+    /// The number of the last record; everything that was said before it is in records up to it.
+    #[must_use]
+    pub fn last_record(&self) -> u64 {
+        self.gate.as_ref().map_or(0, Gate::last)
+    }
+
+    /// Takes how far the journal has come, and does what waited for that.
+    pub fn records_kept(&mut self, now: Timestamp, kept: Kept) {
+        self.now = self.now.max(now);
+        if let Some(gate) = &mut self.gate {
+            gate.kept(kept);
+        }
+        self.perform_kept();
+    }
+
+    /// Gives an answer as soon as everything that it may tell of is kept; at once where no journal
+    /// is.
+    pub fn answer_once_kept(&mut self, answer: Answer) {
+        match &mut self.gate {
+            Some(gate) => gate.hold_answer(answer),
+            None => answer(),
+        }
+        self.perform_kept();
+    }
+
+    /// Whether everything is kept that was done, and everything done that waited for it.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.gate.as_ref().is_none_or(Gate::is_clear)
+    }
+
+    /// The journal keeps nothing more: what waits for it is never done, and whoever waits for an
+    /// answer gets none. The driver is good for looking at only.
+    pub fn give_up(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            gate.give_up();
+        }
     }
 }
 

@@ -1,8 +1,15 @@
 //! What the outside holds of a shell: calls into it, and news out of it.
 
-use crate::Driver;
-use ecs_core::{Effect, EntityId, Error, Json, Name, WireComponent, Write};
-use ecs_systems::{bolt11::DecodedInvoices, components::Invoice, units::Timestamp};
+use crate::{Asker, Driver};
+use ecs_core::{
+    Caller, Effect, EntityId, Error, ErrorObject, INTERNAL, Json, Name, Reply, WireComponent, Write,
+};
+use ecs_systems::{
+    bolt11::DecodedInvoices,
+    components::Invoice,
+    refusal::{DISK_FULL, SHUTDOWN, TOO_BUSY},
+    units::Timestamp,
+};
 use std::{fmt, sync::Arc};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -66,6 +73,30 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// The way back to a caller.
+struct Answering(oneshot::Sender<Result<Reply, ErrorObject>>);
+
+impl Asker for Answering {
+    fn answer(self: Box<Self>, reply: Result<Reply, ErrorObject>) {
+        // Whoever asked may be gone.
+        let _gone = self.0.send(reply);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+/// What was not done, as a JSON-RPC error.
+fn refused(error: ShellError) -> ErrorObject {
+    let code = match error {
+        ShellError::Full { .. } => TOO_BUSY,
+        ShellError::DiskFull => DISK_FULL,
+        ShellError::Stopped => SHUTDOWN,
+    };
+    ErrorObject::new(code, error.to_string())
+}
+
 impl Handle {
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
@@ -118,6 +149,48 @@ impl Handle {
             }));
         }))?;
         answered.await.map_err(|_| ShellError::Stopped)
+    }
+
+    /// Calls a method of the table by name, with params as they came. The answer comes once
+    /// everything that it tells of is kept, and that of a method that waits, once what it waits for
+    /// is there. A caller that goes away doesn't undo its call. Needs a tokio runtime.
+    /// ```no_run
+    /// # use ecs_core::{Caller, ErrorObject, Json};
+    /// # async fn doc(handle: payflow_default::shell::Handle) -> Result<(), ErrorObject> {
+    ///
+    /// let params = Json::of(&(1, "lightningd:amount"));
+    /// let read = handle.call_method(Caller::owner(), "payecs_getcomponents", Some(params));
+    /// assert_eq!(read.await?.text(), r#"{"entity":1,"lightningd:amount":null}"#);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What [`Engine::call`](ecs_core::Engine::call) refuses; too much waits already (2340), the
+    /// disk is full (2341), the shell has stopped (−5).
+    pub async fn call_method(
+        &self,
+        caller: Caller,
+        name: impl Into<String>,
+        params: Option<Json>,
+    ) -> Result<Json, ErrorObject> {
+        let (answer, answered) = oneshot::channel();
+        if *self.disk_full.borrow() {
+            return Err(refused(ShellError::DiskFull));
+        }
+        let name = name.into();
+        self.post(Box::new(move |driver, now| {
+            driver.call_method(now, &caller, (&name, params.as_ref()), Box::new(Answering(answer)));
+        }))
+        .map_err(refused)?;
+        match answered.await.map_err(|_| refused(ShellError::Stopped))?? {
+            Reply::Now(json) => Ok(json),
+            Reply::Elsewhere(work) => {
+                let done = tokio::task::spawn_blocking(work).await;
+                done.map_err(|panicked| ErrorObject::new(INTERNAL, panicked.to_string()))?
+            }
+            Reply::Later(_) => unreachable!("the driver waits itself"),
+        }
     }
 
     fn post(&self, command: Command) -> Result<(), ShellError> {

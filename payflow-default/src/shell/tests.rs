@@ -6,7 +6,7 @@ use crate::{
     entropy::Entropy,
     planner::OwnPlanner,
 };
-use ecs_core::{EntityId, Json, Write};
+use ecs_core::{Caller, EntityId, Json, Write, Writer};
 use ecs_systems::{
     components::{Invoice, Status},
     effects::{PayFailure, PaySuccess},
@@ -103,6 +103,48 @@ async fn a_payment_is_made_in_the_clocks_time_and_announced() {
     let took_ms = at.0 - START.0;
     assert!((200..=600).contains(&took_ms), "{took_ms}");
     network.audit().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_is_answered_when_it_is_there_and_no_later_than_it_said() {
+    let network = network();
+    let (shell, handle) = shell(&network, Limits::default());
+    let call = |name: &'static str, params: Json| {
+        let handle = handle.clone();
+        async move { handle.call_method(Caller::owner(), name, Some(params)).await }
+    };
+    let outside = async {
+        let id = pay(&network, &handle).await;
+        let paid = call("payecs_wait", Json::of(&(id, "lightningd:systems:final"))).await.unwrap();
+        assert!(paid.text().ends_with("\"state\":\"attached\"}"), "{paid}");
+        let at = handle.call(|_, now| now).await.unwrap();
+        assert!((200..=600).contains(&(at.0 - START.0)), "{at}");
+        let late = call("payecs_wait", Json::of(&(id, "acme:never", 2))).await.unwrap_err();
+        assert_eq!((late.code, late.message.as_str()), (2000, "Timed out while waiting"));
+        let later = handle.call(|_, now| now).await.unwrap();
+        assert!((2_000..2_100).contains(&(later.0 - at.0)), "{later}");
+        let many = Write::to(EntityId::new(1_000).unwrap()).attach_json("acme:x", Json::yes());
+        let many: Vec<Write> =
+            (1_000..1_500).map(|id| Write { entity: EntityId::new(id), ..many.clone() }).collect();
+        handle
+            .call(move |driver, now| {
+                driver.command(now, |it| it.set_components(&Writer::Caller, &many, &[]))
+            })
+            .await
+            .unwrap()
+            .unwrap();
+        let listed = call("payecs_listentities", Json::of(&("acme:x",))).await.unwrap();
+        assert_eq!(listed.text().matches("acme:x").count(), 500);
+        let waits = call("payecs_wait", Json::of(&(id, "acme:never")));
+        let gone = tokio::time::timeout(Duration::from_secs(1), waits).await;
+        assert!(gone.is_err(), "who went away is forgotten");
+        handle.stop();
+    };
+    let (Ended { mut driver, .. }, ()) = tokio::join!(shell.run(), outside);
+    driver.poll(driver.now());
+    assert!(format!("{driver:?}").contains("waiters: Waiters(0)"), "{driver:?}");
+    let stopped = handle.call_method(Caller::owner(), "payecs_newentity", None).await;
+    assert_eq!(stopped.unwrap_err().code, -5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,108 @@
+//! Calls of the method table, and callers that wait for what is still to come.
+
+use super::Driver;
+use ecs_core::{
+    Caller, ErrorObject, Inputs, Json, Reply,
+    method::{Later, Look, timed_out},
+};
+use ecs_systems::{refusal::TOO_BUSY, units::Timestamp};
+use std::fmt;
+
+/// Callers that may wait at a time; one more is refused with [`TOO_BUSY`].
+pub const WAITERS_MAX: usize = 1_024;
+
+/// Whoever called, and gets one answer.
+pub trait Asker: Send {
+    /// Gives the answer, which is never [`Reply::Later`].
+    fn answer(self: Box<Self>, reply: Result<Reply, ErrorObject>);
+
+    /// Whether nobody waits for it any more.
+    fn is_gone(&self) -> bool;
+}
+
+/// Those who wait, in the order in which they called.
+#[derive(Default)]
+pub(super) struct Waiters(Vec<Waiter>);
+
+struct Waiter {
+    look: Look,
+    until: Option<Timestamp>,
+    at_work: bool,
+    asker: Box<dyn Asker>,
+}
+
+impl fmt::Debug for Waiters {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Waiters").field(&self.0.len()).finish()
+    }
+}
+
+impl Waiters {
+    /// When there is something to do for them; `now` where one of them is at work.
+    pub(super) fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = |waiter: &Waiter| if waiter.at_work { Some(now) } else { waiter.until };
+        self.0.iter().filter_map(at).min()
+    }
+}
+
+impl Driver {
+    /// Calls a method of the table as one command. The answer is given once everything that it
+    /// tells of is kept; that of a method that waits for something, once that is there. What was
+    /// called is done whether or not anybody waits for the answer.
+    pub fn call_method(
+        &mut self,
+        now: Timestamp,
+        caller: &Caller,
+        (name, params): (&str, Option<&Json>),
+        asker: Box<dyn Asker>,
+    ) {
+        self.now = self.now.max(now);
+        let inputs = Inputs { now_ms: self.now.0, entropy: self.entropy.draw() };
+        let reply = self.engine.call(caller, inputs, name, params);
+        self.perform_effects();
+        self.give(asker, reply);
+    }
+
+    /// Lets those look who wait.
+    pub(super) fn let_waiters_look(&mut self) {
+        for mut waiter in std::mem::take(&mut self.waiters.0) {
+            let is_late = waiter.until.is_some_and(|until| until <= self.now);
+            match (waiter.look)(&self.engine) {
+                Some(reply) => self.give(waiter.asker, reply),
+                None if is_late => self.give(waiter.asker, Err(timed_out())),
+                None if waiter.asker.is_gone() => {}
+                None => self.waiters.0.push(waiter),
+            }
+        }
+    }
+
+    fn give(&mut self, asker: Box<dyn Asker>, reply: Result<Reply, ErrorObject>) {
+        let reply = match reply {
+            Ok(Reply::Later(later)) => match self.wait(asker, later) {
+                Ok(()) => return,
+                Err((asker, error)) => return self.give(asker, Err(error)),
+            },
+            given @ (Ok(Reply::Now(_) | Reply::Elsewhere(_)) | Err(_)) => given,
+        };
+        self.answer_once_kept(Box::new(move || asker.answer(reply)));
+    }
+
+    fn wait(
+        &mut self,
+        asker: Box<dyn Asker>,
+        later: Later,
+    ) -> Result<(), (Box<dyn Asker>, ErrorObject)> {
+        let Later { mut look, timeout_ms, at_work } = later;
+        if let Some(reply) = look(&self.engine) {
+            self.give(asker, reply);
+            return Ok(());
+        }
+        if self.waiters.0.len() >= WAITERS_MAX {
+            let what = format!("{WAITERS_MAX} callers wait already: try again later");
+            return Err((asker, ErrorObject::new(TOO_BUSY, what)));
+        }
+        let until = timeout_ms.map(|ms| self.now.after_ms(ms));
+        self.waiters.0.push(Waiter { look, until, at_work, asker });
+        Ok(())
+    }
+}
