@@ -1,0 +1,130 @@
+//! Whoever answers calls, and whoever makes them.
+
+use ecs_core::{Caller, ErrorObject, Json, Method};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+};
+
+/// Something that is waited for, on any thread.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a call comes to.
+pub type Outcome = Result<Json, ErrorObject>;
+
+/// Whoever answers calls: an engine behind its shell.
+///
+/// Every transport serves one of these, and asks it for nothing else.
+pub trait Service: Send + Sync + 'static {
+    /// All methods by name. They are registered once, when a transport starts.
+    fn methods(&self) -> &BTreeMap<&'static str, &'static Method>;
+
+    /// Calls a method, with params as they came: an array, an object, or none. A caller that goes
+    /// away doesn't undo its call: what it asked for is done although nobody waits.
+    ///
+    /// The service judges scopes, names and params. A name that is not in the table is passed on,
+    /// so that the service suggests another one. Which methods a grant is for is judged before.
+    ///
+    /// # Errors
+    /// As the method says; −32601 where there is none of that name.
+    fn call(
+        &self,
+        grant: Arc<Grant>,
+        method: String,
+        params: Option<Json>,
+    ) -> BoxFuture<'static, Outcome>;
+
+    /// Hears what happens from now on about these topics, until the feed is dropped. The service
+    /// never waits for a feed: what one is too slow for is counted in [`Heard::Lost`].
+    fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed>;
+
+    /// Whether [`Service::call`] keeps to [`Grant::components`]. Where it doesn't, calls with a
+    /// grant that has some are refused before they reach it.
+    fn keeps_to_components(&self) -> bool {
+        false
+    }
+
+    /// What is measured, in the text format of Prometheus. `None`: nothing is.
+    fn metrics(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Who calls, and what the words it came with allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The name of the token, or of the transport that knows its caller; for logs.
+    pub name: Arc<str>,
+    /// Scopes, and whether secrets are shown.
+    pub caller: Caller,
+    /// The methods that may be called. `None`: all that the scopes allow.
+    pub methods: Option<BTreeSet<String>>,
+    /// What the names of Components that are read or written must begin with. `None`: anything.
+    pub components: Option<BTreeSet<String>>,
+}
+
+impl Grant {
+    /// What the owner may do: everything.
+    #[must_use]
+    pub fn owner(name: &str) -> Self {
+        Self { name: name.into(), caller: Caller::owner(), methods: None, components: None }
+    }
+}
+
+/// What can be subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// A System is run, or announced to whoever runs it.
+    SystemInvoke,
+    /// A payment succeeded.
+    PaySuccess,
+    /// A payment failed.
+    PayFailure,
+}
+
+impl Topic {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SystemInvoke, Self::PaySuccess, Self::PayFailure];
+
+    /// The name of its notifications.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SystemInvoke => "payecs_system_invoke",
+            Self::PaySuccess => "pay_success",
+            Self::PayFailure => "pay_failure",
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+/// What somebody who subscribed is told, in the order in which it happened.
+pub trait Feed: Send {
+    /// The next thing. `None`: the service has ended. A future that is dropped loses nothing.
+    fn next(&mut self) -> BoxFuture<'_, Option<Heard>>;
+}
+
+/// One thing that a feed tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something happened.
+    Event {
+        /// What it is about.
+        topic: Topic,
+        /// What happened, without secrets.
+        params: Json,
+    },
+    /// The feed was too slow, and so many events are missing here.
+    Lost {
+        /// How many.
+        count: u64,
+    },
+}
