@@ -1,20 +1,24 @@
 //! JSON-RPC 2.0: requests and batches in, answers out.
 
-use ecs_core::{Caller, Engine, ErrorObject, Inputs, Json, method::timed_out};
+use crate::{Grant, Limits, Outcome, Service, call::begin};
+use ecs_core::{ErrorObject, Fields, Json};
 use serde::Serialize;
+use std::sync::Arc;
 
-/// Largest request or batch, in bytes.
-pub const REQUEST_BYTES_MAX: usize = 1 << 20;
-/// Most requests in a batch.
-pub const BATCH_MAX: usize = 100;
 /// The code of a text that is not JSON, or beyond a limit.
 pub const PARSE_ERROR: i32 = -32700;
 /// The code of JSON that is no request.
 pub const INVALID_REQUEST: i32 = -32600;
+/// The code of a request that is larger than is taken.
+pub const REQUEST_TOO_LARGE: i32 = -32007;
+/// The code of an answer that is larger than is given. What was asked for is done nevertheless.
+pub const RESPONSE_TOO_LARGE: i32 = -32008;
+/// The code of a call while too many others of its connection run. Nothing was done.
+pub const TOO_MANY_CALLS: i32 = -32009;
 
 /// An answer on its way out.
-#[derive(Serialize)]
-struct Response {
+#[derive(Debug, Serialize)]
+pub(crate) struct Response {
     jsonrpc: &'static str,
     id: Json,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,166 +27,197 @@ struct Response {
     error: Option<ErrorObject>,
 }
 
+impl Response {
+    pub(crate) fn new(id: Json, outcome: Outcome) -> Self {
+        let (result, error) = match outcome {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { jsonrpc: "2.0", id, result, error }
+    }
+
+    pub(crate) fn refused(id: Option<Json>, code: i32, message: impl Into<String>) -> Self {
+        Self::new(id.unwrap_or_else(Json::null), Err(ErrorObject::new(code, message)))
+    }
+
+    /// Its text; that of an error if it is larger than answers may be.
+    pub(crate) fn text(self, limits: &Limits) -> String {
+        let whole = Json::of(&self);
+        if whole.text().len() <= limits.response_bytes as usize {
+            return whole.text().to_owned();
+        }
+        Json::of(&Self::new(self.id, Err(too_large(limits)))).text().to_owned()
+    }
+}
+
+/// Says that an answer is larger than is given.
+pub(crate) fn too_large(limits: &Limits) -> ErrorObject {
+    let max = limits.response_bytes;
+    let what = format!("The answer has more than {max} bytes: ask for less, or page by page.");
+    ErrorObject::new(RESPONSE_TOO_LARGE, what)
+}
+
 /// A request that was understood.
-struct Request {
+#[derive(Debug)]
+pub(crate) struct Request {
     /// `None`: a notification, which is not answered.
-    id: Option<Json>,
-    method: String,
-    params: Option<Json>,
+    pub(crate) id: Option<Json>,
+    pub(crate) method: String,
+    pub(crate) params: Option<Json>,
+}
+
+/// What came: what is no request is the answer to it.
+#[derive(Debug)]
+pub(crate) enum Message {
+    One(Request),
+    Batch(Vec<Result<Request, Response>>),
+}
+
+impl Message {
+    /// Reads what came.
+    ///
+    /// # Errors
+    /// The answer to what is neither a request nor a batch of what may be some.
+    pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Self, Response> {
+        if bytes.len() > limits.request_bytes as usize {
+            return Err(request_too_large(limits));
+        }
+        let json = str::from_utf8(bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|text| Json::parse(text).map_err(|error| error.to_string()))
+            .map_err(|why| Response::refused(None, PARSE_ERROR, format!("Parse error: {why}")))?;
+        let Some(items) = json.items() else { return read_one(&json).map(Self::One) };
+        if items.is_empty() || items.len() > limits.batch as usize {
+            let why = format!("Invalid request: a batch has 1 to {} requests", limits.batch);
+            return Err(Response::refused(None, INVALID_REQUEST, why));
+        }
+        Ok(Self::Batch(items.iter().map(read_one).collect()))
+    }
+}
+
+/// Says that a request is larger than is taken.
+pub(crate) fn request_too_large(limits: &Limits) -> Response {
+    let what = format!("The request has more than {} bytes.", limits.request_bytes);
+    Response::refused(None, REQUEST_TOO_LARGE, what)
+}
+
+fn read_one(json: &Json) -> Result<Request, Response> {
+    let refused =
+        |id, why| Err(Response::refused(id, INVALID_REQUEST, format!("Invalid request: {why}")));
+    let Some(mut fields) = json.entries() else { return refused(None, "not an object") };
+    let twice = ["jsonrpc", "id", "method", "params"]
+        .iter()
+        .any(|name| fields.iter().filter(|(field, _)| field == name).count() > 1);
+    if twice {
+        return refused(None, "a field is given twice");
+    }
+    let id = take(&mut fields, "id");
+    if id.as_ref().is_some_and(|id| !is_id(id)) {
+        return refused(None, "`id` must be a string or an integer from 0 to 2^64-1");
+    }
+    let version = take(&mut fields, "jsonrpc");
+    if version.as_ref().and_then(Json::as_str).as_deref() != Some("2.0") {
+        return refused(id, "`jsonrpc` must be \"2.0\"");
+    }
+    let method = take(&mut fields, "method");
+    let Some(method) = method.as_ref().and_then(Json::as_str) else {
+        return refused(id, "`method` must be a string");
+    };
+    let params = take(&mut fields, "params").filter(|params| !params.is_null());
+    Ok(Request { id, method: method.into_owned(), params })
+}
+
+fn take(fields: &mut Fields, name: &str) -> Option<Json> {
+    let at = fields.iter().position(|(field, _)| field == name)?;
+    Some(fields.swap_remove(at).1)
+}
+
+fn is_id(id: &Json) -> bool {
+    id.is_null() || id.as_str().is_some() || id.decode::<u64>().is_ok()
 }
 
 /// Answers a request or a batch. `None`: there were only notifications.
 ///
-/// `inputs` is asked once for each request: each is a command of its own. A request without `id` is
-/// carried out and not answered.
-/// ```
-/// # use ecs_core::{Caller, Engine, Inputs};
-/// # use rpc_bridge::answer;
-/// let mut app = Engine::new();
-/// let request = r#"{"jsonrpc":"2.0","id":"a","method":"payecs_newentity"}"#;
-/// let response = answer(&mut app, &Caller::owner(), Inputs::default, request).unwrap();
-/// assert_eq!(response, r#"{"jsonrpc":"2.0","id":"a","result":{"entity":1}}"#);
-/// ```
-pub fn answer(
-    engine: &mut Engine,
-    caller: &Caller,
-    mut inputs: impl FnMut() -> Inputs,
-    text: &str,
+/// A request without `id` is carried out and not answered. The requests of a batch are carried out
+/// one after the other. What was begun is done, also when nobody waits for the answer any more.
+pub async fn answer(
+    service: &Arc<dyn Service>,
+    grant: &Arc<Grant>,
+    limits: &Limits,
+    bytes: &[u8],
 ) -> Option<String> {
-    let parsed = match text.len() {
-        0..=REQUEST_BYTES_MAX => Json::parse(text).map_err(|error| error.to_string()),
-        bytes => Err(format!("{bytes} bytes, {REQUEST_BYTES_MAX} allowed")),
-    };
-    let request = match parsed {
-        Ok(request) => request,
-        Err(why) => return Some(text_of(&refused(PARSE_ERROR, &format!("Parse error: {why}")))),
-    };
-    let Some(batch) = request.items() else {
-        return one(engine, caller, inputs(), &request).map(|response| text_of(&response));
-    };
-    if batch.is_empty() || batch.len() > BATCH_MAX {
-        let why = format!("Invalid request: a batch has 1 to {BATCH_MAX} requests");
-        return Some(text_of(&refused(INVALID_REQUEST, &why)));
+    match Message::read(bytes, limits) {
+        Err(refused) => Some(refused.text(limits)),
+        Ok(message) => answer_message(service, grant, limits, message).await,
     }
-    let responses: Vec<Response> =
-        batch.iter().filter_map(|request| one(engine, caller, inputs(), request)).collect();
-    (!responses.is_empty()).then(|| text_of(&responses))
 }
 
-fn one(engine: &mut Engine, caller: &Caller, inputs: Inputs, json: &Json) -> Option<Response> {
-    let request = match read(json) {
-        Ok(request) => request,
-        Err(why) => return Some(refused(INVALID_REQUEST, &format!("Invalid request: {why}"))),
+/// Answers what was read.
+pub(crate) async fn answer_message(
+    service: &Arc<dyn Service>,
+    grant: &Arc<Grant>,
+    limits: &Limits,
+    message: Message,
+) -> Option<String> {
+    let batch = match message {
+        Message::One(request) => {
+            return one(service, grant, request).await.map(|response| response.text(limits));
+        }
+        Message::Batch(batch) => batch,
     };
-    let reply = engine.call(caller, inputs, &request.method, request.params.as_ref());
-    let outcome = reply.and_then(|reply| reply.now().ok_or_else(timed_out));
-    let id = request.id?;
-    Some(match outcome {
-        Ok(result) => Response { jsonrpc: "2.0", id, result: Some(result), error: None },
-        Err(error) => Response { jsonrpc: "2.0", id, result: None, error: Some(error) },
-    })
-}
-
-fn read(json: &Json) -> Result<Request, &'static str> {
-    let mut fields = json.fields().ok_or("not an object")?;
-    if fields.get("jsonrpc").and_then(Json::as_str).as_deref() != Some("2.0") {
-        return Err("`jsonrpc` must be \"2.0\"");
+    let mut answers = Answers::new(limits);
+    for entry in batch {
+        let response = match entry {
+            Ok(request) => one(service, grant, request).await,
+            Err(refused) => Some(refused),
+        };
+        if let Some(response) = response {
+            answers.push(&response.text(limits));
+        }
     }
-    let id = fields.remove("id");
-    let is_id = |id: &Json| id.is_null() || id.as_str().is_some() || id.decode::<i64>().is_ok();
-    if id.as_ref().is_some_and(|id| !is_id(id)) {
-        return Err("`id` must be a string or an integer");
+    answers.finish()
+}
+
+async fn one(service: &Arc<dyn Service>, grant: &Arc<Grant>, request: Request) -> Option<Response> {
+    let Request { id, method, params } = request;
+    let outcome = begin(service, grant, method, params).await.outcome().await;
+    Some(Response::new(id?, outcome))
+}
+
+/// The answers of a batch, as far as they may go.
+struct Answers<'a> {
+    limits: &'a Limits,
+    text: String,
+    overflown: bool,
+}
+
+impl<'a> Answers<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self { limits, text: String::new(), overflown: false }
     }
-    let method = fields.get("method").and_then(Json::as_str).ok_or("`method` must be a string")?;
-    let method = method.into_owned();
-    Ok(Request { id, method, params: fields.remove("params") })
-}
 
-fn refused(code: i32, message: &str) -> Response {
-    let error = Some(ErrorObject::new(code, message));
-    Response { jsonrpc: "2.0", id: Json::of(&()), result: None, error }
-}
+    fn push(&mut self, response: &str) {
+        let bytes = self.text.len() + response.len() + 2;
+        if self.overflown || bytes > self.limits.response_bytes as usize {
+            (self.overflown, self.text) = (true, String::new());
+            return;
+        }
+        self.text.push(if self.text.is_empty() { '[' } else { ',' });
+        self.text.push_str(response);
+    }
 
-fn text_of<T: Serialize>(response: &T) -> String {
-    Json::of(response).text().to_owned()
+    fn finish(mut self) -> Option<String> {
+        if self.overflown {
+            let refused = Response::new(Json::null(), Err(too_large(self.limits)));
+            return Some(Json::of(&refused).text().to_owned());
+        }
+        if self.text.is_empty() {
+            return None;
+        }
+        self.text.push(']');
+        Some(self.text)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn ask(text: &str) -> Option<String> {
-        answer(&mut Engine::new(), &Caller::owner(), Inputs::default, text)
-    }
-
-    fn code(text: &str) -> i32 {
-        let response = Json::parse(&ask(text).expect("an answer")).unwrap();
-        let error: ErrorObject = response.fields().unwrap()["error"].decode().unwrap();
-        error.code
-    }
-
-    #[test]
-    fn what_is_no_request_gets_the_code_json_rpc_gives_it() {
-        let new = r#"{"jsonrpc":"2.0","id":1,"method":"payecs_newentity"}"#;
-        let long = format!("\"{}\"", "x".repeat(REQUEST_BYTES_MAX));
-        let deep = "[".repeat(10_000);
-        let crowd = format!("[{}]", vec![new; BATCH_MAX + 1].join(","));
-        for (text, expected) in [
-            ("", PARSE_ERROR),
-            ("{", PARSE_ERROR),
-            ("{\"jsonrpc\":\"2.0\",\"id\":1e999999999,\"method\":\"x\"}", PARSE_ERROR),
-            (&long, PARSE_ERROR),
-            (&deep, PARSE_ERROR),
-            ("7", INVALID_REQUEST),
-            ("[]", INVALID_REQUEST),
-            (&crowd, INVALID_REQUEST),
-            (r#"{"id":1,"method":"x"}"#, INVALID_REQUEST),
-            (r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#, INVALID_REQUEST),
-            (r#"{"jsonrpc":"2.0","id":[1],"method":"x"}"#, INVALID_REQUEST),
-            (r#"{"jsonrpc":"2.0","id":1,"method":7}"#, INVALID_REQUEST),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"payecs_nothing"}"#, -32601),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"payecs_newentity","params":[1]}"#, -32602),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"payecs_newentity","params":7}"#, -32602),
-        ] {
-            assert_eq!(code(text), expected, "{}", &text[..text.len().min(80)]);
-        }
-    }
-
-    #[test]
-    fn ids_come_back_as_they_came_and_notifications_are_carried_out_without_an_answer() {
-        let mut engine = Engine::new();
-        let mut ask = |text: &str| answer(&mut engine, &Caller::owner(), Inputs::default, text);
-        assert_eq!(ask(r#"{"jsonrpc":"2.0","method":"payecs_newentity"}"#), None);
-        for id in ["1", "\"a\"", "null", "-7"] {
-            let text =
-                format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"payecs_getdefaultsystems"}}"#);
-            let expected = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"systems":[]}}}}"#);
-            assert_eq!(ask(&text), Some(expected));
-        }
-        let next = ask(r#"{"jsonrpc":"2.0","id":1,"method":"payecs_newentity"}"#).unwrap();
-        assert!(next.ends_with(r#""result":{"entity":2}}"#), "the notification took 1: {next}");
-    }
-
-    #[test]
-    fn a_batch_is_answered_in_order_without_its_notifications() {
-        let batch = r#"[{"jsonrpc":"2.0","id":1,"method":"payecs_newentity"},7,
-            {"jsonrpc":"2.0","method":"payecs_newentity"},
-            {"jsonrpc":"2.0","id":2,"method":"payecs_newentity","params":{}}]"#;
-        let answered = Json::parse(&ask(batch).unwrap()).unwrap();
-        let ids: Vec<String> = answered
-            .items()
-            .unwrap()
-            .iter()
-            .map(|response| response.fields().unwrap()["id"].to_string())
-            .collect();
-        assert_eq!(ids, ["1", "null", "2"]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_the_bridge_panic(text in "[\\[\\]{}\",:a-z0-9.\\\\ ]{0,60}") {
-            let _ = ask(&text);
-        }
-    }
-}
+mod tests;

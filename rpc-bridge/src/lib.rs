@@ -5,7 +5,18 @@
 //! below `rpc-bridge/nodes`.
 
 mod service;
+mod limits;
+mod call;
 mod jsonrpc;
 
-pub use jsonrpc::{BATCH_MAX, INVALID_REQUEST, PARSE_ERROR, REQUEST_BYTES_MAX, answer};
+#[cfg(test)]
+mod fake;
+
+pub use jsonrpc::{
+    INVALID_REQUEST, PARSE_ERROR, REQUEST_TOO_LARGE, RESPONSE_TOO_LARGE, TOO_MANY_CALLS, answer,
+};
+pub use limits::{
+    BATCH_MAX, CALLS_MAX, CONNECTIONS_MAX, Limits, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
+    SUBSCRIPTIONS_MAX, UNSENT_BYTES_MAX,
+};
 pub use service::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};

@@ -1,0 +1,114 @@
+//! An engine behind a lock: the service of the tests.
+
+use crate::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
+use ecs_core::{Engine, Inputs, Json, Method};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::ready,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::{Semaphore, broadcast};
+
+/// Events that wait for a slow feed.
+pub(crate) const FEED_MAX: usize = 8;
+
+pub(crate) struct Fake {
+    engine: Mutex<Engine>,
+    methods: BTreeMap<&'static str, &'static Method>,
+    /// Every call that began: its method and the text of its params.
+    pub(crate) seen: Mutex<Vec<(String, Option<String>)>>,
+    /// What `slow` waits for.
+    pub(crate) gate: Arc<Semaphore>,
+    news: broadcast::Sender<Heard>,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Arc<Self> {
+        let engine = Engine::new();
+        let mut methods: BTreeMap<_, _> =
+            engine.methods().map(|method| (method.name, method)).collect();
+        for name in ["echo", "slow", "large"] {
+            let like = methods["payecs_newentity"];
+            methods.insert(name, Box::leak(Box::new(Method { name, ..*like })));
+        }
+        let (news, _) = broadcast::channel(FEED_MAX);
+        let seen = Mutex::default();
+        let gate = Arc::new(Semaphore::new(0));
+        Arc::new(Self { engine: Mutex::new(engine), methods, seen, gate, news })
+    }
+
+    pub(crate) fn served(self: &Arc<Self>) -> Arc<dyn Service> {
+        Arc::clone(self) as Arc<dyn Service>
+    }
+
+    /// The methods that were called, in order.
+    pub(crate) fn called(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|(method, _)| method.clone()).collect()
+    }
+}
+
+/// What is told of some topics.
+struct FakeFeed(broadcast::Receiver<Heard>, BTreeSet<Topic>);
+
+impl Feed for FakeFeed {
+    fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
+        Box::pin(async move {
+            loop {
+                match self.0.recv().await {
+                    Ok(Heard::Event { topic, .. }) if !self.1.contains(&topic) => {}
+                    Ok(heard) => return Some(heard),
+                    Err(broadcast::error::RecvError::Lagged(count)) => {
+                        return Some(Heard::Lost { count });
+                    }
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        })
+    }
+}
+
+impl Service for Fake {
+    fn methods(&self) -> &BTreeMap<&'static str, &'static Method> {
+        &self.methods
+    }
+
+    /// `slow` waits for the gate, `echo` answers its params, `large` so many bytes; everything else
+    /// is the engine's.
+    fn call(
+        &self,
+        grant: Arc<Grant>,
+        method: String,
+        params: Option<Json>,
+    ) -> BoxFuture<'static, Outcome> {
+        let text = params.as_ref().map(ToString::to_string);
+        self.seen.lock().unwrap().push((method.clone(), text));
+        match method.as_str() {
+            "slow" => {
+                let gate = Arc::clone(&self.gate);
+                Box::pin(async move {
+                    gate.acquire().await.unwrap().forget();
+                    Ok(Json::yes())
+                })
+            }
+            "echo" => Box::pin(ready(Ok(params.unwrap_or_else(Json::null)))),
+            "large" => {
+                let [bytes] = params.unwrap().decode().unwrap();
+                Box::pin(ready(Ok(Json::of(&"x".repeat(bytes)))))
+            }
+            _ => {
+                let mut engine = self.engine.lock().unwrap();
+                let inputs = Inputs::default();
+                let reply = engine.call(&grant.caller, inputs, &method, params.as_ref());
+                Box::pin(ready(reply.map(|reply| reply.now().expect("a short list"))))
+            }
+        }
+    }
+
+    fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed> {
+        Box::new(FakeFeed(self.news.subscribe(), topics.clone()))
+    }
+
+    fn metrics(&self) -> Option<String> {
+        Some("payecs_entities 0\n".to_owned())
+    }
+}
