@@ -12,6 +12,7 @@ pub mod components;
 pub mod effects;
 pub mod policy;
 pub mod refusal;
+pub mod errors;
 pub mod records;
 pub mod bolt11;
 pub mod pay;

@@ -1,6 +1,7 @@
 //! The generated pages are what the program says now.
 
-use payecs_tests::docgen::{pages, root};
+use ecs_systems::errors::of;
+use payecs_tests::docgen::{method_errors, pages, root};
 use std::fs;
 
 #[test]
@@ -14,4 +15,11 @@ fn generated_pages_are_what_the_program_says() {
             page.path.display()
         );
     }
+}
+
+#[test]
+fn the_errors_of_methods_are_explained() {
+    let all = method_errors();
+    let unknown: Vec<_> = all.iter().filter(|(_, code)| of(*code).is_none()).collect();
+    assert!(all.len() > 10 && unknown.is_empty(), "{unknown:?}");
 }

@@ -1,6 +1,8 @@
 //! The reference pages that are generated from the program, so that they cannot be wrong.
 
-use ecs_core::{ComponentSpec, Engine, Plugin, SystemSpec, WhenFrozen, Writable};
+mod methods;
+
+use ecs_core::{ComponentSpec, Engine, Method, Plugin, SystemSpec, WhenFrozen, Writable};
 use ecs_systems::{PaymentSystems, flow::ROWS};
 use std::{fmt::Write, path::PathBuf};
 
@@ -22,7 +24,16 @@ pub fn pages() -> Vec<Page> {
     vec![
         Page { path: "docs/COMPONENTS.md".into(), text: components() },
         Page { path: "docs/SYSTEMS.md".into(), text: systems() },
+        Page { path: "docs/RPC.md".into(), text: methods::methods() },
+        Page { path: "docs/ERRORS.md".into(), text: methods::errors() },
     ]
+}
+
+/// The codes that methods say they fail with.
+#[must_use]
+pub fn method_errors() -> Vec<(&'static str, i32)> {
+    let all = |method: &'static Method| method.errors.iter().map(|code| (method.name, *code));
+    methods::app().methods().flat_map(all).collect()
 }
 
 /// The root of the tree.
@@ -102,6 +113,10 @@ fn short(name: &str) -> &str {
 }
 
 fn list(names: impl Iterator<Item = &'static str>) -> String {
-    let names: Vec<String> = names.map(|name| format!("`{}`", short(name))).collect();
+    list_of(names.map(|name| short(name).to_owned()))
+}
+
+fn list_of(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }

@@ -8,13 +8,14 @@ mod defaults;
 mod check;
 mod wait;
 mod explain;
+mod discover;
 
 pub(crate) use check::CHECK;
 
 use crate::method::{Kind, Method};
 
 /// All of them.
-pub(crate) const ALL: [&Method; 14] = [
+pub(crate) const ALL: [&Method; 15] = [
     &entities::NEW_ENTITY,
     &entities::LIST_ENTITIES,
     &entities::DELETE_ENTITY,
@@ -29,6 +30,7 @@ pub(crate) const ALL: [&Method; 14] = [
     &CHECK,
     &wait::WAIT,
     &explain::EXPLAIN,
+    &discover::DISCOVER,
 ];
 
 const NAMES: Kind = Kind::TEXTS.saying("an array of component names, or one name");

@@ -196,3 +196,17 @@ fn what_parameters_take_is_json_schema() {
         assert!(schema.contains_key("type") || schema.contains_key("oneOf"), "{}", param.name);
     }
 }
+
+#[test]
+fn the_table_tells_programs_what_it_holds() {
+    let mut app = Engine::new();
+    let told = app.call(&Caller::with([Scope::Read]), Inputs::default(), "rpc.discover", None);
+    let told = told.unwrap().now().unwrap();
+    let document: serde_json::Value = serde_json::from_str(told.text()).unwrap();
+    let methods = document["methods"].as_array().unwrap();
+    assert_eq!(methods.len(), app.methods().count());
+    let wait = methods.iter().find(|method| method["name"] == "payecs_wait").unwrap();
+    assert_eq!((&wait["x-scope"], &wait["params"][0]["name"]), (&"read".into(), &"entity".into()));
+    assert_eq!(wait["params"][1]["required"], false);
+    assert_eq!(wait["errors"][1]["code"], 2000);
+}

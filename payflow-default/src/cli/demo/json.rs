@@ -1,13 +1,13 @@
 //! The demo as JSON, one object per line.
 
 use super::{
-    Args, Pace, advice,
+    Args, Pace,
     show::{Act, Closing, Expected, Outcome, Teller},
     story::{Beat, Fired, PartState, Story},
     world::World,
 };
 use ecs_core::Json;
-use ecs_systems::port::BalanceObject;
+use ecs_systems::{errors, port::BalanceObject};
 use ledger_store::store::Restored;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -114,7 +114,7 @@ impl<W: Write> Teller for Lines<W> {
                 "before_msat": channel.before_msat, "after_msat": channel.after_msat,
             })
         });
-        let advice = report.error.as_ref().map(|error| advice::of(error.code));
+        let advice = report.error.as_ref().map(|error| errors::explained(error.code));
         self.line(&json!({
             "event": "result", "act": outcome.act.number, "entity": report.entity,
             "status": report.status, "as_expected": outcome.as_expected(),

@@ -7,7 +7,6 @@ mod opening;
 mod stage;
 mod story;
 mod report;
-mod advice;
 mod audit;
 mod words;
 mod tables;

@@ -1,7 +1,7 @@
 //! The demo as text for people.
 
 use super::{
-    Args, Pace, advice,
+    Args, Pace,
     show::{Act, Closing, Expected, Outcome, Teller},
     story::{Beat, Fired, PartState, Phase, Role, Story},
     tables,
@@ -11,6 +11,7 @@ use super::{
 use crate::cli::spinner::spinner;
 use anstyle::{AnsiColor, Style};
 use ecs_systems::{
+    errors,
     planner::{Binding, NoPlan},
     port::BalanceObject,
 };
@@ -125,7 +126,7 @@ impl<W: Write> Text<W> {
         let Some(error) = &outcome.report.error else {
             return self.say(&format!("\n  {BAD}It has no end.{BAD:#}"));
         };
-        let advice = advice::of(error.code);
+        let advice = errors::explained(error.code);
         self.say(&format!(
             "\n  {BAD}Failed{BAD:#} with code {}: {}.",
             error.code,
