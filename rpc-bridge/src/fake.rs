@@ -41,6 +41,16 @@ impl Fake {
         Arc::clone(self) as Arc<dyn Service>
     }
 
+    /// Tells whoever listens.
+    pub(crate) fn tell(&self, topic: Topic, params: &str) {
+        let params = Json::parse(params).unwrap();
+        drop(self.news.send(Heard::Event { topic, params }));
+    }
+
+    pub(crate) fn listeners(&self) -> usize {
+        self.news.receiver_count()
+    }
+
     /// The methods that were called, in order.
     pub(crate) fn called(&self) -> Vec<String> {
         self.seen.lock().unwrap().iter().map(|(method, _)| method.clone()).collect()

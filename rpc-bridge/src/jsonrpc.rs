@@ -74,6 +74,24 @@ pub(crate) enum Message {
 }
 
 impl Message {
+    /// Whether anything in it is answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        match self {
+            Self::One(request) => request.id.is_some(),
+            Self::Batch(all) => {
+                all.iter().any(|one| one.as_ref().map_or(true, |request| request.id.is_some()))
+            }
+        }
+    }
+
+    /// Whether a part of it is no request.
+    pub(crate) fn is_broken(&self) -> bool {
+        match self {
+            Self::One(_) => false,
+            Self::Batch(all) => all.iter().any(Result::is_err),
+        }
+    }
+
     /// Reads what came.
     ///
     /// # Errors

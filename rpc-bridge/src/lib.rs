@@ -8,15 +8,20 @@ mod service;
 mod limits;
 mod call;
 mod jsonrpc;
+mod private;
+mod tokens;
+mod http;
 
 #[cfg(test)]
 mod fake;
 
+pub use http::{ServeError, Server};
 pub use jsonrpc::{
     INVALID_REQUEST, PARSE_ERROR, REQUEST_TOO_LARGE, RESPONSE_TOO_LARGE, TOO_MANY_CALLS, answer,
 };
 pub use limits::{
     BATCH_MAX, CALLS_MAX, CONNECTIONS_MAX, Limits, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
-    SUBSCRIPTIONS_MAX, UNSENT_BYTES_MAX,
+    SUBSCRIPTIONS_MAX, UNSENT_BYTES_MAX, WAITING_MAX,
 };
 pub use service::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
+pub use tokens::{NewToken, Secret, TOKENS_MAX, TokenError, TokenInfo, Tokens};

@@ -12,9 +12,12 @@ pub const BATCH_MAX: u32 = 100;
 pub const CONNECTIONS_MAX: u32 = 128;
 /// Most calls of one connection that run at the same time.
 pub const CALLS_MAX: u32 = 64;
+/// Most calls of one connection that wait while so many others run.
+pub const WAITING_MAX: u32 = 1_024;
 /// Most subscriptions of one connection.
 pub const SUBSCRIPTIONS_MAX: u32 = 16;
-/// Most bytes of answers that may wait for a connection to take them before it is read again.
+/// Most bytes that a connection may hold before it is read again: answers that it did not take yet,
+/// and calls that wait.
 pub const UNSENT_BYTES_MAX: u32 = 4 << 20;
 
 /// The bounds of a transport. The defaults suit a machine that serves its owner's programs.
@@ -30,10 +33,13 @@ pub struct Limits {
     pub connections: u32,
     /// Most calls of one connection that run at the same time. Default: [`CALLS_MAX`].
     pub calls: u32,
+    /// Most calls of one connection that wait for their turn; one more is refused. Default:
+    /// [`WAITING_MAX`].
+    pub waiting: u32,
     /// Most subscriptions of one connection. Default: [`SUBSCRIPTIONS_MAX`].
     pub subscriptions: u32,
-    /// Most bytes that may wait for a connection to take them before it is read again. Default:
-    /// [`UNSENT_BYTES_MAX`].
+    /// Most bytes that a connection may hold before it is read again: answers that it did not take
+    /// yet, and calls that wait. Default: [`UNSENT_BYTES_MAX`].
     pub unsent_bytes: u32,
     /// How long the head of a request may take, counted from when one may come: a connection that
     /// is silent for so long is closed. Default: 10 s.
@@ -57,6 +63,7 @@ impl Default for Limits {
             batch: BATCH_MAX,
             connections: CONNECTIONS_MAX,
             calls: CALLS_MAX,
+            waiting: WAITING_MAX,
             subscriptions: SUBSCRIPTIONS_MAX,
             unsent_bytes: UNSENT_BYTES_MAX,
             head: Duration::from_secs(10),

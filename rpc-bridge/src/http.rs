@@ -1,0 +1,361 @@
+//! HTTP and WebSocket on one port of this machine.
+//!
+//! The head of a request is judged first: that it names this machine (a web page that was led here
+//! names another), that no foreign web page sends it, and that its token counts. Then the body is
+//! read, within bounds. What is a request goes to jsonrpsee, with its params as their text.
+
+mod frames;
+mod gate;
+mod rpc;
+mod subscriptions;
+mod wire;
+
+use crate::{
+    Limits, Service, Tokens,
+    call::spawn,
+    jsonrpc::{self, Message},
+    tokens::Throttle,
+};
+use ecs_core::Scope;
+use gate::{Gate, Session, json, plain, typed};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::{
+    Method, Request, StatusCode,
+    body::{Body, Bytes, Incoming},
+    header::{self, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use jsonrpsee::{
+    Methods,
+    core::middleware::RpcServiceBuilder,
+    server::{
+        BatchRequestConfig, HttpResponse, PingConfig, ServerBuilder, ServerConfig, ServerHandle,
+        StopHandle, stop_channel, ws,
+    },
+};
+use rpc::{Bridge, Edge, Via};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+use tower_service::Service as _;
+use wire::{Open, Wire};
+
+/// How large the head of a request may be, in bytes.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Most headers of a request.
+const HEADERS_MAX: usize = 64;
+/// Messages that wait for a WebSocket to be written.
+const WS_MESSAGES_MAX: u32 = 64;
+/// How long the accepting of connections rests after the host refused one.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Why a port is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is not of this machine alone.
+    #[error(
+        "{0} can be reached from other machines, and nothing here is encrypted: serve 127.0.0.1 or \
+         [::1], and put what encrypts, such as ssh or a reverse proxy, in front of it"
+    )]
+    NotLoopback(SocketAddr),
+    /// Somebody else has the port.
+    #[error("{0} is in use: stop what serves it, or choose another port")]
+    InUse(SocketAddr),
+    /// The host refuses.
+    #[error("{0}: {1}")]
+    Io(SocketAddr, io::Error),
+    /// Two methods have one name: our own mistake.
+    #[error("{0}")]
+    Table(#[from] jsonrpsee::server::RegisterMethodError),
+}
+
+/// A port that is served. Dropping it stops accepting; [`Server::stop`] waits for what runs.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    jsonrpsee: ServerHandle,
+    open: Arc<Open>,
+    accepting: JoinHandle<()>,
+    drain: Duration,
+}
+
+/// What every connection needs.
+struct Front {
+    bridge: Arc<Bridge>,
+    gate: Gate,
+    methods: Methods,
+    config: ServerConfig,
+    stop_handle: StopHandle,
+}
+
+/// What one connection is.
+#[derive(Clone)]
+struct Connection {
+    front: Arc<Front>,
+    peer: IpAddr,
+    number: u32,
+    flow: Arc<wire::Flow>,
+    running: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Serves a port of this machine; port 0 takes a free one. `origins` are the web pages that may
+    /// call, such as `http://localhost:3000`. Runs on the tokio runtime it is called on.
+    ///
+    /// # Errors
+    /// The address can be reached from elsewhere, is in use, or the host refuses it.
+    pub async fn start(
+        address: SocketAddr,
+        service: Arc<dyn Service>,
+        tokens: Arc<Tokens>,
+        limits: Limits,
+        origins: Vec<String>,
+    ) -> Result<Self, ServeError> {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::NotLoopback(address));
+        }
+        let failed = |error: io::Error| {
+            if error.kind() == io::ErrorKind::AddrInUse {
+                return ServeError::InUse(address);
+            }
+            ServeError::Io(address, error)
+        };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (stop_handle, jsonrpsee) = stop_channel();
+        let (config, drain) = (config_of(&limits), limits.drain);
+        let bridge = Arc::new(Bridge { service, tokens: Arc::clone(&tokens), limits });
+        let methods = rpc::module(Arc::clone(&bridge))?.into();
+        let gate = Gate { tokens, throttle: Throttle::default(), port: address.port(), origins };
+        let front = Arc::new(Front { bridge, gate, methods, config, stop_handle });
+        let (stop, stopped) = watch::channel(false);
+        let open = Arc::new(Open::default());
+        let accepting = spawn(accept(listener, front, Arc::clone(&open), stopped));
+        Ok(Self { address, stop, jsonrpsee, open, accepting, drain })
+    }
+
+    /// The address that is served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing more, lets calls in flight be answered for [`Limits::drain`], and closes
+    /// what is still open then. Calls that were begun go on in the service.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // It was not stopped before: this is the only way.
+        let _stopped = self.jsonrpsee.stop();
+        let _ended = self.accepting.await;
+        if tokio::time::timeout(self.drain, self.open.all_closed()).await.is_err() {
+            tracing::warn!(target: "payecs::http", "connections were closed with calls in flight");
+            self.open.close_all();
+        }
+    }
+}
+
+fn config_of(limits: &Limits) -> ServerConfig {
+    let pings = PingConfig::new().ping_interval(limits.ping).inactive_limit(limits.ping * 2);
+    ServerConfig::builder()
+        .max_request_body_size(limits.request_bytes)
+        .max_response_body_size(limits.response_bytes)
+        .max_connections(limits.connections)
+        .max_subscriptions_per_connection(limits.subscriptions)
+        .set_batch_request_config(BatchRequestConfig::Limit(limits.batch))
+        .set_message_buffer_capacity(WS_MESSAGES_MAX)
+        .enable_ws_ping(pings)
+        .build()
+}
+
+async fn accept(
+    listener: TcpListener,
+    front: Arc<Front>,
+    open: Arc<Open>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop_of(&mut stopped) => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => match open.take(socket, &front.bridge.limits) {
+                Ok((wire, number)) => {
+                    let running = Arc::new(Semaphore::new(front.bridge.limits.calls as usize));
+                    let (front, flow, peer) = (Arc::clone(&front), wire.flow(), peer.ip());
+                    let connection = Connection { front, peer, number, flow, running };
+                    spawn(serve(wire, connection, stopped.clone()));
+                }
+                Err(socket) => refuse(&socket),
+            },
+            Err(error) => {
+                tracing::warn!(target: "payecs::http", %error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Returns when the server is stopped, or gone.
+async fn stop_of(stopped: &mut watch::Receiver<bool>) {
+    // A server that is gone has stopped too.
+    let _stopped = stopped.wait_for(|stopped| *stopped).await.is_ok();
+}
+
+/// Tells a connection that there are too many, as far as it listens.
+fn refuse(socket: &TcpStream) {
+    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\
+        Connection: close\r\nContent-Length: 22\r\n\r\nToo many connections.\n";
+    // It is closed whether it was told or not.
+    let _told = socket.try_write(BUSY);
+}
+
+async fn serve(wire: Wire, connection: Connection, mut stopped: watch::Receiver<bool>) {
+    let head = connection.front.bridge.limits.head;
+    let service = service_fn(move |request| {
+        let connection = connection.clone();
+        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head);
+    builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    let served = builder.serve_connection(TokioIo::new(wire), service).with_upgrades();
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        ended = &mut served => ended,
+        () = stop_of(&mut stopped) => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(target: "payecs::http", %error, "a connection ended");
+    }
+}
+
+impl Connection {
+    async fn answer(self, request: Request<Incoming>) -> HttpResponse {
+        let session = match self.front.gate.enter(&request, self.peer) {
+            Ok(session) => session,
+            Err(refused) => return *refused,
+        };
+        if ws::is_upgrade_request(&request) {
+            let answer = self.jsonrpsee(request, session, Via::WebSocket).await;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                self.flow.upgraded();
+            }
+            return answer;
+        }
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/metrics") => self.metrics(&session),
+            (&Method::POST, "/") => self.post(request, session).await,
+            (_, "/") => {
+                let why = "POST JSON-RPC 2.0 here, or open a WebSocket.\n";
+                let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, why);
+                answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+                answer
+            }
+            _ => plain(StatusCode::NOT_FOUND, "There are `/` and `/metrics`.\n"),
+        }
+    }
+
+    fn metrics(&self, session: &Session) -> HttpResponse {
+        if !session.grant.caller.may(Scope::Read) {
+            return plain(StatusCode::FORBIDDEN, "The token lacks scope `read`.\n");
+        }
+        match self.front.bridge.service.metrics() {
+            Some(text) => typed(StatusCode::OK, "text/plain; version=0.0.4", text),
+            None => plain(StatusCode::NOT_FOUND, "Nothing is measured.\n"),
+        }
+    }
+
+    /// Answers a POST. What is not wholly a request, or a batch of them, is answered here:
+    /// jsonrpsee would take a request whose id it can't hold for a notification.
+    async fn post(self, request: Request<Incoming>, session: Session) -> HttpResponse {
+        if !jsonrpsee::server::http::content_type_is_json(&request) {
+            let why = "`Content-Type` must be application/json.\n";
+            return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
+        }
+        let Bridge { limits, service, .. } = &*self.front.bridge;
+        let (head, body) = request.into_parts();
+        let bytes = match read(body, limits).await {
+            Ok(bytes) => bytes,
+            Err(refused) => return *refused,
+        };
+        let message = match Message::read(&bytes, limits) {
+            Ok(message) => message,
+            Err(refused) => return json(StatusCode::OK, refused.text(limits)),
+        };
+        if message.is_broken() {
+            let text = jsonrpc::answer_message(service, &session.grant, limits, message).await;
+            return json(StatusCode::OK, text.unwrap_or_default());
+        }
+        let request = Request::from_parts(head, Full::new(bytes));
+        let answer = self.jsonrpsee(request, session, Via::Http).await;
+        if message.is_answered() { answer } else { plain(StatusCode::NO_CONTENT, "") }
+    }
+
+    /// Has jsonrpsee answer.
+    async fn jsonrpsee<B>(
+        &self,
+        mut request: Request<B>,
+        session: Session,
+        via: Via,
+    ) -> HttpResponse
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<jsonrpsee::core::BoxError>,
+    {
+        request.extensions_mut().insert(session);
+        request.extensions_mut().insert(via);
+        request.extensions_mut().insert(Arc::clone(&self.flow));
+        let Self { front, flow, running, number, .. } = self;
+        let (bridge, flow, running) = (Arc::clone(&front.bridge), flow.clone(), running.clone());
+        let edge = RpcServiceBuilder::new().layer_fn(move |inner| {
+            let (bridge, flow) = (Arc::clone(&bridge), Arc::clone(&flow));
+            Edge { inner, bridge, flow, running: Arc::clone(&running) }
+        });
+        let mut service = ServerBuilder::with_config(front.config.clone())
+            .set_rpc_middleware(edge)
+            .to_service_builder()
+            .connection_id(*number)
+            .build(front.methods.clone(), front.stop_handle.clone());
+        service.call(request).await.unwrap_or_else(|error| {
+            tracing::error!(target: "payecs::http", %error, "a request was not answered");
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal error. See the log.\n")
+        })
+    }
+}
+
+/// Reads a body within its bounds.
+async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Box<HttpResponse>> {
+    let too_large = || {
+        let text = jsonrpc::request_too_large(limits).text(limits);
+        Err(Box::new(json(StatusCode::PAYLOAD_TOO_LARGE, text)))
+    };
+    if body.size_hint().lower() > limits.request_bytes.into() {
+        return too_large();
+    }
+    let body = Limited::new(body, limits.request_bytes as usize).collect();
+    match tokio::time::timeout(limits.body, body).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
+        Ok(Err(_)) => Err(Box::new(plain(StatusCode::BAD_REQUEST, "The body is cut short.\n"))),
+        Err(_) => Err(Box::new(plain(StatusCode::REQUEST_TIMEOUT, "The body took too long.\n"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
