@@ -58,6 +58,17 @@ pub(crate) async fn begin(
     }
 }
 
+/// Polls what was begun once, so that what is begun first comes first. `Err`: it goes on, whoever
+/// waits for it.
+pub(crate) async fn poll_first<T: Send + 'static>(
+    mut future: BoxFuture<'static, T>,
+) -> Result<T, JoinHandle<T>> {
+    match poll_fn(|task| Poll::Ready(future.as_mut().poll(task))).await {
+        Poll::Ready(ended) => Ok(ended),
+        Poll::Pending => Err(spawn(future)),
+    }
+}
+
 /// A service that panicked.
 fn broken() -> ErrorObject {
     ErrorObject::new(INTERNAL, "Internal error: the call ended without an answer. See the log.")

@@ -40,6 +40,11 @@ impl Response {
         Self::new(id.unwrap_or_else(Json::null), Err(ErrorObject::new(code, message)))
     }
 
+    /// Whether it is an error of that code.
+    pub(crate) fn has(&self, code: i32) -> bool {
+        self.error.as_ref().is_some_and(|error| error.code == code)
+    }
+
     /// Its text; that of an error if it is larger than answers may be.
     pub(crate) fn text(self, limits: &Limits) -> String {
         let whole = Json::of(&self);

@@ -11,6 +11,7 @@ mod jsonrpc;
 mod private;
 mod tokens;
 mod http;
+mod unix;
 
 #[cfg(test)]
 mod fake;
@@ -25,3 +26,4 @@ pub use limits::{
 };
 pub use service::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
 pub use tokens::{NewToken, Secret, TOKENS_MAX, TokenError, TokenInfo, Tokens};
+pub use unix::{Socket, SocketError};
