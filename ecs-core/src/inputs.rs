@@ -45,7 +45,7 @@ impl Entities {
     }
 
     /// All numbers behind this one, in order.
-    pub(crate) fn after(&self, after: Option<EntityId>) -> impl Iterator<Item = EntityId> + '_ {
+    pub fn after(&self, after: Option<EntityId>) -> impl Iterator<Item = EntityId> + '_ {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.numbers.range((from, Bound::Unbounded)).copied()
     }

@@ -87,8 +87,16 @@ impl Systems {
     }
 
     /// What the last advance could not do.
-    pub(crate) fn error(&self) -> Option<&ErrorObject> {
+    #[must_use]
+    pub fn error(&self) -> Option<&ErrorObject> {
         self.error.as_ref()
+    }
+
+    /// The System that matched last.
+    #[must_use]
+    pub fn current(&self) -> Option<&str> {
+        let at = usize::try_from(self.current?).ok()?;
+        self.names()?.get(at).map(|name| &**name)
     }
 
     pub(crate) fn shared_names(&self) -> Result<&Names, Error> {

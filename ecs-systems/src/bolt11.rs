@@ -16,9 +16,11 @@ use std::sync::LazyLock;
 
 mod ahead;
 mod fields;
+mod readable;
 
 pub use ahead::DecodedInvoices;
-pub use fields::{Fields, takes_multi_part};
+pub use fields::{Fields, OnChain, takes_multi_part};
+pub use readable::Readable;
 
 /// Most route hints of an invoice.
 pub const HINTS_MAX: usize = 20;
@@ -48,6 +50,9 @@ pub enum Bolt11Error {
     /// A field is there not exactly once.
     #[error("Expected exactly one {0}")]
     Count(&'static str),
+    /// There is no payment secret.
+    #[error("need payment_secret")]
+    NoSecret,
     /// Features that we don't know are required.
     #[error("Unknown required feature bits")]
     Features,
@@ -85,6 +90,14 @@ pub fn stripped(invoice: &str) -> &str {
 /// # Errors
 /// The first thing found wrong.
 pub fn decode(invoice: &str) -> Result<Fields, Bolt11Error> {
+    read(invoice)?.into_fields()
+}
+
+/// Reads an invoice, also one that nobody may pay: [`Readable::faults`] says what is wrong with it.
+///
+/// # Errors
+/// Letters, checksum, amount or fields can't be read.
+pub fn read(invoice: &str) -> Result<Readable, Bolt11Error> {
     let checked = CheckedHrpstring::new::<Bolt11Bech32>(stripped(invoice))
         .map_err(|error| Bolt11Error::Bech32(error.to_string()))?;
     let prefix = checked.hrp().to_lowercase();
@@ -94,14 +107,17 @@ pub fn decode(invoice: &str) -> Result<Fields, Bolt11Error> {
         .checked_sub(SIGNATURE_GROUPS)
         .ok_or_else(|| Bolt11Error::Field("too short for a signature".to_owned()))?;
     let (data, signature) = groups.split_at(split);
-    let (currency, amount) = read_prefix(&prefix)?;
+    let asked = read_prefix(&prefix)?;
     let raw = RawBolt11Invoice::from_raw("lnbc", data)
         .map_err(|error| Bolt11Error::Field(error.to_string()))?;
-    check_counts(&raw)?;
-    check_features(&raw)?;
+    let mut faults = counted_wrong(&raw);
+    if raw.features().is_some_and(|features| features.requires_unknown_bits()) {
+        faults.push(Bolt11Error::Features);
+    }
     let signature: Vec<u8> = signature.iter().copied().fes_to_bytes().collect();
-    let payee = check_signature(&raw, &prefix, data, &signature)?;
-    fields::read(&raw, currency, amount, &payee, &signature)
+    let payee = check_signature(&raw, &prefix, data, &signature);
+    faults.extend(payee.as_ref().err().cloned());
+    readable::read(&raw, asked, payee.as_ref().ok(), &signature, faults)
 }
 
 /// Network and amount from the prefix.
@@ -135,33 +151,23 @@ fn read_amount(text: &str) -> Option<Msat> {
 }
 
 /// BOLT 11: exactly one payment hash and secret, and one description or its hash.
-fn check_counts(raw: &RawBolt11Invoice) -> Result<(), Bolt11Error> {
+fn counted_wrong(raw: &RawBolt11Invoice) -> Vec<Bolt11Error> {
     let count = |wanted: fn(&TaggedField) -> bool| {
         raw.known_tagged_fields().filter(|field| wanted(field)).count()
     };
-    if count(|field| matches!(field, TaggedField::PaymentHash(_))) != 1 {
-        return Err(Bolt11Error::Count("payment hash"));
-    }
-    if count(|field| matches!(field, TaggedField::PaymentSecret(_))) != 1 {
-        return Err(Bolt11Error::Count("payment secret"));
-    }
-    let describes = |field: &TaggedField| {
+    let hashes = count(|field| matches!(field, TaggedField::PaymentHash(_)));
+    let secrets = count(|field| matches!(field, TaggedField::PaymentSecret(_)));
+    let descriptions = count(|field| {
         matches!(field, TaggedField::Description(_) | TaggedField::DescriptionHash(_))
-    };
-    if count(describes) != 1 {
-        return Err(Bolt11Error::Count("description or description hash"));
-    }
-    match raw.private_routes().len() {
-        0..=HINTS_MAX => Ok(()),
-        _ => Err(Bolt11Error::Hints),
-    }
-}
-
-fn check_features(raw: &RawBolt11Invoice) -> Result<(), Bolt11Error> {
-    match raw.features() {
-        Some(features) if features.requires_unknown_bits() => Err(Bolt11Error::Features),
-        _ => Ok(()),
-    }
+    });
+    let faults = [
+        (hashes != 1, Bolt11Error::Count("payment hash")),
+        (secrets == 0, Bolt11Error::NoSecret),
+        (secrets > 1, Bolt11Error::Count("payment secret")),
+        (descriptions != 1, Bolt11Error::Count("description or description hash")),
+        (raw.private_routes().len() > HINTS_MAX, Bolt11Error::Hints),
+    ];
+    faults.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, fault)| fault).collect()
 }
 
 /// What signatures are checked with.

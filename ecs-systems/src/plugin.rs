@@ -3,7 +3,7 @@
 use crate::{
     bolt11::DecodedInvoices,
     components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
-    flow,
+    flow, methods,
     policy::{Intake, Policy},
     records, rest,
 };
@@ -64,6 +64,9 @@ impl Plugin for PaymentSystems {
         app.insert_resource(self.policy.clone());
         app.insert_resource(Intake::default());
         app.insert_resource(DecodedInvoices::default());
+        for method in methods::ALL {
+            app.add_method(method);
+        }
         Ok(())
     }
 }

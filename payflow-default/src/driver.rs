@@ -30,9 +30,9 @@ pub use reconcile::{ReconcileReport, Reconciliation};
 use crate::entropy::Entropy;
 use asking::Asking;
 use calls::Waiters;
-use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Write, Writer};
+use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Write};
 use ecs_systems::{
-    components::MainPayment,
+    pay::start_payment,
     planner::{NoPlan, Plan},
     policy::GraphView,
     port::{Decision, HtlcId, Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
@@ -223,15 +223,7 @@ impl Driver {
     /// # Errors
     /// A Component is refused; then there is no payment.
     pub fn start_payment(&mut self, now: Timestamp, components: Write) -> Result<EntityId, Error> {
-        self.command(now, |engine| {
-            let id = engine.new_entity();
-            let list = engine.default_list();
-            let mut write = Write::to(id).attach(list).attach(&MainPayment(ecs_core::Json::yes()));
-            write.components.extend(components.components);
-            engine.set_components(&Writer::Caller, &[write], &[])?;
-            engine.advance(id, None)?;
-            Ok(id)
-        })
+        self.command(now, |engine| start_payment(engine, components))
     }
 
     /// Takes everything that is due: the node's events, timers, questions to be asked again.

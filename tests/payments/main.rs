@@ -32,3 +32,4 @@ mod hostile;
 mod scenario;
 mod random;
 mod machine;
+mod methods;

@@ -29,6 +29,7 @@ impl Engine {
     /// assert_eq!((app.take_listed().len(), app.ended_ms(entity)), (1, None));
     /// app.set_components(&Writer::Engine, &[Write::to(entity).detach::<Systems>()], &[])?;
     /// assert_eq!((app.take_listed().len(), app.ended_ms(entity)), (1, Some(7)));
+    /// assert_eq!(app.born_ms(entity), Some(7));
     /// app.collect([entity]);
     /// assert!(app.entities().is_empty());
     /// # Ok::<(), ecs_core::Error>(())
@@ -43,6 +44,12 @@ impl Engine {
     #[must_use]
     pub fn ended_ms(&self, id: EntityId) -> Option<u64> {
         self.world.get::<Life>(self.find(id)?)?.ended_ms
+    }
+
+    /// Since when there is an Entity, in milliseconds since 1970.
+    #[must_use]
+    pub fn born_ms(&self, id: EntityId) -> Option<u64> {
+        Some(self.world.get::<Life>(self.find(id)?)?.born_ms)
     }
 
     /// Takes Entities away that are over, with everything noted of them: as part of a command, like

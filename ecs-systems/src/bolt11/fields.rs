@@ -1,24 +1,19 @@
 //! The fields of a decoded invoice, as Core Lightning's `decode` names them.
 
-use super::Bolt11Error;
-use bitcoin::secp256k1::PublicKey;
 use ecs_core::Json;
-use lightning_invoice::{ExpiryTime, Fallback, RawBolt11Invoice, RawTaggedField};
-use payecs_planner::{HintHop, RouteHint};
-use payecs_units::{Blocks, Msat, NodeId, PaymentHash, PaymentSecret, Ppm, ShortChannelId};
+use payecs_planner::RouteHint;
+use payecs_units::{Msat, NodeId, PaymentHash, PaymentSecret};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// What `expiry` is where an invoice doesn't say (BOLT 11).
-const EXPIRY_SECONDS_DEFAULT: u64 = 3_600;
-/// What `min_final_cltv_expiry` is where an invoice doesn't say (BOLT 11).
-const MIN_FINAL_CLTV_DEFAULT: u32 = 18;
 
 /// An address to pay on chain if there is no other way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OnChain {
     /// `P2PKH`, `P2SH`, `P2WPKH`, `P2WSH`, `P2TR` or `unknown`.
     pub r#type: &'static str,
+    /// The address; absent on networks that we know no addresses of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addr: Option<String>,
     /// The hash or program.
     pub hex: String,
 }
@@ -103,110 +98,4 @@ pub fn takes_multi_part(features: &str) -> bool {
     hex::decode(features).is_ok_and(|bytes| {
         bytes.iter().rev().nth(BYTE_FROM_THE_END).is_some_and(|byte| byte & BASIC_MPP != 0)
     })
-}
-
-pub(super) fn read(
-    raw: &RawBolt11Invoice,
-    currency: &str,
-    amount_msat: Option<Msat>,
-    payee: &PublicKey,
-    signature: &[u8],
-) -> Result<Fields, Bolt11Error> {
-    let missing = |what| Bolt11Error::Count(what);
-    let created_at = raw.data.timestamp.as_unix_timestamp();
-    let expiry = raw.expiry_time().map_or(EXPIRY_SECONDS_DEFAULT, ExpiryTime::as_seconds);
-    let cltv = raw.min_final_cltv_expiry_delta().map_or(Ok(MIN_FINAL_CLTV_DEFAULT), |delta| {
-        u32::try_from(delta.0).map_err(|_| Bolt11Error::Field("min_final_cltv_expiry".to_owned()))
-    })?;
-    Ok(Fields {
-        r#type: "bolt11 invoice",
-        valid: true,
-        currency: currency.to_owned(),
-        created_at,
-        expiry,
-        expires_at: created_at.saturating_add(expiry),
-        payee: NodeId(payee.serialize()),
-        amount_msat,
-        payment_hash: raw
-            .payment_hash()
-            .map(|hash| hash_of(&hash.0))
-            .ok_or_else(|| missing("payment hash"))?,
-        signature: der(signature)?,
-        description: raw.description().map(|text| text.as_inner().0.clone()),
-        description_hash: raw.description_hash().map(|hash| hash_of(&hash.0)),
-        min_final_cltv_expiry: cltv,
-        payment_secret: raw
-            .payment_secret()
-            .map(|secret| PaymentSecret(secret.0))
-            .ok_or_else(|| missing("payment secret"))?,
-        features: raw.features().map(|features| big_endian_hex(features.le_flags())),
-        payment_metadata: raw.payment_metadata().map(hex::encode),
-        fallbacks: raw.fallbacks().into_iter().map(on_chain).collect(),
-        routes: raw.private_routes().into_iter().map(hint).collect(),
-        extra: extra(raw),
-    })
-}
-
-fn hash_of(hash: &impl AsRef<[u8; 32]>) -> PaymentHash {
-    PaymentHash(*hash.as_ref())
-}
-
-fn big_endian_hex(little_endian: &[u8]) -> String {
-    let bytes: Vec<u8> =
-        little_endian.iter().rev().skip_while(|byte| **byte == 0).copied().collect();
-    hex::encode(bytes)
-}
-
-fn der(signature: &[u8]) -> Result<String, Bolt11Error> {
-    let compact = signature.get(..64).ok_or(Bolt11Error::Signature)?;
-    let signature = bitcoin::secp256k1::ecdsa::Signature::from_compact(compact)
-        .map_err(|_| Bolt11Error::Signature)?;
-    Ok(hex::encode(signature.serialize_der()))
-}
-
-fn on_chain(fallback: &Fallback) -> OnChain {
-    match fallback {
-        Fallback::PubKeyHash(hash) => {
-            OnChain { r#type: "P2PKH", hex: hex::encode::<&[u8]>(hash.as_ref()) }
-        }
-        Fallback::ScriptHash(hash) => {
-            OnChain { r#type: "P2SH", hex: hex::encode::<&[u8]>(hash.as_ref()) }
-        }
-        Fallback::SegWitProgram { version, program } => {
-            let r#type = match (version.to_num(), program.len()) {
-                (0, 20) => "P2WPKH",
-                (0, 32) => "P2WSH",
-                (1, 32) => "P2TR",
-                _ => "unknown",
-            };
-            OnChain { r#type, hex: hex::encode(program) }
-        }
-    }
-}
-
-fn hint(route: &lightning_invoice::PrivateRoute) -> RouteHint {
-    let hops = route.clone().into_inner().0;
-    hops.iter()
-        .map(|hop| HintHop {
-            pubkey: NodeId(hop.src_node_id.serialize()),
-            short_channel_id: ShortChannelId(hop.short_channel_id),
-            fee_base_msat: Msat(u64::from(hop.fees.base_msat)),
-            fee_proportional_millionths: Ppm(hop.fees.proportional_millionths),
-            cltv_expiry_delta: Blocks(u32::from(hop.cltv_expiry_delta)),
-        })
-        .collect()
-}
-
-fn extra(raw: &RawBolt11Invoice) -> Vec<BTreeMap<&'static str, String>> {
-    let unknown = |field: &RawTaggedField| match field {
-        RawTaggedField::UnknownSemantics(groups) => {
-            let letters: String = groups.iter().map(|group| group.to_char()).collect();
-            let (tag, data) = letters.split_at_checked(1)?;
-            // Two letters of length stand between tag and data.
-            let data = data.get(2..).unwrap_or_default();
-            Some(BTreeMap::from([("tag", tag.to_owned()), ("data", data.to_owned())]))
-        }
-        RawTaggedField::KnownSemantics(_) => None,
-    };
-    raw.data.tagged_fields.iter().filter_map(unknown).collect()
 }

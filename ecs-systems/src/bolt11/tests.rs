@@ -128,19 +128,37 @@ fn ways_in_and_addresses_of_the_examples_are_read() {
     let node = "9e03a901b85534ff1e92c43c74431f7ce72046060fcf7a95c37e148f78c77255";
     let first = format!("02{node} 66051x263430x1800 1 20 3");
     assert_eq!(hops, [first, format!("03{node} 197637x395016x2314 2 30 4")]);
-    for (text, r#type, hex) in [
-        (v::ROUTES, "P2PKH", "04b61f7dc1ea0dc99424464cc4064dc564d91e89"),
-        (v::ON_CHAIN_P2PKH, "P2PKH", "3172b5654f6683c8fb146959d347ce303cae4ca7"),
-        (v::ON_CHAIN_P2SH, "P2SH", "8f55563b9a19f321c211e9b9f38cdf686ea07845"),
-        (v::ON_CHAIN_P2WPKH, "P2WPKH", "751e76e8199196d454941c45d1b3a323f1433bd6"),
+    let p2wsh_hex = "1863143c14c5166804bd19203356da136c985678cd4d27a1b8c6329604903262";
+    let p2wsh = "bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3";
+    for (text, r#type, hex, addr) in [
         (
-            v::ON_CHAIN_P2WSH,
-            "P2WSH",
-            "1863143c14c5166804bd19203356da136c985678cd4d27a1b8c6329604903262",
+            v::ROUTES,
+            "P2PKH",
+            "04b61f7dc1ea0dc99424464cc4064dc564d91e89",
+            "1RustyRX2oai4EYYDpQGWvEL62BBGqN9T",
         ),
+        (
+            v::ON_CHAIN_P2PKH,
+            "P2PKH",
+            "3172b5654f6683c8fb146959d347ce303cae4ca7",
+            "mk2QpYatsKicvFVuTAQLBryyccRXMUaGHP",
+        ),
+        (
+            v::ON_CHAIN_P2SH,
+            "P2SH",
+            "8f55563b9a19f321c211e9b9f38cdf686ea07845",
+            "3EktnHQD7RiAE6uzMj2ZifT9YgRrkSgzQX",
+        ),
+        (
+            v::ON_CHAIN_P2WPKH,
+            "P2WPKH",
+            "751e76e8199196d454941c45d1b3a323f1433bd6",
+            "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        ),
+        (v::ON_CHAIN_P2WSH, "P2WSH", p2wsh_hex, p2wsh),
     ] {
-        let hex = hex.to_owned();
-        assert_eq!(decode(text).unwrap().fallbacks, [OnChain { r#type, hex }], "{type}");
+        let (hex, addr) = (hex.to_owned(), Some(addr.to_owned()));
+        assert_eq!(decode(text).unwrap().fallbacks, [OnChain { r#type, addr, hex }], "{type}");
     }
 }
 

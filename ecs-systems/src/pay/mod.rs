@@ -5,3 +5,6 @@ pub mod limit;
 pub mod plan;
 pub mod send;
 pub mod settle;
+mod start;
+
+pub use start::start_payment;

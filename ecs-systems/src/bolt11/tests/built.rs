@@ -112,14 +112,30 @@ fn hash_secret_and_description_are_there_exactly_once() {
         (vec![secret.clone(), text.clone()], Some("payment hash")),
         (vec![short, secret.clone(), text.clone()], Some("payment hash")),
         (vec![hash.clone(), hash.clone(), secret.clone(), text.clone()], Some("payment hash")),
-        (vec![hash.clone(), text.clone()], Some("payment secret")),
+        (vec![hash.clone(), text.clone()], Some("no secret")),
         (vec![hash.clone(), secret.clone(), secret.clone(), text.clone()], Some("payment secret")),
         (vec![hash.clone(), secret.clone()], Some("description or description hash")),
         (vec![hash, secret, text, digest], Some("description or description hash")),
     ] {
         let read = decode(&signed("lnbc", &made_of(&fields)));
-        assert_eq!(read.as_ref().err(), missing.map(Bolt11Error::Count).as_ref());
+        let fault = |missing| match missing {
+            "no secret" => Bolt11Error::NoSecret,
+            what => Bolt11Error::Count(what),
+        };
+        assert_eq!(read.as_ref().err(), missing.map(fault).as_ref());
     }
+}
+
+#[test]
+fn all_that_is_wrong_is_found_and_the_rest_is_read() {
+    let text = signed("lnbc1", &made_of(&[hash_field(), hash_field()]));
+    let read = read(&text).unwrap();
+    let count = |what| Bolt11Error::Count(what);
+    let wrong =
+        [count("payment hash"), Bolt11Error::NoSecret, count("description or description hash")];
+    assert_eq!(read.faults(), wrong);
+    let said: Vec<String> = read.entries().into_iter().map(|(name, _)| name).collect();
+    assert!(said.contains(&"payee".to_owned()) && !said.contains(&"payment_secret".to_owned()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Rows 11 to 13.
 
-use crate::components::{Amount, InvoiceAmount};
+use crate::components::{Amount, InvoiceAmount, InvoiceType};
 use bevy_ecs::prelude::{In, Query};
 use ecs_core::{Answer, On, Refusal, Step, SystemSpec};
 use payecs_units::Msat;
@@ -16,10 +16,14 @@ pub const INVOICE_AMOUNT_MSAT: SystemSpec = SystemSpec {
     does: "moves the invoice's amount to `lightningd:amount`",
 };
 
-pub(crate) fn invoice_amount_msat(In(entity): On, amounts: Query<&InvoiceAmount>) -> Answer {
-    let InvoiceAmount(amount) = amounts.get(entity)?;
+type Reads<'w> = (&'w InvoiceAmount, Option<&'w InvoiceType>);
+
+pub(crate) fn invoice_amount_msat(In(entity): On, amounts: Query<Reads<'_>>) -> Answer {
+    let (InvoiceAmount(amount), kind) = amounts.get(entity)?;
     if *amount == Msat::ZERO {
-        return Err(Refusal::invalid("Cannot pay an invoice with zero amount"));
+        let kind = kind.and_then(|kind| kind.0.as_str());
+        let kind = kind.as_deref().unwrap_or("an invoice");
+        return Err(Refusal::invalid(format!("Cannot pay {kind} with zero amount")));
     }
     Ok(Step::advance().attach(&Amount(*amount)).detach::<InvoiceAmount>())
 }

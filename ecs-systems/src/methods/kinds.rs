@@ -1,0 +1,69 @@
+//! What parameters take.
+
+use crate::components::{
+    Amount, Exclude, IdempotencyKey, Invoice, Label, MaxDelay, Metadata, RetryFor,
+};
+use ecs_core::{Json, Kind, WireComponent};
+use payecs_units::Msat;
+
+/// An invoice; whether it is a good one is for the method to say.
+pub(super) const INVOICE: Kind =
+    Kind { fits: fits::<Invoice>, ..Kind::TEXT }.saying("an invoice: a string of 1 to 8192 bytes");
+
+/// An amount, perhaps none.
+pub(super) const MSAT: Kind = Kind {
+    shape: "an amount: integer msat, or a string `N`, `Nmsat`, `Nsat`, `N.DDDsat` or `N.Dbtc`",
+    schema: r#"{"oneOf":[{"type":"integer","minimum":0,"maximum":18446744073709551615},
+        {"type":"string","pattern":"^[0-9]+(\\.[0-9]{1,11})?(msat|sat|btc)?$"}]}"#,
+    fits: |json| json.decode::<Msat>().is_ok(),
+};
+
+/// An amount that is not nothing.
+pub(super) const AMOUNT: Kind = Kind { fits: fits::<Amount>, ..MSAT }.saying(
+    "an amount above zero: integer msat, or a string `N`, `Nmsat`, `Nsat`, `N.DDDsat` or `N.Dbtc`",
+);
+
+/// A time.
+pub(super) const SECONDS: Kind = Kind {
+    shape: "a number of seconds from 0 to 86400",
+    schema: r#"{"type":"number","minimum":0,"maximum":86400}"#,
+    fits: fits::<RetryFor>,
+};
+
+/// A delay.
+pub(super) const BLOCKS: Kind = Kind {
+    shape: "a number of blocks: an integer from 1 to 4294967295",
+    schema: r#"{"type":"integer","minimum":1,"maximum":4294967295}"#,
+    fits: fits::<MaxDelay>,
+};
+
+/// A label.
+pub(super) const LABEL: Kind =
+    Kind { fits: fits::<Label>, ..Kind::TEXT }.saying("a string of 1 to 1024 bytes");
+
+/// An idempotency key.
+pub(super) const KEY: Kind =
+    Kind { fits: fits::<IdempotencyKey>, ..Kind::TEXT }.saying("a string of 1 to 128 bytes");
+
+/// What no route may use.
+pub(super) const EXCLUDED: Kind = Kind {
+    shape: "an array of node ids and channel directions `BxTxO/D`",
+    schema: r#"{"type":"array","items":{"type":"string"}}"#,
+    fits: fits::<Exclude>,
+};
+
+/// Free facts.
+pub(super) const METADATA: Kind =
+    Kind { fits: fits::<Metadata>, ..Kind::OBJECT }.saying("an object of at most 4096 bytes");
+
+/// What may not be given.
+pub(super) const NOT_SUPPORTED: Kind = Kind {
+    shape: "nothing: it is not supported, and refused",
+    schema: r#"{"type":"null"}"#,
+    fits: |_| true,
+};
+
+/// Whether a value is one that a Component takes.
+fn fits<C: WireComponent>(json: &Json) -> bool {
+    C::from_json(json).is_ok()
+}
