@@ -17,10 +17,14 @@ pub const PAY_ROUTE_NOT_FOUND: i32 = 205;
 pub const PAY_ROUTE_TOO_EXPENSIVE: i32 = 206;
 /// The invoice has expired.
 pub const PAY_INVOICE_EXPIRED: i32 = 207;
+/// No payment is known by that name.
+pub const PAY_NO_SUCH_PAYMENT: i32 = 208;
 /// All rounds are used up, or the node isn't ready.
 pub const PAY_UNSPECIFIED_ERROR: i32 = 209;
 /// Time is up, or the payment was cancelled; nothing is in flight.
 pub const PAY_STOPPED_RETRYING: i32 = 210;
+/// The payment is not where the caller thinks it is.
+pub const PAY_STATUS_UNEXPECTED: i32 = 211;
 /// The signer refused.
 pub const PREAPPROVAL_DECLINED: i32 = 213;
 /// There isn't that much to spend.

@@ -7,7 +7,7 @@ use ecs_systems::units::PaymentHash;
 use payecs_index::{
     Answer, Backend, Follower, HISTORY, Index, PAGE_ENTRIES_MAX, QueryError, State,
 };
-use payecs_journal::LedgerReader;
+use payecs_journal::{LedgerReader, StoredEntry};
 use std::io;
 use std::sync::{
     Arc, OnceLock,
@@ -97,11 +97,15 @@ impl Connected {
     fn entry(&self, index: u64) -> Result<PastEntry, HistoryError> {
         let failed = |what| HistoryError::Failed { what };
         let stored = self.reader.read_at(index).map_err(|error| failed(error.to_string()))?;
-        let stored = stored.ok_or_else(|| failed(format!("entry {index} is missing")))?;
-        // The words of that error may quote the entry, and callers are told of this one.
-        let unread = |_| failed(format!("entry {index} is not as this program writes it"));
-        read_entry(index, &stored.payload).map_err(unread)
+        understood(&stored.ok_or_else(|| failed(format!("entry {index} is missing")))?)
     }
+}
+
+fn understood(stored: &StoredEntry) -> Result<PastEntry, HistoryError> {
+    let index = stored.entry.index;
+    // The words of that error may quote the entry, and callers are told of this one.
+    let what = |_| format!("entry {index} is not as this program writes it");
+    read_entry(index, &stored.payload).map_err(|error| HistoryError::Failed { what: what(error) })
 }
 
 impl History for LedgerHistory {
@@ -114,6 +118,14 @@ impl History for LedgerHistory {
             }
             State::Opening | State::Failed { .. } | State::Stopped => 0,
         }
+    }
+
+    fn entries(&self, from: u64, limit: usize) -> Result<Vec<PastEntry>, HistoryError> {
+        let failed =
+            |error: payecs_journal::Error| HistoryError::Failed { what: error.to_string() };
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let stored = self.connected()?.reader.read(from, limit).map_err(failed)?;
+        stored.map(|stored| understood(&stored.map_err(failed)?)).collect()
     }
 
     fn lines_of(&self, payment_hash: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {

@@ -44,6 +44,7 @@ mod audit;
 mod receipts;
 pub mod store;
 mod history;
+mod reader;
 pub mod laws;
 
 pub use audit::{Audit, AuditFault, audit};

@@ -6,12 +6,14 @@ use crate::image;
 use crate::journal::{Changes, Circumstances, broken};
 use crate::past::{Memory, Past};
 use crate::payment::Payment;
+use crate::reader;
 use crate::state::State;
 use crate::verify;
 use ecs_core::{EntityId, Json};
 use ecs_systems::port::{
-    Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
-    LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef, Posting,
+    Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState, EntryId, History,
+    HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef,
+    Posting,
 };
 use ecs_systems::units::{Msat, PartId, PaymentHash, ShortChannelId, Timestamp};
 use std::sync::Arc;
@@ -153,6 +155,11 @@ impl Ledger for MemoryLedger {
         Ok(dossier.counting().map(|paying| (paying.claim.clone(), paying.state.clone())))
     }
 
+    fn running(&self, payment_hash: &PaymentHash) -> Option<Claim> {
+        let paying = self.state.open.get(payment_hash)?.counting()?;
+        (paying.state == ClaimState::Open).then(|| paying.claim.clone())
+    }
+
     fn claim_of_key(
         &self,
         idempotency_key: &str,
@@ -275,6 +282,10 @@ impl Ledger for MemoryLedger {
         let dossier = self.state.dossier(&payment.payment_hash)?;
         let postings = dossier.postings().iter().filter(|it| it.payment == Some(*payment));
         Ok(postings.map(|posting| Posting::clone(posting)).collect())
+    }
+
+    fn reader(&self) -> BooksReader {
+        reader::of(&self.state)
     }
 
     fn verify(&self) -> Result<(), LedgerError> {

@@ -17,6 +17,12 @@ impl History for Memory {
         u64::try_from(self.entries.len()).unwrap_or(u64::MAX)
     }
 
+    fn entries(&self, from: u64, limit: usize) -> Result<Vec<PastEntry>, HistoryError> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let entries = self.entries.iter().skip(from).take(limit);
+        Ok(entries.map(|entry| PastEntry::clone(entry)).collect())
+    }
+
     fn lines_of(&self, payment_hash: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
         let is_it = |line: &LedgerEntry| hash_of(line) == Some(*payment_hash);
         let of_hash = self.entries.iter().filter(|entry| entry.lines.iter().any(is_it));

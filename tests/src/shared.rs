@@ -3,9 +3,9 @@
 use ecs_core::{EntityId, Json};
 use ecs_systems::{
     port::{
-        AddReceiptError, Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History,
-        HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered, OpenPayment, PartHold,
-        PartImage, PaymentRef, Posting, Receipt, Receipts, Verdict,
+        AddReceiptError, Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState,
+        EntryId, History, HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered,
+        OpenPayment, PartHold, PartImage, PaymentRef, Posting, Receipt, Receipts, Verdict,
     },
     units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
 };
@@ -70,6 +70,10 @@ impl Ledger for Shared<MemoryLedger> {
         payment_hash: &PaymentHash,
     ) -> Result<Option<(Claim, ClaimState)>, LedgerError> {
         self.lock().claim(payment_hash)
+    }
+
+    fn running(&self, payment_hash: &PaymentHash) -> Option<Claim> {
+        self.lock().running(payment_hash)
     }
 
     fn claim_of_key(
@@ -141,6 +145,10 @@ impl Ledger for Shared<MemoryLedger> {
 
     fn postings_of(&self, payment: &PaymentRef) -> Result<Vec<Posting>, LedgerError> {
         self.lock().postings_of(payment)
+    }
+
+    fn reader(&self) -> BooksReader {
+        self.lock().reader()
     }
 
     fn verify(&self) -> Result<(), LedgerError> {

@@ -62,6 +62,12 @@ impl Readable {
         &self.faults
     }
 
+    /// What it is paid by, if it says so.
+    #[must_use]
+    pub fn payment_hash(&self) -> Option<PaymentHash> {
+        self.payment_hash
+    }
+
     /// From when on it can't be paid any more, in seconds since 1970.
     #[must_use]
     pub fn expires_at(&self) -> u64 {

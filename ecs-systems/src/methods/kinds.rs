@@ -4,7 +4,8 @@ use crate::components::{
     Amount, Exclude, IdempotencyKey, Invoice, Label, MaxDelay, Metadata, RetryFor,
 };
 use ecs_core::{Json, Kind, WireComponent};
-use payecs_units::Msat;
+use payecs_units::{Msat, PaymentHash};
+use std::num::NonZeroU32;
 
 /// An invoice; whether it is a good one is for the method to say.
 pub(super) const INVOICE: Kind =
@@ -22,6 +23,20 @@ pub(super) const MSAT: Kind = Kind {
 pub(super) const AMOUNT: Kind = Kind { fits: fits::<Amount>, ..MSAT }.saying(
     "an amount above zero: integer msat, or a string `N`, `Nmsat`, `Nsat`, `N.DDDsat` or `N.Dbtc`",
 );
+
+/// A hash.
+pub(super) const HASH: Kind = Kind {
+    shape: "64 hex digits",
+    schema: r#"{"type":"string","pattern":"^[0-9a-fA-F]{64}$"}"#,
+    fits: |json| json.decode::<PaymentHash>().is_ok(),
+};
+
+/// How many at most.
+pub(super) const LIMIT: Kind = Kind {
+    shape: "an integer from 1 to 4294967295: how many at most",
+    schema: r#"{"type":"integer","minimum":1,"maximum":4294967295}"#,
+    fits: |json| json.decode::<NonZeroU32>().is_ok(),
+};
 
 /// A time.
 pub(super) const SECONDS: Kind = Kind {

@@ -3,14 +3,20 @@
 //! Names, params and results are Core Lightning's where it has them.
 
 mod kinds;
+mod which;
+mod past;
 mod decode;
 mod pay;
+mod cancel;
+mod status;
+mod list_pays;
 
 use ecs_core::{Engine, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them.
-pub(crate) const ALL: [&Method; 2] = [&decode::DECODE, &pay::PAY];
+pub(crate) const ALL: [&Method; 5] =
+    [&decode::DECODE, &pay::PAY, &cancel::CANCEL_PAY, &status::PAY_STATUS, &list_pays::LIST_PAYS];
 
 /// The moment of the command.
 fn now(engine: &Engine) -> Timestamp {

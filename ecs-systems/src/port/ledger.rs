@@ -1,6 +1,7 @@
 //! The books: who may spend what, and what was spent.
 
 mod answer;
+mod books;
 mod claim;
 mod decision;
 mod error;
@@ -9,6 +10,7 @@ mod hold;
 mod posting;
 mod set;
 
+pub use books::{Book, Books, BooksReader, LinesOf, PastLook, TAIL_ENTRIES_MAX};
 pub use claim::{Claim, ClaimState, PaymentRef};
 pub use decision::Decision;
 pub use error::LedgerError;
@@ -19,11 +21,10 @@ pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
 pub use set::{SetRef, SetShare};
 
 use super::HtlcId;
-use bevy_ecs::prelude::Resource;
 use ecs_core::{EntityId, ErrorObject, Json};
 use payecs_units::{Msat, PartId, PaymentHash, Preimage, ShortChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 /// One line of a ledger batch: what happened, not how it is booked.
 ///
@@ -293,6 +294,9 @@ pub trait Ledger: Send + Sync {
     fn claim(&self, payment_hash: &PaymentHash)
     -> Result<Option<(Claim, ClaimState)>, LedgerError>;
 
+    /// The claim on a hash whose payment runs. It is always known.
+    fn running(&self, payment_hash: &PaymentHash) -> Option<Claim>;
+
     /// The latest claim with that idempotency key, whatever became of it.
     ///
     /// # Errors
@@ -364,6 +368,9 @@ pub trait Ledger: Send + Sync {
     /// As [`Ledger::claim`].
     fn postings_of(&self, payment: &PaymentRef) -> Result<Vec<Posting>, LedgerError>;
 
+    /// Everything that they were told until now, to be read on any thread.
+    fn reader(&self) -> BooksReader;
+
     /// Checks everything that can be checked from what these books hold alone.
     ///
     /// # Errors
@@ -382,16 +389,6 @@ pub trait Ledger: Send + Sync {
     /// Has another tell the past while a restart brings batches again that were taken before;
     /// `None`: the one of every day.
     fn recall_by(&mut self, past: Option<Arc<dyn History>>);
-}
-
-/// The books as Systems see them: they read, and ask for writes in their Step.
-#[derive(Resource)]
-pub struct Books(pub Box<dyn Ledger>);
-
-impl fmt::Debug for Books {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Books(…)")
-    }
 }
 
 #[cfg(test)]

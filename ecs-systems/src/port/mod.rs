@@ -21,9 +21,10 @@ pub mod laws;
 pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use image::PartImage;
 pub use ledger::{
-    Balance, BalanceObject, Books, BooksImage, Claim, ClaimState, Decision, EntryId, History,
-    HistoryError, HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry,
-    PaymentRef, Posting, PostingState, SetRef, SetShare, SpendLimit,
+    Balance, BalanceObject, Book, Books, BooksImage, BooksReader, Claim, ClaimState, Decision,
+    EntryId, History, HistoryError, HoldState, Ledger, LedgerEntry, LedgerError, LinesOf,
+    OpenPayment, PartHold, PastEntry, PastLook, PaymentRef, Posting, PostingState, SetRef,
+    SetShare, SpendLimit, TAIL_ENTRIES_MAX,
 };
 pub use node::{
     HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,

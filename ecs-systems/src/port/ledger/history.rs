@@ -66,6 +66,17 @@ pub trait History: fmt::Debug + Send + Sync {
     /// must be built again: then what it no longer answers for is [`HistoryError::Opening`].
     fn known(&self) -> u64;
 
+    /// Entries from an index on, in order, `limit` at most: also such as it doesn't answer for yet.
+    /// A history that is asked for hashes and keys alone need not tell them, and by default does
+    /// not.
+    ///
+    /// # Errors
+    /// [`HistoryError::Failed`].
+    fn entries(&self, from: u64, limit: usize) -> Result<Vec<PastEntry>, HistoryError> {
+        let _ = (from, limit);
+        Err(HistoryError::Failed { what: "it is not told in order here".to_owned() })
+    }
+
     /// Every entry with a line of that hash, in order. Lines of other hashes may be left out or be
     /// there. None of the hash: it is new.
     ///

@@ -8,8 +8,9 @@ use crate::laws::follow;
 use crate::{LIMIT_WINDOW_MAX, MemoryLedger};
 use ecs_core::{EntityId, ErrorObject, Json};
 use ecs_systems::port::{
-    Balance, BalanceObject, BooksImage, Claim, ClaimState, EntryId, History, HoldState, Ledger,
-    LedgerEntry, LedgerError, OpenPayment, PartHold, PaymentRef, Posting, SpendLimit,
+    Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState, EntryId, History,
+    HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PaymentRef, Posting,
+    SpendLimit,
 };
 use ecs_systems::units::Timestamp;
 use ecs_systems::units::{Msat, PartId, PaymentHash, RequestHash, Seconds, ShortChannelId};
@@ -52,7 +53,8 @@ impl Several {
         answer
     }
 
-    /// Every answer about the payments of these numbers, and about the sums.
+    /// Every answer about the payments of these numbers, and about the sums; and every posting,
+    /// read back.
     fn ask_all(&self) {
         for number in 0..4 {
             let hash = preimage(number).hash();
@@ -69,11 +71,31 @@ impl Several {
         for key in ["a", "b"] {
             self.claim_of_key(key).expect("told");
         }
+        let posted = in_order(self.whole.postings(0, u32::MAX));
+        self.ask(|books| assert_eq!(read_back(books), posted));
         self.trial_balance();
         self.balance_object();
         self.available();
         self.verify().expect("they add up");
     }
+}
+
+/// Every posting, from the entries of the past.
+fn read_back(books: &MemoryLedger) -> Vec<Posting> {
+    let reader = books.reader();
+    let mut look = reader.look().expect("told");
+    let entries = look.entries(0, usize::MAX).expect("told");
+    let postings = entries.iter().flat_map(|entry| look.postings(entry).expect("told"));
+    let mut postings = in_order(postings.collect());
+    // Who reads an entry alone can't know of an opening before.
+    postings.dedup_by(|again, first| again.code == "opening" && again.entry_id == first.entry_id);
+    postings
+}
+
+fn in_order(mut postings: Vec<Posting>) -> Vec<Posting> {
+    let place = |it: &Posting| (it.entry_id.clone(), it.tx_id);
+    postings.sort_by_key(place);
+    postings
 }
 
 impl Ledger for Several {
@@ -112,6 +134,10 @@ impl Ledger for Several {
 
     fn claim(&self, hash: &PaymentHash) -> Result<Option<(Claim, ClaimState)>, LedgerError> {
         self.ask(|books| books.claim(hash))
+    }
+
+    fn running(&self, payment_hash: &PaymentHash) -> Option<Claim> {
+        self.ask(|books| books.running(payment_hash))
     }
 
     fn claim_of_key(&self, key: &str) -> Result<Option<(Claim, ClaimState)>, LedgerError> {
@@ -176,6 +202,10 @@ impl Ledger for Several {
 
     fn postings_of(&self, paying: &PaymentRef) -> Result<Vec<Posting>, LedgerError> {
         self.ask(|books| books.postings_of(paying))
+    }
+
+    fn reader(&self) -> BooksReader {
+        self.whole.reader()
     }
 
     fn verify(&self) -> Result<(), LedgerError> {

@@ -69,6 +69,13 @@ impl History for Told {
         if telling.refuses.is_some() { 0 } else { telling.memory.known() }
     }
 
+    fn entries(&self, from: u64, limit: usize) -> Result<Vec<PastEntry>, HistoryError> {
+        let telling = self.0.lock().unwrap();
+        let entries = telling.memory.entries.iter().chain(&telling.coming);
+        let entries = entries.skip(usize::try_from(from).unwrap()).take(limit);
+        Ok(entries.map(|entry| PastEntry::clone(entry)).collect())
+    }
+
     fn lines_of(&self, payment_hash: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
         self.tell(|memory| memory.lines_of(payment_hash))
     }
