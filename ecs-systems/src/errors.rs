@@ -55,6 +55,36 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "Please report it with the message, and the lines of the log around it.",
     ),
     code(
+        -32_006,
+        "TOO_MANY_SUBSCRIPTIONS",
+        "The WebSocket has as many subscriptions as it may have.",
+        "End one, or open another WebSocket.",
+    ),
+    code(
+        -32_007,
+        "REQUEST_TOO_LARGE",
+        "The request is larger than may be sent; nothing of it was looked at.",
+        "Send less at once.",
+    ),
+    code(
+        -32_008,
+        "RESPONSE_TOO_LARGE",
+        "The answer is larger than may be sent. The call is done nevertheless.",
+        "Ask page by page.",
+    ),
+    code(
+        -32_009,
+        "TOO_MANY_CALLS",
+        "Too many calls of the connection wait; nothing was done.",
+        "Wait for answers.",
+    ),
+    code(
+        -32_010,
+        "BATCH_TOO_LARGE",
+        "The batch has more requests than it may have; nothing was done.",
+        "Send smaller batches.",
+    ),
+    code(
         -5,
         "LIGHTNINGD_SHUTDOWN",
         "The engine has stopped, or stops.",

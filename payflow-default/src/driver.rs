@@ -202,6 +202,11 @@ impl Driver {
         &self.engine
     }
 
+    /// Whether the flow's Systems are announced too.
+    pub fn announce_all(&mut self, announce: bool) {
+        self.engine.announce_all(announce);
+    }
+
     /// The moment of the last command.
     #[must_use]
     pub fn now(&self) -> Timestamp {

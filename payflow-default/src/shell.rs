@@ -15,12 +15,13 @@ mod journal;
 mod tests;
 
 pub use clock::{Clock, Speed, SpeedError};
+pub(crate) use handle::refused;
 pub use handle::{Handle, News, Notice, ShellError, Subscription};
 pub use journal::JournalError;
 
 use crate::Driver;
 use ecs_systems::{bolt11::DecodedInvoices, units::Timestamp};
-use handle::Command;
+use handle::{Command, Watchers};
 use jobs::Jobs;
 use journal::Journal;
 use ledger_store::store::Store;
@@ -79,6 +80,10 @@ pub struct Shell {
     full: watch::Sender<bool>,
     /// More is to be written than may wait.
     behind: bool,
+    /// Those who want every System announced.
+    watchers: Watchers,
+    /// Whether there were any when it was last looked.
+    watched: bool,
 }
 
 /// What a shell leaves behind.
@@ -125,10 +130,24 @@ impl Shell {
         let woken = Arc::new(Woken::default());
         driver.set_waker(Waker::from(Arc::clone(&woken)));
         let invoices = driver.engine().resource::<DecodedInvoices>().cloned().unwrap_or_default();
-        let handle = Handle::new(commands, &notices, stopper, is_full, invoices);
-        let (jobs, journal) = (Jobs::new(limits.jobs), None);
-        let behind = false;
-        (Self { driver, clock, mailbox, notices, stop, woken, jobs, journal, full, behind }, handle)
+        let watchers = Watchers::default();
+        let also = (invoices, watchers.clone());
+        let handle = Handle::new(commands, &notices, stopper, is_full, also);
+        let shell = Self {
+            driver,
+            clock,
+            mailbox,
+            notices,
+            stop,
+            woken,
+            jobs: Jobs::new(limits.jobs),
+            journal: None,
+            full,
+            behind: false,
+            watchers,
+            watched: false,
+        };
+        (shell, handle)
     }
 
     /// The shell, with everything kept in that store, to which the driver's engine was brought: no
@@ -189,6 +208,7 @@ impl Shell {
     }
 
     fn take_what_is_due(&mut self) {
+        self.look_who_watches();
         let now = self.clock.now();
         self.hear_journal(now);
         self.driver.poll(now);
@@ -255,7 +275,16 @@ impl Shell {
         }
     }
 
+    /// Has Systems announced while somebody watches.
+    fn look_who_watches(&mut self) {
+        let watched = self.watchers.are_there();
+        if watched != std::mem::replace(&mut self.watched, watched) {
+            self.driver.announce_all(watched);
+        }
+    }
+
     fn obey(&mut self, command: Command) {
+        self.look_who_watches();
         let now = self.clock.now();
         command(&mut self.driver, now);
     }

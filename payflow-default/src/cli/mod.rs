@@ -1,12 +1,20 @@
 //! The command line. Only what is here writes to stdout.
 
 mod demo;
+mod serve;
+mod call;
+mod pay;
+mod look;
+mod token;
 mod backup;
 mod restore;
-mod spinner;
 mod verify;
+mod client;
+mod home;
+mod pretty;
+mod spinner;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::{io, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
@@ -28,9 +36,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Serve(serve::Args),
+    Call(call::Args),
+    Pay(pay::Args),
+    Trace(look::TraceArgs),
+    Explain(look::ExplainArgs),
+    Token(token::Args),
     Backup(backup::Args),
     Restore(restore::Args),
     Verify(verify::Args),
+    /// Prints completions for a shell.
+    ///
+    /// For bash: `payecs completions bash > /etc/bash_completion.d/payecs`.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Does what the command line says. Exit codes: 0 done, 1 failed, 2 not understood.
@@ -42,9 +63,19 @@ pub(crate) fn run() -> ExitCode {
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Call(args) => call::run(&args),
+        Command::Pay(args) => pay::run(&args),
+        Command::Trace(args) => look::trace(&args),
+        Command::Explain(args) => look::explain(&args),
+        Command::Token(args) => token::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "payecs", &mut io::stdout());
+            ExitCode::SUCCESS
+        }
     }
 }
 
@@ -57,7 +88,6 @@ fn log_to_stderr(filter: &str) -> Result<(), tracing_subscriber::filter::ParseEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent_and_bad_values_are_refused_with_exit_code_2() {
@@ -70,7 +100,10 @@ mod tests {
             (vec!["demo", "--speed", "0"], "expected a speed"),
             (vec!["demo", "--seed", "-1"], "unexpected argument"),
             (vec!["demo", "--virtual", "--speed", "2"], "cannot be used with"),
-            (vec!["pay"], "unrecognized subcommand"),
+            (vec!["payy"], "unrecognized subcommand"),
+            (vec!["serve"], "--data-dir"),
+            (vec!["call", "--data-dir", "D"], "<METHOD>"),
+            (vec!["token", "create", "a", "--data-dir", "D"], "--scope"),
         ] {
             let error = Cli::try_parse_from([&["payecs"], args.as_slice()].concat()).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{args:?}");

@@ -10,7 +10,13 @@ use ecs_systems::{
     refusal::{DISK_FULL, SHUTDOWN, TOO_BUSY},
     units::Timestamp,
 };
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// What runs on the owner's thread, at its moment.
@@ -65,6 +71,33 @@ pub struct Handle {
     stopper: Arc<watch::Sender<bool>>,
     disk_full: watch::Receiver<bool>,
     invoices: DecodedInvoices,
+    watchers: Watchers,
+}
+
+/// How many watch Systems run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watchers(Arc<AtomicU64>);
+
+impl Watchers {
+    /// Whether somebody does.
+    pub(super) fn are_there(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    fn one_more(&self) -> Watching {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Watching(self.clone())
+    }
+}
+
+/// Somebody watches, until it is dropped.
+#[derive(Debug)]
+struct Watching(Watchers);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for Handle {
@@ -88,7 +121,7 @@ impl Asker for Answering {
 }
 
 /// What was not done, as a JSON-RPC error.
-fn refused(error: ShellError) -> ErrorObject {
+pub(crate) fn refused(error: ShellError) -> ErrorObject {
     let code = match error {
         ShellError::Full { .. } => TOO_BUSY,
         ShellError::DiskFull => DISK_FULL,
@@ -103,10 +136,10 @@ impl Handle {
         notices: &broadcast::Sender<Arc<Notice>>,
         stopper: watch::Sender<bool>,
         disk_full: watch::Receiver<bool>,
-        invoices: DecodedInvoices,
+        (invoices, watchers): (DecodedInvoices, Watchers),
     ) -> Self {
         let (notices, stopper) = (notices.downgrade(), Arc::new(stopper));
-        Self { commands, notices, stopper, disk_full, invoices }
+        Self { commands, notices, stopper, disk_full, invoices, watchers }
     }
 
     /// Makes a payment, as [`Driver::start_payment`] does; its invoice is decoded here, before the
@@ -205,7 +238,15 @@ impl Handle {
     /// Hears every notice from now on. After the shell has stopped there are none.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        Subscription { notices: self.notices.upgrade().map(|notices| notices.subscribe()) }
+        let notices = self.notices.upgrade().map(|notices| notices.subscribe());
+        Subscription { notices, _watching: None }
+    }
+
+    /// The same, and from the next command on every System that runs is announced; those of the
+    /// flow are only while somebody watches.
+    #[must_use]
+    pub fn watch_systems(&self) -> Subscription {
+        Subscription { _watching: Some(self.watchers.one_more()), ..self.subscribe() }
     }
 
     /// Asks the shell to stop: it does what was taken in before, and nothing more. Again: nothing.
@@ -218,6 +259,7 @@ impl Handle {
 #[derive(Debug)]
 pub struct Subscription {
     notices: Option<broadcast::Receiver<Arc<Notice>>>,
+    _watching: Option<Watching>,
 }
 
 impl Subscription {

@@ -38,7 +38,7 @@ const RATE_EVERY: Duration = Duration::from_secs(1);
 
 /// Pays until it is stopped. `true`: the books agree with the network.
 pub(crate) fn run(args: &Args, at_a_time: usize) -> Result<bool, DemoError> {
-    let Opening { world, driver, kept } = build(args)?;
+    let Opening { world, driver, kept } = build(&args.start())?;
     let speed = match args.pace() {
         Pace::Real(speed) => speed,
         Pace::Virtual => Speed::REAL,

@@ -1,9 +1,10 @@
 //! `payecs demo`: two payments on a simulated network, told as they happen.
 
-mod world;
+pub(crate) mod world;
+pub(crate) mod accept;
 pub(crate) mod home;
 mod index;
-mod opening;
+pub(crate) mod opening;
 mod stage;
 mod story;
 mod report;
@@ -17,7 +18,6 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-use clap::builder::NonEmptyStringValueParser;
 use ecs_systems::units::Msat;
 use ledger_store::{SeedFileError, store::StoreError};
 use payflow_default::shell::{JournalError, ShellError, Speed};
@@ -26,6 +26,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
+use world::Start;
 
 /// Pays two invoices on a simulated Lightning network and shows how.
 ///
@@ -83,20 +84,8 @@ pub(crate) struct Args {
     /// made where it is missing, for its owner alone.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// After `payecs restore`: take on new payments though the node can't say what became of some
-    /// parts. Their hashes stay claimed, so that nothing is paid twice.
-    #[arg(long, requires = "data_dir")]
-    accept_unknown: bool,
-    /// After `payecs restore`: take on new payments though the node's list of parts has a gap,
-    /// and say why. A payment that the node forgot may be paid a second time. It stands in the
-    /// books.
-    #[arg(long, value_name = "WHY", value_parser = NonEmptyStringValueParser::new(),
-        requires_all = ["data_dir", "operator"])]
-    accept_forgotten: Option<String>,
-    /// Who decides that.
-    #[arg(long, value_name = "WHO", value_parser = NonEmptyStringValueParser::new(),
-        requires = "accept_forgotten")]
-    operator: Option<String>,
+    #[command(flatten)]
+    accept: accept::Accepting,
     /// Pay N small invoices at a time until stopped (Ctrl-C), instead of the two acts; needs
     /// --data-dir. What was under way at the last stop or crash is brought to its end first.
     #[arg(long, value_name = "N", requires = "data_dir", conflicts_with_all = ["amount", "trace"],
@@ -196,6 +185,16 @@ enum Pace {
 }
 
 impl Args {
+    fn start(&self) -> Start<'_> {
+        Start {
+            data_dir: self.data_dir.as_deref(),
+            nodes: self.nodes,
+            seed: self.seed,
+            announce_all: self.load.is_none(),
+            accepts: self.accept.accepts(),
+        }
+    }
+
     fn pace(&self) -> Pace {
         match self.speed {
             Some(speed) => Pace::Real(speed),

@@ -128,7 +128,7 @@ pub(crate) fn show(args: &Args) -> Result<bool, DemoError> {
 }
 
 pub(crate) fn tell(args: &Args, pace: Pace, teller: &mut dyn Teller) -> Result<bool, DemoError> {
-    let Opening { world, driver, kept } = build(args)?;
+    let Opening { world, driver, kept } = build(&args.start())?;
     let found = kept.as_ref().map(|kept| kept.restored.clone());
     let mut stage = Stage::open(driver, kept, pace)?;
     stage.wait_for_books()?;

@@ -1,6 +1,6 @@
 //! The simulated network, our engine on it, and whom to pay.
 
-use super::{Args, DemoError, home, home::Kept};
+use super::{DemoError, home, home::Kept};
 use ecs_systems::{
     planner::{Graph, KnowledgeConfig},
     policy::Policy,
@@ -17,6 +17,7 @@ use payflow_default::{
 };
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Entry},
+    path::Path,
     sync::Arc,
 };
 
@@ -55,17 +56,41 @@ pub(crate) struct Opening {
     pub(crate) kept: Option<Kept>,
 }
 
+/// What a world is built from.
+#[derive(Clone, Debug)]
+pub(crate) struct Start<'a> {
+    /// Where it is kept; `None`: nowhere.
+    pub(crate) data_dir: Option<&'a Path>,
+    /// How many nodes a new network has.
+    pub(crate) nodes: u16,
+    /// Where a new network comes from.
+    pub(crate) seed: u64,
+    /// Whether Systems of the flow are announced from the start.
+    pub(crate) announce_all: bool,
+    /// What an operator takes on after a restored backup.
+    pub(crate) accepts: Accepts,
+}
+
+/// What an operator takes on after a restored backup.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accepts {
+    /// That the node can't say what became of some parts.
+    pub(crate) unknown: bool,
+    /// That the node's list of parts has a gap.
+    pub(crate) forgotten: Option<Decision>,
+}
+
 /// Builds the network and the engine, or takes both from the data directory. Without one the books
 /// are open; with one they will be once the journal keeps them.
-pub(crate) fn build(args: &Args) -> Result<Opening, DemoError> {
-    let nodes = usize::from(args.nodes);
-    let config = SimConfig { nodes, seed: args.seed, ..SimConfig::default() };
-    let network = match &args.data_dir {
+pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
+    let nodes = usize::from(start.nodes);
+    let config = SimConfig { nodes, seed: start.seed, ..SimConfig::default() };
+    let network = match start.data_dir {
         Some(dir) => home::network(dir, config)?,
         None => SimNetwork::new(config)?,
     };
     let history = LedgerHistory::default();
-    let ledger = match &args.data_dir {
+    let ledger = match start.data_dir {
         Some(_) => MemoryLedger::over(OUR_NAME, Arc::new(history.clone()), LATE_PAYMENTS_MAX),
         None => MemoryLedger::new(OUR_NAME),
     };
@@ -75,20 +100,20 @@ pub(crate) fn build(args: &Args) -> Result<Opening, DemoError> {
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     })?;
-    let kept = args.data_dir.as_deref().map(|dir| home::engine(dir, &mut engine, &history));
+    let kept = start.data_dir.map(|dir| home::engine(dir, &mut engine, &history));
     let kept = kept.transpose()?;
     let now = kept.as_ref().map_or(START, |kept| kept.seen.max(START));
     let node = network.connect(now);
     let graph = node.graph();
     let planner = OwnPlanner::new(Arc::clone(&graph), KnowledgeConfig::default());
-    let entropy = if kept.is_some() { Entropy::System } else { Entropy::seeded(args.seed) };
-    engine.announce_all(args.load.is_none());
+    let entropy = if kept.is_some() { Entropy::System } else { Entropy::seeded(start.seed) };
+    engine.announce_all(start.announce_all);
     let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, now);
-    if args.accept_unknown {
+    if start.accepts.unknown {
         driver.accept_unknown();
     }
-    if let (Some(why), Some(who)) = (args.accept_forgotten.clone(), args.operator.clone()) {
-        driver.accept_forgotten(Decision { who, why });
+    if let Some(decision) = &start.accepts.forgotten {
+        driver.accept_forgotten(decision.clone());
     }
     if kept.is_none() {
         driver.run_until(START.after_ms(1_000));

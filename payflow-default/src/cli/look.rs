@@ -1,0 +1,212 @@
+//! Commands that look at one Entity: `payecs trace` and `payecs explain`.
+
+use super::{
+    call::{Daemon, one, print, refused},
+    client::{Client, block_on},
+};
+use ecs_core::Json;
+use ecs_systems::errors::explained;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+/// Longest value of a Component that is shown, in characters.
+const VALUE_CHARS_MAX: usize = 64;
+
+/// Shows the Systems that ran on an Entity, oldest first, each with the Components it matched.
+///
+/// Exit codes: 0 shown; 1 nobody answers; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  payecs trace --data-dir D 17")]
+pub(crate) struct TraceArgs {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// Its number.
+    entity: u32,
+}
+
+/// Says why an Entity is where it is: what runs next, what is awaited, and for each System of its
+/// list which Component is missing or in the way.
+///
+/// Exit codes: 0 shown; 1 there is no such Entity, or nobody answers; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  payecs explain --data-dir D 17")]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// Its number.
+    entity: u32,
+    /// Also Systems that have run, or that wait for much.
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) fn trace(args: &TraceArgs) -> ExitCode {
+    show(&args.daemon, "payecs_systrace", args.entity, |answer| {
+        Some(traced(&answer.decode().ok()?))
+    })
+}
+
+pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
+    show(&args.daemon, "payecs_explain", args.entity, |answer| {
+        Some(explanation(&answer.decode().ok()?, args.all))
+    })
+}
+
+/// Calls, and shows the answer in words, or as it is.
+fn show(
+    daemon: &Daemon,
+    method: &str,
+    entity: u32,
+    tell: impl Fn(&Json) -> Option<String>,
+) -> ExitCode {
+    let params = Json::of(&[entity]);
+    if daemon.json {
+        return one(daemon, method, params);
+    }
+    let answer =
+        Client::of(&daemon.data_dir).and_then(|client| block_on(client.call(method, params)));
+    match answer {
+        Ok(answer) => match tell(&answer) {
+            Some(text) => match io::stdout().lock().write_all(text.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            },
+            None => print(&answer, false),
+        },
+        Err(error) => refused(daemon, &error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Trace {
+    entity: u32,
+    trace: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    time: String,
+    system: String,
+    entity: BTreeMap<String, Json>,
+}
+
+fn traced(trace: &Trace) -> String {
+    if trace.trace.is_empty() {
+        return format!("No System ran on Entity {}, or it is long over.\n", trace.entity);
+    }
+    let mut text = String::new();
+    for step in &trace.trace {
+        let _ = writeln!(text, "{}  {}", step.time, short(&step.system));
+        for (name, value) in step.entity.iter().filter(|(name, _)| *name != "entity") {
+            let _ = writeln!(text, "    {} = {}", short(name), cut(value.text()));
+        }
+    }
+    text
+}
+
+#[derive(Deserialize)]
+struct Explanation {
+    entity: u32,
+    state: String,
+    next: Option<String>,
+    awaits: Vec<String>,
+    invocation: Option<Invocation>,
+    error: Option<ecs_core::ErrorObject>,
+    systems: Vec<Judged>,
+}
+
+#[derive(Deserialize)]
+struct Invocation {
+    invocation: u64,
+    system: String,
+    since: String,
+}
+
+#[derive(Deserialize)]
+struct Judged {
+    system: String,
+    registered: bool,
+    missing: Vec<String>,
+    in_the_way: Vec<String>,
+    set_aside: bool,
+}
+
+fn explanation(it: &Explanation, all: bool) -> String {
+    let mut text = match it.state.as_str() {
+        "over" => format!("Entity {} is over: no System runs on it any more.\n", it.entity),
+        "busy" => format!("Entity {} waits for a reply.\n", it.entity),
+        "invoked" => format!("Entity {} waits for an external System.\n", it.entity),
+        "runs" => format!("Entity {} can go on.\n", it.entity),
+        _ => format!("Entity {} rests: no System matches.\n", it.entity),
+    };
+    if let Some(next) = &it.next {
+        let _ = writeln!(text, "Next: {}", short(next));
+    }
+    if let Some(Invocation { invocation, system, since }) = &it.invocation {
+        let _ =
+            writeln!(text, "Invoked: {} (invocation {invocation}, since {since})", short(system));
+    }
+    if !it.awaits.is_empty() {
+        let _ = writeln!(text, "Awaits: {}", it.awaits.join(", "));
+    }
+    if let Some(error) = &it.error {
+        let _ = writeln!(text, "Error {}: {}", error.code, error.message);
+        let known = explained(error.code);
+        let _ = writeln!(text, "  {}\n  {}", known.meaning, known.next);
+        if let Some(data) = &error.data {
+            let _ = writeln!(text, "  {data}");
+        }
+    }
+    let shown = it.systems.iter().filter(|system| all || system.is_near());
+    for system in shown {
+        let _ = writeln!(text, "  {}", system.told());
+    }
+    text
+}
+
+impl Judged {
+    /// Whether one Component, or something odd, keeps it from running.
+    fn is_near(&self) -> bool {
+        let lacks = self.missing.len() + self.in_the_way.len();
+        lacks <= 1 || self.set_aside || !self.registered
+    }
+
+    fn told(&self) -> String {
+        let mut why = Vec::new();
+        if !self.registered {
+            why.push("is not registered".to_owned());
+        }
+        if self.set_aside {
+            why.push("looped, panicked or failed here and may not run again".to_owned());
+        }
+        for (names, what) in [(&self.missing, "lacks"), (&self.in_the_way, "is kept off by")] {
+            let names: Vec<&str> = names.iter().map(|name| short(name)).collect();
+            if !names.is_empty() {
+                why.push(format!("{what} {}", names.join(", ")));
+            }
+        }
+        if why.is_empty() {
+            why.push("matches".to_owned());
+        }
+        format!("{:<28} {}", short(&self.system), why.join("; "))
+    }
+}
+
+fn short(name: &str) -> &str {
+    name.strip_prefix("lightningd:").unwrap_or(name)
+}
+
+fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(VALUE_CHARS_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}

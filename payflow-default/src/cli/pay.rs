@@ -1,0 +1,185 @@
+//! `payecs pay`: an invoice, with what happens meanwhile.
+
+use super::{
+    call::{Daemon, print, refused},
+    client::{CallError, Client, block_on},
+};
+use ecs_core::Json;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+/// How often is asked how far a payment is.
+const ASK_EVERY: Duration = Duration::from_millis(150);
+
+/// Pays a BOLT 11 invoice, shows how far it is, and prints the result.
+///
+/// While it runs, stderr shows the last System, the parts that are out, and the fee so far. Ctrl-C
+/// ends the showing, not the payment: `payecs call cancelpay` does that.
+///
+/// Exit codes: 0 paid; 1 not paid, with the code, the reason and what to do next, or nobody answers;
+/// 2 for a bad option.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  payecs pay --data-dir D lnbc1…
+  payecs pay --data-dir D lnbc1… --amount 250sat --maxfee 3sat --retry-for 30
+  payecs pay --data-dir D --idempotency-key order-17 lnbc1…   safe to repeat, whatever happens")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// The invoice.
+    invoice: String,
+    /// What to pay, where the invoice names no amount: `250sat`, `250000msat`, `0.000001btc`, or
+    /// bare millisatoshi.
+    #[arg(long)]
+    amount: Option<String>,
+    /// The most that it may cost on top. Default: 0.5 % of the amount, at least 5 sat.
+    #[arg(long)]
+    maxfee: Option<String>,
+    /// How long to try, in seconds. Default: 60.
+    #[arg(long, value_name = "SECONDS")]
+    retry_for: Option<u32>,
+    /// The longest delay, in blocks. Default: 2016.
+    #[arg(long, value_name = "BLOCKS")]
+    maxdelay: Option<u32>,
+    /// What it is for; goes into the books.
+    #[arg(long)]
+    label: Option<String>,
+    /// Whoever pays again with this key and the same words gets the same answer.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Let --amount be up to twice what the invoice asks for.
+    #[arg(long)]
+    overpay: bool,
+    /// Answer only once no part is out any more, not with the first proof.
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let paid = Client::of(&args.daemon.data_dir).and_then(|client| block_on(pay(args, &client)));
+    match paid {
+        Ok(answer) if args.daemon.json => print(&answer, true),
+        Ok(answer) => told(&answer),
+        Err(error) => refused(&args.daemon, &error),
+    }
+}
+
+async fn pay(args: &Args, client: &Client) -> Result<Json, CallError> {
+    let paying = client.call("pay", args.params());
+    let mut paying = std::pin::pin!(paying);
+    let shown = Shown::new(!args.daemon.json);
+    let invoice = Json::object([("bolt11", Json::of(&args.invoice))]);
+    let mut ticks = tokio::time::interval(ASK_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut paying => return answer,
+            _ = ticks.tick() => {
+                // Of a draft nothing is known yet, and the answer says why where there is nothing.
+                if let Ok(status) = client.call("paystatus", invoice.clone()).await {
+                    shown.show(&status);
+                }
+            }
+        }
+    }
+}
+
+impl Args {
+    fn params(&self) -> Json {
+        let text = |value: &Option<String>| value.as_ref().map(Json::of);
+        let number = |value: Option<u32>| value.map(|value| Json::of(&value));
+        let given = [
+            ("invstring", Some(Json::of(&self.invoice))),
+            ("amount_msat", text(&self.amount)),
+            ("maxfee", text(&self.maxfee)),
+            ("retry_for", number(self.retry_for)),
+            ("maxdelay", number(self.maxdelay)),
+            ("label", text(&self.label)),
+            ("idempotency_key", text(&self.idempotency_key)),
+            ("overpay", self.overpay.then(Json::yes)),
+            ("wait", self.all.then(|| Json::of("all"))),
+        ];
+        Json::object(given.into_iter().filter_map(|(name, value)| Some((name, value?))))
+    }
+}
+
+/// How a payment stands, as far as it is shown.
+#[derive(Deserialize)]
+struct Status {
+    #[serde(default)]
+    phase: Option<String>,
+    #[serde(default)]
+    system: Option<String>,
+    #[serde(default)]
+    parts: Vec<Json>,
+    #[serde(default)]
+    successful_parts: u64,
+    #[serde(default)]
+    failed_parts: u64,
+    #[serde(default)]
+    fee_msat: Option<u64>,
+}
+
+/// The line on stderr.
+struct Shown(ProgressBar);
+
+impl Shown {
+    fn new(visible: bool) -> Self {
+        let bar = if visible { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+        bar.set_style(style.expect("it is a template"));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    fn show(&self, status: &Json) {
+        let Ok(status) = status.decode::<Status>() else { return };
+        let short = |name: &str| name.trim_start_matches("lightningd:").to_owned();
+        let at = status.system.or(status.phase).map_or_else(String::new, |name| short(&name));
+        let (out, arrived, failed) =
+            (status.parts.len(), status.successful_parts, status.failed_parts);
+        let fee = status.fee_msat.unwrap_or_default();
+        self.0.set_message(format!(
+            "{at}; {out} parts out, {arrived} arrived, {failed} failed; fee so far {fee} msat"
+        ));
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// What a payment came to.
+#[derive(Deserialize)]
+struct Paid {
+    payment_hash: String,
+    payment_preimage: String,
+    amount_msat: u64,
+    fee_msat: u64,
+    successful_parts: u64,
+    failed_parts: u64,
+    #[serde(default)]
+    replayed: bool,
+}
+
+fn told(answer: &Json) -> ExitCode {
+    let Ok(paid) = answer.decode::<Paid>() else { return print(answer, false) };
+    let Paid { amount_msat, fee_msat, successful_parts, failed_parts, .. } = paid;
+    let before = if paid.replayed { "It was paid before" } else { "Paid" };
+    let text = format!(
+        "{before}: {amount_msat} msat, fee {fee_msat} msat, {successful_parts} parts arrived, \
+         {failed_parts} failed.\n  hash     {}\n  preimage {}\n",
+        paid.payment_hash, paid.payment_preimage
+    );
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

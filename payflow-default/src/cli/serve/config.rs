@@ -1,0 +1,218 @@
+//! What a daemon is told: by options, by the environment, by a file.
+
+use crate::cli::demo::accept;
+use payflow_default::shell::Speed;
+use serde::Deserialize;
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// The file that is read where no other is named, in the data directory.
+const FILE: &str = "payecs.toml";
+/// Where a daemon is reached unless it is told otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9_741);
+/// How many nodes a new simulated network has.
+const NODES: u16 = 100;
+/// What a new simulated network comes from.
+const SEED: u64 = 2;
+
+/// Every setting of a daemon. An option counts more than the environment, that more than the file,
+/// and that more than the default. In the file the names are those of the options without the
+/// dashes in front: `listen = "127.0.0.1:9741"`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, clap::Args)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Settings {
+    /// Where HTTP and WebSocket are served: an address of this machine alone, e.g. 127.0.0.1:9741,
+    /// which is the default. Port 0 takes a free one, which is written into `access/address`.
+    #[arg(long, value_name = "ADDRESS", env = "PAYECS_LISTEN")]
+    pub(super) listen: Option<SocketAddr>,
+    /// A web page that may call, e.g. http://localhost:3000; may be given several times. Default:
+    /// none.
+    #[arg(long = "origin", value_name = "URL", env = "PAYECS_ORIGIN", value_delimiter = ',')]
+    #[serde(default)]
+    pub(super) origin: Vec<String>,
+    /// How many nodes the simulated network has, when it is made. Default: 100.
+    #[arg(long, value_name = "N", env = "PAYECS_NODES",
+          value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub(super) nodes: Option<u16>,
+    /// What the simulated network comes from, when it is made. Default: 2.
+    #[arg(long, value_name = "N", env = "PAYECS_SEED")]
+    pub(super) seed: Option<u64>,
+    /// How many times faster than real time the simulated network lives. Default: 1.
+    #[arg(long, value_name = "X", env = "PAYECS_SPEED")]
+    #[serde(default, deserialize_with = "speed")]
+    pub(super) speed: Option<Speed>,
+}
+
+fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Runs the engine until it is stopped, and serves its methods to programs on this machine.
+///
+/// The engine is the one of `payecs demo`, on the simulated network of the data directory. Who
+/// calls needs a token: the cookie in `access/cookie` of the data directory, which is another at each
+/// start and may do everything, or one made with `payecs token create`. `payecs call` and the other
+/// commands find both by themselves.
+///
+/// Ctrl-C or SIGTERM stops it: what was called is answered, what is in flight stays in flight, and
+/// the next start goes on with it, as it does after a crash.
+///
+/// Exit codes: 0 stopped; 1 not started, or ended by a fault; 2 for a bad option or setting.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  payecs serve --data-dir D
+  payecs serve --data-dir D --listen 127.0.0.1:0 --log info
+  payecs call --data-dir D getinfo
+
+A file with the same settings, read where it is there: D/payecs.toml
+  listen = \"127.0.0.1:9741\"
+  origin = [\"http://localhost:3000\"]
+  nodes = 1000")]
+pub(crate) struct Args {
+    /// Where everything is kept; made where it is missing, for its owner alone.
+    #[arg(long, value_name = "DIR", env = "PAYECS_DATA_DIR")]
+    pub(super) data_dir: PathBuf,
+    /// The file with settings. Default: `payecs.toml` in the data directory, if it is there.
+    #[arg(long, value_name = "FILE", env = "PAYECS_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    pub(super) accept: accept::Accepting,
+}
+
+/// Settings that are complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Config {
+    pub(super) listen: SocketAddr,
+    pub(super) origins: Vec<String>,
+    pub(super) nodes: u16,
+    pub(super) seed: u64,
+    pub(super) speed: Speed,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigError {
+    /// The file that was named is not there, or not to be read.
+    #[error("{}: {error}", file.display())]
+    Unreadable {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file says what is no setting.
+    #[error("{}: {error}", file.display())]
+    Misshapen {
+        /// Which file.
+        file: PathBuf,
+        /// Where and what.
+        error: Box<toml::de::Error>,
+    },
+    /// A number is out of its range.
+    #[error("{}: `nodes` must be 2 to 1000, got {nodes}", file.display())]
+    Nodes {
+        /// Which file.
+        file: PathBuf,
+        /// What it says.
+        nodes: u16,
+    },
+}
+
+impl Args {
+    /// What options, environment and file come to.
+    pub(super) fn config(&self) -> Result<Config, ConfigError> {
+        let filed = self.filed()?;
+        let given = self.settings.clone();
+        let origins = if given.origin.is_empty() { filed.origin } else { given.origin };
+        Ok(Config {
+            listen: given.listen.or(filed.listen).unwrap_or(LISTEN),
+            origins,
+            nodes: given.nodes.or(filed.nodes).unwrap_or(NODES),
+            seed: given.seed.or(filed.seed).unwrap_or(SEED),
+            speed: given.speed.or(filed.speed).unwrap_or(Speed::REAL),
+        })
+    }
+
+    fn filed(&self) -> Result<Settings, ConfigError> {
+        let (file, must_be) = match &self.config {
+            Some(file) => (file.clone(), true),
+            None => (self.data_dir.join(FILE), false),
+        };
+        match fs::read_to_string(&file) {
+            Ok(text) => read(&file, &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !must_be => {
+                Ok(Settings::default())
+            }
+            Err(error) => Err(ConfigError::Unreadable { file, error }),
+        }
+    }
+}
+
+fn read(file: &Path, text: &str) -> Result<Settings, ConfigError> {
+    let file = file.to_owned();
+    let settings: Settings = toml::from_str(text)
+        .map_err(|error| ConfigError::Misshapen { file: file.clone(), error: Box::new(error) })?;
+    match settings.nodes {
+        Some(nodes @ (0..=1 | 1_001..)) => Err(ConfigError::Nodes { file, nodes }),
+        Some(_) | None => Ok(settings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn config(dir: &Path, options: &[&str]) -> Result<Config, String> {
+        let dir = dir.to_str().unwrap();
+        let line = Line::try_parse_from([&["payecs", "--data-dir", dir], options].concat());
+        line.unwrap().args.config().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_option_counts_more_than_the_file_and_that_more_than_the_default() {
+        let dir = tempfile::tempdir().unwrap();
+        let default = config(dir.path(), &[]).unwrap();
+        assert_eq!((default.listen, default.nodes, default.speed), (LISTEN, NODES, Speed::REAL));
+        let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = \"10\"\n";
+        fs::write(dir.path().join(FILE), file).unwrap();
+        let filed = config(dir.path(), &["--nodes", "60"]).unwrap();
+        assert_eq!((filed.listen, filed.nodes), ("[::1]:7".parse().unwrap(), 60));
+        assert_eq!(
+            (filed.origins.as_slice(), filed.speed),
+            (["http://a".to_owned()].as_slice(), "10".parse().unwrap())
+        );
+        let other = config(dir.path(), &["--origin", "http://b,http://c"]).unwrap();
+        assert_eq!(other.origins, ["http://b", "http://c"]);
+    }
+
+    #[test]
+    fn a_file_that_says_something_else_is_refused_and_the_place_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for (text, said) in [
+            ("lisen = \"127.0.0.1:1\"", "unknown field `lisen`"),
+            ("listen = \"everywhere\"", "listen = \"everywhere\""),
+            ("nodes = 1", "`nodes` must be 2 to 1000, got 1"),
+            ("speed = \"0\"", "speed"),
+            ("nodes =", "nodes"),
+        ] {
+            fs::write(dir.path().join(FILE), text).unwrap();
+            let refused = config(dir.path(), &[]).unwrap_err();
+            assert!(refused.contains(FILE) && refused.contains(said), "{text}: {refused}");
+        }
+        let missing = config(dir.path(), &["--config", "/nowhere/p.toml"]).unwrap_err();
+        assert!(missing.starts_with("/nowhere/p.toml: "), "{missing}");
+    }
+}

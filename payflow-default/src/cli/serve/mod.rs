@@ -1,0 +1,151 @@
+//! `payecs serve`: the engine as a daemon.
+
+mod config;
+mod network;
+
+use super::{
+    demo::{
+        DemoError,
+        opening::{Looked, Opening as Waiting},
+        world::{Opening, Start, build},
+    },
+    home::Reach,
+};
+pub(crate) use config::Args;
+use config::{Config, ConfigError};
+use network::Simulated;
+use payflow_default::{
+    service::ShellService,
+    shell::{Clock, Ended, Handle, Limits, Shell, ShellError},
+};
+use rpc_bridge::{ServeError, Server, Socket, SocketError, TokenError, Tokens};
+use std::{io, io::Write as _, process::ExitCode, sync::Arc, thread::JoinHandle, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often is looked whether new payments are taken on, before they are.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Why nothing is served, or no longer.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Engine(#[from] DemoError),
+    #[error("{0}")]
+    Tokens(#[from] TokenError),
+    #[error("{0}")]
+    Serve(#[from] ServeError),
+    #[error("{0}")]
+    Socket(#[from] SocketError),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<ShellError> for RunError {
+    fn from(error: ShellError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    match serve(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}: {error}", args.data_dir.display());
+            ExitCode::from(if matches!(error, RunError::Config(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn serve(args: &Args) -> Result<(), RunError> {
+    let config = args.config()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let start = Start {
+        data_dir: Some(&args.data_dir),
+        nodes: config.nodes,
+        seed: config.seed,
+        announce_all: false,
+        accepts: args.accept.accepts(),
+    };
+    let Opening { driver, kept, world } = build(&start)?;
+    let clock = Clock::scaled(driver.now(), config.speed);
+    let methods: Vec<_> = driver.engine().methods().collect();
+    let (shell, handle) = Shell::new(driver, clock, Limits::default());
+    let shell = match kept {
+        Some(kept) => shell.keeping(kept.store)?,
+        None => shell,
+    };
+    let thread = shell.run_on_thread()?;
+    let service = ShellService::new(handle.clone(), methods);
+    let service = Arc::new(Simulated::new(service, world.network));
+    let served = runtime.block_on(until_stopped(args, &config, service, &handle));
+    handle.stop();
+    drop(handle);
+    let ended = join(thread);
+    served?;
+    ended
+}
+
+async fn until_stopped(
+    args: &Args,
+    config: &Config,
+    service: Arc<Simulated>,
+    handle: &Handle,
+) -> Result<(), RunError> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let reach = Reach::of(&args.data_dir);
+    let mut tokens = Tokens::open(reach.dir())?;
+    tokens.renew_cookie()?;
+    let origins = config.origins.clone();
+    let limits = rpc_bridge::Limits::default();
+    let socket = Socket::start(&reach.socket(), service.clone(), limits.clone())?;
+    let server = Server::start(config.listen, service, Arc::new(tokens), limits, origins).await?;
+    let address = server.address();
+    reach.note(address)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "payecs serves http://{address} and ws://{address}, for whoever has a token")?;
+    writeln!(out, "  the owner's is in {}", reach.cookie().display())?;
+    writeln!(out, "  and {} for the owner's programs, without one", reach.socket().display())?;
+    writeln!(out, "  payecs call --data-dir {} payecs_listentities", args.data_dir.display())?;
+    writeln!(out, "Ctrl-C stops it.")?;
+    out.flush()?;
+    drop(out);
+    let mut news = handle.subscribe();
+    let ended = async { while news.next().await.is_some() {} };
+    tokio::select! {
+        () = ended => {}
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+        failed = open(handle) => failed?,
+    }
+    reach.forget(address);
+    server.stop().await;
+    socket.stop().await?;
+    Ok(())
+}
+
+/// Says when new payments are taken on, or why not; then waits for ever.
+async fn open(handle: &Handle) -> Result<(), RunError> {
+    let mut opening = Waiting::default();
+    loop {
+        let looked = handle.call(|driver, _| Looked::at(driver)).await?;
+        match opening.look(looked) {
+            Ok(true) => break,
+            Ok(false) => tokio::time::sleep(LOOK_EVERY).await,
+            Err(DemoError::NotReconciled(why)) => {
+                eprintln!("error: {why}");
+                eprintln!("What was paid can be looked at until then.");
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    std::future::pending().await
+}
+
+fn join(thread: JoinHandle<Ended>) -> Result<(), RunError> {
+    let ended = thread.join().map_err(|_| ShellError::Stopped)?;
+    ended.journal.map_err(DemoError::from)?;
+    Ok(())
+}

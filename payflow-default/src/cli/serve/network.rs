@@ -1,0 +1,114 @@
+//! The simulated network beside the engine: it has payees whose invoices can be asked for.
+
+use ecs_core::{
+    Args, Caller, ErrorObject, Json, Kind, Method, NOT_PERMITTED, Scope, method::CHECK_KINDS,
+    optional, required,
+};
+use ecs_systems::units::{Msat, NodeId, Timestamp};
+use node_sim::{InvoiceRequest, SimNetwork};
+use payflow_default::service::ShellService;
+use rpc_bridge::{BoxFuture, Feed, Grant, Outcome, Service, Topic};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+const SIM_INVOICE: Method = Method {
+    name: "sim_invoice",
+    params: &[
+        required("amount_msat", AMOUNT),
+        optional("payee", Kind::TEXT.saying("a node id, or the name of a simulated node")),
+    ],
+    scope: Scope::Read,
+    errors: &[],
+    result: r#"{"bolt11", "payee": node id, "name"}"#,
+    doc: "An invoice of a node of the simulated network, to be paid within an hour. Without \
+          `payee`: of one that the amount picks.",
+    handle: |_, _| Err(ErrorObject::invalid("the simulated network answers this")),
+    check: CHECK_KINDS,
+};
+
+const AMOUNT: Kind = Kind {
+    fits: |json| json.decode::<Msat>().is_ok_and(|amount| amount > Msat::ZERO),
+    ..Kind::COUNT
+}
+.saying("an amount above zero: integer msat, or a string such as `100sat`");
+
+/// The engine's methods, and the network's.
+#[derive(Debug)]
+pub(super) struct Simulated {
+    shell: ShellService,
+    network: SimNetwork,
+    methods: BTreeMap<&'static str, &'static Method>,
+}
+
+impl Simulated {
+    pub(super) fn new(shell: ShellService, network: SimNetwork) -> Self {
+        let mut methods = shell.methods().clone();
+        methods.insert(SIM_INVOICE.name, &SIM_INVOICE);
+        Self { shell, network, methods }
+    }
+}
+
+impl Service for Simulated {
+    fn methods(&self) -> &BTreeMap<&'static str, &'static Method> {
+        &self.methods
+    }
+
+    fn call(
+        &self,
+        grant: Arc<Grant>,
+        method: String,
+        params: Option<Json>,
+    ) -> BoxFuture<'static, Outcome> {
+        if method != SIM_INVOICE.name {
+            return self.shell.call(grant, method, params);
+        }
+        let (network, shell) = (self.network.clone(), self.shell.clone());
+        Box::pin(async move {
+            let now = shell.now().await?;
+            let invoice = move || invoice(&network, &grant.caller, params.as_ref(), now);
+            let made = tokio::task::spawn_blocking(invoice).await;
+            made.map_err(|panicked| ErrorObject::new(ecs_core::INTERNAL, panicked.to_string()))?
+        })
+    }
+
+    fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed> {
+        self.shell.subscribe(topics)
+    }
+}
+
+fn invoice(
+    network: &SimNetwork,
+    caller: &Caller,
+    params: Option<&Json>,
+    now: Timestamp,
+) -> Outcome {
+    if !caller.may(SIM_INVOICE.scope) {
+        let what = "Not permitted: sim_invoice needs scope `read`.";
+        return Err(ErrorObject::new(NOT_PERMITTED, what));
+    }
+    let args = Args::bind(&SIM_INVOICE, params, caller)?;
+    let amount = args.need::<Msat>("amount_msat")?;
+    let payee = match args.read::<String>("payee")? {
+        Some(named) => {
+            let id = named.parse::<NodeId>().or_else(|_| network.id(&named));
+            id.map_err(|_| ErrorObject::invalid(format!("no simulated node is called `{named}`")))?
+        }
+        None => {
+            let others = network.others();
+            let place = amount.0 / 1_000 % (others.len() as u64).max(1);
+            let place = usize::try_from(place).unwrap_or_default();
+            others.get(place).copied().ok_or_else(|| ErrorObject::invalid("nobody can be paid"))?
+        }
+    };
+    let refused = |error: node_sim::SimError| ErrorObject::invalid(error.to_string());
+    let bolt11 = network.invoice(payee, InvoiceRequest::of(amount), now).map_err(refused)?;
+    // A payee that forgets its invoice in a crash would refuse who pays it.
+    network.sync().map_err(refused)?;
+    Ok(Json::object([
+        ("bolt11", Json::of(&bolt11)),
+        ("payee", Json::of(&payee)),
+        ("name", Json::of(&network.name(payee))),
+    ]))
+}

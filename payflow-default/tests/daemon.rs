@@ -1,0 +1,208 @@
+//! `payecs serve` and the commands that call it, as programs.
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// A daemon on a data directory. It is killed when it is dropped.
+struct Daemon {
+    dir: PathBuf,
+    child: Child,
+}
+
+impl Daemon {
+    fn start(dir: &Path) -> Self {
+        let child = payecs(&["serve", "--data-dir", text(dir), "--listen", "127.0.0.1:0"])
+            .args(["--nodes", "30", "--speed", "10"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let daemon = Self { dir: dir.to_owned(), child };
+        daemon.wait_until("it answers", || daemon.call(&["rpc.discover"]).status.success());
+        daemon
+    }
+
+    fn wait_until(&self, what: &str, mut done: impl FnMut() -> bool) {
+        let since = Instant::now();
+        while !done() {
+            assert!(since.elapsed() < Duration::from_secs(60), "{what}: {}", self.dir.display());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn run(&self, command: &str, args: &[&str]) -> Output {
+        payecs(&[command, "--data-dir", text(&self.dir)]).args(args).output().unwrap()
+    }
+
+    fn call(&self, args: &[&str]) -> Output {
+        self.run("call", args)
+    }
+
+    /// What a call answers; it must.
+    fn answer(&self, args: &[&str]) -> Value {
+        let output = self.call(args);
+        assert!(output.status.success(), "{args:?}: {}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn address(&self) -> String {
+        fs::read_to_string(self.dir.join("access/address")).unwrap()
+    }
+
+    /// An invoice of the simulated network, once payments are taken on.
+    fn invoice(&self, amount: &str) -> String {
+        self.answer(&["sim_invoice", amount])["bolt11"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a request over HTTP as it is; the answer with its head.
+    fn http(&self, token: Option<&str>, body: &str) -> String {
+        let address = self.address();
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let bearer = token.map_or_else(String::new, |it| format!("Authorization: Bearer {it}\r\n"));
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{bearer}\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn stop(mut self) {
+        let stopped = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(stopped.success() && self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _over = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn payecs(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_payecs"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What a command says on both streams.
+fn said(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+#[test]
+fn what_was_written_is_there_after_a_kill_and_a_second_daemon_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    assert_eq!(daemon.answer(&["payecs_newentity"]).to_string(), r#"{"entity":1}"#);
+    daemon.answer(&["payecs_setcomponents", r#"{"entity":1,"acme:x":0.50}"#]);
+    let invoice = daemon.invoice("20sat");
+    daemon.wait_until("it is paid", || daemon.run("pay", &[&invoice]).status.success());
+    let systems = daemon.answer(&["payecs_listsystems"]);
+    assert!(systems["systems"].as_array().unwrap().len() > 40);
+    let second = payecs(&["serve", "--data-dir", text(dir.path()), "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(said(&second).contains("is held by process"), "{}", said(&second));
+    drop(daemon);
+    let nobody =
+        payecs(&["call", "--data-dir", text(dir.path()), "rpc.discover"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(said(&nobody).contains("does not answer"), "{}", said(&nobody));
+    let daemon = Daemon::start(dir.path());
+    let read = daemon.call(&["--json", "payecs_getcomponents", "1", "acme:x"]);
+    assert_eq!(said(&read), "{\"entity\":1,\"acme:x\":0.50}\n");
+    let again = daemon.run("pay", &[&invoice]);
+    assert!(said(&again).contains("It was paid before: 20000 msat"), "{}", said(&again));
+    daemon.stop();
+    assert!(
+        !dir.path().join("access/address").exists() && !dir.path().join("access/socket").exists()
+    );
+}
+
+#[test]
+fn a_payment_that_cannot_be_made_ends_with_its_code_and_what_to_do() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    let invoice = daemon.invoice("1000btc");
+    let mut failed = None;
+    daemon.wait_until("payments are taken on", || {
+        let output = daemon.run("pay", &[&invoice]);
+        let open = !said(&output).contains("2330");
+        failed = Some(output);
+        open
+    });
+    let failed = failed.unwrap();
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(said(&failed).contains("(code 215)") && said(&failed).contains("Pay less"));
+    let garbage = daemon.run("pay", &["lnbcnothing"]);
+    assert!(said(&garbage).contains("(code -32602)"), "{}", said(&garbage));
+    let misspelt = daemon.call(&["payecs_advnce"]);
+    assert!(said(&misspelt).contains("`payecs_advance`?"), "{}", said(&misspelt));
+    let entity =
+        daemon.answer(&["payecs_listentities", "limit=1"])["entities"][0]["entity"].clone();
+    let explained = daemon.run("explain", &[&entity.to_string()]);
+    assert!(explained.status.success() && said(&explained).contains("is over"));
+    let traced = daemon.run("trace", &[&entity.to_string()]);
+    assert!(said(&traced).contains("parse_invoice"), "{}", said(&traced));
+    let nobody = daemon.run("explain", &["77777"]);
+    assert!(said(&nobody).contains("(code 2204)"), "{}", said(&nobody));
+}
+
+#[test]
+fn only_who_has_a_token_is_heard_and_does_what_it_allows() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    let new = r#"{"jsonrpc":"2.0","id":1,"method":"payecs_newentity"}"#;
+    assert!(daemon.http(None, new).starts_with("HTTP/1.1 401 "));
+    assert!(daemon.http(Some("payecs_wrong"), new).starts_with("HTTP/1.1 401 "));
+    let made = payecs(&["token", "create", "bot", "--data-dir", text(dir.path())])
+        .args(["--scope", "read"])
+        .output()
+        .unwrap();
+    let token = said(&made).trim().to_owned();
+    let kept = fs::read_to_string(dir.path().join("access/tokens.json")).unwrap();
+    assert!(token.starts_with("payecs_") && !kept.contains(&token), "only its hash is kept");
+    let refused = daemon.http(Some(&token), new);
+    assert!(refused.starts_with("HTTP/1.1 200 ") && refused.contains("1502"), "{refused}");
+    let list = new.replace("payecs_newentity", "payecs_listsystems");
+    assert!(daemon.http(Some(&token), &list).contains("lightningd:parse_invoice"));
+    let taken = payecs(&["token", "create", "bot", "--data-dir", text(dir.path())])
+        .args(["--scope", "pay"])
+        .output()
+        .unwrap();
+    assert!(taken.status.code() == Some(1) && said(&taken).contains("revoke it first"));
+    let revoked = payecs(&["token", "revoke", "bot", "--data-dir", text(dir.path())]).output();
+    assert!(revoked.unwrap().status.success());
+    assert!(daemon.http(Some(&token), &list).starts_with("HTTP/1.1 401 "));
+    let mut socket = UnixStream::connect(dir.path().join("access/socket")).unwrap();
+    socket.write_all(new.replace("\"id\":1", "\"id\":\"a\"").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\n\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        answer.extend(byte);
+    }
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((&answer["id"], &answer["result"]["entity"]), (&"a".into(), &1.into()));
+}
