@@ -141,13 +141,12 @@ impl Engine {
             let names = self.attached_names(entity);
             self.scans.get_or_insert_default().push(names);
         }
-        let frozen = self.is_frozen(id);
         let world = self.world.entity(entity);
         let life = world.get::<Life>().expect("spawned with it");
-        let pass_over = frozen && world.contains::<Failing>();
+        let pass_over = world.contains::<Failing>() && self.is_frozen(id);
         match self.lists.find(list, &self.systems, (world, life), pass_over) {
             Found::System { index, position } => Ok(Scanned::Run(index, Some(position))),
-            Found::Unregistered(name) if frozen => {
+            Found::Unregistered(name) if self.is_frozen(id) => {
                 let what = format!("System `{name}` of the list is no longer registered.");
                 self.fail(id, &name, Error::SystemFailed(what).into());
                 Ok(Scanned::Wrote)

@@ -43,16 +43,16 @@ impl Engine {
         let mut touched: Vec<EntityId> = changes.iter().map(|(entity, _)| *entity).collect();
         touched.sort_unstable();
         touched.dedup();
-        let mut waiting = BTreeSet::new();
+        let (mut waiting, mut place) = (BTreeSet::new(), None);
         for (entity, change) in changes {
             if self.concerns_waits(&change) {
                 waiting.insert(entity);
             }
-            self.apply(entity, change);
+            self.apply_at(entity, change, &mut place);
         }
-        self.note_given(batch, &touched);
+        self.note_given(batch);
         for entity in touched {
-            self.end_if_empty(entity);
+            self.follow_up(entity);
         }
         if !waiting.is_empty() {
             self.follow_waits(&waiting);
@@ -216,10 +216,25 @@ impl Engine {
     }
 
     pub(crate) fn apply(&mut self, entity: EntityId, change: Change) {
+        self.apply_at(entity, change, &mut None);
+    }
+
+    /// Applies a change. `place` is where the Entity of the change before is: mostly the same.
+    fn apply_at(&mut self, id: EntityId, change: Change, place: &mut Option<(EntityId, Entity)>) {
+        let known = place.filter(|(last, _)| *last == id).map(|(_, target)| target);
+        let target = match known.or_else(|| self.find(id)) {
+            Some(target) => target,
+            None if change.attaches() => self.spawn(id),
+            None => return,
+        };
+        *place = Some((id, target));
+        self.apply_to(id, target, change);
+    }
+
+    fn apply_to(&mut self, entity: EntityId, target: Entity, change: Change) {
         match change {
-            Change::Clear => self.clear(entity),
+            Change::Clear => self.clear(entity, target),
             Change::AttachTyped(typed, json, insertion) => {
-                let target = self.spawned(entity);
                 let is_list = typed.id == self.systems_id;
                 if is_list {
                     self.release_list(target);
@@ -240,7 +255,6 @@ impl Engine {
                 }
             }
             Change::AttachForeign(id, json) => {
-                let target = self.spawned(entity);
                 let mut place = self.world.entity_mut(target);
                 let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
                 let old = Arc::make_mut(&mut foreign.values).insert(id, json.clone());
@@ -249,7 +263,6 @@ impl Engine {
                 self.note_foreign(entity, id, Some(&json));
             }
             Change::DetachTyped(typed) => {
-                let Some(target) = self.find(entity) else { return };
                 if !self.world.entity(target).contains_id(typed.id) {
                     return;
                 }
@@ -263,7 +276,6 @@ impl Engine {
                 self.note_component(entity, typed.spec.name, None);
             }
             Change::DetachForeign(id) => {
-                let Some(target) = self.find(entity) else { return };
                 let mut place = self.world.entity_mut(target);
                 let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
                 if foreign.values.contains_key(&id) {
@@ -286,17 +298,16 @@ impl Engine {
         }
     }
 
-    fn clear(&mut self, entity: EntityId) {
-        let Some(target) = self.find(entity) else { return };
+    fn clear(&mut self, entity: EntityId, target: Entity) {
         let here = self.world.entity(target);
         let typed = self.names.typed().filter(|typed| here.contains_id(typed.id));
         for component in typed.cloned().collect::<Vec<_>>() {
-            self.apply(entity, Change::DetachTyped(component));
+            self.apply_to(entity, target, Change::DetachTyped(component));
         }
         let foreign = self.world.get::<Foreign>(target).expect("spawned with it");
         let names: Vec<ForeignId> = foreign.values.keys().copied().collect();
         for id in names {
-            self.apply(entity, Change::DetachForeign(id));
+            self.apply_to(entity, target, Change::DetachForeign(id));
         }
     }
 
@@ -326,11 +337,8 @@ impl Engine {
         }
     }
 
-    /// The Entity with that number, made if there is none.
-    fn spawned(&mut self, id: EntityId) -> Entity {
-        if let Some(entity) = self.find(id) {
-            return entity;
-        }
+    /// Makes the Entity with that number; there is none.
+    fn spawn(&mut self, id: EntityId) -> Entity {
         let born_ms = self.world.resource::<Inputs>().now_ms;
         let notes = (Foreign::default(), Given::default(), Texts::default());
         let entity = self.world.spawn((Id(id), Life::new(born_ms), notes)).id();
@@ -339,9 +347,17 @@ impl Engine {
         entity
     }
 
-    fn end_if_empty(&mut self, id: EntityId) {
+    /// After a batch: an Entity that is frozen now forgets what was given to it; one that has
+    /// nothing any more is gone.
+    fn follow_up(&mut self, id: EntityId) {
         let Some(entity) = self.find(id) else { return };
-        if self.world.get::<Life>(entity).is_some_and(|life| life.attached == 0) {
+        let place = self.world.entity(entity);
+        let empty = place.get::<Life>().is_some_and(|life| life.attached == 0);
+        let given = place.get::<Given>().is_some_and(|given| !given.0.is_empty());
+        if given && self.is_frozen(id) {
+            self.replace_given(id, Some(Given::default()));
+        }
+        if empty {
             self.end(id);
             self.note(|| delta::Change::Ended(id));
         }

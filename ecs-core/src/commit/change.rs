@@ -17,6 +17,16 @@ pub(crate) enum Change {
     DetachForeign(ForeignId),
 }
 
+impl Change {
+    /// Whether it makes an Entity where there is none.
+    pub(crate) fn attaches(&self) -> bool {
+        match self {
+            Self::AttachTyped(..) | Self::AttachForeign(..) => true,
+            Self::Clear | Self::DetachTyped(_) | Self::DetachForeign(_) => false,
+        }
+    }
+}
+
 /// The change of a value that is new: it must be within the limits. What the engine itself has
 /// written from a value of ours is that value; whatever others wrote is read and judged.
 pub(crate) fn decode(

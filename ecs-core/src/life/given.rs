@@ -12,31 +12,26 @@ use std::collections::BTreeMap;
 pub struct Given(pub BTreeMap<String, Json>);
 
 impl Engine {
-    /// Notes what a batch's writer gave, and forgets what was given to Entities that are frozen
-    /// now.
-    pub(crate) fn note_given(&mut self, batch: &Batch<'_>, touched: &[EntityId]) {
-        if *batch.writer == Writer::Caller {
-            for write in batch.writes {
-                let Some(id) = write.entity.or(batch.subject) else { continue };
-                let given = self.given(id).map(|mut given| {
-                    if write.exact {
-                        given.0.clear();
-                    }
-                    for (name, _) in &write.components {
-                        match self.component(id, name) {
-                            Some(json) => given.0.insert(name.to_string(), json),
-                            None => given.0.remove(&**name),
-                        };
-                    }
-                    given
-                });
-                self.replace_given(id, given);
-            }
+    /// Notes what a batch's writer gave.
+    pub(crate) fn note_given(&mut self, batch: &Batch<'_>) {
+        if *batch.writer != Writer::Caller {
+            return;
         }
-        for id in touched {
-            if self.is_frozen(*id) {
-                self.replace_given(*id, Some(Given::default()));
-            }
+        for write in batch.writes {
+            let Some(id) = write.entity.or(batch.subject) else { continue };
+            let given = self.given(id).map(|mut given| {
+                if write.exact {
+                    given.0.clear();
+                }
+                for (name, _) in &write.components {
+                    match self.component(id, name) {
+                        Some(json) => given.0.insert(name.to_string(), json),
+                        None => given.0.remove(&**name),
+                    };
+                }
+                given
+            });
+            self.replace_given(id, given);
         }
     }
 
@@ -47,7 +42,7 @@ impl Engine {
         entity.get::<Given>().filter(|_| !invoked).cloned()
     }
 
-    fn replace_given(&mut self, id: EntityId, given: Option<Given>) {
+    pub(crate) fn replace_given(&mut self, id: EntityId, given: Option<Given>) {
         let Some((given, entity)) = given.zip(self.find(id)) else { return };
         let mut before = self.world.get_mut::<Given>(entity).expect("spawned with it");
         if *before != given {
