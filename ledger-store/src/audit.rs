@@ -1,5 +1,6 @@
 //! The books, gone through from the ledger's entries alone.
 
+use crate::chart::Account;
 use crate::journal::Circumstances;
 use crate::memory::MemoryLedger;
 use crate::places::{Reader, Reread};
@@ -65,7 +66,7 @@ pub fn audit(node: &str, reader: &Arc<dyn Reader>, image: Option<&Json>) -> Audi
     }
     let fault = going.through(&**reader).err();
     let Going { books, mut found, .. } = going;
-    found.balances = books.state().journal.accounts().clone();
+    found.balances = books.state().journal.named_accounts();
     found.open = books.state().open.len();
     found.guards = books.state().guards.count();
     found.fault = fault.map(|why| AuditFault { index: found.entries, why });
@@ -122,8 +123,9 @@ impl Going {
 
     fn take(&mut self, entry: &PastEntry) -> Result<(), LedgerError> {
         let circumstances = Circumstances { entity: entry.entity, at: entry.at };
-        let (_, postings) = self.books.take(&entry.lines, circumstances)?;
-        postings.iter().try_for_each(|posting| self.auditor.see(posting))?;
+        let postings = self.books.take(&entry.lines, circumstances)?;
+        let node = self.books.node_name();
+        postings.iter().try_for_each(|it| self.auditor.see(&it.posting(node)))?;
         let count = u64::try_from(postings.len()).unwrap_or(u64::MAX);
         self.found.postings = self.found.postings.saturating_add(count);
         self.places.note(entry);
@@ -141,8 +143,8 @@ impl Going {
     }
 
     fn compare_sums(&self) -> Result<(), String> {
-        let counters = self.books.state().journal.accounts();
-        let sums = self.auditor.compare(counters).and_then(|()| self.books.verify());
+        let counters = self.books.state().journal.named_accounts();
+        let sums = self.auditor.compare(&counters).and_then(|()| self.books.verify());
         sums.map_err(|error| error.to_string())
     }
 }
@@ -150,12 +152,11 @@ impl Going {
 /// In what an image differs from the ledger.
 fn differences(ours: &State, theirs: &State) -> Vec<String> {
     let mut differs = Vec::new();
-    let all = |of: fn(&State) -> &BTreeMap<String, Balance>| -> BTreeSet<&String> {
-        of(ours).keys().chain(of(theirs).keys()).collect()
-    };
-    for account in all(|state| state.journal.accounts()) {
-        let [ledger, image] = [ours, theirs].map(|it| it.journal.balance(account));
+    let [ledger, image] = [ours, theirs].map(|state| state.journal.accounts());
+    for account in ledger.keys().chain(image.keys()).collect::<BTreeSet<&Account>>() {
+        let [ledger, image] = [ours, theirs].map(|it| it.journal.balance(*account));
         if ledger != image {
+            let account = account.of(ours.journal.node());
             differs.push(format!("{account}: {ledger:?} by the ledger, {image:?} by the image"));
         }
     }

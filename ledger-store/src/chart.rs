@@ -49,6 +49,39 @@ impl Account {
     pub fn of(self, node: &str) -> String {
         format!("{node}:{self}")
     }
+
+    /// The account with that full name in the books of `node`; `None`: there is none.
+    /// ```
+    /// # use ledger_store::Account;
+    /// assert_eq!(Account::named("sim", "sim:assets:held:in"), Some(Account::HeldIn));
+    /// assert_eq!(Account::named("sim", "other:assets:held:in"), None);
+    /// ```
+    #[must_use]
+    pub fn named(node: &str, name: &str) -> Option<Self> {
+        let name = name.strip_prefix(node)?.strip_prefix(':')?;
+        let channel = || name.strip_prefix(CHANNELS)?.parse().ok().map(Self::Channel);
+        let all = Self::WITHOUT_CHANNELS.into_iter().chain(channel());
+        all.into_iter().find(|account| account.to_string() == name)
+    }
+
+    /// Whether it is a channel.
+    pub(crate) fn is_channel(self) -> bool {
+        matches!(self, Self::Channel(_))
+    }
+
+    const WITHOUT_CHANNELS: [Self; 11] = [
+        Self::HeldIn,
+        Self::Held,
+        Self::EquityOpening,
+        Self::EquityReconciled,
+        Self::IncomeInvoice,
+        Self::Payment,
+        Self::RoutingFee,
+        Self::RebalanceFee,
+        Self::Reserved,
+        Self::Spendable,
+        Self::SelfPayment,
+    ];
 }
 
 impl fmt::Display for Account {
@@ -80,40 +113,50 @@ pub(crate) fn is_channel(node: &str, account: &str) -> bool {
         .is_some_and(|name| name.starts_with(CHANNELS))
 }
 
-/// What tells a posting from all others: its id is a digest of this and of the node's name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct IdFacts {
+/// What tells a posting from all others. Its id is a digest of this and of the node's name, which
+/// is made only when somebody looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PostingKey {
     /// What kind of posting.
     pub(crate) kind: &'static str,
-    /// Of which payment.
-    pub(crate) payment: Option<PaymentRef>,
-    /// Of which part.
-    pub(crate) part_id: Option<PartId>,
     /// Which of several, counted from 0; for an opening the packed channel id.
     pub(crate) number: u64,
+    /// Of which part.
+    pub(crate) part_id: Option<PartId>,
+    /// It is the one posting that resolves the pending one of which the rest is said.
+    pub(crate) resolves: bool,
+    /// Of which payment.
+    pub(crate) payment: Option<PaymentRef>,
 }
 
-/// The id of a posting of `node`: the first 128 bits of the SHA256 of its facts.
-pub(crate) fn entry_id(node: &str, facts: &IdFacts) -> EntryId {
-    let (hash, group) =
-        facts.payment.map_or(([0; 32], 0), |payment| (payment.payment_hash.0, payment.group_id.0));
-    let digest = Sha256::new()
-        .chain_update(node)
-        .chain_update([0])
-        .chain_update(facts.kind)
-        .chain_update([0])
-        .chain_update(hash)
-        .chain_update(group.to_be_bytes())
-        .chain_update(facts.part_id.unwrap_or_default().0.to_be_bytes())
-        .chain_update(facts.number.to_be_bytes())
-        .finalize();
-    shortened(digest.into())
-}
+impl PostingKey {
+    /// What resolves it.
+    pub(crate) fn resolution(self) -> Self {
+        Self { resolves: true, ..self }
+    }
 
-/// The id of the one posting that resolves `pending`.
-pub(crate) fn resolution_id(pending: &EntryId) -> EntryId {
-    let digest = Sha256::new().chain_update("resolution\0").chain_update(&pending.0).finalize();
-    shortened(digest.into())
+    /// The id in the books of `node`: the first 128 bits of a SHA256.
+    pub(crate) fn id(&self, node: &str) -> EntryId {
+        if self.resolves {
+            let pending = Self { resolves: false, ..*self }.id(node);
+            let digest =
+                Sha256::new().chain_update("resolution\0").chain_update(&pending.0).finalize();
+            return shortened(digest.into());
+        }
+        let (hash, group) =
+            self.payment.map_or(([0; 32], 0), |it| (it.payment_hash.0, it.group_id.0));
+        let digest = Sha256::new()
+            .chain_update(node)
+            .chain_update([0])
+            .chain_update(self.kind)
+            .chain_update([0])
+            .chain_update(hash)
+            .chain_update(group.to_be_bytes())
+            .chain_update(self.part_id.unwrap_or_default().0.to_be_bytes())
+            .chain_update(self.number.to_be_bytes())
+            .finalize();
+        shortened(digest.into())
+    }
 }
 
 fn shortened(digest: [u8; 32]) -> EntryId {
@@ -127,22 +170,23 @@ mod tests {
     use super::*;
     use ecs_systems::units::{GroupId, PaymentHash};
 
-    const FACTS: IdFacts = IdFacts { kind: "part", payment: None, part_id: None, number: 0 };
+    const KEY: PostingKey =
+        PostingKey { kind: "part", number: 0, part_id: None, resolves: false, payment: None };
 
     #[test]
     fn ids_are_32_hexadecimal_digits_and_differ_with_every_fact() {
         let payment = PaymentRef { payment_hash: PaymentHash([1; 32]), group_id: GroupId(1) };
         let other_group = PaymentRef { group_id: GroupId(2), ..payment };
         let mut ids = vec![
-            entry_id("sim", &FACTS),
-            entry_id("other", &FACTS),
-            entry_id("sim", &IdFacts { kind: "fee", ..FACTS }),
-            entry_id("sim", &IdFacts { payment: Some(payment), ..FACTS }),
-            entry_id("sim", &IdFacts { payment: Some(other_group), ..FACTS }),
-            entry_id("sim", &IdFacts { part_id: Some(PartId(1)), ..FACTS }),
-            entry_id("sim", &IdFacts { number: 1, ..FACTS }),
+            KEY.id("sim"),
+            KEY.id("other"),
+            PostingKey { kind: "fee", ..KEY }.id("sim"),
+            PostingKey { payment: Some(payment), ..KEY }.id("sim"),
+            PostingKey { payment: Some(other_group), ..KEY }.id("sim"),
+            PostingKey { part_id: Some(PartId(1)), ..KEY }.id("sim"),
+            PostingKey { number: 1, ..KEY }.id("sim"),
+            KEY.resolution().id("sim"),
         ];
-        ids.push(resolution_id(&ids[0]));
         let count = ids.len();
         assert!(
             ids.iter().all(|id| id.0.len() == 32 && id.0.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -150,7 +194,25 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), count);
-        assert_eq!(entry_id("sim", &FACTS), entry_id("sim", &FACTS));
+    }
+
+    #[test]
+    fn ids_stay_what_they_are() {
+        let payment = PaymentRef { payment_hash: PaymentHash([1; 32]), group_id: GroupId(1) };
+        let key = PostingKey { payment: Some(payment), part_id: Some(PartId(2)), number: 3, ..KEY };
+        assert_eq!(key.id("sim").0, "ebf679bd04c11660f0acde2b48c5d23e");
+        assert_eq!(key.resolution().id("sim").0, "ea2983da7c497ef4eb177d8a89e9757e");
+    }
+
+    #[test]
+    fn every_account_is_found_by_its_name() {
+        let channel = Account::Channel("1x2x3".parse().unwrap());
+        for account in Account::WITHOUT_CHANNELS.into_iter().chain([channel]) {
+            assert_eq!(Account::named("sim", &account.of("sim")), Some(account));
+        }
+        for name in ["sim:assets:channel:1x2", "sim:assets:channel:01x2x3", "sim:x", "sim", ""] {
+            assert_eq!(Account::named("sim", name), None, "{name}");
+        }
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Everything the books know of one hash.
 
+use crate::chart::PostingKey;
 use crate::entry::{Applied, EntryKey, SetState, Writer, Written};
-use crate::journal::{Circumstances, Journal};
+use crate::journal::{Booked, Circumstances, Journal};
 use crate::payment::{Part, Payment};
-use ecs_systems::port::{
-    ClaimState, EntryId, LedgerEntry, PastEntry, PaymentRef, Posting, PostingState, SetRef,
-};
+use ecs_systems::port::{ClaimState, LedgerEntry, PastEntry, PaymentRef, PostingState, SetRef};
 use ecs_systems::units::{GroupId, PartId, PaymentHash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,8 +21,8 @@ pub(crate) struct Dossier {
     pub(crate) applied: BTreeMap<EntryKey, Applied>,
     /// Sets that were held or settled.
     pub(crate) sets: BTreeMap<SetRef, SetState>,
-    postings: Vec<Arc<Posting>>,
-    places: BTreeMap<EntryId, usize>,
+    postings: Vec<Arc<Booked>>,
+    places: BTreeMap<PostingKey, usize>,
     /// What it follows from: of each batch the lines of this hash.
     pub(crate) lines: Vec<PastEntry>,
 }
@@ -79,8 +78,8 @@ impl Dossier {
     }
 
     /// Adds a posting.
-    pub(crate) fn add(&mut self, posting: Arc<Posting>) {
-        self.places.insert(posting.entry_id.clone(), self.postings.len());
+    pub(crate) fn add(&mut self, posting: Arc<Booked>) {
+        self.places.insert(posting.key, self.postings.len());
         self.postings.push(posting);
     }
 
@@ -92,21 +91,21 @@ impl Dossier {
     }
 
     /// The postings, in the order in which they were written.
-    pub(crate) fn postings(&self) -> &[Arc<Posting>] {
+    pub(crate) fn postings(&self) -> &[Arc<Booked>] {
         &self.postings
     }
 
     /// One of them.
-    pub(crate) fn posting(&self, id: &EntryId) -> Option<&Posting> {
-        self.places.get(id).and_then(|place| self.postings.get(*place)).map(|found| &**found)
+    pub(crate) fn posting(&self, key: &PostingKey) -> Option<&Booked> {
+        self.places.get(key).and_then(|place| self.postings.get(*place)).map(|found| &**found)
     }
 
     /// The postings that are pending.
-    pub(crate) fn unresolved(&self) -> impl Iterator<Item = &Posting> {
-        let resolved: BTreeSet<&EntryId> =
-            self.postings.iter().filter_map(|it| it.pending_id.as_ref()).collect();
+    pub(crate) fn unresolved(&self) -> impl Iterator<Item = &Booked> {
+        let resolved: BTreeSet<PostingKey> =
+            self.postings.iter().filter_map(|it| it.pending).collect();
         self.postings.iter().map(|it| &**it).filter(move |posting| {
-            posting.state == PostingState::Pending && !resolved.contains(&posting.entry_id)
+            posting.state == PostingState::Pending && !resolved.contains(&posting.key)
         })
     }
 

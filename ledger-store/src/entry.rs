@@ -17,13 +17,13 @@ pub use set::HTLCS_PER_SET_MAX;
 pub(crate) use repeat::{Applied, EntryKey};
 pub(crate) use set::SetState;
 
-use crate::chart::Account;
+use crate::chart::{Account, PostingKey};
 use crate::dossier::{Dossier, hash_of};
 use crate::journal::{Batch, Changes, Circumstances, Journal, Resolution, Transfer, broken};
 use crate::limit::Spend;
 use crate::payment::{Payment, Rest};
 use crate::state::State;
-use ecs_systems::port::{ClaimState, EntryId, LedgerEntry, LedgerError, PaymentRef, SetRef};
+use ecs_systems::port::{ClaimState, LedgerEntry, LedgerError, PaymentRef, SetRef};
 use ecs_systems::units::{Msat, PartId, PaymentHash};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,12 +84,11 @@ impl<'a> Writer<'a> {
         (self.batch.into_changes(), self.written)
     }
 
-    /// Books one entry, or finds that it was booked before. Returns the ids of its postings, the
-    /// first time and every time.
+    /// Books one entry, or finds that it was booked before.
     ///
     /// # Errors
     /// What refuses the entry; then the batch must be dropped.
-    pub(crate) fn write(&mut self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+    pub(crate) fn write(&mut self, entry: &LedgerEntry) -> Result<(), LedgerError> {
         let hash = hash_of(entry);
         if let Some(hash) = hash {
             let dossier = self.load(hash)?;
@@ -99,14 +98,14 @@ impl<'a> Writer<'a> {
         if let Some(before) = key.as_ref().and_then(|key| self.applied(key)) {
             return before.repeated(entry);
         }
-        let ids = self.book(entry)?;
+        self.book(entry)?;
         if let Some(key) = key {
-            self.written.applied.insert(key, Applied { entry: entry.clone(), ids: ids.clone() });
+            self.written.applied.insert(key, Applied { entry: entry.clone() });
         }
         if let Some(hash) = hash {
             self.written.booked.entry(hash).or_default().push(entry.clone());
         }
-        Ok(ids)
+        Ok(())
     }
 
     /// What is known of a hash, thawed if need be.
@@ -141,7 +140,7 @@ impl<'a> Writer<'a> {
         self.payment(&self.written.latest.get(hash).copied().or_else(before)?)
     }
 
-    fn book(&mut self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+    fn book(&mut self, entry: &LedgerEntry) -> Result<(), LedgerError> {
         match entry {
             LedgerEntry::Opening { short_channel_id, amount_msat } => {
                 self.opening(*short_channel_id, *amount_msat)
@@ -151,7 +150,7 @@ impl<'a> Writer<'a> {
             }
             LedgerEntry::Backup | LedgerEntry::Reconciled { .. } => {
                 self.written.is_backup = Some(*entry == LedgerEntry::Backup);
-                Ok(Vec::new())
+                Ok(())
             }
             LedgerEntry::Claim(claim) => self.claim(claim),
             LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, label, limits } => self
@@ -221,20 +220,10 @@ impl<'a> Writer<'a> {
         self.written.payments.insert(payment.claim.payment, payment);
     }
 
-    /// Writes one transfer for a payment.
-    fn transfer(&mut self, wanted: &Transfer, ids: &mut Vec<EntryId>) -> Result<(), LedgerError> {
-        ids.push(self.batch.transfer(wanted)?);
-        Ok(())
-    }
-
     /// Writes those that transfer something.
-    fn transfer_all(
-        &mut self,
-        wanted: &[Transfer],
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
+    fn transfer_all(&mut self, wanted: &[Transfer]) -> Result<(), LedgerError> {
         for wanted in wanted.iter().filter(|wanted| wanted.amount > Msat::ZERO) {
-            self.transfer(wanted, ids)?;
+            self.batch.transfer(wanted)?;
         }
         Ok(())
     }
@@ -246,39 +235,24 @@ impl<'a> Writer<'a> {
         self.written.spends.push(Spend { at, msat, label });
     }
 
-    fn resolve(
-        &mut self,
-        pending: &EntryId,
-        resolution: Resolution,
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
-        ids.push(self.batch.resolve(pending, resolution)?);
-        Ok(())
+    fn resolve(&mut self, pending: &PostingKey, resolution: Resolution) -> Result<(), LedgerError> {
+        self.batch.resolve(pending, resolution).map(|_| ())
     }
 
     /// Gives the rest of a reservation back.
-    fn void_rest(
-        &mut self,
-        payment: &mut Payment,
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
+    fn void_rest(&mut self, payment: &mut Payment) -> Result<(), LedgerError> {
         match payment.rest.take() {
-            Some(rest) => self.resolve(&rest.id, Resolution::Void, ids),
+            Some(rest) => self.resolve(&rest.key, Resolution::Void),
             None => Ok(()),
         }
     }
 
     /// Sets a rest aside, unless it is nothing.
-    fn set_rest(
-        &mut self,
-        payment: &mut Payment,
-        amount: Msat,
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
+    fn set_rest(&mut self, payment: &mut Payment, amount: Msat) -> Result<(), LedgerError> {
         if amount == Msat::ZERO {
             return Ok(());
         }
-        let id = self.batch.transfer(&Transfer {
+        let key = self.batch.transfer(&Transfer {
             code: "reserve",
             debit: Account::Reserved,
             credit: Account::Spendable,
@@ -288,25 +262,19 @@ impl<'a> Writer<'a> {
             part_id: None,
             number: payment.rests,
         })?;
-        ids.push(id.clone());
-        payment.rest = Some(Rest { id, amount });
+        payment.rest = Some(Rest { key, amount });
         payment.rests = payment.rests.saturating_add(1);
         Ok(())
     }
 
     /// Puts `returned` back to the rest.
-    fn return_to_rest(
-        &mut self,
-        payment: &mut Payment,
-        returned: Msat,
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
+    fn return_to_rest(&mut self, payment: &mut Payment, returned: Msat) -> Result<(), LedgerError> {
         if returned == Msat::ZERO {
             return Ok(());
         }
         let rest = payment.rest_amount().checked_add(returned).ok_or_else(above_64_bits)?;
-        self.void_rest(payment, ids)?;
-        self.set_rest(payment, rest, ids)
+        self.void_rest(payment)?;
+        self.set_rest(payment, rest)
     }
 }
 

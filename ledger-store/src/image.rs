@@ -1,6 +1,6 @@
 //! The books as data.
 
-use crate::chart::is_channel;
+use crate::chart::Account;
 use crate::dossier::{Dossier, hash_of};
 use crate::entry::{Applied, Writer};
 use crate::guards::Guards;
@@ -60,7 +60,7 @@ pub(crate) fn of(state: &State) -> BooksImage {
         let whole = move || Json::of(&Stored::Whole { node: node.clone(), past: past.clone() });
         return BooksImage::new(entries, whole);
     }
-    let accounts = state.journal.accounts().clone();
+    let journal = state.journal.clone();
     let openings: Vec<Applied> = state.openings.values().cloned().collect();
     let open: Vec<Arc<Dossier>> = state.open.values().cloned().collect();
     let late: Vec<Arc<Late>> = state.late.all().cloned().collect();
@@ -71,7 +71,7 @@ pub(crate) fn of(state: &State) -> BooksImage {
         Json::of(&Stored::Hot(Hot {
             node: node.clone(),
             entries,
-            accounts: accounts.clone(),
+            accounts: journal.named_accounts(),
             openings: openings.clone(),
             open: open.iter().map(|dossier| dossier.lines.clone()).collect(),
             late: late.clone(),
@@ -124,10 +124,15 @@ fn restore_whole(state: &mut State, past: &[Arc<PastEntry>]) -> Result<(), Strin
 
 fn restore_hot(state: &mut State, hot: Hot) -> Result<(), String> {
     let node = hot.node;
-    let channels = hot.accounts.iter().filter(|(name, _)| is_channel(&node, name));
+    let named = hot.accounts.into_iter().map(|(name, balance)| {
+        let account = Account::named(&node, &name);
+        account.map(|it| (it, balance)).ok_or_else(|| format!("`{name}` is no account"))
+    });
+    let accounts: BTreeMap<Account, Balance> = named.collect::<Result<_, String>>()?;
+    let channels = accounts.iter().filter(|(account, _)| account.is_channel());
     let unheld: Option<Vec<Msat>> = channels.map(|(_, balance)| unheld(*balance)).collect();
     let unheld = unheld.and_then(Msat::sum).ok_or("a channel is overdrawn")?;
-    state.journal = Journal::restored(node.clone(), hot.accounts, hot.entries, unheld);
+    state.journal = Journal::restored(node.clone(), accounts, hot.entries, unheld);
     for applied in hot.openings {
         let channel = applied.channel().ok_or("an opening opens no channel")?;
         state.openings.insert(channel, applied);

@@ -7,9 +7,10 @@
 
 mod batch;
 
-pub(crate) use batch::{Batch, Changes, Circumstances, Resolution, Transfer, unheld};
+pub(crate) use batch::{Batch, Booked, Changes, Circumstances, Resolution, Transfer, unheld};
 
-use ecs_systems::port::{Balance, LedgerError, Posting};
+use crate::chart::Account;
+use ecs_systems::port::{Balance, LedgerError};
 use ecs_systems::units::Msat;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 pub(crate) struct Journal {
     /// What all accounts of this journal begin with.
     node: String,
-    accounts: BTreeMap<String, Balance>,
+    accounts: BTreeMap<Account, Balance>,
     /// How many batches were taken.
     batches: u64,
     /// What the channels have that is neither spent nor held by a part.
@@ -35,7 +36,7 @@ impl Journal {
     /// A journal that has come so far.
     pub(crate) fn restored(
         node: String,
-        accounts: BTreeMap<String, Balance>,
+        accounts: BTreeMap<Account, Balance>,
         batches: u64,
         unheld_msat: Msat,
     ) -> Self {
@@ -48,13 +49,18 @@ impl Journal {
     }
 
     /// An account's sums; zeros for one without postings.
-    pub(crate) fn balance(&self, account: &str) -> Balance {
-        self.accounts.get(account).copied().unwrap_or_default()
+    pub(crate) fn balance(&self, account: Account) -> Balance {
+        self.accounts.get(&account).copied().unwrap_or_default()
     }
 
-    /// Every account with postings, in byte order.
-    pub(crate) fn accounts(&self) -> &BTreeMap<String, Balance> {
+    /// Every account with postings.
+    pub(crate) fn accounts(&self) -> &BTreeMap<Account, Balance> {
         &self.accounts
+    }
+
+    /// The same by their full names, in byte order.
+    pub(crate) fn named_accounts(&self) -> BTreeMap<String, Balance> {
+        self.accounts.iter().map(|(account, balance)| (account.of(&self.node), *balance)).collect()
     }
 
     /// How many batches were taken.
@@ -68,7 +74,7 @@ impl Journal {
     }
 
     /// Takes over what a batch came to; its postings.
-    pub(crate) fn apply(&mut self, changes: Changes) -> Vec<Arc<Posting>> {
+    pub(crate) fn apply(&mut self, changes: Changes) -> Vec<Arc<Booked>> {
         self.batches = self.batches.saturating_add(1);
         self.unheld_msat = changes.unheld_msat;
         self.accounts.extend(changes.accounts);

@@ -3,7 +3,7 @@
 use crate::chart::Account;
 use crate::entry::{ENTRIES_PER_BATCH_MAX, EntryKey, Writer, Written};
 use crate::image;
-use crate::journal::{Changes, Circumstances, broken};
+use crate::journal::{Booked, Changes, Circumstances, broken};
 use crate::past::{Memory, Past};
 use crate::payment::Payment;
 use crate::reader;
@@ -11,9 +11,8 @@ use crate::state::State;
 use crate::verify;
 use ecs_core::{EntityId, Json};
 use ecs_systems::port::{
-    Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState, EntryId, History,
-    HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef,
-    Posting,
+    Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState, History, HoldState, Ledger,
+    LedgerEntry, LedgerError, OpenPayment, PartHold, PastEntry, PaymentRef, Posting,
 };
 use ecs_systems::units::{Msat, PartId, PaymentHash, ShortChannelId, Timestamp};
 use std::sync::Arc;
@@ -84,26 +83,24 @@ impl MemoryLedger {
         entries.iter().map(|entry| PastEntry::clone(entry)).collect()
     }
 
-    /// What a batch would come to, and its postings' ids.
+    /// What a batch would come to.
     fn write(
         &self,
         batch: &[LedgerEntry],
         circumstances: Circumstances,
-    ) -> Result<(Changes, Written, Vec<EntryId>), LedgerError> {
+    ) -> Result<(Changes, Written), LedgerError> {
         if batch.len() > ENTRIES_PER_BATCH_MAX {
             let what = format!("{} entries, {ENTRIES_PER_BATCH_MAX} allowed", batch.len());
             return Err(broken(what));
         }
         let mut writer = Writer::new(&self.state, circumstances);
-        let mut ids = Vec::new();
         for entry in batch {
-            ids.extend(writer.write(entry)?);
+            writer.write(entry)?;
         }
-        let (changes, written) = writer.into_changes();
-        Ok((changes, written, ids))
+        Ok(writer.into_changes())
     }
 
-    /// Writes a batch; the ids it answers with, and the postings it wrote.
+    /// Writes a batch; the postings it wrote.
     ///
     /// # Errors
     /// As [`Ledger::commit`].
@@ -111,9 +108,9 @@ impl MemoryLedger {
         &mut self,
         batch: &[LedgerEntry],
         circumstances: Circumstances,
-    ) -> Result<(Vec<EntryId>, Vec<Arc<Posting>>), LedgerError> {
-        let (changes, written, ids) = self.write(batch, circumstances)?;
-        Ok((ids, self.state.apply(batch, circumstances, changes, written)))
+    ) -> Result<Vec<Arc<Booked>>, LedgerError> {
+        let (changes, written) = self.write(batch, circumstances)?;
+        Ok(self.state.apply(batch, circumstances, changes, written))
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -121,7 +118,7 @@ impl MemoryLedger {
     }
 
     fn sums(&self, account: Account) -> Balance {
-        self.state.journal.balance(&account.of(self.node_name()))
+        self.state.journal.balance(account)
     }
 }
 
@@ -131,11 +128,11 @@ impl Ledger for MemoryLedger {
         batch: &[LedgerEntry],
         entity: Option<EntityId>,
         at: Timestamp,
-    ) -> Result<Vec<EntryId>, LedgerError> {
-        let (ids, postings) = self.take(batch, Circumstances { entity, at })?;
+    ) -> Result<(), LedgerError> {
+        let postings = self.take(batch, Circumstances { entity, at })?;
         let (entries, postings) = (batch.len(), postings.len());
         tracing::debug!(target: "payflow::ledger", entries, postings, "batch written");
-        Ok(ids)
+        Ok(())
     }
 
     fn check(
@@ -223,12 +220,12 @@ impl Ledger for MemoryLedger {
     }
 
     fn balance(&self, account: &str) -> Balance {
-        self.state.journal.balance(account)
+        let account = Account::named(self.node_name(), account);
+        account.map_or_else(Balance::default, |account| self.sums(account))
     }
 
     fn trial_balance(&self) -> Vec<(String, Balance)> {
-        let accounts = self.state.journal.accounts();
-        accounts.iter().map(|(account, balance)| (account.clone(), *balance)).collect()
+        self.state.journal.named_accounts().into_iter().collect()
     }
 
     fn balance_object(&self) -> BalanceObject {
@@ -275,13 +272,13 @@ impl Ledger for MemoryLedger {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let postings = memory.postings.iter().skip(from).take(limit);
-        postings.map(|posting| Posting::clone(posting)).collect()
+        postings.map(|posting| posting.posting(self.node_name())).collect()
     }
 
     fn postings_of(&self, payment: &PaymentRef) -> Result<Vec<Posting>, LedgerError> {
         let dossier = self.state.dossier(&payment.payment_hash)?;
-        let postings = dossier.postings().iter().filter(|it| it.payment == Some(*payment));
-        Ok(postings.map(|posting| Posting::clone(posting)).collect())
+        let postings = dossier.postings().iter().filter(|it| it.payment() == Some(*payment));
+        Ok(postings.map(|posting| posting.posting(self.node_name())).collect())
     }
 
     fn reader(&self) -> BooksReader {
@@ -290,7 +287,8 @@ impl Ledger for MemoryLedger {
 
     fn verify(&self) -> Result<(), LedgerError> {
         if let Some(memory) = self.state.past.memory() {
-            verify::postings(&self.state.journal, &memory.postings)?;
+            let postings = memory.postings.iter().map(|it| it.posting(self.node_name()));
+            verify::postings(&self.state.journal, postings)?;
         }
         verify::sums(&self.state)?;
         verify::pending(&self.state)

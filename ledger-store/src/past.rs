@@ -1,7 +1,8 @@
 //! Where the books find what they no longer hold.
 
 use crate::dossier::hash_of;
-use ecs_systems::port::{History, HistoryError, LedgerEntry, PastEntry, PaymentRef, Posting};
+use crate::journal::Booked;
+use ecs_systems::port::{History, HistoryError, LedgerEntry, PastEntry, PaymentRef};
 use ecs_systems::units::PaymentHash;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) entries: Vec<Arc<PastEntry>>,
-    pub(crate) postings: Vec<Arc<Posting>>,
+    pub(crate) postings: Vec<Arc<Booked>>,
 }
 
 impl History for Memory {

@@ -1,6 +1,7 @@
 //! What one attempt to pay has reserved, sent, paid and got back.
 
-use ecs_systems::port::{Claim, ClaimState, EntryId, HoldState, PartHold};
+use crate::chart::PostingKey;
+use ecs_systems::port::{Claim, ClaimState, HoldState, PartHold};
 use ecs_systems::units::{Msat, PartId};
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub(crate) struct Reservation {
 /// A pending posting from `control:spendable`.
 #[derive(Clone, Debug)]
 pub(crate) struct Rest {
-    pub(crate) id: EntryId,
+    pub(crate) key: PostingKey,
     pub(crate) amount: Msat,
 }
 
@@ -39,9 +40,9 @@ pub(crate) struct Rest {
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) hold: PartHold,
-    pub(crate) amount_id: EntryId,
+    pub(crate) amount_key: PostingKey,
     /// `None` where the route may keep nothing.
-    pub(crate) fee_id: Option<EntryId>,
+    pub(crate) fee_key: Option<PostingKey>,
     pub(crate) state: HoldState,
 }
 

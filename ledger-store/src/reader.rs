@@ -35,7 +35,7 @@ fn postings(
         let dossier = Dossier::of(node, hash, lines_of(&hash)?).map_err(failed)?;
         let tx_id = entry.index.saturating_add(1);
         let own = dossier.postings().iter().filter(|posting| posting.tx_id == tx_id);
-        postings.extend(own.map(|posting| Posting::clone(posting)));
+        postings.extend(own.map(|booked| booked.posting(node)));
     }
     Ok(postings)
 }
@@ -50,5 +50,6 @@ fn of_no_hash(node: &str, entry: &PastEntry) -> Result<Vec<Posting>, LedgerError
     for line in entry.lines.iter().filter(|line| hash_of(line).is_none()) {
         writer.write(line)?;
     }
-    Ok(writer.into_changes().0.postings)
+    let booked = writer.into_changes().0.postings;
+    Ok(booked.iter().map(|booked| booked.posting(node)).collect())
 }

@@ -3,13 +3,13 @@
 use crate::dossier::Dossier;
 use crate::entry::{Applied, EntryKey, Written};
 use crate::guards::{self, Guards};
-use crate::journal::{Changes, Circumstances, Journal};
+use crate::journal::{Booked, Changes, Circumstances, Journal};
 use crate::late::{Late, LateOnes};
 use crate::limit::Spend;
 use crate::past::Past;
 use crate::payment::Payment;
 use crate::spends::Spends;
-use ecs_systems::port::{LedgerEntry, LedgerError, PastEntry, PaymentRef, Posting};
+use ecs_systems::port::{LedgerEntry, LedgerError, PastEntry, PaymentRef};
 use ecs_systems::units::{Msat, PaymentHash, Seconds, ShortChannelId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,7 +142,7 @@ impl State {
         circumstances: Circumstances,
         changes: Changes,
         mut written: Written,
-    ) -> Vec<Arc<Posting>> {
+    ) -> Vec<Arc<Booked>> {
         let Circumstances { entity, at } = circumstances;
         let index = self.journal.batches();
         let postings = self.journal.apply(changes);
@@ -183,7 +183,7 @@ impl State {
         hash: PaymentHash,
         entry: PastEntry,
         written: &mut Written,
-        postings: &[Arc<Posting>],
+        postings: &[Arc<Booked>],
     ) {
         let loaded = written.loaded.remove(&hash);
         // The one in the map first, so that it is changed in place where nobody shares it.
@@ -196,7 +196,7 @@ impl State {
         };
         let changing = Arc::make_mut(&mut dossier);
         changing.take(hash, written);
-        let of_hash = |it: &&Arc<Posting>| it.payment.is_some_and(|it| it.payment_hash == hash);
+        let of_hash = |it: &&Arc<Booked>| it.payment().is_some_and(|it| it.payment_hash == hash);
         postings.iter().filter(of_hash).for_each(|posting| changing.add(Arc::clone(posting)));
         changing.note(entry);
         self.hold(hash, dossier);

@@ -1,14 +1,13 @@
 //! Everything recomputed from the postings alone, by other means than they were written by.
 
-use crate::chart::{Account, is_channel};
+use crate::chart::{Account, PostingKey, is_channel};
 use crate::dossier::Dossier;
-use crate::journal::{Journal, broken};
+use crate::journal::{Booked, Journal, broken};
 use crate::payment::Payment;
 use crate::state::State;
 use ecs_systems::port::{Balance, EntryId, LedgerError, PaymentRef, Posting, PostingState};
 use ecs_systems::units::Msat;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// What an account's postings sum to, in signed 128 bits so that nothing wraps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,16 +52,19 @@ pub(crate) struct Auditor {
 /// posting is resolved at most once, by at most its amount, between its accounts; no channel is
 /// overdrawn and no more is reserved than the channels have, after any posting; debits equal
 /// credits, pending and posted; the counters are what the postings sum to.
-pub(crate) fn postings(journal: &Journal, postings: &[Arc<Posting>]) -> Result<(), LedgerError> {
+pub(crate) fn postings(
+    journal: &Journal,
+    postings: impl IntoIterator<Item = Posting>,
+) -> Result<(), LedgerError> {
     let mut auditor = Auditor::new(journal.node());
     let mut seen = BTreeSet::new();
     for posting in postings {
-        if !seen.insert(&posting.entry_id) {
-            return Err(at(posting, "its id is used twice"));
+        if !seen.insert(posting.entry_id.clone()) {
+            return Err(at(&posting, "its id is used twice"));
         }
-        auditor.see(posting)?;
+        auditor.see(&posting)?;
     }
-    auditor.compare(journal.accounts())
+    auditor.compare(&journal.named_accounts())
 }
 
 impl Auditor {
@@ -188,9 +190,10 @@ pub(crate) fn sums(state: &State) -> Result<(), LedgerError> {
     }
     let mut unheld = 0_i128;
     for (account, balance) in accounts {
-        if is_channel(state.journal.node(), account) {
+        if account.is_channel() {
             let there = Sums::of(balance).unheld();
             if there < 0 {
+                let account = account.of(state.journal.node());
                 return Err(broken(format!("{account} is overdrawn")));
             }
             unheld = unheld.saturating_add(there);
@@ -199,7 +202,7 @@ pub(crate) fn sums(state: &State) -> Result<(), LedgerError> {
     if unheld != i128::from(state.journal.unheld().0) {
         return Err(broken("what the channels have is not what they sum to"));
     }
-    let reserved = state.journal.balance(&Account::Spendable.of(state.journal.node()));
+    let reserved = state.journal.balance(Account::Spendable);
     if i128::from(reserved.credits_pending_msat.0) > unheld {
         return Err(broken("more is reserved than the channels have"));
     }
@@ -212,22 +215,22 @@ pub(crate) fn sums(state: &State) -> Result<(), LedgerError> {
 /// # Errors
 /// The first payment, set or account of which that is not so.
 pub(crate) fn pending(state: &State) -> Result<(), LedgerError> {
-    let node = state.journal.node();
-    let mut held: BTreeMap<&str, (i128, i128)> = BTreeMap::new();
+    let mut held: BTreeMap<Account, (i128, i128)> = BTreeMap::new();
     for dossier in state.open.values() {
-        dossier_pending(node, dossier)?;
+        dossier_pending(dossier)?;
         for posting in dossier.unresolved() {
-            let amount = i128::from(posting.amount_msat.0);
-            let debit = held.entry(&posting.debit_account).or_default();
+            let amount = i128::from(posting.amount.0);
+            let debit = held.entry(posting.debit).or_default();
             debit.0 = debit.0.saturating_add(amount);
-            let credit = held.entry(&posting.credit_account).or_default();
+            let credit = held.entry(posting.credit).or_default();
             credit.1 = credit.1.saturating_add(amount);
         }
     }
     for (account, balance) in state.journal.accounts() {
         let sums = Sums::of(balance);
-        let known = held.get(account.as_str()).copied().unwrap_or_default();
+        let known = held.get(account).copied().unwrap_or_default();
         if known != (sums.debits_pending, sums.credits_pending) {
+            let account = account.of(state.journal.node());
             return Err(broken(format!("{account}: what is pending is of no payment or set")));
         }
     }
@@ -244,15 +247,15 @@ pub(crate) fn pending(state: &State) -> Result<(), LedgerError> {
 }
 
 /// Checks one dossier.
-fn dossier_pending(node: &str, dossier: &Dossier) -> Result<(), LedgerError> {
+fn dossier_pending(dossier: &Dossier) -> Result<(), LedgerError> {
     let mut held: BTreeMap<PaymentRef, i128> = BTreeMap::new();
-    let mut comes: BTreeSet<&EntryId> = BTreeSet::new();
+    let mut comes: BTreeSet<PostingKey> = BTreeSet::new();
     for posting in dossier.unresolved() {
-        if !leaves(node, posting) {
-            comes.insert(&posting.entry_id);
-        } else if let Some(payment) = posting.payment {
+        if !leaves(posting) {
+            comes.insert(posting.key);
+        } else if let Some(payment) = posting.payment() {
             let sum = held.entry(payment).or_default();
-            *sum = sum.saturating_add(posting.amount_msat.0.into());
+            *sum = sum.saturating_add(posting.amount.0.into());
         }
     }
     for paying in dossier.payments.values() {
@@ -263,7 +266,7 @@ fn dossier_pending(node: &str, dossier: &Dossier) -> Result<(), LedgerError> {
             return Err(broken(format!("{what} has not set aside what is pending of it")));
         }
     }
-    let known: BTreeSet<&EntryId> =
+    let known: BTreeSet<PostingKey> =
         dossier.sets.values().flat_map(crate::entry::SetState::pending).collect();
     if held.is_empty() && comes == known {
         return Ok(());
@@ -272,9 +275,8 @@ fn dossier_pending(node: &str, dossier: &Dossier) -> Result<(), LedgerError> {
 }
 
 /// Whether a posting takes from our channels; else it brings something.
-fn leaves(node: &str, posting: &Posting) -> bool {
-    is_channel(node, &posting.credit_account)
-        || posting.credit_account == Account::Spendable.of(node)
+fn leaves(posting: &Booked) -> bool {
+    posting.credit.is_channel() || posting.credit == Account::Spendable
 }
 
 /// Whether a payment that has a rest has a reservation.

@@ -4,8 +4,8 @@ use ecs_core::{EntityId, Json};
 use ecs_systems::{
     port::{
         AddReceiptError, Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState,
-        EntryId, History, HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered,
-        OpenPayment, PartHold, PartImage, PaymentRef, Posting, Receipt, Receipts, Verdict,
+        History, HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered, OpenPayment,
+        PartHold, PartImage, PaymentRef, Posting, Receipt, Receipts, Verdict,
     },
     units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
 };
@@ -52,7 +52,7 @@ impl Ledger for Shared<MemoryLedger> {
         batch: &[LedgerEntry],
         entity: Option<EntityId>,
         at: Timestamp,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         self.lock().commit(batch, entity, at)
     }
 

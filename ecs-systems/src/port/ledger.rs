@@ -273,7 +273,7 @@ pub trait Ledger: Send + Sync {
         batch: &[LedgerEntry],
         entity: Option<EntityId>,
         at: Timestamp,
-    ) -> Result<Vec<EntryId>, LedgerError>;
+    ) -> Result<(), LedgerError>;
 
     /// Whether [`Ledger::commit`] would take a batch now; writes nothing.
     ///

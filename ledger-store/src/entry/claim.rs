@@ -3,7 +3,7 @@
 use super::{Writer, named};
 use crate::journal::broken;
 use crate::payment::Payment;
-use ecs_systems::port::{Claim, ClaimState, EntryId, LedgerError};
+use ecs_systems::port::{Claim, ClaimState, LedgerError};
 
 impl Writer<'_> {
     /// The latest claim with that idempotency key.
@@ -25,7 +25,7 @@ impl Writer<'_> {
     ///
     /// The very claim that is open is no error. After a failure the hash is free for a new group;
     /// a group is never used twice, since its postings stay.
-    pub(super) fn claim(&mut self, claim: &Claim) -> Result<Vec<EntryId>, LedgerError> {
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<(), LedgerError> {
         let payment = claim.payment;
         if let Some(writer) = self.batch.circumstances().entity.filter(|it| *it != claim.entity) {
             let what = format!("entity {writer} claims for entity {}", claim.entity);
@@ -45,7 +45,7 @@ impl Writer<'_> {
         if let Some(held) = self.counting(&hash) {
             let other = &held.claim;
             match held.state {
-                ClaimState::Open if other == claim => return Ok(Vec::new()),
+                ClaimState::Open if other == claim => return Ok(()),
                 ClaimState::Open if other.same_intent(claim) => {
                     return Err(LedgerError::InProgress { entity: other.entity });
                 }
@@ -63,6 +63,6 @@ impl Writer<'_> {
         }
         self.written.latest.insert(hash, payment);
         self.put(Payment::claimed(claim.clone()));
-        Ok(Vec::new())
+        Ok(())
     }
 }

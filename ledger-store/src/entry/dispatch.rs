@@ -4,7 +4,7 @@ use super::{PARTS_PER_DISPATCH_MAX, Writer, above_64_bits, named, part_named};
 use crate::chart::Account;
 use crate::journal::{Transfer, broken};
 use crate::payment::{Part, Payment};
-use ecs_systems::port::{EntryId, HoldState, LedgerError, PartHold, PaymentRef};
+use ecs_systems::port::{HoldState, LedgerError, PartHold, PaymentRef};
 use ecs_systems::units::{Msat, PartId, ShortChannelId};
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ impl Writer<'_> {
         &mut self,
         payment: &PaymentRef,
         parts: &[PartHold],
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let mut paying = self.open_payment(payment)?;
         if parts.len() > PARTS_PER_DISPATCH_MAX {
             let what = format!("{} parts, {PARTS_PER_DISPATCH_MAX} allowed", parts.len());
@@ -33,14 +33,13 @@ impl Writer<'_> {
         if !self.batch.is_again() {
             self.check_channels(&wants)?;
         }
-        let mut ids = Vec::new();
-        self.void_rest(&mut paying, &mut ids)?;
+        self.void_rest(&mut paying)?;
         for hold in parts {
-            self.hold_part(&mut paying, *hold, &mut ids)?;
+            self.hold_part(&mut paying, *hold)?;
         }
-        self.set_rest(&mut paying, new_rest, &mut ids)?;
+        self.set_rest(&mut paying, new_rest)?;
         self.put(paying);
-        Ok(ids)
+        Ok(())
     }
 
     fn check_channels(&self, wants: &BTreeMap<ShortChannelId, Msat>) -> Result<(), LedgerError> {
@@ -58,12 +57,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn hold_part(
-        &mut self,
-        paying: &mut Payment,
-        hold: PartHold,
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
+    fn hold_part(&mut self, paying: &mut Payment, hold: PartHold) -> Result<(), LedgerError> {
         let amount = Transfer {
             code: "part",
             debit: Account::Payment,
@@ -76,14 +70,14 @@ impl Writer<'_> {
         };
         let fee =
             Transfer { code: "fee", debit: Account::RoutingFee, amount: hold.fee_msat, ..amount };
-        let amount_id = self.batch.transfer(&amount)?;
-        ids.push(amount_id.clone());
-        let fee_id = match fee.amount {
+        let amount_key = self.batch.transfer(&amount)?;
+        let fee_key = match fee.amount {
             Msat::ZERO => None,
             Msat(_) => Some(self.batch.transfer(&fee)?),
         };
-        ids.extend(fee_id.clone());
-        paying.parts.insert(hold.part_id, Part { hold, amount_id, fee_id, state: HoldState::Held });
+        paying
+            .parts
+            .insert(hold.part_id, Part { hold, amount_key, fee_key, state: HoldState::Held });
         Ok(())
     }
 }

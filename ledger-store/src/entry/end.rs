@@ -4,7 +4,7 @@ use super::{Writer, above_64_bits, named, posted};
 use crate::chart::Account;
 use crate::journal::{Transfer, broken};
 use crate::payment::Payment;
-use ecs_systems::port::{ClaimState, EntryId, HoldState, LedgerError, PaymentRef};
+use ecs_systems::port::{ClaimState, HoldState, LedgerError, PaymentRef};
 use ecs_systems::units::{Msat, Preimage};
 
 impl Writer<'_> {
@@ -14,7 +14,7 @@ impl Writer<'_> {
         payment: &PaymentRef,
         preimage: &Preimage,
         fee_msat: Msat,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let paying = self.open_payment(payment)?;
         if preimage.hash() != payment.payment_hash {
             return Err(broken(format!("{}: the preimage is of another hash", named(payment))));
@@ -23,7 +23,7 @@ impl Writer<'_> {
     }
 
     /// Gives the rest back and frees the hash. Refused once anything was paid.
-    pub(super) fn fail(&mut self, payment: &PaymentRef) -> Result<Vec<EntryId>, LedgerError> {
+    pub(super) fn fail(&mut self, payment: &PaymentRef) -> Result<(), LedgerError> {
         let paying = self.open_payment(payment)?;
         let paid = paying.count(HoldState::Paid);
         if paid > 0 {
@@ -35,7 +35,7 @@ impl Writer<'_> {
         self.end(paying, ClaimState::Failed)
     }
 
-    fn end(&mut self, mut paying: Payment, state: ClaimState) -> Result<Vec<EntryId>, LedgerError> {
+    fn end(&mut self, mut paying: Payment, state: ClaimState) -> Result<(), LedgerError> {
         let open = paying.count(HoldState::Held);
         if open > 0 {
             let what = format!("{}: {open} parts are open", named(&paying.claim.payment));
@@ -46,23 +46,18 @@ impl Writer<'_> {
             let what = format!("{}: {sets} sets are being settled", named(&paying.claim.payment));
             return Err(broken(what));
         }
-        let mut ids = Vec::new();
-        self.void_rest(&mut paying, &mut ids)?;
-        self.level_self(&paying.claim.payment, &mut ids)?;
+        self.void_rest(&mut paying)?;
+        self.level_self(&paying.claim.payment)?;
         paying.state = state;
         let payment = paying.claim.payment;
         self.put(paying);
         self.let_the_complete_one_count(payment);
-        Ok(ids)
+        Ok(())
     }
 
     /// Brings `control:self` to zero for a payment that is over: what left us and never came back
     /// is an expense, what came back for a part that never left is income. Mostly it is zero.
-    pub(super) fn level_self(
-        &mut self,
-        payment: &PaymentRef,
-        ids: &mut Vec<EntryId>,
-    ) -> Result<(), LedgerError> {
+    pub(super) fn level_self(&mut self, payment: &PaymentRef) -> Result<(), LedgerError> {
         let net = self.batch.net_of(payment, Account::SelfPayment);
         let Some(wanted) = (match net.signum() {
             1 => Some(posted("rebalance_lost", Account::Payment, Account::SelfPayment, Msat(0))),
@@ -76,6 +71,6 @@ impl Writer<'_> {
         let amount = u64::try_from(net.unsigned_abs()).map_err(|_| above_64_bits())?;
         tracing::warn!(target: "payflow::ledger", %net, "what went around is not what came back");
         let payment = Some(*payment);
-        self.transfer(&Transfer { amount: Msat(amount), payment, ..wanted }, ids)
+        self.batch.transfer(&Transfer { amount: Msat(amount), payment, ..wanted }).map(|_| ())
     }
 }

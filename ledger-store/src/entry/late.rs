@@ -6,7 +6,7 @@ use super::{Writer, above_64_bits, named, part_named, posted};
 use crate::chart::Account;
 use crate::journal::{Transfer, broken};
 use crate::payment::{Part, Payment};
-use ecs_systems::port::{ClaimState, EntryId, HoldState, LedgerError, PaymentRef};
+use ecs_systems::port::{ClaimState, HoldState, LedgerError, PaymentRef};
 use ecs_systems::units::{Msat, PartId, Preimage};
 
 impl Writer<'_> {
@@ -17,7 +17,7 @@ impl Writer<'_> {
         part_id: PartId,
         amount: Msat,
         circular: bool,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let mut paying = self.open_payment(payment)?;
         let part = part_in(&mut paying, part_id, HoldState::Paid)?.clone();
         let [_, debit] = accounts(circular);
@@ -27,11 +27,10 @@ impl Writer<'_> {
             part_id: Some(part_id),
             ..posted("overspend", debit, channel, amount)
         };
-        let mut ids = Vec::new();
-        self.post_from_rest(&mut paying, &[transfer], &mut ids)?;
+        self.post_from_rest(&mut paying, &[transfer])?;
         self.note_spend(&paying, amount);
         self.put(paying);
-        Ok(ids)
+        Ok(())
     }
 
     /// Posts amount and fee of a part that was voided. Where its payment is over, nothing more is
@@ -42,7 +41,7 @@ impl Writer<'_> {
         part_id: PartId,
         fee: Msat,
         circular: bool,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let mut paying = self.own_payment(payment)?.clone();
         match &mut paying.state {
             ClaimState::Open => {}
@@ -54,16 +53,15 @@ impl Writer<'_> {
         let part = part_in(&mut paying, part_id, HoldState::Void)?;
         part.state = HoldState::Paid;
         let part = part.clone();
-        let mut ids = Vec::new();
         let transfers = transfers(payment, &part, fee, circular, ["late", "late_fee"]);
-        self.post_from_rest(&mut paying, &transfers, &mut ids)?;
+        self.post_from_rest(&mut paying, &transfers)?;
         self.note_spend(&paying, spent(&part.hold, fee, circular)?);
         let is_over = paying.state != ClaimState::Open;
         self.put(paying);
         if is_over {
-            self.level_self(payment, &mut ids)?;
+            self.level_self(payment)?;
         }
-        Ok(ids)
+        Ok(())
     }
 
     /// Makes a failed payment complete.
@@ -71,20 +69,20 @@ impl Writer<'_> {
         &mut self,
         payment: &PaymentRef,
         preimage: &Preimage,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let mut paying = self.own_payment(payment)?.clone();
         if preimage.hash() != payment.payment_hash {
             return Err(broken(format!("{}: the preimage is of another hash", named(payment))));
         }
         match paying.state {
             ClaimState::Open => return Err(broken(format!("{} still runs", named(payment)))),
-            ClaimState::Complete { .. } => return Ok(Vec::new()),
+            ClaimState::Complete { .. } => return Ok(()),
             ClaimState::Failed => {}
         }
         paying.state = ClaimState::Complete { preimage: *preimage, fee_msat: Msat::ZERO };
         self.put(paying);
         self.let_the_complete_one_count(*payment);
-        Ok(Vec::new())
+        Ok(())
     }
 
     /// Where the latest claim on the hash has failed, and another is complete, that one counts.
@@ -108,13 +106,12 @@ impl Writer<'_> {
         &mut self,
         paying: &mut Payment,
         transfers: &[Transfer],
-        ids: &mut Vec<EntryId>,
     ) -> Result<(), LedgerError> {
         let sum = Msat::sum(transfers.iter().map(|it| it.amount)).ok_or_else(above_64_bits)?;
         let left = paying.rest_amount().saturating_sub(sum);
-        self.void_rest(paying, ids)?;
-        self.transfer_all(transfers, ids)?;
-        self.set_rest(paying, left, ids)
+        self.void_rest(paying)?;
+        self.transfer_all(transfers)?;
+        self.set_rest(paying, left)
     }
 }
 

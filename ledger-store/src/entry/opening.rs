@@ -3,7 +3,7 @@
 use super::{Writer, posted};
 use crate::chart::Account;
 use crate::journal::Transfer;
-use ecs_systems::port::{EntryId, LedgerError};
+use ecs_systems::port::LedgerError;
 use ecs_systems::units::{Msat, ShortChannelId};
 
 impl Writer<'_> {
@@ -12,13 +12,12 @@ impl Writer<'_> {
         &mut self,
         channel: ShortChannelId,
         amount: Msat,
-    ) -> Result<Vec<EntryId>, LedgerError> {
-        let mut ids = Vec::new();
+    ) -> Result<(), LedgerError> {
         if amount > Msat::ZERO {
             let opening =
                 posted("opening", Account::Channel(channel), Account::EquityOpening, amount);
-            self.transfer(&Transfer { number: channel.0, ..opening }, &mut ids)?;
+            self.batch.transfer(&Transfer { number: channel.0, ..opening })?;
         }
-        Ok(ids)
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::{Writer, above_64_bits, part_named, posted};
 use crate::chart::Account;
 use crate::journal::{Resolution, Transfer, broken};
 use crate::payment::{Part, Payment};
-use ecs_systems::port::{EntryId, HoldState, LedgerError, PartHold, PaymentRef};
+use ecs_systems::port::{HoldState, LedgerError, PartHold, PaymentRef};
 use ecs_systems::units::{Msat, PartId};
 
 impl Writer<'_> {
@@ -17,30 +17,29 @@ impl Writer<'_> {
         part_id: PartId,
         fee: Msat,
         circular: bool,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let (mut paying, part) = self.open_part(payment, part_id, HoldState::Paid)?;
         let hold = part.hold;
         let returned = hold.fee_msat.checked_sub(fee).ok_or_else(|| {
             let (most, name) = (hold.fee_msat, part_named(payment, part_id));
             broken(format!("{name}: fee of {fee}, {most} held"))
         })?;
-        let mut ids = Vec::new();
         if circular {
-            self.void_part_holds(&part, &mut ids)?;
+            self.void_part_holds(&part)?;
             let codes = ["rebalance", "rebalance_fee"];
-            self.transfer_all(&transfers(payment, &part, fee, circular, codes), &mut ids)?;
+            self.transfer_all(&transfers(payment, &part, fee, circular, codes))?;
         } else {
-            self.resolve(&part.amount_id, Resolution::Post(hold.amount_msat), &mut ids)?;
-            if let Some(fee_id) = &part.fee_id {
+            self.resolve(&part.amount_key, Resolution::Post(hold.amount_msat))?;
+            if let Some(fee_key) = &part.fee_key {
                 let spent =
                     if fee == Msat::ZERO { Resolution::Void } else { Resolution::Post(fee) };
-                self.resolve(fee_id, spent, &mut ids)?;
+                self.resolve(fee_key, spent)?;
             }
         }
-        self.return_to_rest(&mut paying, returned, &mut ids)?;
+        self.return_to_rest(&mut paying, returned)?;
         self.note_spend(&paying, spent(&hold, fee, circular)?);
         self.put(paying);
-        Ok(ids)
+        Ok(())
     }
 
     /// Voids what the part holds; all of it returns to the rest.
@@ -48,15 +47,14 @@ impl Writer<'_> {
         &mut self,
         payment: &PaymentRef,
         part_id: PartId,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let (mut paying, part) = self.open_part(payment, part_id, HoldState::Void)?;
-        let mut ids = Vec::new();
-        self.void_part_holds(&part, &mut ids)?;
+        self.void_part_holds(&part)?;
         let held = part.hold.amount_msat.checked_add(part.hold.fee_msat);
         let held = held.ok_or_else(above_64_bits)?;
-        self.return_to_rest(&mut paying, held, &mut ids)?;
+        self.return_to_rest(&mut paying, held)?;
         self.put(paying);
-        Ok(ids)
+        Ok(())
     }
 
     /// The payment with the part brought to `next`, and the part as it was.
@@ -76,10 +74,10 @@ impl Writer<'_> {
         Ok((paying, before))
     }
 
-    fn void_part_holds(&mut self, part: &Part, ids: &mut Vec<EntryId>) -> Result<(), LedgerError> {
-        self.resolve(&part.amount_id, Resolution::Void, ids)?;
-        match &part.fee_id {
-            Some(fee_id) => self.resolve(fee_id, Resolution::Void, ids),
+    fn void_part_holds(&mut self, part: &Part) -> Result<(), LedgerError> {
+        self.resolve(&part.amount_key, Resolution::Void)?;
+        match &part.fee_key {
+            Some(fee_key) => self.resolve(fee_key, Resolution::Void),
             None => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use super::{Writer, posted};
 use crate::chart::Account;
 use crate::journal::{Transfer, broken};
-use ecs_systems::port::{EntryId, LedgerError};
+use ecs_systems::port::LedgerError;
 use ecs_systems::units::{Msat, ShortChannelId};
 
 impl Writer<'_> {
@@ -13,15 +13,14 @@ impl Writer<'_> {
         channel: ShortChannelId,
         amount: Msat,
         more: bool,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         if !self.state.is_none_or(|state| state.openings.contains_key(&channel)) {
             return Err(broken(format!("channel {channel} was never opened")));
         }
         let (ours, equity) = (Account::Channel(channel), Account::EquityReconciled);
         let (debit, credit) = if more { (ours, equity) } else { (equity, ours) };
         let adjust = posted("adjust", debit, credit, amount);
-        let mut ids = Vec::new();
-        self.transfer(&Transfer { number: self.batch.tx_id(), ..adjust }, &mut ids)?;
-        Ok(ids)
+        self.batch.transfer(&Transfer { number: self.batch.tx_id(), ..adjust })?;
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::part_named;
 use crate::journal::broken;
-use ecs_systems::port::{EntryId, LedgerEntry, LedgerError, PaymentRef, SetRef};
+use ecs_systems::port::{LedgerEntry, LedgerError, PaymentRef, SetRef};
 use ecs_systems::units::{PartId, PaymentHash, ShortChannelId};
 use serde::{Deserialize, Serialize};
 
@@ -111,11 +111,10 @@ impl EntryKey {
     }
 }
 
-/// An entry that was booked, and its postings.
+/// An entry that was booked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Applied {
     pub(crate) entry: LedgerEntry,
-    pub(crate) ids: Vec<EntryId>,
 }
 
 impl Applied {
@@ -124,14 +123,14 @@ impl Applied {
         EntryKey::of(&self.entry).ok()??.channel()
     }
 
-    /// What the same entry again comes to: the ids it has.
+    /// What the same entry again comes to: nothing.
     ///
     /// # Errors
     /// `exists_with_different_<field>` for the first field that differs. The limits of a
     /// reservation are no field of it: they are asked once.
-    pub(crate) fn repeated(&self, entry: &LedgerEntry) -> Result<Vec<EntryId>, LedgerError> {
+    pub(crate) fn repeated(&self, entry: &LedgerEntry) -> Result<(), LedgerError> {
         let Some(field) = difference(&self.entry, entry) else {
-            return Ok(self.ids.clone());
+            return Ok(());
         };
         let name = EntryKey::of(entry)?.map_or_else(String::new, |key| key.name());
         Err(broken(format!("{name}: exists_with_different_{field}")))

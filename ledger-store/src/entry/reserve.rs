@@ -6,7 +6,7 @@ use crate::limit::{self, Spend};
 use crate::payment::{Payment, Reservation};
 use crate::spends::LIMIT_WINDOW_MAX;
 use crate::state::State;
-use ecs_systems::port::{EntryId, LedgerError, PaymentRef, SpendLimit};
+use ecs_systems::port::{LedgerError, PaymentRef, SpendLimit};
 use ecs_systems::units::Msat;
 
 /// What is to be set aside, and within which limits.
@@ -25,7 +25,7 @@ impl Writer<'_> {
         &mut self,
         payment: &PaymentRef,
         request: &Request<'_>,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let mut paying = self.open_payment(payment)?;
         let (amount, claimed) = (request.amount, paying.claim.amount_msat);
         if amount == Msat::ZERO || amount > claimed {
@@ -42,12 +42,11 @@ impl Writer<'_> {
                 return Err(LedgerError::InsufficientFunds { requested_msat, available_msat });
             }
         }
-        let mut ids = Vec::new();
-        self.set_rest(&mut paying, requested_msat, &mut ids)?;
+        self.set_rest(&mut paying, requested_msat)?;
         paying.reservation =
             Some(Reservation { amount, label: request.label.map(ToOwned::to_owned) });
         self.put(paying);
-        Ok(ids)
+        Ok(())
     }
 
     /// A limit on a label does not concern a payment without it.

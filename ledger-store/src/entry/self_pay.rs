@@ -3,7 +3,7 @@
 use super::{Writer, named, posted};
 use crate::chart::Account;
 use crate::journal::{Transfer, broken};
-use ecs_systems::port::{EntryId, LedgerError, PaymentRef};
+use ecs_systems::port::{LedgerError, PaymentRef};
 use ecs_systems::units::Msat;
 
 impl Writer<'_> {
@@ -13,23 +13,22 @@ impl Writer<'_> {
         &mut self,
         payment: &PaymentRef,
         amount: Msat,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let mut paying = self.open_payment(payment)?;
         let claimed = paying.claim.amount_msat;
         if amount == Msat::ZERO || amount > claimed {
             let what = format!("{}: {amount} self-paid of {claimed} claimed", named(payment));
             return Err(broken(what));
         }
-        let mut ids = Vec::new();
         for (code, debit, credit) in [
             ("self_pay", Account::Payment, Account::SelfPayment),
             ("self_income", Account::SelfPayment, Account::IncomeInvoice),
         ] {
             let transfer = posted(code, debit, credit, amount);
-            self.transfer(&Transfer { payment: Some(*payment), ..transfer }, &mut ids)?;
+            self.batch.transfer(&Transfer { payment: Some(*payment), ..transfer })?;
         }
         paying.self_paid = Some(amount);
         self.put(paying);
-        Ok(ids)
+        Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! A set of HTLCs that pay a receipt of ours: held, settled, taken or given back.
 
 use super::{Writer, above_64_bits, named};
-use crate::chart::Account;
+use crate::chart::{Account, PostingKey};
 use crate::journal::{Resolution, Transfer, broken};
-use ecs_systems::port::{ClaimState, EntryId, HtlcId, LedgerError, PaymentRef, SetRef, SetShare};
+use ecs_systems::port::{ClaimState, HtlcId, LedgerError, PaymentRef, SetRef, SetShare};
 use ecs_systems::units::{GroupId, Msat};
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ pub const HTLCS_PER_SET_MAX: usize = 1_000;
 #[derive(Clone, Debug)]
 pub(crate) enum SetState {
     /// What it is worth is pending on both sides.
-    Held(Vec<EntryId>),
+    Held(Vec<PostingKey>),
     /// What each HTLC brings is pending.
-    Settling { shares: Vec<(HtlcId, Vec<EntryId>)>, payer: Option<PaymentRef> },
+    Settling { shares: Vec<(HtlcId, Vec<PostingKey>)>, payer: Option<PaymentRef> },
     /// Nothing of it is pending any more.
     Over,
 }
@@ -31,10 +31,12 @@ impl SetState {
     }
 
     /// The postings that are pending.
-    pub(crate) fn pending(&self) -> Vec<&EntryId> {
+    pub(crate) fn pending(&self) -> Vec<PostingKey> {
         match self {
-            Self::Held(ids) => ids.iter().collect(),
-            Self::Settling { shares, .. } => shares.iter().flat_map(|(_, ids)| ids).collect(),
+            Self::Held(keys) => keys.clone(),
+            Self::Settling { shares, .. } => {
+                shares.iter().flat_map(|(_, keys)| keys).copied().collect()
+            }
             Self::Over => Vec::new(),
         }
     }
@@ -42,25 +44,20 @@ impl SetState {
 
 impl Writer<'_> {
     /// Pending `assets:held:in` ← `liabilities:held`, one for each HTLC.
-    pub(super) fn hold_set(
-        &mut self,
-        set: &SetRef,
-        htlcs: &[SetShare],
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    pub(super) fn hold_set(&mut self, set: &SetRef, htlcs: &[SetShare]) -> Result<(), LedgerError> {
         check_shares(set, htlcs)?;
         if self.set(set).is_some() {
             return Err(broken(format!("{} is known already", set_named(set))));
         }
-        let mut ids = Vec::new();
+        let mut held = Vec::with_capacity(htlcs.len());
         for (number, share) in numbered(set, htlcs) {
-            let held = Transfer {
+            held.push(self.batch.transfer(&Transfer {
                 amount: share.amount_msat,
                 ..transfer(set, "held", Account::HeldIn, Account::Held, number)
-            };
-            self.transfer(&held, &mut ids)?;
+            })?);
         }
-        self.written.sets.insert(*set, SetState::Held(ids.clone()));
-        Ok(ids)
+        self.written.sets.insert(*set, SetState::Held(held));
+        Ok(())
     }
 
     /// Voids what was held; pending `assets:channel:<id>` ← `income:invoice`, and ← `control:self`
@@ -70,7 +67,7 @@ impl Writer<'_> {
         set: &SetRef,
         htlcs: &[SetShare],
         payer: Option<PaymentRef>,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         check_shares(set, htlcs)?;
         let own = Msat::sum(htlcs.iter().map(|share| share.own_msat)).ok_or_else(above_64_bits)?;
         if (own > Msat::ZERO) != payer.is_some() {
@@ -79,10 +76,9 @@ impl Writer<'_> {
         if payer.is_some_and(|payer| payer.payment_hash != set.payment_hash) {
             return Err(broken(format!("{}: its payer pays another hash", set_named(set))));
         }
-        let mut ids = Vec::new();
         match self.set(set).cloned() {
             None => {}
-            Some(SetState::Held(held)) => self.void_all(&held, &mut ids)?,
+            Some(SetState::Held(held)) => self.void_all(&held)?,
             Some(SetState::Settling { .. } | SetState::Over) => {
                 return Err(broken(format!("{} is settled already", set_named(set))));
             }
@@ -102,45 +98,39 @@ impl Writer<'_> {
                 [(income, others), (Transfer { payment: payer, ..back }, share.own_msat)]
             {
                 if amount > Msat::ZERO {
-                    self.transfer(&Transfer { amount, ..wanted }, &mut of_share)?;
+                    of_share.push(self.batch.transfer(&Transfer { amount, ..wanted })?);
                 }
             }
-            ids.extend(of_share.iter().cloned());
             shares.push((share.htlc, of_share));
         }
         self.written.sets.insert(*set, SetState::Settling { shares, payer });
-        Ok(ids)
+        Ok(())
     }
 
     /// Posts what each HTLC brought, and voids what of them is not ours after all.
-    pub(super) fn claim_set(
-        &mut self,
-        set: &SetRef,
-        lost: &[HtlcId],
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    pub(super) fn claim_set(&mut self, set: &SetRef, lost: &[HtlcId]) -> Result<(), LedgerError> {
         let Some(SetState::Settling { shares, payer }) = self.set(set).cloned() else {
             return Err(broken(format!("{} is not being settled", set_named(set))));
         };
         if let Some(unknown) = lost.iter().find(|htlc| shares.iter().all(|it| it.0 != **htlc)) {
             return Err(broken(format!("{} has no {unknown:?}", set_named(set))));
         }
-        let mut ids = Vec::new();
         for (htlc, pending) in &shares {
             if lost.contains(htlc) {
-                self.void_all(pending, &mut ids)?;
+                self.void_all(pending)?;
                 continue;
             }
-            for id in pending {
-                let amount = self.batch.amount(id)?;
-                self.resolve(id, Resolution::Post(amount), &mut ids)?;
+            for key in pending {
+                let amount = self.batch.amount(key)?;
+                self.resolve(key, Resolution::Post(amount))?;
             }
         }
         self.end_set(set, payer)?;
-        Ok(ids)
+        Ok(())
     }
 
     /// Voids whatever of a set is pending.
-    pub(super) fn void_set(&mut self, set: &SetRef) -> Result<Vec<EntryId>, LedgerError> {
+    pub(super) fn void_set(&mut self, set: &SetRef) -> Result<(), LedgerError> {
         let state = self.set(set).cloned();
         let payer = match &state {
             Some(SetState::Held(_)) => None,
@@ -149,11 +139,10 @@ impl Writer<'_> {
                 return Err(broken(format!("{} has nothing pending", set_named(set))));
             }
         };
-        let pending: Vec<EntryId> = state.iter().flat_map(SetState::pending).cloned().collect();
-        let mut ids = Vec::new();
-        self.void_all(&pending, &mut ids)?;
+        let pending: Vec<PostingKey> = state.iter().flat_map(SetState::pending).collect();
+        self.void_all(&pending)?;
         self.end_set(set, payer)?;
-        Ok(ids)
+        Ok(())
     }
 
     fn set(&self, set: &SetRef) -> Option<&SetState> {
@@ -169,8 +158,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn void_all(&mut self, pending: &[EntryId], ids: &mut Vec<EntryId>) -> Result<(), LedgerError> {
-        pending.iter().try_for_each(|id| self.resolve(id, Resolution::Void, ids))
+    fn void_all(&mut self, pending: &[PostingKey]) -> Result<(), LedgerError> {
+        pending.iter().try_for_each(|key| self.resolve(key, Resolution::Void))
     }
 
     /// Changes how many sets a payment of ours waits for. The set, not the payment, writes this.

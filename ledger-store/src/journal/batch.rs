@@ -1,10 +1,10 @@
 //! Transfers that are written together or not at all.
 
 use super::{Journal, broken};
-use crate::chart::{Account, IdFacts, entry_id, is_channel, resolution_id};
+use crate::chart::{Account, PostingKey};
 use crate::dossier::Dossier;
 use ecs_core::EntityId;
-use ecs_systems::port::{Balance, EntryId, LedgerError, PaymentRef, Posting, PostingState};
+use ecs_systems::port::{Balance, LedgerError, PaymentRef, Posting, PostingState};
 use ecs_systems::units::{Msat, PartId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +24,46 @@ pub(crate) struct Transfer {
     pub(crate) number: u64,
 }
 
+/// A posting as the books keep it: its names are made when somebody looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Booked {
+    pub(crate) key: PostingKey,
+    pub(crate) tx_id: u64,
+    pub(crate) debit: Account,
+    pub(crate) credit: Account,
+    pub(crate) amount: Msat,
+    pub(crate) code: &'static str,
+    pub(crate) state: PostingState,
+    /// The pending posting that this one resolves.
+    pub(crate) pending: Option<PostingKey>,
+    pub(crate) circumstances: Circumstances,
+}
+
+impl Booked {
+    /// The payment; of what others pay us, the hash with group 0.
+    pub(crate) fn payment(&self) -> Option<PaymentRef> {
+        self.key.payment
+    }
+
+    /// The same as others see it in the books of `node`.
+    pub(crate) fn posting(&self, node: &str) -> Posting {
+        Posting {
+            entry_id: self.key.id(node),
+            tx_id: self.tx_id,
+            debit_account: self.debit.of(node),
+            credit_account: self.credit.of(node),
+            amount_msat: self.amount,
+            code: self.code.to_owned(),
+            state: self.state,
+            pending_id: self.pending.map(|pending| pending.id(node)),
+            entity: self.circumstances.entity,
+            payment: self.key.payment,
+            part_id: self.key.part_id,
+            recorded_at: self.circumstances.at,
+        }
+    }
+}
+
 /// How a pending transfer ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Resolution {
@@ -34,7 +74,7 @@ pub(crate) enum Resolution {
 }
 
 /// Who writes, and when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Circumstances {
     pub(crate) entity: Option<EntityId>,
     pub(crate) at: Timestamp,
@@ -43,8 +83,8 @@ pub(crate) struct Circumstances {
 /// What a batch came to, free of the journal it was computed on.
 #[derive(Debug)]
 pub(crate) struct Changes {
-    pub(super) accounts: BTreeMap<String, Balance>,
-    pub(crate) postings: Vec<Posting>,
+    pub(super) accounts: BTreeMap<Account, Balance>,
+    pub(crate) postings: Vec<Booked>,
     pub(super) unheld_msat: Msat,
 }
 
@@ -58,9 +98,9 @@ pub(crate) struct Batch<'a> {
     tx_id: u64,
     /// It was taken before: what accounts have is not asked again.
     again: bool,
-    accounts: BTreeMap<String, Balance>,
-    postings: Vec<Posting>,
-    places: BTreeMap<EntryId, usize>,
+    accounts: BTreeMap<Account, Balance>,
+    postings: Vec<Booked>,
+    places: BTreeMap<PostingKey, usize>,
     unheld_msat: Msat,
 }
 
@@ -114,20 +154,19 @@ impl<'a> Batch<'a> {
 
     /// An account's sums, this batch included.
     pub(crate) fn balance(&self, account: Account) -> Balance {
-        self.balance_of(&account.of(&self.journal.node))
+        self.accounts.get(&account).copied().unwrap_or_else(|| self.journal.balance(account))
     }
 
     /// What the debits of an account that were posted for a payment exceed the credits by, in msat,
     /// this batch included.
     pub(crate) fn net_of(&self, payment: &PaymentRef, account: Account) -> i128 {
-        let name = account.of(&self.journal.node);
         let before = self.dossier.postings().iter().map(|posting| &**posting);
         let posted = self.postings.iter().chain(before).filter(|posting| {
-            posting.payment == Some(*payment) && posting.state == PostingState::Posted
+            posting.payment() == Some(*payment) && posting.state == PostingState::Posted
         });
         posted.fold(0_i128, |net, posting| {
-            let amount = i128::from(posting.amount_msat.0);
-            match (posting.debit_account == name, posting.credit_account == name) {
+            let amount = i128::from(posting.amount.0);
+            match (posting.debit == account, posting.credit == account) {
                 (true, _) => net.saturating_add(amount),
                 (false, true) => net.saturating_sub(amount),
                 (false, false) => net,
@@ -139,9 +178,14 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// There is none.
-    pub(crate) fn amount(&self, id: &EntryId) -> Result<Msat, LedgerError> {
-        let posting = self.posting(id).ok_or_else(|| broken(format!("no posting {}", id.0)))?;
-        Ok(posting.amount_msat)
+    pub(crate) fn amount(&self, key: &PostingKey) -> Result<Msat, LedgerError> {
+        let unknown = || broken(format!("no posting {}", self.id(key)));
+        Ok(self.posting(key).ok_or_else(unknown)?.amount)
+    }
+
+    /// What others call a posting.
+    fn id(&self, key: &PostingKey) -> String {
+        key.id(&self.journal.node).0
     }
 
     /// What is neither spent, nor held by a part, nor reserved, this batch included.
@@ -155,24 +199,20 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// Another one has its id; nothing is transferred, or from an account to itself; a counter
     /// would pass 2⁶⁴−1 msat; an account would be overdrawn.
-    pub(crate) fn transfer(&mut self, wanted: &Transfer) -> Result<EntryId, LedgerError> {
+    pub(crate) fn transfer(&mut self, wanted: &Transfer) -> Result<PostingKey, LedgerError> {
         let Transfer { code, amount, payment, part_id, number, .. } = *wanted;
-        let node = &self.journal.node;
         let state = if wanted.pending { PostingState::Pending } else { PostingState::Posted };
         self.write(
-            Posting {
-                entry_id: entry_id(node, &IdFacts { kind: code, payment, part_id, number }),
+            Booked {
+                key: PostingKey { kind: code, number, part_id, resolves: false, payment },
                 tx_id: self.tx_id,
-                debit_account: wanted.debit.of(node),
-                credit_account: wanted.credit.of(node),
-                amount_msat: amount,
-                code: code.to_owned(),
+                debit: wanted.debit,
+                credit: wanted.credit,
+                amount,
+                code,
                 state,
-                pending_id: None,
-                entity: self.circumstances.entity,
-                payment,
-                part_id,
-                recorded_at: self.circumstances.at,
+                pending: None,
+                circumstances: self.circumstances,
             },
             Msat::ZERO,
         )
@@ -185,79 +225,78 @@ impl<'a> Batch<'a> {
     /// otherwise; and what refuses a transfer.
     pub(crate) fn resolve(
         &mut self,
-        pending_id: &EntryId,
+        key: &PostingKey,
         resolution: Resolution,
-    ) -> Result<EntryId, LedgerError> {
+    ) -> Result<PostingKey, LedgerError> {
         let pending = self
-            .posting(pending_id)
+            .posting(key)
             .filter(|posting| posting.state == PostingState::Pending)
-            .ok_or_else(|| broken(format!("no pending posting {}", pending_id.0)))?
-            .clone();
-        let held = pending.amount_msat;
-        let (amount_msat, state, code) = match resolution {
-            Resolution::Post(amount) => (amount, PostingState::Posted, pending.code.clone()),
-            Resolution::Void => (held, PostingState::Voided, "void".to_owned()),
+            .ok_or_else(|| broken(format!("no pending posting {}", self.id(key))))?;
+        let held = pending.amount;
+        let (amount, state, code) = match resolution {
+            Resolution::Post(amount) => (amount, PostingState::Posted, pending.code),
+            Resolution::Void => (held, PostingState::Voided, "void"),
         };
-        if amount_msat > held {
-            let id = &pending_id.0;
-            return Err(broken(format!("{amount_msat} posted of {held} pending in {id}")));
+        if amount > held {
+            let id = self.id(key);
+            return Err(broken(format!("{amount} posted of {held} pending in {id}")));
         }
-        let posting = Posting {
-            entry_id: resolution_id(pending_id),
+        let posting = Booked {
+            key: key.resolution(),
             tx_id: self.tx_id,
-            amount_msat,
+            amount,
             code,
             state,
-            pending_id: Some(pending_id.clone()),
-            entity: self.circumstances.entity,
-            recorded_at: self.circumstances.at,
-            ..pending
+            pending: Some(*key),
+            circumstances: self.circumstances,
+            ..*pending
         };
         self.write(posting, held)
     }
 
-    fn posting(&self, id: &EntryId) -> Option<&Posting> {
-        let here = self.places.get(id).and_then(|place| self.postings.get(*place));
-        here.or_else(|| self.dossier.posting(id))
-    }
-
-    fn balance_of(&self, account: &str) -> Balance {
-        self.accounts.get(account).copied().unwrap_or_else(|| self.journal.balance(account))
+    fn posting(&self, key: &PostingKey) -> Option<&Booked> {
+        let here = self.places.get(key).and_then(|place| self.postings.get(*place));
+        here.or_else(|| self.dossier.posting(key))
     }
 
     /// Writes a posting that takes `returned` off the pending counters.
-    fn write(&mut self, posting: Posting, returned: Msat) -> Result<EntryId, LedgerError> {
-        let id = posting.entry_id.clone();
-        if let Some(existing) = self.posting(&id) {
-            return same(existing, &posting).map(|()| id);
+    fn write(&mut self, posting: Booked, returned: Msat) -> Result<PostingKey, LedgerError> {
+        let key = posting.key;
+        if let Some(existing) = self.posting(&key) {
+            return match difference(existing, &posting) {
+                None => Ok(key),
+                Some(field) => {
+                    let id = self.id(&key);
+                    Err(broken(format!("posting {id}: exists_with_different_{field}")))
+                }
+            };
         }
-        if posting.amount_msat == Msat::ZERO || posting.debit_account == posting.credit_account {
-            let Posting { amount_msat, debit_account, credit_account, .. } = posting;
-            let what = format!("a transfer of {amount_msat}: {debit_account} ← {credit_account}");
-            return Err(broken(what));
+        let Booked { debit, credit, amount, .. } = posting;
+        if amount == Msat::ZERO || debit == credit {
+            let [debit, credit] = [debit, credit].map(|it| it.of(&self.journal.node));
+            return Err(broken(format!("a transfer of {amount}: {debit} ← {credit}")));
         }
         if !self.again {
             let moved = Moved::by(&posting, returned);
-            for (account, side) in
-                [(&posting.debit_account, Side::Debit), (&posting.credit_account, Side::Credit)]
-            {
+            for (account, side) in [(debit, Side::Debit), (credit, Side::Credit)] {
                 self.book(account, side, moved)?;
             }
             self.check_cover()?;
         }
-        self.places.insert(id.clone(), self.postings.len());
+        self.places.insert(key, self.postings.len());
         self.postings.push(posting);
-        Ok(id)
+        Ok(key)
     }
 
     /// Changes one side of one account.
-    fn book(&mut self, account: &str, side: Side, moved: Moved) -> Result<(), LedgerError> {
-        let before = self.balance_of(account);
+    fn book(&mut self, account: Account, side: Side, moved: Moved) -> Result<(), LedgerError> {
+        let name = || account.of(&self.journal.node);
+        let before = self.balance(account);
         let after = side
             .after(before, moved)
-            .ok_or_else(|| broken(format!("{account}: a counter left 0 to 2^64-1 msat")))?;
-        if is_channel(&self.journal.node, account) {
-            let overdrawn = || broken(format!("{account} is overdrawn"));
+            .ok_or_else(|| broken(format!("{}: a counter left 0 to 2^64-1 msat", name())))?;
+        if account.is_channel() {
+            let overdrawn = || broken(format!("{} is overdrawn", name()));
             let (was, is) = (unheld(before), unheld(after).ok_or_else(overdrawn)?);
             self.unheld_msat = self
                 .unheld_msat
@@ -265,7 +304,7 @@ impl<'a> Batch<'a> {
                 .and_then(|others| others.checked_add(is))
                 .ok_or_else(|| broken("the channels sum to more than 2^64-1 msat"))?;
         }
-        self.accounts.insert(account.to_owned(), after);
+        self.accounts.insert(account, after);
         Ok(())
     }
 
@@ -297,10 +336,10 @@ struct Moved {
 }
 
 impl Moved {
-    fn by(posting: &Posting, returned: Msat) -> Self {
+    fn by(posting: &Booked, returned: Msat) -> Self {
         let (set_aside, posted) = match posting.state {
-            PostingState::Pending => (posting.amount_msat, Msat::ZERO),
-            PostingState::Posted => (Msat::ZERO, posting.amount_msat),
+            PostingState::Pending => (posting.amount, Msat::ZERO),
+            PostingState::Posted => (Msat::ZERO, posting.amount),
             PostingState::Voided => (Msat::ZERO, Msat::ZERO),
         };
         Self { returned, set_aside, posted }
@@ -326,25 +365,14 @@ impl Side {
     }
 }
 
-/// Whether two postings of one id say the same; who wrote them and when may differ.
-///
-/// # Errors
-/// `exists_with_different_<field>` for the first field that differs.
-fn same(existing: &Posting, wanted: &Posting) -> Result<(), LedgerError> {
+/// The first field in which two postings of one id differ; who wrote them and when may.
+fn difference(existing: &Booked, wanted: &Booked) -> Option<&'static str> {
     let fields = [
-        ("debit_account", existing.debit_account == wanted.debit_account),
-        ("credit_account", existing.credit_account == wanted.credit_account),
+        ("debit_account", existing.debit == wanted.debit),
+        ("credit_account", existing.credit == wanted.credit),
         ("state", existing.state == wanted.state),
-        ("amount_msat", existing.amount_msat == wanted.amount_msat),
+        ("amount_msat", existing.amount == wanted.amount),
         ("code", existing.code == wanted.code),
-        ("pending_id", existing.pending_id == wanted.pending_id),
-        ("payment", existing.payment == wanted.payment),
-        ("partid", existing.part_id == wanted.part_id),
     ];
-    match fields.iter().find(|(_, equal)| !equal) {
-        None => Ok(()),
-        Some((field, _)) => {
-            Err(broken(format!("posting {}: exists_with_different_{field}", existing.entry_id.0)))
-        }
-    }
+    fields.iter().find(|(_, equal)| !equal).map(|(field, _)| *field)
 }

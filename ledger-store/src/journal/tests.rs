@@ -1,8 +1,8 @@
 use super::*;
-use crate::chart::Account;
+use crate::chart::PostingKey;
 use crate::dossier::Dossier;
 use crate::laws::fixture::channel;
-use ecs_systems::port::{EntryId, PostingState};
+use ecs_systems::port::{EntryId, Posting, PostingState};
 use ecs_systems::units::Timestamp;
 
 const NOW: Circumstances = Circumstances { entity: None, at: Timestamp(0) };
@@ -31,9 +31,10 @@ fn hold(msat: u64) -> Transfer {
     }
 }
 
-/// A journal with all its postings.
+/// A journal with all its postings, and these as an auditor is given them.
 struct Whole {
     journal: Journal,
+    booked: Vec<Arc<Booked>>,
     postings: Vec<Posting>,
 }
 
@@ -41,26 +42,27 @@ impl Whole {
     /// A batch that knows what was written before.
     fn batch(&self) -> Batch<'_> {
         let mut dossier = Dossier::default();
-        self.postings.iter().for_each(|posting| dossier.add(Arc::new(posting.clone())));
+        self.booked.iter().for_each(|posting| dossier.add(Arc::clone(posting)));
         let mut batch = Batch::new(&self.journal, NOW);
         batch.turn_to(Arc::new(dossier));
         batch
     }
 
     fn apply(&mut self, changes: Changes) {
-        let postings = self.journal.apply(changes);
-        self.postings.extend(postings.into_iter().map(Arc::unwrap_or_clone));
+        let booked = self.journal.apply(changes);
+        self.postings.extend(booked.iter().map(|posting| posting.posting("sim")));
+        self.booked.extend(booked);
     }
 
     fn verify(&self) -> Result<(), LedgerError> {
-        let postings: Vec<Arc<Posting>> = self.postings.iter().cloned().map(Arc::new).collect();
-        crate::verify::postings(&self.journal, &postings)
+        crate::verify::postings(&self.journal, self.postings.iter().cloned())
     }
 }
 
 /// A channel with 100 msat, of which 60 are held.
-fn held() -> (Whole, EntryId) {
-    let mut whole = Whole { journal: Journal::new("sim"), postings: Vec::new() };
+fn held() -> (Whole, PostingKey) {
+    let mut whole =
+        Whole { journal: Journal::new("sim"), booked: Vec::new(), postings: Vec::new() };
     let mut batch = whole.batch();
     batch.transfer(&opening(100)).unwrap();
     let id = batch.transfer(&hold(60)).unwrap();
@@ -82,7 +84,7 @@ fn the_remainder_of_a_posted_transfer_returns() {
         let changes = batch.into_changes();
         whole.apply(changes);
         assert_eq!(whole.journal.unheld(), Msat(unheld));
-        let expenses = whole.journal.balance("sim:expenses:payment");
+        let expenses = whole.journal.balance(Account::Payment);
         assert_eq!(expenses.debits_posted_msat, Msat(posted));
         assert_eq!(expenses.debits_pending_msat, Msat(0));
         whole.verify().unwrap();
@@ -96,7 +98,7 @@ fn a_pending_transfer_has_one_resolution() {
     let error = batch.resolve(&id, Resolution::Post(Msat(61))).unwrap_err();
     assert!(text(&error).contains("61msat posted of 60msat pending"), "{error}");
     let first = batch.resolve(&id, Resolution::Post(Msat(50))).unwrap();
-    assert_eq!(batch.resolve(&id, Resolution::Post(Msat(50))), Ok(first.clone()), "it exists");
+    assert_eq!(batch.resolve(&id, Resolution::Post(Msat(50))), Ok(first), "it exists");
     for (other, field) in [
         (Resolution::Post(Msat(49)), "exists_with_different_amount_msat"),
         (Resolution::Void, "exists_with_different_state"),
@@ -165,7 +167,7 @@ fn verify_finds_each_kind_of_damage() {
         ("is not pending", |it| it.postings[1].pending_id = Some(EntryId("x".to_owned()))),
         ("older than the one before", |it| it.postings[1].tx_id = 0),
         ("no counters", |it| {
-            it.journal.accounts.remove("sim:equity:opening");
+            it.journal.accounts.remove(&Account::EquityOpening);
         }),
     ];
     for (words, damage) in damages {

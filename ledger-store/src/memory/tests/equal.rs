@@ -8,9 +8,8 @@ use crate::laws::follow;
 use crate::{LIMIT_WINDOW_MAX, MemoryLedger};
 use ecs_core::{EntityId, ErrorObject, Json};
 use ecs_systems::port::{
-    Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState, EntryId, History,
-    HoldState, Ledger, LedgerEntry, LedgerError, OpenPayment, PartHold, PaymentRef, Posting,
-    SpendLimit,
+    Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState, History, HoldState, Ledger,
+    LedgerEntry, LedgerError, OpenPayment, PartHold, PaymentRef, Posting, SpendLimit,
 };
 use ecs_systems::units::Timestamp;
 use ecs_systems::units::{Msat, PartId, PaymentHash, RequestHash, Seconds, ShortChannelId};
@@ -104,7 +103,7 @@ impl Ledger for Several {
         batch: &[LedgerEntry],
         entity: Option<EntityId>,
         at: Timestamp,
-    ) -> Result<Vec<EntryId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let checked = self.check(batch, entity, at);
         let answer = self.whole.commit(batch, entity, at);
         assert_eq!(checked.err(), answer.clone().err());

@@ -17,9 +17,7 @@ use std::sync::Arc;
 fn books(batches: &[&[LedgerEntry]]) -> MemoryLedger {
     let mut books = MemoryLedger::new("sim");
     for (at, batch) in (1_u64..).zip(batches) {
-        let ids = books.commit(batch, Some(entity(1)), Timestamp(at)).unwrap();
-        let known = books.postings(0, u32::MAX);
-        assert!(ids.iter().all(|id| known.iter().any(|posting| posting.entry_id == *id)));
+        books.commit(batch, Some(entity(1)), Timestamp(at)).unwrap();
         books.verify().unwrap();
     }
     books
@@ -254,7 +252,7 @@ fn each_batch_has_a_number_also_one_that_posts_nothing() {
     assert_eq!(books.claim(&preimage(1).hash()).unwrap().unwrap().0, claimed(1, 1, 5));
     books.commit(&[], None, Timestamp(0)).unwrap();
     let empty = LedgerEntry::Opening { short_channel_id: channel(3), amount_msat: Msat(0) };
-    assert_eq!(books.commit(&[empty], None, Timestamp(0)), Ok(Vec::new()));
+    assert_eq!(books.commit(&[empty], None, Timestamp(0)), Ok(()));
     books.commit(&[opening(2, 10)], None, Timestamp(0)).unwrap();
     assert_eq!(lines(&books)[1], "6 posted opening assets:channel:2x0x0<-equity:opening 10");
 }

@@ -35,7 +35,7 @@ fn table(rows: Vec<(LedgerEntry, Option<&str>)>) {
         let before = format!("{books:?}");
         let name = entry.system();
         match (books.commit(&[entry], None, Timestamp(0)), words) {
-            (Ok(_), None) => {}
+            (Ok(()), None) => {}
             (Err(error), Some(words)) => {
                 let error = error.to_string();
                 assert!(error.ends_with(words), "row {place}: `{error}` is not `{words}`");
