@@ -12,6 +12,7 @@ use bevy_ecs::world::World;
 use ecs_core::{Entities, EntityId, Inputs, Json, Record, Refusal, Step};
 use payecs_units::{Msat, PaymentHash, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::any::Any;
 
 /// The name of all lines for the receipts.
 const RECEIPTS: &str = "receipts:line";
@@ -70,13 +71,13 @@ impl RecordEntry for Step {
 /// A line for the receipts.
 #[must_use]
 pub fn receipt_record(line: &ReceiptLine) -> Record {
-    Record::new(RECEIPTS, Json::of(line))
+    Record::new(RECEIPTS, Json::carrying(line))
 }
 
 /// A line for the books.
 #[must_use]
 pub fn ledger_record(entry: &LedgerEntry) -> Record {
-    let body = Json::of(entry);
+    let body = Json::carrying(entry);
     let shown = without_preimage(&body);
     Record::new(entry.system(), body).showing(shown)
 }
@@ -131,11 +132,21 @@ fn payment_of(world: &World, subject: EntityId) -> EntityId {
     entity.and_then(|entity| world.get::<Parent>(entity)).map_or(subject, |parent| parent.0)
 }
 
-fn read<T: DeserializeOwned>(records: &[&Record]) -> Result<Vec<T>, Refusal> {
+/// Reads lines. What a System has written from a value is that value: in debug builds its text is
+/// read too, as a start reads it from the ledger.
+fn read<T: DeserializeOwned + Clone + Any + PartialEq>(
+    records: &[&Record],
+) -> Result<Vec<T>, Refusal> {
     let read = |record: &&Record| {
-        record.body.decode().map_err(|error| {
+        let line = record.body.read::<T>().map_err(|error| {
             Refusal::new(LEDGER_INVARIANT, format!("unreadable `{}` line: {error}", record.system))
-        })
+        })?;
+        debug_assert!(
+            record.body.decode::<T>().is_ok_and(|again| again == line),
+            "a `{}` line reads as it was written",
+            record.system
+        );
+        Ok(line)
     };
     records.iter().map(read).collect()
 }
