@@ -27,7 +27,8 @@ pub struct DecodeByNode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskSigner(pub Preapproval);
 
-/// Choose routes, on a worker. Reply: `replies::planned`.
+/// Choose routes, on a worker, over our channels as they are then: the request has none. Reply:
+/// `replies::planned`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChooseRoutes(pub PlanRequest);
 

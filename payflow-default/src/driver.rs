@@ -33,10 +33,8 @@ use calls::Waiters;
 use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Write};
 use ecs_systems::{
     pay::start_payment,
-    planner::{NoPlan, Plan},
     policy::GraphView,
     port::{Decision, HtlcId, Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
-    replies,
     units::{BlockHeight, Timestamp},
 };
 use finished::Finished;
@@ -272,12 +270,6 @@ impl Driver {
     #[must_use]
     pub fn take_jobs(&mut self) -> Vec<Job> {
         std::mem::take(&mut self.jobs)
-    }
-
-    /// Takes what came of a job.
-    pub fn finish_plan(&mut self, now: Timestamp, job: JobId, plan: Result<Plan, NoPlan>) {
-        self.begin(now);
-        self.reply(job.entity, job.effect, &replies::planned(plan));
     }
 
     /// What nobody waits for: announcements and events, in order.

@@ -175,8 +175,8 @@ impl Shell {
                 Reason::Command(command) => self.obey_some(command),
                 Reason::Planned(plans) => {
                     let now = self.clock.now();
-                    for jobs::Done { id, plan } in plans {
-                        self.driver.finish_plan(now, id, plan);
+                    for jobs::Done { id, reply } in plans {
+                        self.driver.reply_plan(now, id, &reply);
                     }
                 }
                 Reason::Due => {}

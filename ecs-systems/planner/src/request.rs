@@ -79,7 +79,9 @@ pub struct PlanRequest {
     pub exclude: Vec<Exclusion>,
     /// Unannounced channels at the far end.
     pub hints: Vec<RouteHint>,
-    /// Our channels as they are now; every first hop is one of them.
+    /// Our channels as they are now; every first hop is one of them. Not written where there are
+    /// none: whoever has the routes chosen may say them last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub local: Vec<LocalChannel>,
     /// Only this channel as first hop.
     pub first_hop: Option<ShortChannelId>,

@@ -1,8 +1,9 @@
 //! What is known of our own node at the moment.
 
+use super::Books;
 use bevy_ecs::prelude::Resource;
 use payecs_planner::LocalChannel;
-use payecs_units::{BlockHeight, Blocks, NodeId, Timestamp};
+use payecs_units::{BlockHeight, Blocks, Msat, NodeId, ShortChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The chain a node is on.
@@ -73,9 +74,42 @@ pub struct NodeView {
     pub channels: Vec<LocalChannel>,
 }
 
+impl NodeView {
+    /// Those of our channels that are `wanted`, with no more to spend than the books have there:
+    /// the node's word may be older than the parts that other payments have just taken.
+    pub fn channels_in(
+        &self,
+        books: &Books,
+        wanted: impl Fn(ShortChannelId) -> bool,
+    ) -> Vec<LocalChannel> {
+        let channels = self.channels.iter().filter(|channel| wanted(channel.short_channel_id));
+        let booked = |channel: &LocalChannel| -> Msat {
+            channel.spendable_msat.min(books.0.channel_available(channel.short_channel_id))
+        };
+        channels
+            .map(|channel| LocalChannel { spendable_msat: booked(channel), ..channel.clone() })
+            .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{Notebook, node};
+
+    #[test]
+    fn no_more_can_be_spent_than_the_books_have() {
+        let notebook = Notebook::default();
+        let books = Books(Box::new(notebook.clone()));
+        let said = node().channels[0].spendable_msat;
+        for (books_have, spendable) in [(None, said), (Some(Msat(7)), Msat(7))] {
+            notebook.0.lock().unwrap().channel_has = books_have;
+            let channels = node().channels_in(&books, |_| true);
+            assert_eq!(channels[0].spendable_msat, spendable);
+        }
+        let other = |channel| channel != node().channels[0].short_channel_id;
+        assert!(node().channels_in(&books, other).is_empty(), "it is not wanted");
+    }
 
     #[test]
     fn networks_have_the_prefixes_of_bolt_11_and_the_names_of_core_lightning() {

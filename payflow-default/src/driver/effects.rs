@@ -6,12 +6,14 @@ use super::{
     log::log_notice,
     receive::Claiming,
 };
-use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId};
+use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId, Write};
 use ecs_systems::{
     effects::{
         AskSigner, ChooseRoutes, DecodeByNode, HOLD_TIMER, OfferPart, RefuseHtlcs, SettleHtlcs,
     },
-    port::{NodeRequest, PartKey, RequestId},
+    planner::{LocalChannel, NoPlan, Plan, PlanRequest},
+    port::{Books, NodeRequest, NodeView, PartKey, RequestId},
+    replies,
     units::Timestamp,
 };
 
@@ -60,7 +62,8 @@ impl Driver {
             let request = NodeRequest::Preapprove(question);
             self.ask(Question::Preapprove { entity, effect: id }, request);
         } else if let Some(ChooseRoutes(request)) = effect.read() {
-            let run = self.planner.prepare(request);
+            let local = self.local_channels();
+            let run = self.planner.prepare(PlanRequest { local, ..request });
             self.jobs.push(Job { id: JobId { entity, effect: id }, run });
         } else if let Some(OfferPart(part)) = effect.read() {
             self.await_part(part.key, entity, id);
@@ -81,6 +84,24 @@ impl Driver {
     pub(super) fn await_part(&mut self, key: PartKey, entity: EntityId, effect: EffectId) {
         self.parts.insert(key, (entity, effect));
         self.asking.watch(key, self.now);
+    }
+
+    /// Takes what came of a job.
+    pub fn finish_plan(&mut self, now: Timestamp, job: JobId, plan: Result<Plan, NoPlan>) {
+        self.reply_plan(now, job, &replies::planned(plan));
+    }
+
+    /// The same, of which another thread has made the reply.
+    pub(crate) fn reply_plan(&mut self, now: Timestamp, job: JobId, reply: &[Write]) {
+        self.begin(now);
+        self.reply(job.entity, job.effect, reply);
+    }
+
+    /// Our channels as plans may use them now.
+    fn local_channels(&self) -> Vec<LocalChannel> {
+        let books = self.engine.resource::<Books>().expect("an engine with a flow has books");
+        let view = self.engine.resource::<NodeView>().expect("the driver puts it there");
+        view.channels_in(books, |_| true)
     }
 
     /// Submits a request whose answer is an event of its own.

@@ -1,9 +1,11 @@
 //! Plans in the making, on tokio's blocking threads, so many at a time.
 
 use crate::{Job, JobId};
+use ecs_core::Write;
 use ecs_systems::{
     planner::{NoPlan, NoPlanReason, Plan},
     port::PlanJob,
+    replies,
 };
 use std::{
     collections::VecDeque,
@@ -18,7 +20,8 @@ const IN_A_ROW_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) id: JobId,
-    pub(super) plan: Result<Plan, NoPlan>,
+    /// The plan, or why there is none, in words: the engine's thread only takes them over.
+    pub(super) reply: Vec<Write>,
 }
 
 /// Jobs that wait and jobs that run. The queue is as long as there are plan Entities at most.
@@ -47,7 +50,7 @@ impl Jobs {
                 return;
             }
             let jobs: Vec<Job> = self.waiting.drain(..count).collect();
-            let run = |job: Job| Done { id: job.id, plan: answer(job.run) };
+            let run = |job: Job| Done { id: job.id, reply: replies::planned(answer(job.run)) };
             self.running.spawn_blocking(move || jobs.into_iter().map(run).collect());
         }
     }

@@ -4,7 +4,7 @@ use crate::{
     components::{
         Claimed, Exclude, FirstHop, InvoiceMinFinalCltv, InvoiceRoutes, LastHop, Nonce, RiskFactor,
     },
-    port::{Books, NodeView},
+    port::NodeView,
 };
 use bevy_ecs::query::QueryData;
 use ecs_core::Inputs;
@@ -45,12 +45,12 @@ pub struct Round {
 }
 
 impl TargetItem<'_, '_> {
-    /// The question.
+    /// The question, with these channels of ours.
     pub(crate) fn question(
         &self,
         round: &Round,
         node: &NodeView,
-        books: &Books,
+        local: Vec<LocalChannel>,
         inputs: &Inputs,
     ) -> PlanRequest {
         let asked = self.cltv.map_or(FINAL_CLTV_BLOCKS_DEFAULT, |cltv| cltv.0);
@@ -65,22 +65,11 @@ impl TargetItem<'_, '_> {
             risk_factor_micro_percent: self.risk.map_or(RISK_DEFAULT, RiskFactor::share),
             exclude: self.exclude.map(|exclude| exclude.0.clone()).unwrap_or_default(),
             hints: self.hints.map(|hints| hints.0.clone()).unwrap_or_default(),
-            local: local_channels(node, books),
+            local,
             first_hop: self.first_hop.map(|hop| hop.0),
             last_hop: self.last_hop.map(|hop| hop.0),
             now: Timestamp(inputs.now_ms),
             seed: self.nonce.map_or(0, Nonce::seed),
         }
     }
-}
-
-/// Our channels, with no more to spend than the books have there: the node's word may be older than
-/// the parts that other payments have just taken.
-fn local_channels(node: &NodeView, books: &Books) -> Vec<LocalChannel> {
-    let mut channels = node.channels.clone();
-    for channel in &mut channels {
-        let booked = books.0.channel_available(channel.short_channel_id);
-        channel.spendable_msat = channel.spendable_msat.min(booked);
-    }
-    channels
 }

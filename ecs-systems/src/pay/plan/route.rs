@@ -4,7 +4,7 @@ use crate::{
     components::{Amount, FeeBudget, MaxDelay, MaxParts, Parent},
     effects::ChooseRoutes,
     pay::plan::request::{Round, Target},
-    port::{Books, NodeView},
+    port::NodeView,
     refusal::{
         PAY_DESTINATION_INSUFFICIENT_CAPACITY, PAY_ROUTE_NOT_FOUND, PAY_ROUTE_TOO_EXPENSIVE,
         PAY_UNREACHABLE,
@@ -41,7 +41,7 @@ pub(crate) fn route(
     plans: Query<Reads<'_>>,
     payments: Query<Target>,
     entities: Res<Entities>,
-    (node, books, inputs): (Res<NodeView>, Res<Books>, Res<Inputs>),
+    (node, inputs): (Res<NodeView>, Res<Inputs>),
 ) -> Answer {
     let (Parent(parent), amount, fee, delay, parts) = plans.get(entity)?;
     let orphan = || Refusal::new(PAY_ROUTE_NOT_FOUND, "The payment this plan was for has ended");
@@ -52,7 +52,8 @@ pub(crate) fn route(
         delay_left_blocks: delay.blocks(),
         parts_left: parts.map_or(1, |parts| parts.0.get()),
     };
-    let question = payment.ok_or_else(orphan)?.question(&round, &node, &books, &inputs);
+    // Our channels are said when the routes are chosen: until then other payments take from them.
+    let question = payment.ok_or_else(orphan)?.question(&round, &node, Vec::new(), &inputs);
     Ok(Step::wait().effect(EffectRequest::with_reply(&ChooseRoutes(question))))
 }
 
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_nobody_says_has_a_default() {
-        let defaults = PlanRequest { parts_max: 1, ..question(AMOUNT) };
+        let defaults = PlanRequest { parts_max: 1, local: Vec::new(), ..question(AMOUNT) };
         assert_eq!(asked(here(), plan_entity()), defaults);
     }
 
@@ -119,6 +120,7 @@ mod tests {
             first_hop: Some(ShortChannelId(10)),
             last_hop: Some(HUB),
             seed: 0,
+            local: Vec::new(),
             ..question(AMOUNT)
         };
         assert_eq!(asked(payment, plan), expected);

@@ -115,7 +115,10 @@ impl DispatchingItem<'_, '_> {
             delay_left_blocks: attempt.delay_left_blocks,
             parts_left: attempt.parts_left,
         };
-        let question = self.target.question(&round, node, books, inputs);
+        let hops = || plan.routes.iter().flat_map(|route| &route.hops);
+        let used = |channel| hops().any(|hop| hop.short_channel_id_dir.scid == channel);
+        let local = node.channels_in(books, used);
+        let question = self.target.question(&round, node, local, inputs);
         check(graph, &question, plan).map_err(|flaw| flaw.to_string())?;
         Ok(amount_msat)
     }
