@@ -3,6 +3,7 @@
 use crate::{Error, Json, life::Texts};
 use bevy_ecs::{
     component::{Component, ComponentId},
+    query::QueryData,
     world::{EntityRef, EntityWorldMut, World},
 };
 use std::sync::Arc;
@@ -153,6 +154,22 @@ pub trait WireComponent: Component + Clone {
 
     /// Writes it.
     fn to_json(&self) -> Json;
+}
+
+/// A Component with the text that it was written as, for a System that gives it to another Entity.
+#[derive(QueryData, Debug)]
+pub struct Attached<C: WireComponent> {
+    value: &'static C,
+    texts: &'static Texts,
+}
+
+impl<C: WireComponent> AttachedItem<'_, '_, C> {
+    /// What to attach: the same value in the same text.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        let text = self.texts.named(C::SPEC.name).cloned();
+        text.unwrap_or_else(|| self.value.to_json()).with(self.value.clone(), C::to_json)
+    }
 }
 
 /// Puts an already decoded value onto an Entity.

@@ -62,8 +62,8 @@ pub use self::{dispatch::LISTS_MAX, names::FOREIGN_NAMES_MAX};
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
 pub use args::{Args, Fields};
 pub use component::{
-    ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent, Writable,
-    check_name,
+    Attached, ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent,
+    Writable, check_name,
 };
 pub use delta::{Change, Delta, Line, Notes};
 pub use effect::{

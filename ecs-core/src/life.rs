@@ -46,6 +46,11 @@ impl Texts {
         Some(&self.0[place].2)
     }
 
+    /// The text of the Component with that name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Json> {
+        self.iter().find(|(_, known, _)| *known == name).map(|(_, _, json)| json)
+    }
+
     /// By id, with their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ComponentId, &'static str, &Json)> {
         self.0.iter().map(|(id, name, json)| (*id, *name, json))
