@@ -254,7 +254,7 @@ impl Engine {
                 self.fail(id, &name, error.into());
             }
         }
-        let unchanged = self.changes(id) == Some(before);
+        let unchanged = self.world.get::<Life>(entity).is_some_and(|life| life.changes == before);
         if unchanged && !rests && in_a_row >= IDLE_RUNS_MAX && !self.is_external(index) {
             self.fail_as_loop(id, &name, in_a_row);
         } else if self.steps.get(&id).is_some_and(|taken| *taken > 2 * STEPS_PER_ADVANCE_MAX) {

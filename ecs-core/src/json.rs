@@ -6,7 +6,12 @@ use serde::{
     de::{self, DeserializeOwned},
 };
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 /// Deepest nesting of arrays and objects that is read.
 pub const JSON_DEPTH_MAX: u32 = 64;
@@ -112,7 +117,8 @@ impl Json {
     /// `true`, the value of every flag.
     #[must_use]
     pub fn yes() -> Self {
-        Self::of(&true)
+        static YES: LazyLock<Json> = LazyLock::new(|| Json::of(&true));
+        YES.clone()
     }
 
     /// `null`.
@@ -290,10 +296,14 @@ fn check_limits(text: &str, depth_max: u32) -> Result<(), JsonError> {
 /// The index of the quote that closes the string opened at `start`.
 fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    while bytes[at] != b'"' {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    loop {
+        let ahead = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        at += ahead.expect("a string of valid JSON is closed");
+        if bytes[at] == b'"' {
+            return at;
+        }
+        at += 2;
     }
-    at
 }
 
 /// Deep equality of two valid texts within the limits.
