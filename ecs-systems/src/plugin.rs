@@ -5,6 +5,7 @@ use crate::{
     components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
     flow, methods,
     policy::{Intake, Policy},
+    port::PlansAsked,
     records, rest,
 };
 use bevy_ecs::{entity::Entity, world::World};
@@ -64,6 +65,7 @@ impl Plugin for PaymentSystems {
         app.insert_resource(self.policy.clone());
         app.insert_resource(Intake::default());
         app.insert_resource(DecodedInvoices::default());
+        app.insert_resource(PlansAsked::default());
         for method in methods::ALL {
             app.add_method(method);
         }

@@ -129,27 +129,7 @@ impl Dossier {
 
 /// The hash that a line is about; none for one about a channel or about all books.
 pub(crate) fn hash_of(line: &LedgerEntry) -> Option<PaymentHash> {
-    Some(match line {
-        LedgerEntry::Opening { .. }
-        | LedgerEntry::Adjust { .. }
-        | LedgerEntry::Backup
-        | LedgerEntry::Reconciled { .. } => return None,
-        LedgerEntry::Claim(claim) => claim.payment.payment_hash,
-        LedgerEntry::Reserve { payment, .. }
-        | LedgerEntry::Dispatch { payment, .. }
-        | LedgerEntry::PostPart { payment, .. }
-        | LedgerEntry::VoidPart { payment, .. }
-        | LedgerEntry::Overspend { payment, .. }
-        | LedgerEntry::LatePart { payment, .. }
-        | LedgerEntry::Prove { payment, .. }
-        | LedgerEntry::SelfPay { payment, .. }
-        | LedgerEntry::Complete { payment, .. }
-        | LedgerEntry::Fail { payment, .. } => payment.payment_hash,
-        LedgerEntry::HoldSet { set, .. }
-        | LedgerEntry::SettleSet { set, .. }
-        | LedgerEntry::ClaimSet { set, .. }
-        | LedgerEntry::VoidSet { set } => set.payment_hash,
-    })
+    line.payment_hash()
 }
 
 /// Takes out of a map what fits.

@@ -9,6 +9,8 @@
 mod accounts;
 #[path = "../payments/books.rs"]
 mod books;
+#[path = "../payments/calls.rs"]
+mod calls;
 #[path = "../payments/difficult.rs"]
 mod difficult;
 #[path = "../payments/harness.rs"]
@@ -22,6 +24,7 @@ mod journal;
 mod place;
 mod kills;
 mod late;
+mod listed;
 mod lessons;
 mod past;
 mod receiving;

@@ -6,6 +6,7 @@
 mod books;
 mod difficult;
 mod harness;
+mod calls;
 mod invoices;
 mod nets;
 mod accounts;

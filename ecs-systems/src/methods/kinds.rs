@@ -4,7 +4,7 @@ use crate::components::{
     Amount, Exclude, IdempotencyKey, Invoice, Label, MaxDelay, Metadata, RetryFor,
 };
 use ecs_core::{Json, Kind, WireComponent};
-use payecs_units::{Msat, PaymentHash};
+use payecs_units::{Msat, NodeId, PaymentHash};
 use std::num::NonZeroU32;
 
 /// An invoice; whether it is a good one is for the method to say.
@@ -36,6 +36,20 @@ pub(super) const LIMIT: Kind = Kind {
     shape: "an integer from 1 to 4294967295: how many at most",
     schema: r#"{"type":"integer","minimum":1,"maximum":4294967295}"#,
     fits: |json| json.decode::<NonZeroU32>().is_ok(),
+};
+
+/// A node.
+pub(super) const NODE: Kind = Kind {
+    shape: "a node id: 66 hex digits",
+    schema: r#"{"type":"string","pattern":"^[0-9a-fA-F]{66}$"}"#,
+    fits: |json| json.decode::<NodeId>().is_ok(),
+};
+
+/// Blocks, perhaps none.
+pub(super) const COUNT_32: Kind = Kind {
+    shape: "a number of blocks: an integer from 0 to 4294967295",
+    schema: r#"{"type":"integer","minimum":0,"maximum":4294967295}"#,
+    fits: |json| json.decode::<u32>().is_ok(),
 };
 
 /// A time.

@@ -1,12 +1,12 @@
 //! Listing payments.
 
 use super::{
-    decode, kinds,
+    books, decode, kinds,
     past::{PastPayment, Told, payments, told},
 };
 use crate::{
     components::{Claimed, Description, Invoice, Label},
-    port::{Books, BooksReader, HistoryError, HoldState, PastEntry, PastLook, PaymentRef},
+    port::{BooksReader, HistoryError, HoldState, PastEntry, PastLook, PaymentRef},
     refusal::from_ledger,
 };
 use ecs_core::{
@@ -37,7 +37,7 @@ pub(super) const LIST_PAYS: Method = Method {
         optional("limit", kinds::LIMIT),
     ],
     scope: Scope::Read,
-    errors: &[2321, 2322],
+    errors: &[209, 2321, 2322],
     result: r#"{"pays": [{"payment_hash", "status": "pending", "complete" or "failed",
         "destination", "created_at", "completed_at", "label", "bolt11", "description", "preimage",
         "amount_msat", "amount_sent_msat", "number_of_parts", "created_index", "updated_index",
@@ -142,10 +142,10 @@ fn list_pays(_: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
             return None;
         }
         let (asked, noted) = (asked.take()?, std::mem::take(&mut noted));
-        let Some(books) = engine.resource::<Books>() else {
-            return Some(Err(ErrorObject::invalid("there are no books")));
+        let reader = match books(engine) {
+            Ok(books) => books.0.reader(),
+            Err(error) => return Some(Err(error)),
         };
-        let reader = books.0.reader();
         Some(Ok(Reply::Elsewhere(Box::new(move || {
             let listed = list(&reader, &asked, &noted);
             listed.map_err(|error| from_ledger(&error.into()))

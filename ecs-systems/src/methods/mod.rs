@@ -10,13 +10,36 @@ mod pay;
 mod cancel;
 mod status;
 mod list_pays;
+mod routes;
+mod info;
+mod ledger;
 
-use ecs_core::{Engine, Inputs, Json, Method};
+use crate::{port::Books, refusal::PAY_UNSPECIFIED_ERROR};
+use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them.
-pub(crate) const ALL: [&Method; 5] =
-    [&decode::DECODE, &pay::PAY, &cancel::CANCEL_PAY, &status::PAY_STATUS, &list_pays::LIST_PAYS];
+pub(crate) const ALL: [&Method; 9] = [
+    &decode::DECODE,
+    &pay::PAY,
+    &cancel::CANCEL_PAY,
+    &status::PAY_STATUS,
+    &list_pays::LIST_PAYS,
+    &routes::GET_ROUTES,
+    &info::GET_INFO,
+    &ledger::LEDGER_BALANCE,
+    &ledger::LEDGER_LIST,
+];
+
+/// The books.
+///
+/// # Errors
+/// 209: they are not there yet.
+fn books(engine: &Engine) -> Result<&Books, ErrorObject> {
+    engine.resource().ok_or_else(|| {
+        ErrorObject::new(PAY_UNSPECIFIED_ERROR, "There are no books yet: try again later")
+    })
+}
 
 /// The moment of the command.
 fn now(engine: &Engine) -> Timestamp {

@@ -1,5 +1,6 @@
 //! Methods called as a transport calls them, on an engine without a node.
 
+mod alone;
 mod decode;
 
 use crate::PaymentSystems;

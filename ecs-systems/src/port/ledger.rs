@@ -1,5 +1,6 @@
 //! The books: who may spend what, and what was spent.
 
+mod about;
 mod answer;
 mod books;
 mod claim;

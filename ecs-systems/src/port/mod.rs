@@ -31,7 +31,7 @@ pub use node::{
     PartKey, PartRecord, PartStatus, Preapproval, RequestId, SendPart,
 };
 pub use node_view::{Capabilities, Network, NodeView};
-pub use planner::{Lesson, LessonsKept, PlanJob, Planner};
+pub use planner::{Lesson, LessonsKept, PlanJob, PlanSlot, Planner, PlansAsked};
 pub use receipts::{
     AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, Offered, OverpayRule, Receipt, ReceiptSecrets,
     ReceiptState, Receipts, ReceiptsBook, SeedId, Verdict,

@@ -6,7 +6,10 @@ use ecs_core::Json;
 use payecs_planner::{Graph, GraphDelta, NoPlan, Plan, PlanRequest, Route};
 use payecs_units::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// A question with everything needed to answer it, so that a worker can run it away from the
 /// engine's thread: a snapshot of graph and knowledge rides along.
@@ -60,6 +63,50 @@ pub trait Planner: Send {
 
     /// Grows whenever what is known changes, so that an older plan can be told.
     fn knowledge_version(&self) -> u64;
+}
+
+/// Questions of callers, who send nothing: whoever has the planner makes jobs of them.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct PlansAsked(Arc<Mutex<Vec<(PlanRequest, PlanSlot)>>>);
+
+/// Where the job of one question is put.
+#[derive(Clone, Default)]
+pub struct PlanSlot(Arc<Mutex<Option<PlanJob>>>);
+
+impl fmt::Debug for PlanSlot {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("PlanSlot").field(&locked(&self.0).is_some()).finish()
+    }
+}
+
+impl PlansAsked {
+    /// Asks; the job will be in the slot.
+    #[must_use]
+    pub fn ask(&self, request: PlanRequest) -> PlanSlot {
+        let slot = PlanSlot::default();
+        locked(&self.0).push((request, slot.clone()));
+        slot
+    }
+
+    /// Makes a job of every question so far.
+    pub fn prepare(&self, planner: &dyn Planner) {
+        for (request, slot) in std::mem::take(&mut *locked(&self.0)) {
+            *locked(&slot.0) = Some(planner.prepare(request));
+        }
+    }
+}
+
+impl PlanSlot {
+    /// The job, once it is there; it is given once.
+    #[must_use]
+    pub fn take(&self) -> Option<PlanJob> {
+        locked(&self.0).take()
+    }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic elsewhere left is whole: each change is one call.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a restart brings back for the planner, until it is there to take it.

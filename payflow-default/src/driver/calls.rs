@@ -2,10 +2,10 @@
 
 use super::Driver;
 use ecs_core::{
-    Caller, ErrorObject, Inputs, Json, Reply,
+    Caller, ErrorObject, Inputs, Json, Reply, Scope,
     method::{Later, Look, timed_out},
 };
-use ecs_systems::{refusal::TOO_BUSY, units::Timestamp};
+use ecs_systems::{port::PlansAsked, refusal::TOO_BUSY, units::Timestamp};
 use std::fmt;
 
 /// Callers that may wait at a time; one more is refused with [`TOO_BUSY`].
@@ -45,6 +45,11 @@ impl Waiters {
     }
 }
 
+fn too_many() -> ErrorObject {
+    let what = format!("{WAITERS_MAX} callers wait already: try again later");
+    ErrorObject::new(TOO_BUSY, what)
+}
+
 impl Driver {
     /// Calls a method of the table as one command. The answer is given once everything that it
     /// tells of is kept; that of a method that waits for something, once that is there. What was
@@ -57,10 +62,22 @@ impl Driver {
         asker: Box<dyn Asker>,
     ) {
         self.now = self.now.max(now);
+        if self.waiters.0.len() >= WAITERS_MAX && self.pays(name) {
+            // It would wait for its end: nothing is begun.
+            return self.give(asker, Err(too_many()));
+        }
         let inputs = Inputs { now_ms: self.now.0, entropy: self.entropy.draw() };
         let reply = self.engine.call(caller, inputs, name, params);
         self.perform_effects();
+        if let Some(asked) = self.engine.resource::<PlansAsked>() {
+            asked.prepare(&*self.planner);
+        }
         self.give(asker, reply);
+    }
+
+    /// Whether a method begins what somebody would want to know the end of.
+    fn pays(&self, name: &str) -> bool {
+        self.engine.methods().any(|method| method.name == name && method.scope == Scope::Pay)
     }
 
     /// Lets those look who wait.
@@ -98,8 +115,7 @@ impl Driver {
             return Ok(());
         }
         if self.waiters.0.len() >= WAITERS_MAX {
-            let what = format!("{WAITERS_MAX} callers wait already: try again later");
-            return Err((asker, ErrorObject::new(TOO_BUSY, what)));
+            return Err((asker, too_many()));
         }
         let until = timeout_ms.map(|ms| self.now.after_ms(ms));
         self.waiters.0.push(Waiter { look, until, at_work, asker });

@@ -1,7 +1,7 @@
 //! `paystatus`, `listpays` and `cancelpay`.
 
-use super::{field, json};
 use crate::{
+    calls::{field, json},
     harness::{Payer, Setup},
     invoices::hash_of,
     nets,
