@@ -3,7 +3,7 @@
 use crate::{BoxFuture, Grant, Outcome, Service};
 use ecs_core::{ErrorObject, INTERNAL, Json, NOT_PERMITTED};
 use std::{
-    future::{Future, poll_fn, ready},
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::Poll,
@@ -44,9 +44,12 @@ pub(crate) async fn begin(
     method: String,
     params: Option<Json>,
 ) -> Begun {
-    let mut call = match permit(&**service, grant, &method) {
-        Err(refused) => Box::pin(ready(Err(refused))) as BoxFuture<'static, Outcome>,
-        Ok(()) => service.call(Arc::clone(grant), method, params),
+    if let Err(refused) = permit(&**service, grant, &method) {
+        return Begun::Ended(Err(refused));
+    }
+    let call = || service.call(Arc::clone(grant), method, params);
+    let Ok(mut call) = catch_unwind(AssertUnwindSafe(call)) else {
+        return Begun::Ended(Err(broken()));
     };
     let first = poll_fn(|task| {
         let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(task)));

@@ -27,7 +27,7 @@ impl Fake {
         let engine = Engine::new();
         let mut methods: BTreeMap<_, _> =
             engine.methods().map(|method| (method.name, method)).collect();
-        for name in ["echo", "slow", "large"] {
+        for name in ["echo", "slow", "large", "panic", "panic_later"] {
             let like = methods["payecs_newentity"];
             methods.insert(name, Box::leak(Box::new(Method { name, ..*like })));
         }
@@ -82,8 +82,8 @@ impl Service for Fake {
         &self.methods
     }
 
-    /// `slow` waits for the gate, `echo` answers its params, `large` so many bytes; everything else
-    /// is the engine's.
+    /// `slow` waits for the gate, `echo` answers its params, `large` so many bytes, `panic` panics;
+    /// everything else is the engine's.
     fn call(
         &self,
         grant: Arc<Grant>,
@@ -100,6 +100,11 @@ impl Service for Fake {
                     Ok(Json::yes())
                 })
             }
+            "panic" => panic!("at once"),
+            "panic_later" => Box::pin(async {
+                tokio::task::yield_now().await;
+                panic!("later")
+            }),
             "echo" => Box::pin(ready(Ok(params.unwrap_or_else(Json::null)))),
             "large" => {
                 let [bytes] = params.unwrap().decode().unwrap();

@@ -226,7 +226,12 @@ async fn serve(wire: Wire, connection: Connection, mut stopped: watch::Receiver<
     let head = connection.front.bridge.limits.head;
     let service = service_fn(move |request| {
         let connection = connection.clone();
-        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+        async move {
+            let (front, origin) = (Arc::clone(&connection.front), origin_of(&request));
+            let mut answer = connection.answer(request).await;
+            front.gate.tell_origin(origin, &mut answer);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head);
@@ -243,6 +248,10 @@ async fn serve(wire: Wire, connection: Connection, mut stopped: watch::Receiver<
     if let Err(error) = ended {
         tracing::debug!(target: "payecs::http", %error, "a connection ended");
     }
+}
+
+fn origin_of(request: &Request<Incoming>) -> Option<HeaderValue> {
+    request.headers().get(header::ORIGIN).cloned()
 }
 
 impl Connection {

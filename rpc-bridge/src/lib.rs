@@ -1,8 +1,10 @@
 //! Who calls us: JSON-RPC 2.0 over the engine's method table.
 //!
-//! [`Service`] is whoever answers; [`answer`] takes the text of one request or a batch and answers
-//! with text, so that every transport only moves bytes. The nodes whom *we* call live in crates
-//! below `rpc-bridge/nodes`.
+//! [`Service`] is whoever answers. [`answer`] takes the text of one request or a batch and answers
+//! with text. Two transports stand before it: [`Server`], HTTP and WebSocket on a port of this
+//! machine, for callers with [`Tokens`]; and [`Socket`], a unix socket for the owner. What a client
+//! may make grow is bounded by [`Limits`]. The nodes whom *we* call live in crates below
+//! `rpc-bridge/nodes`.
 
 mod service;
 mod limits;

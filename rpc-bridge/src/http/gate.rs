@@ -3,7 +3,7 @@
 use crate::Grant;
 use crate::tokens::{Pass, Throttle, Tokens};
 use hyper::{
-    HeaderMap, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     header::{self, HeaderName, HeaderValue},
 };
 use jsonrpsee::server::{HttpBody, HttpResponse};
@@ -56,11 +56,25 @@ impl Gate {
             let why = "This `Origin` may not call. Web pages must be allowed by name.\n";
             return Err(Box::new(plain(StatusCode::FORBIDDEN, why)));
         }
+        if request.method() == Method::OPTIONS && headers.contains_key(header::ORIGIN) {
+            return Err(Box::new(asked_first()));
+        }
         let token = only(headers, &header::AUTHORIZATION).and_then(bearer);
         let found = token.and_then(|token| self.tokens.check(token));
         match found {
             Some((pass, grant)) => Ok(Session { pass, grant }),
             None => Err(Box::new(self.wrong(token.is_some(), peer))),
+        }
+    }
+
+    /// Tells the browser of a web page that may call that it may hear the answer.
+    pub(super) fn tell_origin(&self, origin: Option<HeaderValue>, answer: &mut HttpResponse) {
+        let allowed = |origin: &HeaderValue| {
+            self.origins.iter().any(|allowed| origin.as_bytes() == allowed.as_bytes())
+        };
+        if let Some(origin) = origin.filter(allowed) {
+            answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            answer.headers_mut().insert(header::VARY, HeaderValue::from_static("origin"));
         }
     }
 
@@ -90,6 +104,19 @@ impl Gate {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         answer
     }
+}
+
+/// The answer to a browser that asks whether a web page may call.
+fn asked_first() -> HttpResponse {
+    let mut answer = plain(StatusCode::NO_CONTENT, "");
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
 }
 
 /// An answer in words. The connection ends with it where the body was not read.

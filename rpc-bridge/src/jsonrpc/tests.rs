@@ -141,6 +141,14 @@ fn a_call_that_was_begun_is_done_when_nobody_waits_any_more() {
     });
 }
 
+#[test]
+fn a_service_that_panics_is_an_internal_error() {
+    for method in ["panic", "panic_later"] {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+        assert_eq!(code(text.as_bytes()), (ecs_core::INTERNAL, "1".to_owned()), "{method}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_bridge_panic(text in "[\\[\\]{}\",:a-z0-9.\\\\ ]{0,60}") {

@@ -47,6 +47,33 @@ fn who_is_not_let_in_is_told_why() {
 }
 
 #[test]
+fn only_a_page_that_is_allowed_may_hear_answers() {
+    let rig = Rig::new();
+    let (host, bearer) = (rig.address.to_string(), format!("Bearer {}", rig.cookie));
+    let (host, bearer) = (("Host", host.as_str()), ("Authorization", bearer.as_str()));
+    let (ours, other) = (("Origin", "http://localhost:3000"), ("Origin", "http://evil.example"));
+    for (lines, told) in [
+        (vec![host, bearer, ours], true),
+        (vec![host, ours], true),
+        (vec![host, bearer, other], false),
+        (vec![host, bearer], false),
+    ] {
+        let (_, answer) = get(&rig, "/metrics", &lines);
+        let head = "access-control-allow-origin: http://localhost:3000\r\n";
+        assert_eq!(answer.contains(head), told, "{lines:?}: {answer}");
+        assert_eq!(answer.contains("access-control"), told, "{lines:?}: {answer}");
+    }
+    let ask = |origin: &str| {
+        let head = format!("Host: {}\r\nConnection: close\r\nOrigin: {origin}", rig.address);
+        rig.raw(format!("OPTIONS / HTTP/1.1\r\n{head}\r\n\r\n").as_bytes())
+    };
+    let asked = ask(ours.1);
+    assert_eq!(parts(&asked).0, 204);
+    assert!(asked.contains("access-control-allow-headers: authorization, content-type"));
+    assert_eq!(parts(&ask(other.1)).0, 403);
+}
+
+#[test]
 fn a_wrong_token_is_told_before_the_body_is_read() {
     let rig = Rig::new();
     let head = rig.head(1 << 20).replace(&rig.cookie, "payecs_00").replace("close", "keep-alive");

@@ -1,4 +1,4 @@
-use super::*;
+use super::{websocket::Raw, *};
 
 const SLOW: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"slow"}"#;
 
@@ -20,6 +20,24 @@ fn a_call_in_flight_is_answered_when_the_server_stops() {
     rig.fake.gate.add_permits(1);
     assert!(rest(&mut stream).contains(r#""result":true"#));
     rig.runtime.block_on(stopping).unwrap();
+}
+
+#[test]
+fn a_websocket_is_answered_and_closed_when_the_server_stops() {
+    let mut rig = Rig::new();
+    let mut silent = Raw::open(&rig);
+    let mut busy = Raw::open(&rig);
+    busy.send(SLOW).unwrap();
+    until("the call runs", || rig.fake.called() == ["slow"]);
+    let server = rig.server.take().unwrap();
+    let open = Arc::clone(&server.open);
+    let stopping = rig.runtime.spawn(server.stop());
+    silent.ends();
+    until("the silent one is closed", || open.count() == 1);
+    rig.fake.gate.add_permits(1);
+    assert!(busy.hear().contains(r#""result":true"#));
+    rig.runtime.block_on(stopping).unwrap();
+    assert_eq!(open.count(), 0);
 }
 
 #[test]

@@ -73,6 +73,12 @@ impl Raw {
         }
     }
 
+    /// Hears until the server closes.
+    pub(super) fn ends(&mut self) {
+        let mut said = Vec::new();
+        self.0.read_to_end(&mut said).unwrap();
+    }
+
     fn number(&mut self, bytes: usize) -> u64 {
         let mut number = [0; 8];
         self.0.read_exact(&mut number[8 - bytes..]).unwrap();
