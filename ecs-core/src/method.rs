@@ -3,7 +3,7 @@
 mod kind;
 mod reply;
 
-pub use kind::{Kind, Param, optional, required};
+pub use kind::{Kind, Param, TEXTS_MAX, optional, required};
 pub use reply::{Later, Look, Reply, WAIT_TIMEOUT, timed_out};
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    component::{OWN_PREFIX, TypedComponent, check_name},
+    component::{NAME_BYTES_MAX, OWN_PREFIX, TypedComponent, check_name},
 };
 use foldhash::HashMap;
 use std::{collections::BTreeMap, sync::Arc};
@@ -133,6 +133,9 @@ impl Names {
 /// "; `known`?" for the known name that is nearest, if one is near.
 pub(crate) fn did_you_mean<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> String {
     const DISTANCE_MAX: usize = 3;
+    if name.len() > NAME_BYTES_MAX {
+        return String::new();
+    }
     let nearest = known.map(|known| (edit_distance(known, name), known)).min();
     match nearest {
         Some((distance, known)) if distance <= DISTANCE_MAX => format!("; `{known}`?"),

@@ -111,7 +111,9 @@ pub fn read(invoice: &str) -> Result<Readable, Bolt11Error> {
     let raw = RawBolt11Invoice::from_raw("lnbc", data)
         .map_err(|error| Bolt11Error::Field(error.to_string()))?;
     let mut faults = counted_wrong(&raw);
-    if raw.features().is_some_and(|features| features.requires_unknown_bits()) {
+    if let Some(features) = raw.features()
+        && features.requires_unknown_bits()
+    {
         faults.push(Bolt11Error::Features);
     }
     let signature: Vec<u8> = signature.iter().copied().fes_to_bytes().collect();

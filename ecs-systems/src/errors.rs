@@ -145,6 +145,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "Try again, or give it longer with `lightningd:retry_for`.",
     ),
     code(
+        211,
+        "PAY_STATUS_UNEXPECTED",
+        "The payment is over already, so that it can't be cancelled.",
+        "Look how it ended with `paystatus`.",
+    ),
+    code(
         213,
         "PREAPPROVAL_DECLINED",
         "The signer refused the payment.",

@@ -12,6 +12,9 @@ use std::{
     sync::Arc,
 };
 
+/// The method whose invoice is decoded before the engine is asked.
+const PAY: &str = "pay";
+
 /// A shell that is called over transports. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct ShellService {
@@ -50,7 +53,12 @@ impl Service for ShellService {
     ) -> BoxFuture<'static, Outcome> {
         let handle = self.handle.clone();
         let caller = grant.caller.clone();
-        Box::pin(async move { handle.call_method(caller, method, params).await })
+        Box::pin(async move {
+            if method == PAY {
+                handle.decode_ahead(params.as_ref());
+            }
+            handle.call_method(caller, method, params).await
+        })
     }
 
     fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed> {

@@ -187,6 +187,8 @@ impl Shell {
         while let Ok(command) = self.mailbox.try_recv() {
             self.obey(command);
         }
+        self.driver.poll(self.clock.now());
+        self.driver.send_waiters_away();
         self.keep_the_rest().await;
         self.tell();
         let journal = self.close_journal();

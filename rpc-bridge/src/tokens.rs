@@ -209,11 +209,12 @@ impl Read {
             return;
         }
         let entries = file::read(dir).and_then(|all| all.iter().map(Stored::entry).collect());
+        // What the host could not read now, it may read at the next call.
+        self.stamp = if matches!(entries, Err(TokenError::Io(_))) { None } else { stamp };
         self.entries = entries.unwrap_or_else(|error| {
             tracing::error!(target: "payecs::tokens", %error, "tokens could not be read");
             Vec::new()
         });
-        self.stamp = stamp;
     }
 }
 

@@ -2,6 +2,9 @@
 
 use crate::{EntityId, Json};
 
+/// Most strings in one parameter.
+pub const TEXTS_MAX: usize = 1_000;
+
 /// What a parameter takes: in words, as JSON Schema, and as a test.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -64,9 +67,13 @@ impl Kind {
     };
     /// Several strings, or one.
     pub const TEXTS: Self = Self {
-        shape: "an array of strings, or one string",
-        schema: r#"{"oneOf":[{"type":"array","items":{"type":"string"}},{"type":"string"}]}"#,
-        fits: |json| json.as_str().is_some() || json.decode::<Vec<String>>().is_ok(),
+        shape: "an array of at most 1000 strings, or one string",
+        schema: r#"{"oneOf":[{"type":"string"},
+            {"type":"array","maxItems":1000,"items":{"type":"string"}}]}"#,
+        fits: |json| {
+            let several = || json.decode::<Vec<String>>().is_ok_and(|it| it.len() <= TEXTS_MAX);
+            json.as_str().is_some() || several()
+        },
     };
     /// Several objects, or one.
     pub const OBJECTS: Self = Self {

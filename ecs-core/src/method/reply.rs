@@ -25,19 +25,31 @@ pub struct Later {
     pub timeout_ms: Option<u64>,
     /// Whether to look again as soon as others had their turn: it waits for nothing else.
     pub at_work: bool,
+    /// Whether the call has done something already: then nobody may be told that nothing happened.
+    pub acted: bool,
 }
 
 /// Looks at the state, and answers when it can.
 pub type Look = Box<dyn FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send>;
 
 impl Reply {
-    /// An answer that comes once this gives one.
+    /// What has been begun is answered once this gives an answer.
     #[must_use]
     pub fn later(
         look: impl FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send + 'static,
         timeout_ms: Option<u64>,
     ) -> Self {
-        Self::Later(Later { look: Box::new(look), timeout_ms, at_work: false })
+        Self::Later(Later { look: Box::new(look), timeout_ms, at_work: false, acted: true })
+    }
+
+    /// A question is answered once this gives an answer. Nothing was done: where too many wait, it
+    /// is refused.
+    #[must_use]
+    pub fn waiting(
+        look: impl FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send + 'static,
+        timeout_ms: Option<u64>,
+    ) -> Self {
+        Self::Later(Later { look: Box::new(look), timeout_ms, at_work: false, acted: false })
     }
 
     /// An answer that is worked out a little at a time.
@@ -45,7 +57,7 @@ impl Reply {
     pub fn in_steps(
         step: impl FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send + 'static,
     ) -> Self {
-        Self::Later(Later { look: Box::new(step), timeout_ms: None, at_work: true })
+        Self::Later(Later { look: Box::new(step), timeout_ms: None, at_work: true, acted: false })
     }
 
     /// The answer, if it is there.

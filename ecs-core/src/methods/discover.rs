@@ -5,7 +5,7 @@ use crate::{
     method::{CHECK_KINDS, Method, Param, Scope},
 };
 
-/// The version of OpenRPC that the document follows: <https://spec.open-rpc.org>.
+/// The version of `OpenRPC` that the document follows.
 const OPENRPC: &str = "1.3.2";
 
 pub(super) const DISCOVER: Method = Method {

@@ -33,7 +33,7 @@ pub(crate) const ALL: [&Method; 15] = [
     &discover::DISCOVER,
 ];
 
-const NAMES: Kind = Kind::TEXTS.saying("an array of component names, or one name");
+const NAMES: Kind = Kind::TEXTS.saying("an array of at most 1000 component names, or one name");
 const WRITES: Kind = Kind::OBJECTS.saying(
     "an array of objects, or one object: `entity`, optional `exact` (bool: detach everything else \
      first), and components by name (`null` detaches)",

@@ -50,7 +50,7 @@ fn wait(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
         let state = Json::of(state_of(engine, id, until.as_deref())?);
         Some(Ok(Json::object([("entity", Json::of(&id)), ("state", state)]).into()))
     };
-    Ok(Reply::later(look, Some(seconds * 1_000)))
+    Ok(Reply::waiting(look, Some(seconds * 1_000)))
 }
 
 fn state_of(engine: &Engine, id: EntityId, until: Option<&str>) -> Option<&'static str> {

@@ -59,7 +59,7 @@ fn get_routes(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject
     let question = question(engine, args)?;
     let asked = engine.resource::<PlansAsked>().ok_or_else(not_connected)?;
     let slot: PlanSlot = asked.ask(question);
-    Ok(Reply::later(
+    Ok(Reply::waiting(
         move |_| {
             let job = slot.take()?;
             Some(Ok(Reply::Elsewhere(Box::new(move || {

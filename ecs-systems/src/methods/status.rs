@@ -79,7 +79,8 @@ fn live(engine: &Engine, id: EntityId, secrets: bool) -> Json {
     let failed = engine.get::<Failed>(id).map(|Failed(error)| error);
     let failing = || engine.get::<Failing>(id).map(|Failing(error)| error);
     let status = match (list, failed, engine.get::<PaidPreimage>(id)) {
-        (None, None, Some(_)) => "complete",
+        // Also where a part was paid after the payment had failed.
+        (None, _, Some(_)) => "complete",
         (_, Some(_), _) | (None, None, None) => "failed",
         (Some(_), None, _) => "pending",
     };

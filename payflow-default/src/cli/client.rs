@@ -30,7 +30,10 @@ pub(crate) enum CallError {
         dir: PathBuf,
     },
     /// There is one, or was, and it does not answer.
-    #[error("the daemon of {dir} does not answer: {why}. Is `payecs serve` still running?", dir = .dir.display())]
+    #[error(
+        "the daemon of {dir} does not answer: {why}. Is `payecs serve` still running?",
+        dir = .dir.display()
+    )]
     Silent {
         /// Its data directory.
         dir: PathBuf,

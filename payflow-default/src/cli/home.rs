@@ -47,6 +47,14 @@ impl Reach {
         fs::rename(new, file)
     }
 
+    /// Takes away what a daemon that was killed has left.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        match fs::remove_file(self.0.join(ADDRESS)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Takes the note away, unless another daemon has left its own.
     pub(crate) fn forget(&self, address: SocketAddr) {
         if self.address().is_ok_and(|noted| noted == address) {

@@ -4,6 +4,7 @@ mod demo;
 mod serve;
 mod call;
 mod pay;
+mod ask;
 mod look;
 mod token;
 mod backup;
@@ -39,8 +40,12 @@ enum Command {
     Serve(serve::Args),
     Call(call::Args),
     Pay(pay::Args),
+    Decode(ask::DecodeArgs),
+    Plan(ask::PlanArgs),
     Trace(look::TraceArgs),
     Explain(look::ExplainArgs),
+    Ledger(ask::LedgerArgs),
+    Getinfo(ask::InfoArgs),
     Token(token::Args),
     Backup(backup::Args),
     Restore(restore::Args),
@@ -66,8 +71,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Pay(args) => pay::run(&args),
+        Command::Decode(args) => ask::decode(&args),
+        Command::Plan(args) => ask::plan(&args),
         Command::Trace(args) => look::trace(&args),
         Command::Explain(args) => look::explain(&args),
+        Command::Ledger(args) => ask::ledger(&args),
+        Command::Getinfo(args) => ask::info(&args),
         Command::Token(args) => token::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),

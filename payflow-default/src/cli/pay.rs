@@ -5,6 +5,7 @@ use super::{
     client::{CallError, Client, block_on},
 };
 use ecs_core::Json;
+use ecs_systems::refusal::SHUTDOWN;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use std::{
@@ -13,6 +14,8 @@ use std::{
     time::Duration,
 };
 
+/// The exit code where nobody knows.
+const UNKNOWN: u8 = 3;
 /// How often is asked how far a payment is.
 const ASK_EVERY: Duration = Duration::from_millis(150);
 
@@ -21,8 +24,8 @@ const ASK_EVERY: Duration = Duration::from_millis(150);
 /// While it runs, stderr shows the last System, the parts that are out, and the fee so far. Ctrl-C
 /// ends the showing, not the payment: `payecs call cancelpay` does that.
 ///
-/// Exit codes: 0 paid; 1 not paid, with the code, the reason and what to do next, or nobody answers;
-/// 2 for a bad option.
+/// Exit codes: 0 paid; 1 not paid, with the code, the reason and what to do next; 2 for a bad
+/// option; 3 nobody knows yet, such as when the daemon stops meanwhile: paying the same again is safe.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   payecs pay --data-dir D lnbc1…
@@ -65,7 +68,30 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     match paid {
         Ok(answer) if args.daemon.json => print(&answer, true),
         Ok(answer) => told(&answer),
-        Err(error) => refused(&args.daemon, &error),
+        Err(error) => {
+            let exit = refused(&args.daemon, &error);
+            if !is_unknown(&error) {
+                return exit;
+            }
+            eprintln!(
+                "It may have been paid, or may be still. Start the daemon if it has stopped, and \
+                 pay the same invoice again: that is safe, and tells."
+            );
+            ExitCode::from(UNKNOWN)
+        }
+    }
+}
+
+/// Whether nobody can say from this error that nothing was paid.
+fn is_unknown(error: &CallError) -> bool {
+    match error {
+        CallError::Silent { .. } => true,
+        CallError::Refused(error) => {
+            let is_final = |json: &Json| json.decode::<bool>().ok();
+            let told = error.facts().get("final").and_then(is_final);
+            error.code == SHUTDOWN || told == Some(false)
+        }
+        CallError::NotServed { .. } | CallError::Cookie(_) | CallError::Io(_) => false,
     }
 }
 

@@ -2,13 +2,18 @@
 
 use super::Driver;
 use ecs_core::{
-    Caller, ErrorObject, Inputs, Json, Reply, Scope,
+    Caller, ErrorObject, Inputs, Json, Reply,
     method::{Later, Look, timed_out},
 };
-use ecs_systems::{port::PlansAsked, refusal::TOO_BUSY, units::Timestamp};
+use ecs_systems::{
+    port::PlansAsked,
+    refusal::{SHUTDOWN, TOO_BUSY},
+    units::Timestamp,
+};
 use std::fmt;
 
-/// Callers that may wait at a time; one more is refused with [`TOO_BUSY`].
+/// Callers that may wait at a time for what they only look at; one more is refused with
+/// [`TOO_BUSY`]. Who has begun something, such as a payment, may always wait for it.
 pub const WAITERS_MAX: usize = 1_024;
 
 /// Whoever called, and gets one answer.
@@ -28,6 +33,7 @@ struct Waiter {
     look: Look,
     until: Option<Timestamp>,
     at_work: bool,
+    acted: bool,
     asker: Box<dyn Asker>,
 }
 
@@ -62,10 +68,6 @@ impl Driver {
         asker: Box<dyn Asker>,
     ) {
         self.now = self.now.max(now);
-        if self.waiters.0.len() >= WAITERS_MAX && self.pays(name) {
-            // It would wait for its end: nothing is begun.
-            return self.give(asker, Err(too_many()));
-        }
         let inputs = Inputs { now_ms: self.now.0, entropy: self.entropy.draw() };
         let reply = self.engine.call(caller, inputs, name, params);
         self.perform_effects();
@@ -75,14 +77,17 @@ impl Driver {
         self.give(asker, reply);
     }
 
-    /// Whether a method begins what somebody would want to know the end of.
-    fn pays(&self, name: &str) -> bool {
-        self.engine.methods().any(|method| method.name == name && method.scope == Scope::Pay)
-    }
-
     /// Lets those look who wait.
     pub(super) fn let_waiters_look(&mut self) {
+        // Of those at work one has its turn, so that all of them together hold up nobody.
+        let mut worked = false;
+        let mut next_time = Vec::new();
         for mut waiter in std::mem::take(&mut self.waiters.0) {
+            if waiter.at_work && worked {
+                next_time.push(waiter);
+                continue;
+            }
+            worked |= waiter.at_work;
             let is_late = waiter.until.is_some_and(|until| until <= self.now);
             match (waiter.look)(&self.engine) {
                 Some(reply) => self.give(waiter.asker, reply),
@@ -90,6 +95,17 @@ impl Driver {
                 None if waiter.asker.is_gone() => {}
                 None => self.waiters.0.push(waiter),
             }
+        }
+        // Those that waited for their turn come first.
+        next_time.append(&mut self.waiters.0);
+        self.waiters.0 = next_time;
+    }
+
+    /// Nothing more is done: whoever waits is told so.
+    pub(crate) fn send_waiters_away(&mut self) {
+        for waiter in std::mem::take(&mut self.waiters.0) {
+            let what = "The engine stops: what was called goes on at the next start";
+            self.give(waiter.asker, Err(ErrorObject::new(SHUTDOWN, what)));
         }
     }
 
@@ -109,16 +125,17 @@ impl Driver {
         asker: Box<dyn Asker>,
         later: Later,
     ) -> Result<(), (Box<dyn Asker>, ErrorObject)> {
-        let Later { mut look, timeout_ms, at_work } = later;
+        let Later { mut look, timeout_ms, at_work, acted } = later;
         if let Some(reply) = look(&self.engine) {
             self.give(asker, reply);
             return Ok(());
         }
-        if self.waiters.0.len() >= WAITERS_MAX {
+        let looking = self.waiters.0.iter().filter(|waiter| !waiter.acted);
+        if !acted && looking.count() >= WAITERS_MAX {
             return Err((asker, too_many()));
         }
         let until = timeout_ms.map(|ms| self.now.after_ms(ms));
-        self.waiters.0.push(Waiter { look, until, at_work, asker });
+        self.waiters.0.push(Waiter { look, until, at_work, acted, asker });
         Ok(())
     }
 }

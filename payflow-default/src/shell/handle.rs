@@ -17,7 +17,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// What runs on the owner's thread, at its moment.
 pub(super) type Command = Box<dyn FnOnce(&mut Driver, Timestamp) + Send>;
@@ -72,7 +72,12 @@ pub struct Handle {
     disk_full: watch::Receiver<bool>,
     invoices: DecodedInvoices,
     watchers: Watchers,
+    /// Places for answers that are found out on other threads.
+    elsewhere: Arc<Semaphore>,
 }
+
+/// Answers that are found out on other threads at a time; others wait for their turn.
+const ELSEWHERE_MAX: usize = 4;
 
 /// How many watch Systems run.
 #[derive(Clone, Debug, Default)]
@@ -139,7 +144,8 @@ impl Handle {
         (invoices, watchers): (DecodedInvoices, Watchers),
     ) -> Self {
         let (notices, stopper) = (notices.downgrade(), Arc::new(stopper));
-        Self { commands, notices, stopper, disk_full, invoices, watchers }
+        let elsewhere = Arc::new(Semaphore::new(ELSEWHERE_MAX));
+        Self { commands, notices, stopper, disk_full, invoices, watchers, elsewhere }
     }
 
     /// Makes a payment, as [`Driver::start_payment`] does; its invoice is decoded here, before the
@@ -157,6 +163,17 @@ impl Handle {
             self.invoices.decode_ahead(&text);
         }
         self.call(move |driver, now| driver.start_payment(now, components)).await
+    }
+
+    /// Decodes the invoice among the params of a payment here, so that the engine need not: the
+    /// first of them, or `invstring`.
+    pub(crate) fn decode_ahead(&self, params: Option<&Json>) {
+        let Some(params) = params else { return };
+        let named = || params.fields().and_then(|mut fields| fields.remove("invstring"));
+        let first = params.items().and_then(|items| items.into_iter().next());
+        if let Some(text) = first.or_else(named).as_ref().and_then(Json::as_str) {
+            self.invoices.decode_ahead(&text);
+        }
     }
 
     /// Does something with the driver on its own thread, and answers what came of it, once that is
@@ -219,8 +236,12 @@ impl Handle {
         match answered.await.map_err(|_| refused(ShellError::Stopped))?? {
             Reply::Now(json) => Ok(json),
             Reply::Elsewhere(work) => {
+                let _place = self.elsewhere.acquire().await;
                 let done = tokio::task::spawn_blocking(work).await;
-                done.map_err(|panicked| ErrorObject::new(INTERNAL, panicked.to_string()))?
+                done.unwrap_or_else(|panicked| {
+                    tracing::error!(target: "payecs::call", %panicked, "no answer");
+                    Err(ErrorObject::new(INTERNAL, "Internal error: see the log"))
+                })
             }
             Reply::Later(_) => unreachable!("the driver waits itself"),
         }

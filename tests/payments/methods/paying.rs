@@ -286,18 +286,3 @@ fn the_same_call_without_a_key_is_told_who_pays() {
     assert_eq!(second.facts()["entity"].text(), field(&first, "entity"));
     payer.assert_books_agree();
 }
-
-#[test]
-fn nothing_is_begun_for_one_caller_more_than_may_wait() {
-    let mut payer = Payer::new(&nets::line());
-    let first = payer.call("payecs_newentity", "[]").unwrap();
-    let wait = format!("[{},\"acme:never\",86400]", field(&first, "entity"));
-    payer.begin_call("payecs_setcomponents", "[{\"entity\":1,\"acme:x\":1}]");
-    for _ in 0..payflow_default::WAITERS_MAX {
-        assert_eq!(payer.begin_call("payecs_wait", &wait).answered(), None);
-    }
-    let params = format!("[\"{}\"]", carols(&payer));
-    let said = "1024 callers wait already: try again later".to_owned();
-    assert_eq!(payer.refused("pay", &params), (2_340, said));
-    assert_eq!(payer.driver.engine().entities().len(), 1, "the one that is waited for");
-}

@@ -1,6 +1,6 @@
 //! The books as Systems have them, and their past as other threads do.
 
-use super::{History, HistoryError, Ledger, PastEntry, Posting};
+use super::{History, HistoryError, Ledger, LedgerEntry, PastEntry, Posting};
 use bevy_ecs::prelude::Resource;
 use payecs_units::PaymentHash;
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -91,7 +91,8 @@ impl PastLook<'_> {
             let mut lines = self.reader.past.lines_of(payment_hash)?;
             let last = lines.last().map(|entry| entry.index);
             let newer = self.tail.iter().filter(|entry| last.is_none_or(|last| entry.index > last));
-            lines.extend(newer.cloned());
+            let is_of = |line: &LedgerEntry| line.payment_hash() == Some(*payment_hash);
+            lines.extend(newer.filter(|entry| entry.lines.iter().any(is_of)).cloned());
             self.lines.insert(*payment_hash, lines);
         }
         Ok(self.lines.get(payment_hash).map_or(&[], Vec::as_slice))

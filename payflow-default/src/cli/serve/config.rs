@@ -54,8 +54,8 @@ fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::
 /// Runs the engine until it is stopped, and serves its methods to programs on this machine.
 ///
 /// The engine is the one of `payecs demo`, on the simulated network of the data directory. Who
-/// calls needs a token: the cookie in `access/cookie` of the data directory, which is another at each
-/// start and may do everything, or one made with `payecs token create`. `payecs call` and the other
+/// calls needs a token: the cookie in `access/cookie` of the data directory, which is another at
+/// each start and may do everything, or one made with `payecs token create`. `payecs call` and the other
 /// commands find both by themselves.
 ///
 /// Ctrl-C or SIGTERM stops it: what was called is answered, what is in flight stays in flight, and

@@ -96,6 +96,8 @@ async fn until_stopped(
     let mut terminated = signal(SignalKind::terminate())?;
     let reach = Reach::of(&args.data_dir);
     let mut tokens = Tokens::open(reach.dir())?;
+    // What a killed daemon left must lead nobody to another program with the new token.
+    reach.clear()?;
     tokens.renew_cookie()?;
     let origins = config.origins.clone();
     let limits = rpc_bridge::Limits::default();
@@ -103,33 +105,45 @@ async fn until_stopped(
     let server = Server::start(config.listen, service, Arc::new(tokens), limits, origins).await?;
     let address = server.address();
     reach.note(address)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "payecs serves http://{address} and ws://{address}, for whoever has a token")?;
-    writeln!(out, "  the owner's is in {}", reach.cookie().display())?;
-    writeln!(out, "  and {} for the owner's programs, without one", reach.socket().display())?;
-    writeln!(out, "  payecs call --data-dir {} payecs_listentities", args.data_dir.display())?;
-    writeln!(out, "Ctrl-C stops it.")?;
-    out.flush()?;
-    drop(out);
+    let (cookie, socket_file) = (reach.cookie(), reach.socket());
+    let told = format!(
+        "payecs serves http://{address} and ws://{address}, for whoever has a token\n  the owner's \
+         is in {}\n  and {} for the owner's programs, without one\n  payecs call --data-dir {} \
+         getinfo\nCtrl-C stops it.\n",
+        cookie.display(),
+        socket_file.display(),
+        args.data_dir.display()
+    );
+    // Whoever has closed stdout has read enough.
+    let _heard = io::stdout().lock().write_all(told.as_bytes());
     let mut news = handle.subscribe();
     let ended = async { while news.next().await.is_some() {} };
-    tokio::select! {
-        () = ended => {}
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
-        failed = open(handle) => failed?,
-    }
+    let served = tokio::select! {
+        () = ended => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = terminated.recv() => Ok(()),
+        failed = open(handle) => failed,
+    };
     reach.forget(address);
-    server.stop().await;
-    socket.stop().await?;
-    Ok(())
+    // Whoever waits for a payment is told, and what was taken in is kept, while both drain.
+    handle.stop();
+    let ((), closed) = tokio::join!(server.stop(), socket.stop());
+    served?;
+    Ok(closed?)
 }
 
 /// Says when new payments are taken on, or why not; then waits for ever.
 async fn open(handle: &Handle) -> Result<(), RunError> {
     let mut opening = Waiting::default();
     loop {
-        let looked = handle.call(|driver, _| Looked::at(driver)).await?;
+        let looked = match handle.call(|driver, _| Looked::at(driver)).await {
+            Ok(looked) => looked,
+            Err(ShellError::Full { .. } | ShellError::DiskFull) => {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+            Err(stopped @ ShellError::Stopped) => return Err(stopped.into()),
+        };
         match opening.look(looked) {
             Ok(true) => break,
             Ok(false) => tokio::time::sleep(LOOK_EVERY).await,

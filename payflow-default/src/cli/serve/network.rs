@@ -69,7 +69,9 @@ impl Service for Simulated {
             let now = shell.now().await?;
             let invoice = move || invoice(&network, &grant.caller, params.as_ref(), now);
             let made = tokio::task::spawn_blocking(invoice).await;
-            made.map_err(|panicked| ErrorObject::new(ecs_core::INTERNAL, panicked.to_string()))?
+            made.unwrap_or_else(|_| {
+                Err(ErrorObject::new(ecs_core::INTERNAL, "Internal error: see the log"))
+            })
         })
     }
 

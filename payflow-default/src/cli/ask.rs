@@ -1,0 +1,265 @@
+//! Commands that are one question each: `decode`, `getinfo`, `plan`, `ledger`.
+
+use super::{
+    call::{Daemon, one, print, refused},
+    client::{CallError, Client, block_on},
+};
+use ecs_core::Json;
+use serde::Deserialize;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+use tabled::{
+    builder::Builder,
+    settings::{Alignment, Style, object::Columns},
+};
+
+/// Shows what an invoice says, and what is wrong with it.
+///
+/// Exit codes: 0 shown; 1 it can't be read at all, or nobody answers; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DecodeArgs {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// The invoice, with or without `lightning:` in front.
+    invoice: String,
+}
+
+/// Shows what the engine and its node are, and whether new payments are taken on.
+///
+/// Exit codes: 0 shown; 1 nobody answers; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InfoArgs {
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// Chooses routes as a payment would now, and sends nothing.
+///
+/// Exit codes: 0 there are routes; 1 there are none, with the code a payment would have and what
+/// binds, or nobody answers; 2 for a bad option.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  payecs plan --data-dir D 02… 250000sat --maxfee 100sat")]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    daemon: Daemon,
+    /// The id of the node to be paid.
+    destination: String,
+    /// What is to reach it: `250sat`, `250000msat`, `0.000001btc`, or bare millisatoshi.
+    amount: String,
+    /// The most that it may cost on top.
+    #[arg(long, default_value = "5000msat")]
+    maxfee: String,
+    /// Blocks that the last HTLC must have left.
+    #[arg(long, value_name = "BLOCKS", default_value_t = 18)]
+    final_cltv: u32,
+    /// Most parts. Default: as many as it takes.
+    #[arg(long, value_name = "N")]
+    maxparts: Option<u32>,
+}
+
+/// Shows the books.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LedgerArgs {
+    #[command(subcommand)]
+    command: Ledger,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Ledger {
+    /// What the books come to, and the balance of each account, in millisatoshi.
+    Balance {
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// The entries in the order in which they were written, each with its postings.
+    List {
+        #[command(flatten)]
+        daemon: Daemon,
+        /// The first that is listed, counted from 1.
+        #[arg(long, value_name = "INDEX", default_value_t = 1)]
+        start: u64,
+        /// Most entries that are listed.
+        #[arg(long, value_name = "N", default_value_t = 100,
+              value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Only those about this payment hash.
+        #[arg(long, value_name = "HASH")]
+        payment_hash: Option<String>,
+    },
+}
+
+pub(crate) fn decode(args: &DecodeArgs) -> ExitCode {
+    one(&args.daemon, "decode", Json::of(&[&args.invoice]))
+}
+
+pub(crate) fn info(args: &InfoArgs) -> ExitCode {
+    one(&args.daemon, "getinfo", Json::array([]))
+}
+
+pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
+    let answer = Client::of(&args.daemon.data_dir).and_then(|client| block_on(ask(args, &client)));
+    match answer {
+        Ok(answer) => print(&answer, args.daemon.json),
+        Err(error) => refused(&args.daemon, &error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Info {
+    id: String,
+}
+
+async fn ask(args: &PlanArgs, client: &Client) -> Result<Json, CallError> {
+    let info = client.call("getinfo", Json::array([])).await?;
+    let source = info.decode::<Info>().map(|info| info.id).unwrap_or_default();
+    let mut params = vec![
+        ("source", Json::of(&source)),
+        ("destination", Json::of(&args.destination)),
+        ("amount_msat", Json::of(&args.amount)),
+        ("layers", Json::array([])),
+        ("maxfee_msat", Json::of(&args.maxfee)),
+        ("final_cltv", Json::of(&args.final_cltv)),
+    ];
+    params.extend(args.maxparts.map(|parts| ("maxparts", Json::of(&parts))));
+    client.call("getroutes", Json::object(params)).await
+}
+
+pub(crate) fn ledger(args: &LedgerArgs) -> ExitCode {
+    match &args.command {
+        Ledger::Balance { daemon } => show(daemon, "ledger-balance", Json::array([]), balances),
+        Ledger::List { daemon, start, limit, payment_hash } => {
+            let mut params = vec![("start", Json::of(start)), ("limit", Json::of(limit))];
+            params.extend(payment_hash.as_ref().map(|hash| ("payment_hash", Json::of(hash))));
+            show(daemon, "ledger-list", Json::object(params), postings)
+        }
+    }
+}
+
+/// Calls, and shows the answer as a table, or as it is.
+fn show(
+    daemon: &Daemon,
+    method: &str,
+    params: Json,
+    tell: fn(&Json) -> Option<String>,
+) -> ExitCode {
+    if daemon.json {
+        return one(daemon, method, params);
+    }
+    let answer =
+        Client::of(&daemon.data_dir).and_then(|client| block_on(client.call(method, params)));
+    match answer {
+        Ok(answer) => match tell(&answer) {
+            Some(text) => match writeln!(io::stdout().lock(), "{text}") {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            },
+            None => print(&answer, false),
+        },
+        Err(error) => refused(daemon, &error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Balances {
+    spendable_msat: u64,
+    pending_outgoing_msat: u64,
+    outgoing_total_msat: u64,
+    fees_paid_msat: u64,
+    incoming_total_msat: u64,
+    accounts: Vec<Account>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    account: String,
+    debits_pending_msat: u64,
+    debits_posted_msat: u64,
+    credits_pending_msat: u64,
+    credits_posted_msat: u64,
+}
+
+fn balances(answer: &Json) -> Option<String> {
+    let it: Balances = answer.decode().ok()?;
+    let mut sums = Builder::default();
+    for (name, amount) in [
+        ("can be spent", it.spendable_msat),
+        ("on its way out", it.pending_outgoing_msat),
+        ("paid", it.outgoing_total_msat),
+        ("in fees", it.fees_paid_msat),
+        ("received", it.incoming_total_msat),
+    ] {
+        sums.push_record([name.to_owned(), amount.to_string()]);
+    }
+    let mut accounts = Builder::default();
+    accounts.push_record(["account", "debits", "pending", "credits", "pending"]);
+    for it in it.accounts {
+        accounts.push_record([
+            it.account,
+            it.debits_posted_msat.to_string(),
+            it.debits_pending_msat.to_string(),
+            it.credits_posted_msat.to_string(),
+            it.credits_pending_msat.to_string(),
+        ]);
+    }
+    Some(format!("{}\n\n{}", table(sums, 1), table(accounts, 1)))
+}
+
+#[derive(Deserialize)]
+struct Entries {
+    entries: Vec<Entry>,
+    #[serde(default)]
+    next: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    index: u64,
+    recorded_at: Json,
+    postings: Vec<Posting>,
+}
+
+#[derive(Deserialize)]
+struct Posting {
+    debit_account: String,
+    credit_account: String,
+    amount_msat: u64,
+    code: String,
+    state: String,
+}
+
+fn postings(answer: &Json) -> Option<String> {
+    let it: Entries = answer.decode().ok()?;
+    let mut rows = Builder::default();
+    rows.push_record(["index", "time", "code", "state", "debit", "credit", "msat"]);
+    for entry in it.entries {
+        let time = entry
+            .recorded_at
+            .as_str()
+            .map_or_else(|| entry.recorded_at.to_string(), std::borrow::Cow::into_owned);
+        for posting in entry.postings {
+            let Posting { debit_account, credit_account, amount_msat, code, state } = posting;
+            let (index, amount) = (entry.index.to_string(), amount_msat.to_string());
+            rows.push_record([
+                index,
+                time.clone(),
+                code,
+                state,
+                debit_account,
+                credit_account,
+                amount,
+            ]);
+        }
+    }
+    let more = it.next.map_or_else(String::new, |next| format!("\nMore: --start {next}"));
+    Some(table(rows, 6) + &more)
+}
+
+/// Rows whose columns from `right` on are aligned to the right.
+fn table(rows: Builder, right: usize) -> String {
+    let mut table = rows.build();
+    table.with(Style::blank()).modify(Columns::new(right..), Alignment::right());
+    table.to_string()
+}
