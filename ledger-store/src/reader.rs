@@ -45,8 +45,8 @@ fn of_no_hash(node: &str, entry: &PastEntry) -> Result<Vec<Posting>, LedgerError
     let journal = Journal::new(node);
     let circumstances = Circumstances { entity: entry.entity, at: entry.at };
     // Such lines ask for no dossier.
-    let none = (PaymentHash([0; 32]), Arc::default());
-    let mut writer = Writer::again(&journal, none, entry.index, circumstances);
+    let nothing = (PaymentHash([0; 32]), Arc::default());
+    let mut writer = Writer::again(&journal, nothing, entry.index, circumstances);
     for line in entry.lines.iter().filter(|line| hash_of(line).is_none()) {
         writer.write(line)?;
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     components::{Claimed, Description, Invoice, Label},
-    port::{BooksReader, HistoryError, HoldState, PastEntry, PastLook, PaymentRef},
+    port::{Books, BooksReader, HistoryError, HoldState, PastEntry, PastLook, PaymentRef},
     refusal::from_ledger,
 };
 use ecs_core::{
@@ -15,9 +15,9 @@ use ecs_core::{
 };
 use payecs_units::PaymentHash;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Most payments of one answer.
+/// Most payments of one answer, and most that are looked at for one.
 const LISTED_MAX: usize = 10_000;
 /// Most entries of the ledger that are looked through for one answer.
 const LOOKED_THROUGH_MAX: usize = 1_000_000;
@@ -49,9 +49,10 @@ pub(super) const LIST_PAYS: Method = Method {
           `number_of_parts` is there where these are several, `completed_at` and `preimage` where \
           it is complete, the preimage only for callers who may read secrets; `bolt11` and \
           `description` while the engine has the payment, which is an hour after its end by \
-          default. `next`, where there may be more, is the `start` of the next page: an answer has \
-          10000 payments at most, and looks through 1000000 entries of the ledger. `start` and \
-          `limit` need `index`. Of `bolt11` and `payment_hash` one can be given.",
+          default. `next`, where there may be more, is the `start` of the next page: an answer \
+          looks at 10000 payments and 1000000 entries of the ledger at most, so that one with a \
+          `status` may be empty and have a `next`. `start` and `limit` need `index`. Of `bolt11` \
+          and `payment_hash` one can be given.",
     handle: list_pays,
     check: |_, args| Asked::of(args).map(drop),
 };
@@ -118,6 +119,16 @@ impl Asked {
             && self.place(paying).is_some_and(|place| place >= self.from)
     }
 
+    /// The only hashes that can be listed; `None`: any.
+    fn hashes(&self, books: &Books) -> Option<BTreeSet<PaymentHash>> {
+        if let Some(hash) = self.payment_hash {
+            return Some([hash].into());
+        }
+        let open = || books.0.open_payments().into_iter();
+        let is_pending = self.status.as_deref() == Some("pending");
+        is_pending.then(|| open().map(|it| it.claim.payment.payment_hash).collect())
+    }
+
     /// The entry by which it is listed.
     fn place(&self, paying: &PastPayment) -> Option<u64> {
         match self.order {
@@ -142,12 +153,13 @@ fn list_pays(_: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
             return None;
         }
         let (asked, noted) = (asked.take()?, std::mem::take(&mut noted));
-        let reader = match books(engine) {
-            Ok(books) => books.0.reader(),
+        let books = match books(engine) {
+            Ok(books) => books,
             Err(error) => return Some(Err(error)),
         };
+        let (hashes, reader) = (asked.hashes(books), books.0.reader());
         Some(Ok(Reply::Elsewhere(Box::new(move || {
-            let listed = list(&reader, &asked, &noted);
+            let listed = list(&reader, &asked, hashes, &noted);
             listed.map_err(|error| from_ledger(&error.into()))
         }))))
     }))
@@ -181,25 +193,27 @@ fn note_some(
 fn list(
     reader: &BooksReader,
     asked: &Asked,
+    hashes: Option<BTreeSet<PaymentHash>>,
     noted: &BTreeMap<PaymentRef, Noted>,
 ) -> Result<Json, HistoryError> {
     let mut look = reader.look()?;
     let (mut found, mut next) = (Vec::new(), None);
-    if let Some(hash) = asked.payment_hash {
-        let all = payments(hash, look.lines_of(&hash)?).into_values();
-        found.extend(all.filter(|paying| asked.wants(paying)));
+    if let Some(hashes) = hashes {
+        for hash in hashes {
+            let all = payments(hash, look.lines_of(&hash)?).into_values();
+            found.extend(all.filter(|paying| asked.wants(paying)));
+        }
         found.sort_by_key(|paying| asked.place(paying));
         next = found.get(asked.limit).and_then(|paying| asked.place(paying));
         found.truncate(asked.limit);
     } else {
-        let mut from = asked.from;
-        let mut looked_through = 0;
+        let (mut from, mut looked_through, mut looked_at) = (asked.from, 0, 0);
         loop {
             let entries = look.entries(from, READ_AT_ONCE)?;
             let Some(last) = entries.last() else { break };
             from = last.index.saturating_add(1);
             looked_through += entries.len();
-            next = add(&mut found, &entries, &mut look, asked)?;
+            next = add(&mut found, &mut looked_at, &entries, &mut look, asked)?;
             if next.is_none() && looked_through >= LOOKED_THROUGH_MAX {
                 next = Some(from);
             }
@@ -218,6 +232,7 @@ fn list(
 /// left out.
 fn add(
     found: &mut Vec<PastPayment>,
+    looked_at: &mut usize,
     entries: &[PastEntry],
     look: &mut PastLook<'_>,
     asked: &Asked,
@@ -241,6 +256,10 @@ fn add(
             if !lists {
                 continue;
             }
+            if *looked_at == LISTED_MAX {
+                return Ok(Some(entry.index));
+            }
+            *looked_at += 1;
             let hash = payment.payment_hash;
             let paying = payments(hash, look.lines_of(&hash)?).remove(&payment.group_id);
             // Said before, or said again later.

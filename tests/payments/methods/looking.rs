@@ -23,7 +23,7 @@ fn pays(answer: &Json) -> Vec<Json> {
 }
 
 fn listed(payer: &mut Payer, params: &str) -> Vec<Json> {
-    pays(&payer.call("listpays", params).unwrap())
+    pays(&payer.call("listpays", params).expect(params))
 }
 
 fn statuses(payer: &mut Payer, params: &str) -> Vec<String> {
@@ -33,7 +33,8 @@ fn statuses(payer: &mut Payer, params: &str) -> Vec<String> {
 /// A payment that is paid, one that fails, and one whose part bob keeps.
 fn three(payer: &mut Payer) -> [String; 3] {
     let paid = carols(payer);
-    payer.call("pay", &format!("{{\"invstring\":\"{paid}\",\"label\":\"rent\"}}")).unwrap();
+    let params = format!("{{\"invstring\":\"{paid}\",\"label\":\"rent\"}}");
+    payer.call("pay", &params).expect("it is paid");
     let failed = payer.invoice("carol", InvoiceRequest::of(Msat(499_000_000)));
     payer.refused("pay", &format!("[\"{failed}\",null,0]"));
     let until = payer.now.after_ms(10 * MINUTE_MS);
@@ -89,6 +90,8 @@ fn a_list_is_narrowed_and_paged() {
         (format!("{{\"payment_hash\":\"{}\"}}", "00".repeat(32)), vec![]),
         (format!("{{\"bolt11\":\"LIGHTNING:{pending}\"}}"), vec!["pending"]),
         ("{\"status\":\"failed\"}".into(), vec!["failed"]),
+        ("{\"status\":\"pending\"}".into(), vec!["pending"]),
+        ("{\"status\":\"pending\",\"index\":\"updated\"}".into(), vec![]),
         ("{\"index\":\"created\"}".into(), vec!["complete", "failed", "pending"]),
         ("{\"index\":\"updated\"}".into(), vec!["complete", "failed"]),
         ("{\"index\":\"updated\",\"start\":1000}".into(), vec![]),

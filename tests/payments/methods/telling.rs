@@ -18,7 +18,7 @@ const AMOUNT: Msat = Msat(100_000);
 /// An invoice that is paid, and its preimage.
 fn pay(payer: &mut Payer) -> (String, String) {
     let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
-    let paid = payer.call("pay", &format!("[\"{invoice}\"]")).unwrap();
+    let paid = payer.call("pay", &format!("[\"{invoice}\"]")).expect("it is paid");
     payer.run_for(1_000);
     (invoice, field(&paid, "payment_preimage"))
 }
@@ -28,10 +28,10 @@ fn items(answer: &Json, name: &str) -> Vec<Json> {
 }
 
 /// The params of `getroutes` to a node, with that in place of some.
-fn to(payer: &Payer, payee: &str, amount: u64, more: &str) -> String {
-    let (us, payee) = (payer.network.us(), payer.node(payee));
+fn to(payer: &Payer, whom: &str, amount: u64, more: &str) -> String {
+    let (us, them) = (payer.network.us(), payer.node(whom));
     format!(
-        "{{\"source\":\"{us}\",\"destination\":\"{payee}\",\"amount_msat\":{amount},\
+        "{{\"source\":\"{us}\",\"destination\":\"{them}\",\"amount_msat\":{amount},\
          \"layers\":[\"auto.localchans\",\"auto.sourcefree\"],\"maxfee_msat\":\"5sat\",\
          \"final_cltv\":18{more}}}"
     )
