@@ -25,22 +25,23 @@ impl Daemon {
             .args(["--nodes", "30", "--speed", "10"])
             .stdout(Stdio::null())
             .spawn()
-            .unwrap();
+            .expect("it does");
         let daemon = Self { dir: dir.to_owned(), child };
         daemon.wait_until("it answers", || daemon.call(&["rpc.discover"]).status.success());
         daemon
     }
 
+    #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
     fn wait_until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let since = Instant::now();
         while !done() {
-            assert!(since.elapsed() < Duration::from_secs(60), "{what}: {}", self.dir.display());
+            assert!(since.elapsed() < Duration::from_mins(1), "{what}: {}", self.dir.display());
             thread::sleep(Duration::from_millis(50));
         }
     }
 
     fn run(&self, command: &str, args: &[&str]) -> Output {
-        payecs(&[command, "--data-dir", text(&self.dir)]).args(args).output().unwrap()
+        payecs(&[command, "--data-dir", text(&self.dir)]).args(args).output().expect("it does")
     }
 
     fn call(&self, args: &[&str]) -> Output {
@@ -51,22 +52,22 @@ impl Daemon {
     fn answer(&self, args: &[&str]) -> Value {
         let output = self.call(args);
         assert!(output.status.success(), "{args:?}: {}", said(&output));
-        serde_json::from_slice(&output.stdout).unwrap()
+        serde_json::from_slice(&output.stdout).expect("it does")
     }
 
     fn address(&self) -> String {
-        fs::read_to_string(self.dir.join("access/address")).unwrap()
+        fs::read_to_string(self.dir.join("access/address")).expect("it does")
     }
 
     /// An invoice of the simulated network, once payments are taken on.
     fn invoice(&self, amount: &str) -> String {
-        self.answer(&["sim_invoice", amount])["bolt11"].as_str().unwrap().to_owned()
+        self.answer(&["sim_invoice", amount])["bolt11"].as_str().expect("it does").to_owned()
     }
 
     /// Sends a request over HTTP as it is; the answer with its head.
     fn http(&self, token: Option<&str>, body: &str) -> String {
         let address = self.address();
-        let mut stream = TcpStream::connect(&address).unwrap();
+        let mut stream = TcpStream::connect(&address).expect("it does");
         let bearer = token.map_or_else(String::new, |it| format!("Authorization: Bearer {it}\r\n"));
         write!(
             stream,
@@ -74,15 +75,16 @@ impl Daemon {
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         )
-        .unwrap();
+        .expect("it does");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        stream.read_to_string(&mut answer).expect("it does");
         answer
     }
 
     fn stop(mut self) {
-        let stopped = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(stopped.success() && self.child.wait().unwrap().success());
+        let stopped =
+            Command::new("kill").arg(self.child.id().to_string()).status().expect("it does");
+        assert!(stopped.success() && self.child.wait().expect("it does").success());
     }
 }
 
@@ -100,7 +102,7 @@ fn payecs(args: &[&str]) -> Command {
 }
 
 fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
+    path.to_str().expect("it does")
 }
 
 /// What a command says on both streams.
@@ -187,11 +189,11 @@ fn only_who_has_a_token_is_heard_and_does_what_it_allows() {
     assert!(refused.starts_with("HTTP/1.1 200 ") && refused.contains("1502"), "{refused}");
     let list = new.replace("payecs_newentity", "payecs_listsystems");
     assert!(daemon.http(Some(&token), &list).contains("lightningd:parse_invoice"));
-    let taken = payecs(&["token", "create", "bot", "--data-dir", text(dir.path())])
+    let twice = payecs(&["token", "create", "bot", "--data-dir", text(dir.path())])
         .args(["--scope", "pay"])
         .output()
         .unwrap();
-    assert!(taken.status.code() == Some(1) && said(&taken).contains("revoke it first"));
+    assert!(twice.status.code() == Some(1) && said(&twice).contains("revoke it first"));
     let revoked = payecs(&["token", "revoke", "bot", "--data-dir", text(dir.path())]).output();
     assert!(revoked.unwrap().status.success());
     assert!(daemon.http(Some(&token), &list).starts_with("HTTP/1.1 401 "));

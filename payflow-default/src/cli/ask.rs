@@ -174,7 +174,8 @@ struct Balances {
 
 #[derive(Deserialize)]
 struct Account {
-    account: String,
+    #[serde(rename = "account")]
+    name: String,
     debits_pending_msat: u64,
     debits_posted_msat: u64,
     credits_pending_msat: u64,
@@ -197,7 +198,7 @@ fn balances(answer: &Json) -> Option<String> {
     accounts.push_record(["account", "debits", "pending", "credits", "pending"]);
     for it in it.accounts {
         accounts.push_record([
-            it.account,
+            it.name,
             it.debits_posted_msat.to_string(),
             it.debits_pending_msat.to_string(),
             it.credits_posted_msat.to_string(),

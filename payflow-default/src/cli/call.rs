@@ -26,8 +26,8 @@ pub(crate) struct Daemon {
 /// Calls a method of a running daemon as its owner, and prints the answer as JSON.
 ///
 /// Each PARAM is JSON, or text where it is no JSON: `7`, `true`, `[1,2]` and `{"a":1}` are what
-/// they look like, `lnbc…` is a string, and so is `'"7"'`. They are given by position, or by name where
-/// every one of them is NAME=VALUE. `payecs call … check METHOD PARAM…` only judges a call.
+/// they look like, `lnbc…` is a string, and so is `'"7"'`. They are given by position, or by name
+/// where every one of them is NAME=VALUE. `payecs call … check METHOD PARAM…` only judges a call.
 ///
 /// Exit codes: 0 answered; 1 refused, or nobody answers; 2 for a bad option.
 #[derive(Debug, clap::Args)]

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// A call may wait for a payment: so long at most.
-const TIMEOUT: Duration = Duration::from_secs(86_400);
+const TIMEOUT: Duration = Duration::from_hours(24);
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u32 = 64 << 20;
 

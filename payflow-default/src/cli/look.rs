@@ -124,7 +124,8 @@ struct Explanation {
 
 #[derive(Deserialize)]
 struct Invocation {
-    invocation: u64,
+    #[serde(rename = "invocation")]
+    number: u64,
     system: String,
     since: String,
 }
@@ -149,9 +150,8 @@ fn explanation(it: &Explanation, all: bool) -> String {
     if let Some(next) = &it.next {
         let _ = writeln!(text, "Next: {}", short(next));
     }
-    if let Some(Invocation { invocation, system, since }) = &it.invocation {
-        let _ =
-            writeln!(text, "Invoked: {} (invocation {invocation}, since {since})", short(system));
+    if let Some(Invocation { number, system, since }) = &it.invocation {
+        let _ = writeln!(text, "Invoked: {} (invocation {number}, since {since})", short(system));
     }
     if !it.awaits.is_empty() {
         let _ = writeln!(text, "Awaits: {}", it.awaits.join(", "));

@@ -25,7 +25,8 @@ const ASK_EVERY: Duration = Duration::from_millis(150);
 /// ends the showing, not the payment: `payecs call cancelpay` does that.
 ///
 /// Exit codes: 0 paid; 1 not paid, with the code, the reason and what to do next; 2 for a bad
-/// option; 3 nobody knows yet, such as when the daemon stops meanwhile: paying the same again is safe.
+/// option; 3 nobody knows yet, such as when the daemon stops meanwhile: paying the same again is
+/// safe.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   payecs pay --data-dir D lnbc1…

@@ -52,7 +52,6 @@ use world::Start;
   payecs demo --data-dir D         keep network and books in D; again: go on with them
   payecs demo --data-dir D --load 64 --nodes 1000
                                    pay 64 invoices at a time until Ctrl-C or a kill")]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Args {
     /// Where the network comes from: keys, channels, balances, delays. The same seed and options
     /// give the same output on the virtual clock.

@@ -28,8 +28,8 @@ pub(super) struct Settings {
     /// which is the default. Port 0 takes a free one, which is written into `access/address`.
     #[arg(long, value_name = "ADDRESS", env = "PAYECS_LISTEN")]
     pub(super) listen: Option<SocketAddr>,
-    /// A web page that may call, e.g. http://localhost:3000; may be given several times. Default:
-    /// none.
+    /// The origin of a web page that may call, e.g. `http://localhost:3000`; may be given several
+    /// times. Default: none.
     #[arg(long = "origin", value_name = "URL", env = "PAYECS_ORIGIN", value_delimiter = ',')]
     #[serde(default)]
     pub(super) origin: Vec<String>,
@@ -55,8 +55,8 @@ fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::
 ///
 /// The engine is the one of `payecs demo`, on the simulated network of the data directory. Who
 /// calls needs a token: the cookie in `access/cookie` of the data directory, which is another at
-/// each start and may do everything, or one made with `payecs token create`. `payecs call` and the other
-/// commands find both by themselves.
+/// each start and may do everything, or one made with `payecs token create`. `payecs call` and the
+/// other commands find both by themselves.
 ///
 /// Ctrl-C or SIGTERM stops it: what was called is answered, what is in flight stays in flight, and
 /// the next start goes on with it, as it does after a crash.

@@ -117,9 +117,9 @@ async fn until_stopped(
     // Whoever has closed stdout has read enough.
     let _heard = io::stdout().lock().write_all(told.as_bytes());
     let mut news = handle.subscribe();
-    let ended = async { while news.next().await.is_some() {} };
-    let served = tokio::select! {
-        () = ended => Ok(()),
+    let shell_ended = async { while news.next().await.is_some() {} };
+    let ended = tokio::select! {
+        () = shell_ended => Ok(()),
         _ = tokio::signal::ctrl_c() => Ok(()),
         _ = terminated.recv() => Ok(()),
         failed = open(handle) => failed,
@@ -128,7 +128,7 @@ async fn until_stopped(
     // Whoever waits for a payment is told, and what was taken in is kept, while both drain.
     handle.stop();
     let ((), closed) = tokio::join!(server.stop(), socket.stop());
-    served?;
+    ended?;
     Ok(closed?)
 }
 

@@ -92,17 +92,14 @@ fn invoice(
     }
     let args = Args::bind(&SIM_INVOICE, params, caller)?;
     let amount = args.need::<Msat>("amount_msat")?;
-    let payee = match args.read::<String>("payee")? {
-        Some(named) => {
-            let id = named.parse::<NodeId>().or_else(|_| network.id(&named));
-            id.map_err(|_| ErrorObject::invalid(format!("no simulated node is called `{named}`")))?
-        }
-        None => {
-            let others = network.others();
-            let place = amount.0 / 1_000 % (others.len() as u64).max(1);
-            let place = usize::try_from(place).unwrap_or_default();
-            others.get(place).copied().ok_or_else(|| ErrorObject::invalid("nobody can be paid"))?
-        }
+    let payee = if let Some(named) = args.read::<String>("payee")? {
+        let id = named.parse::<NodeId>().or_else(|_| network.id(&named));
+        id.map_err(|_| ErrorObject::invalid(format!("no simulated node is called `{named}`")))?
+    } else {
+        let others = network.others();
+        let place = amount.0 / 1_000 % (others.len() as u64).max(1);
+        let place = usize::try_from(place).unwrap_or_default();
+        others.get(place).copied().ok_or_else(|| ErrorObject::invalid("nobody can be paid"))?
     };
     let refused = |error: node_sim::SimError| ErrorObject::invalid(error.to_string());
     let bolt11 = network.invoice(payee, InvoiceRequest::of(amount), now).map_err(refused)?;
