@@ -34,7 +34,8 @@ fn entities(payer: &Payer) -> Vec<EntityId> {
 fn assert_empty(payer: &Payer) {
     assert_eq!(entities(payer), []);
     let text = format!("{:?}", payer.driver);
-    let empty = "parts: 0, asked: 0, htlcs: 0, words: 0, finished: 0 of 0, (0, 0, 0), 0 off";
+    let empty = "parts: 0, asked: 0, htlcs: 0, words: 0, waiters: Waiters(0), \
+                 finished: 0 of 0, (0, 0, 0), 0 off";
     assert!(text.contains(empty), "{text}");
 }
 
