@@ -46,7 +46,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         -32_602,
         "INVALID_PARAMS",
         "A parameter, a value or an invoice is not what is wanted here; the message says which.",
-        "Mend that one: the same call fails again. Nothing was written.",
+        "Mend that one: the same call fails again.",
     ),
     code(
         -32_603,
@@ -118,7 +118,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         206,
         "PAY_ROUTE_TOO_EXPENSIVE",
         "There are ways, but all of them cost more, or take longer, than was allowed.",
-        "Raise `lightningd:maxfeepercent` or `lightningd:maxdelay`, or pay less.",
+        "Raise `maxfee` or `maxdelay`, or pay less.",
     ),
     code(
         207,
@@ -141,8 +141,8 @@ pub const ERROR_CODES: &[ErrorCode] = &[
     code(
         210,
         "PAY_STOPPED_RETRYING",
-        "Time was up before a way was found, or the payment was cancelled. Nothing is in flight.",
-        "Try again, or give it longer with `lightningd:retry_for`.",
+        "Time was up before a way was found, or the payment was cancelled.",
+        "Once `paystatus` says that it has failed, try again, or give it longer with `retry_for`.",
     ),
     code(
         211,
@@ -230,7 +230,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         2_205,
         "FROZEN",
         "The Component or Entity is the engine's now.",
-        "Wait until the payment has ended, or cancel it.",
+        "Wait until the payment has ended, or cancel it; what is over stays as it is.",
     ),
     code(
         2_207,

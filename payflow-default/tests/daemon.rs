@@ -132,7 +132,7 @@ fn what_was_written_is_there_after_a_kill_and_a_second_daemon_is_refused() {
     assert_eq!(nobody.status.code(), Some(1));
     assert!(said(&nobody).contains("does not answer"), "{}", said(&nobody));
     let daemon = Daemon::start(dir.path());
-    let read = daemon.call(&["--json", "payecs_getcomponents", "1", "acme:x"]);
+    let read = daemon.call(&["payecs_getcomponents", "1", "acme:x", "--json"]);
     assert_eq!(said(&read), "{\"entity\":1,\"acme:x\":0.50}\n");
     let again = daemon.run("pay", &[&invoice]);
     assert!(said(&again).contains("It was paid before: 20000 msat"), "{}", said(&again));
@@ -167,6 +167,8 @@ fn a_payment_that_cannot_be_made_ends_with_its_code_and_what_to_do() {
     assert!(explained.status.success() && said(&explained).contains("is over"));
     let traced = daemon.run("trace", &[&entity.to_string()]);
     assert!(said(&traced).contains("parse_invoice"), "{}", said(&traced));
+    let mixed = daemon.call(&["payecs_listentities", "limit=1", "7"]);
+    assert_eq!(mixed.status.code(), Some(2), "{}", said(&mixed));
     let nobody = daemon.run("explain", &["77777"]);
     assert!(said(&nobody).contains("(code 2204)"), "{}", said(&nobody));
 }

@@ -6,7 +6,7 @@ use crate::{
     life::{Invocation, Life},
     method::{CHECK_KINDS, Kind, Method, Reply, Scope, required},
     registry::{Owner, Registered},
-    systems::{Failed, Failing, Systems},
+    systems::{Failed, Failing, Systems, SystemsFinal},
     time::utc_text,
 };
 use std::borrow::Cow;
@@ -16,7 +16,8 @@ pub(super) const EXPLAIN: Method = Method {
     params: &[required("entity", Kind::ENTITY)],
     scope: Scope::Read,
     errors: &[2204],
-    result: "{\"entity\": id, \"state\": \"busy\", \"invoked\", \"runs\", \"rests\" or \"over\", \
+    result: "{\"entity\": id, \"state\": \"busy\", \"invoked\", \"runs\", \"rests\", \
+             \"over\" or \"unlisted\", \
              \"next\": name or null, \"awaits\": [kind of effect, …], \"invocation\": \
              {\"invocation\", \"system\", \"since\"} or null, \"error\": {\"code\", \"message\", \
              \"data\"} or null, \"systems\": [{\"system\", \"registered\", \"matches\", \
@@ -57,7 +58,7 @@ fn explain(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
         epilogue.map(|name| judge(name)).find(Judged::runs).map(|judged| judged.system)
     };
     let state = if names.is_none() {
-        "over"
+        if engine.get::<SystemsFinal>(id).is_some() { "over" } else { "unlisted" }
     } else if life.is_busy() {
         "busy"
     } else if life.invocation.is_some() {

@@ -27,7 +27,8 @@ pub(crate) struct Daemon {
 ///
 /// Each PARAM is JSON, or text where it is no JSON: `7`, `true`, `[1,2]` and `{"a":1}` are what
 /// they look like, `lnbc…` is a string, and so is `'"7"'`. They are given by position, or by name
-/// where every one of them is NAME=VALUE. `payecs call … check METHOD PARAM…` only judges a call.
+/// where every one of them is NAME=VALUE. Options such as --json come before METHOD or after it.
+/// `payecs call … check METHOD PARAM…` only judges a call.
 ///
 /// Exit codes: 0 answered; 1 refused, or nobody answers; 2 for a bad option.
 #[derive(Debug, clap::Args)]
@@ -42,12 +43,21 @@ pub(crate) struct Args {
     /// What to call; docs/RPC.md lists everything.
     method: String,
     /// Its params.
-    #[arg(value_name = "PARAM", allow_hyphen_values = true)]
+    #[arg(value_name = "PARAM", allow_negative_numbers = true)]
     params: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    one(&args.daemon, &args.method, params(&args.params))
+    match params(&args.params) {
+        Ok(params) => one(&args.daemon, &args.method, params),
+        Err(mixed) => {
+            eprintln!(
+                "error: `{mixed}` has a name, and another param has none: name all of them or \
+                 none; text with `=` in it can be given as JSON, '\"{mixed}\"'"
+            );
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// Calls once, and prints what comes of it.
@@ -85,19 +95,26 @@ pub(crate) fn refused(daemon: &Daemon, error: &CallError) -> ExitCode {
         CallError::NotServed { .. }
         | CallError::Silent { .. }
         | CallError::Cookie(_)
-        | CallError::Io(_) => eprintln!("error: {error}"),
+        | CallError::Io(_) => {
+            if daemon.json {
+                let fields = [("code", Json::null()), ("message", Json::of(&error.to_string()))];
+                print(&Json::object(fields), true);
+            }
+            eprintln!("error: {error}");
+        }
     }
     ExitCode::FAILURE
 }
 
-/// By name where every one has a name, else by position.
-fn params(texts: &[String]) -> Json {
-    let named: Option<Vec<(&str, &str)>> = texts.iter().map(|text| name_of(text)).collect();
-    match named {
-        Some(named) if !named.is_empty() => {
-            Json::object(named.into_iter().map(|(name, text)| (name, value(text))))
-        }
-        Some(_) | None => Json::array(texts.iter().map(|text| value(text))),
+/// By name where every one has a name, by position where none has; else one that has.
+fn params(texts: &[String]) -> Result<Json, &str> {
+    let named: Vec<(&str, &str)> = texts.iter().filter_map(|text| name_of(text)).collect();
+    if named.is_empty() {
+        return Ok(Json::array(texts.iter().map(|text| value(text))));
+    }
+    match texts.iter().find(|text| name_of(text).is_some()) {
+        Some(first) if named.len() < texts.len() => Err(first),
+        Some(_) | None => Ok(Json::object(named.into_iter().map(|(it, text)| (it, value(text))))),
     }
 }
 
@@ -125,12 +142,13 @@ mod tests {
             (vec!["1", "lightningd:amount"], r#"[1,"lightningd:amount"]"#),
             (vec!["lnbc1", "null", "\"7\"", "1e400"], r#"["lnbc1",null,"7",1e400]"#),
             (vec!["limit=10", "required=[\"a\"]"], r#"{"limit":10,"required":["a"]}"#),
-            (vec!["limit=10", "7"], r#"["limit=10",7]"#),
             (vec!["label=a=b"], r#"{"label":"a=b"}"#),
             (vec!["{\"a\":1}", "lightning:LNBC"], r#"[{"a":1},"lightning:LNBC"]"#),
         ] {
             let texts: Vec<String> = texts.into_iter().map(ToOwned::to_owned).collect();
-            assert_eq!(params(&texts).text(), wanted, "{texts:?}");
+            assert_eq!(params(&texts).unwrap().text(), wanted, "{texts:?}");
         }
+        let mixed = ["7", "limit=10"].map(ToOwned::to_owned);
+        assert_eq!(params(&mixed), Err("limit=10"));
     }
 }

@@ -142,10 +142,15 @@ struct Judged {
 fn explanation(it: &Explanation, all: bool) -> String {
     let mut text = match it.state.as_str() {
         "over" => format!("Entity {} is over: no System runs on it any more.\n", it.entity),
+        "unlisted" => format!("Entity {} has no list of Systems.\n", it.entity),
         "busy" => format!("Entity {} waits for a reply.\n", it.entity),
         "invoked" => format!("Entity {} waits for an external System.\n", it.entity),
         "runs" => format!("Entity {} can go on.\n", it.entity),
-        _ => format!("Entity {} rests: no System matches.\n", it.entity),
+        _ => format!(
+            "Entity {} rests: no System matches now. It goes on when another Entity or a timer \
+             writes what one of these lacks.\n",
+            it.entity
+        ),
     };
     if let Some(next) = &it.next {
         let _ = writeln!(text, "Next: {}", short(next));
@@ -172,10 +177,11 @@ fn explanation(it: &Explanation, all: bool) -> String {
 }
 
 impl Judged {
-    /// Whether one Component, or something odd, keeps it from running.
+    /// Whether only one Component is missing, or something odd keeps it from running. What is kept
+    /// off by a Component has mostly run.
     fn is_near(&self) -> bool {
-        let lacks = self.missing.len() + self.in_the_way.len();
-        lacks <= 1 || self.set_aside || !self.registered
+        let is_near = self.in_the_way.is_empty() && self.missing.len() <= 1;
+        is_near || self.set_aside || !self.registered
     }
 
     fn told(&self) -> String {

@@ -5,7 +5,7 @@ use super::{
     client::{CallError, Client, block_on},
 };
 use ecs_core::Json;
-use ecs_systems::refusal::SHUTDOWN;
+use ecs_systems::refusal::{PAY_IN_PROGRESS, SHUTDOWN};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use std::{
@@ -21,12 +21,12 @@ const ASK_EVERY: Duration = Duration::from_millis(150);
 
 /// Pays a BOLT 11 invoice, shows how far it is, and prints the result.
 ///
-/// While it runs, stderr shows the last System, the parts that are out, and the fee so far. Ctrl-C
-/// ends the showing, not the payment: `payecs call cancelpay` does that.
+/// While it runs, stderr, if it is a terminal, shows the last System, the parts that are out, and
+/// the fee so far. Ctrl-C ends the showing, not the payment: `payecs call cancelpay` does that.
 ///
 /// Exit codes: 0 paid; 1 not paid, with the code, the reason and what to do next; 2 for a bad
-/// option; 3 nobody knows yet, such as when the daemon stops meanwhile: paying the same again is
-/// safe.
+/// option; 3 nobody knows yet, such as when the daemon stops meanwhile, or another call is paying
+/// the invoice: paying the same again is safe.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   payecs pay --data-dir D lnbc1…
@@ -76,7 +76,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             }
             eprintln!(
                 "It may have been paid, or may be still. Start the daemon if it has stopped, and \
-                 pay the same invoice again: that is safe, and tells."
+                 ask with `payecs call paystatus`, or pay the same invoice again: that is safe. \
+                 Ask nobody for another invoice before you know."
             );
             ExitCode::from(UNKNOWN)
         }
@@ -90,7 +91,9 @@ fn is_unknown(error: &CallError) -> bool {
         CallError::Refused(error) => {
             let is_final = |json: &Json| json.decode::<bool>().ok();
             let told = error.facts().get("final").and_then(is_final);
-            error.code == SHUTDOWN || told == Some(false)
+            // Another call pays the same invoice: what comes of that is not known yet.
+            let is_running = error.code == PAY_IN_PROGRESS;
+            is_running || error.code == SHUTDOWN || told == Some(false)
         }
         CallError::NotServed { .. } | CallError::Cookie(_) | CallError::Io(_) => false,
     }

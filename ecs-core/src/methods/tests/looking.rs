@@ -113,6 +113,8 @@ fn an_entity_is_explained_before_while_and_after_something_is_asked_of_others() 
             ("newsystem", r#"["acme:ext","acme:y","acme:z"]"#, "{}"),
             ("setcomponents", &write, "{}"),
             ("explain", "[2]", "2204 Entity 2 does not exist."),
+            ("setcomponents", r#"[{"entity":3,"acme:a":1}]"#, "{}"),
+            ("explain", "[3]", r#"{"entity":3,"state":"unlisted","next":null,…"#),
         ],
     );
     let before = explained(&mut app);

@@ -47,7 +47,19 @@ pub(super) struct Settings {
 }
 
 fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::Error> {
-    let text = String::deserialize(from)?;
+    /// As people write it.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Whole(u32),
+        Broken(f64),
+        Text(String),
+    }
+    let text = match Written::deserialize(from)? {
+        Written::Whole(times) => times.to_string(),
+        Written::Broken(times) => times.to_string(),
+        Written::Text(text) => text,
+    };
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
@@ -186,7 +198,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let default = config(dir.path(), &[]).unwrap();
         assert_eq!((default.listen, default.nodes, default.speed), (LISTEN, NODES, Speed::REAL));
-        let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = \"10\"\n";
+        let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = 10\n";
         fs::write(dir.path().join(FILE), file).unwrap();
         let filed = config(dir.path(), &["--nodes", "60"]).unwrap();
         assert_eq!((filed.listen, filed.nodes), ("[::1]:7".parse().unwrap(), 60));
