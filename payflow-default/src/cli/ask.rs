@@ -1,15 +1,12 @@
 //! Commands that are one question each: `decode`, `getinfo`, `plan`, `ledger`.
 
 use super::{
-    call::{Daemon, one, print, refused},
+    call::{Daemon, one, print, refused, show},
     client::{CallError, Client, block_on},
 };
 use ecs_core::Json;
 use serde::Deserialize;
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 use tabled::{
     builder::Builder,
     settings::{Alignment, Style, object::Columns},
@@ -135,30 +132,6 @@ pub(crate) fn ledger(args: &LedgerArgs) -> ExitCode {
             params.extend(payment_hash.as_ref().map(|hash| ("payment_hash", Json::of(hash))));
             show(daemon, "ledger-list", Json::object(params), postings)
         }
-    }
-}
-
-/// Calls, and shows the answer as a table, or as it is.
-fn show(
-    daemon: &Daemon,
-    method: &str,
-    params: Json,
-    tell: fn(&Json) -> Option<String>,
-) -> ExitCode {
-    if daemon.json {
-        return one(daemon, method, params);
-    }
-    let answer =
-        Client::of(&daemon.data_dir).and_then(|client| block_on(client.call(method, params)));
-    match answer {
-        Ok(answer) => match tell(&answer) {
-            Some(text) => match writeln!(io::stdout().lock(), "{text}") {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
-            },
-            None => print(&answer, false),
-        },
-        Err(error) => refused(daemon, &error),
     }
 }
 

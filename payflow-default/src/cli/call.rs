@@ -70,6 +70,30 @@ pub(crate) fn one(daemon: &Daemon, method: &str, params: Json) -> ExitCode {
     }
 }
 
+/// Calls once, and shows the answer in words; as it is where it is wanted so, or has no words.
+pub(crate) fn show(
+    daemon: &Daemon,
+    method: &str,
+    params: Json,
+    tell: impl Fn(&Json) -> Option<String>,
+) -> ExitCode {
+    if daemon.json {
+        return one(daemon, method, params);
+    }
+    let answer =
+        Client::of(&daemon.data_dir).and_then(|client| block_on(client.call(method, params)));
+    match answer {
+        Ok(answer) => match tell(&answer) {
+            Some(text) => match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            },
+            None => print(&answer, false),
+        },
+        Err(error) => refused(daemon, &error),
+    }
+}
+
 /// Prints an answer; one that nobody reads is no success.
 pub(crate) fn print(answer: &Json, one_line: bool) -> ExitCode {
     let text = if one_line { answer.to_string() } else { pretty(answer) };

@@ -1,18 +1,10 @@
 //! Commands that look at one Entity: `payecs trace` and `payecs explain`.
 
-use super::{
-    call::{Daemon, one, print, refused},
-    client::{Client, block_on},
-};
+use super::call::{Daemon, show};
 use ecs_core::Json;
 use ecs_systems::errors::explained;
 use serde::Deserialize;
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
 
 /// Longest value of a Component that is shown, in characters.
 const VALUE_CHARS_MAX: usize = 64;
@@ -48,40 +40,15 @@ pub(crate) struct ExplainArgs {
 }
 
 pub(crate) fn trace(args: &TraceArgs) -> ExitCode {
-    show(&args.daemon, "payecs_systrace", args.entity, |answer| {
+    show(&args.daemon, "payecs_systrace", Json::of(&[args.entity]), |answer| {
         Some(traced(&answer.decode().ok()?))
     })
 }
 
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
-    show(&args.daemon, "payecs_explain", args.entity, |answer| {
+    show(&args.daemon, "payecs_explain", Json::of(&[args.entity]), |answer| {
         Some(explanation(&answer.decode().ok()?, args.all))
     })
-}
-
-/// Calls, and shows the answer in words, or as it is.
-fn show(
-    daemon: &Daemon,
-    method: &str,
-    entity: u32,
-    tell: impl Fn(&Json) -> Option<String>,
-) -> ExitCode {
-    let params = Json::of(&[entity]);
-    if daemon.json {
-        return one(daemon, method, params);
-    }
-    let answer =
-        Client::of(&daemon.data_dir).and_then(|client| block_on(client.call(method, params)));
-    match answer {
-        Ok(answer) => match tell(&answer) {
-            Some(text) => match io::stdout().lock().write_all(text.as_bytes()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
-            },
-            None => print(&answer, false),
-        },
-        Err(error) => refused(daemon, &error),
-    }
 }
 
 #[derive(Deserialize)]
