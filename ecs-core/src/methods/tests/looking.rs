@@ -212,3 +212,19 @@ fn the_table_tells_programs_what_it_holds() {
     assert_eq!(wait["params"][1]["required"], false);
     assert_eq!(wait["errors"][1]["code"], 2000);
 }
+
+#[test]
+fn names_without_end_are_refused_before_anybody_compares_them() {
+    let mut app = Engine::new();
+    let names = |count: usize| Json::of(&(1, vec!["acme:x"; count])).to_string();
+    assert_eq!(call(&mut app, "getcomponents", &names(1_000)), r#"{"entity":1,"acme:x":null}"#);
+    let refused = call(&mut app, "getcomponents", &names(1_001));
+    let wanted = "-32602 `components`: expected an array of at most 1000 component names";
+    assert!(refused.starts_with(wanted), "{refused}");
+    let long = "x".repeat(1 << 20);
+    let params = format!(r#"{{"{long}":1}}"#);
+    let refused = call(&mut app, "newentity", &params);
+    assert!(refused.starts_with("-32602 unknown parameter: `xxx") && !refused.contains(';'));
+    let refused = call(&mut app, &long, "[]");
+    assert!(refused.starts_with("-32601 Unknown command `payecs_xxx") && refused.len() < 200);
+}
