@@ -4,7 +4,7 @@ use crate::chart::PostingKey;
 use crate::entry::{Applied, EntryKey, SetState, Writer, Written};
 use crate::journal::{Booked, Circumstances, Journal};
 use crate::payment::{Part, Payment};
-use ecs_systems::port::{ClaimState, LedgerEntry, PastEntry, PaymentRef, PostingState, SetRef};
+use ecs_systems::port::{ClaimState, PastEntry, PaymentRef, PostingState, SetRef};
 use ecs_systems::units::{GroupId, PartId, PaymentHash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Dossier {
             let circumstances = Circumstances { entity: entry.entity, at: entry.at };
             let mut writer =
                 Writer::again(&journal, (hash, Arc::clone(&dossier)), entry.index, circumstances);
-            for line in entry.lines.iter().filter(|line| hash_of(line) == Some(hash)) {
+            for line in entry.lines.iter().filter(|line| line.payment_hash() == Some(hash)) {
                 let fault = |error| format!("entry {} does not fit: {error}", entry.index);
                 writer.write(line).map_err(fault)?;
             }
@@ -125,11 +125,6 @@ impl Dossier {
         let ended = |paying: &Payment| paying.state != ClaimState::Open;
         self.payments.values().all(ended) && self.sets.values().all(SetState::is_over)
     }
-}
-
-/// The hash that a line is about; none for one about a channel or about all books.
-pub(crate) fn hash_of(line: &LedgerEntry) -> Option<PaymentHash> {
-    line.payment_hash()
 }
 
 /// Takes out of a map what fits.

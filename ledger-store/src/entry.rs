@@ -18,7 +18,7 @@ pub(crate) use repeat::{Applied, EntryKey};
 pub(crate) use set::SetState;
 
 use crate::chart::{Account, PostingKey};
-use crate::dossier::{Dossier, hash_of};
+use crate::dossier::Dossier;
 use crate::journal::{Batch, Changes, Circumstances, Journal, Resolution, Transfer, broken};
 use crate::limit::Spend;
 use crate::payment::{Payment, Rest};
@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// What refuses the entry; then the batch must be dropped.
     pub(crate) fn write(&mut self, entry: &LedgerEntry) -> Result<(), LedgerError> {
-        let hash = hash_of(entry);
+        let hash = entry.payment_hash();
         if let Some(hash) = hash {
             let dossier = self.load(hash)?;
             self.batch.turn_to(dossier);

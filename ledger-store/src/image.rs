@@ -1,7 +1,7 @@
 //! The books as data.
 
 use crate::chart::Account;
-use crate::dossier::{Dossier, hash_of};
+use crate::dossier::Dossier;
 use crate::entry::{Applied, Writer};
 use crate::guards::Guards;
 use crate::journal::{Circumstances, Journal, unheld};
@@ -11,7 +11,7 @@ use crate::spends::Spends;
 use crate::state::State;
 use crate::verify;
 use ecs_core::Json;
-use ecs_systems::port::{Balance, BooksImage, PastEntry};
+use ecs_systems::port::{Balance, BooksImage, LedgerEntry, PastEntry};
 use ecs_systems::units::{Msat, PaymentHash, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -145,7 +145,7 @@ fn restore_hot(state: &mut State, hot: Hot) -> Result<(), String> {
     }
     for past in hot.open {
         let line = past.first().and_then(|entry| entry.lines.first());
-        let hash = line.and_then(hash_of).ok_or("an open dossier has no hash")?;
+        let hash = line.and_then(LedgerEntry::payment_hash).ok_or("an open dossier has no hash")?;
         let dossier = Dossier::of(&node, hash, past)?;
         dossier.payments.values().for_each(|paying| state.note_set_aside(paying));
         state.hold(hash, Arc::new(dossier));

@@ -1,6 +1,5 @@
 //! Where the books find what they no longer hold.
 
-use crate::dossier::hash_of;
 use crate::journal::Booked;
 use ecs_systems::port::{History, HistoryError, LedgerEntry, PastEntry, PaymentRef};
 use ecs_systems::units::PaymentHash;
@@ -25,7 +24,7 @@ impl History for Memory {
     }
 
     fn lines_of(&self, payment_hash: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
-        let is_it = |line: &LedgerEntry| hash_of(line) == Some(*payment_hash);
+        let is_it = |line: &LedgerEntry| line.payment_hash() == Some(*payment_hash);
         let of_hash = self.entries.iter().filter(|entry| entry.lines.iter().any(is_it));
         Ok(of_hash.map(|entry| PastEntry::clone(entry)).collect())
     }

@@ -1,6 +1,5 @@
 //! Where in the ledger each hash and each idempotency key is named.
 
-use crate::dossier::hash_of;
 use crate::guards;
 use crate::past::claimed_with;
 use ecs_systems::port::{History, HistoryError, LedgerEntry, PastEntry, PaymentRef};
@@ -44,7 +43,7 @@ impl Places {
                 | LedgerEntry::Complete { .. }
                 | LedgerEntry::Fail { .. } => None,
             };
-            let hash = hash_of(line).as_ref().map(guards::of_hash);
+            let hash = line.payment_hash().as_ref().map(guards::of_hash);
             for fingerprint in hash.into_iter().chain(key) {
                 if self.all.last() != Some(&(fingerprint, entry.index)) {
                     self.all.push((fingerprint, entry.index));

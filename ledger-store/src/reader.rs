@@ -1,12 +1,12 @@
 //! The past of the books, told on any thread.
 
-use crate::dossier::{Dossier, hash_of};
+use crate::dossier::Dossier;
 use crate::entry::Writer;
 use crate::journal::{Circumstances, Journal};
 use crate::past::Past;
 use crate::state::State;
 use ecs_systems::port::{
-    BooksReader, History, HistoryError, LedgerError, LinesOf, PastEntry, Posting,
+    BooksReader, History, HistoryError, LedgerEntry, LedgerError, LinesOf, PastEntry, Posting,
 };
 use ecs_systems::units::PaymentHash;
 use std::collections::BTreeSet;
@@ -29,7 +29,8 @@ fn postings(
     lines_of: &mut LinesOf<'_>,
 ) -> Result<Vec<Posting>, HistoryError> {
     let failed = |what| HistoryError::Failed { what };
-    let hashes: BTreeSet<PaymentHash> = entry.lines.iter().filter_map(hash_of).collect();
+    let hashes: BTreeSet<PaymentHash> =
+        entry.lines.iter().filter_map(LedgerEntry::payment_hash).collect();
     let mut postings = of_no_hash(node, entry).map_err(|error| failed(error.to_string()))?;
     for hash in hashes {
         let dossier = Dossier::of(node, hash, lines_of(&hash)?).map_err(failed)?;
@@ -47,7 +48,7 @@ fn of_no_hash(node: &str, entry: &PastEntry) -> Result<Vec<Posting>, LedgerError
     // Such lines ask for no dossier.
     let nothing = (PaymentHash([0; 32]), Arc::default());
     let mut writer = Writer::again(&journal, nothing, entry.index, circumstances);
-    for line in entry.lines.iter().filter(|line| hash_of(line).is_none()) {
+    for line in entry.lines.iter().filter(|line| line.payment_hash().is_none()) {
         writer.write(line)?;
     }
     let booked = writer.into_changes().0.postings;
