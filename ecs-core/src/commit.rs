@@ -4,7 +4,7 @@ pub(crate) mod change;
 mod expected;
 
 use crate::{
-    Engine, EntityId, Error, Json,
+    Engine, EntityId, Error,
     component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, WireComponent, Writable},
     delta,
     dispatch::ListId,
@@ -40,17 +40,18 @@ impl Engine {
             self.keep(batch)?;
             Ok(changes)
         });
-        let changes = judged.inspect_err(|_| self.names.forget_since(names))?;
+        let mut changes = judged.inspect_err(|_| self.names.forget_since(names))?;
         let mut touched: Vec<EntityId> = changes.iter().map(|(entity, _)| *entity).collect();
         touched.sort_unstable();
         touched.dedup();
         let (mut waiting, mut place) = (BTreeSet::new(), None);
-        for (entity, change) in changes {
+        for (entity, change) in changes.drain(..) {
             if self.concerns_waits(&change) {
                 waiting.insert(entity);
             }
             self.apply_at(entity, change, &mut place);
         }
+        self.judged = changes;
         self.note_given(batch);
         for entity in touched {
             self.follow_up(entity);
@@ -65,7 +66,8 @@ impl Engine {
         &mut self,
         batch: &Batch<'_>,
     ) -> Result<Vec<(EntityId, Change)>, Error> {
-        let mut changes = Vec::new();
+        let mut changes = std::mem::take(&mut self.judged);
+        changes.clear();
         for write in batch.writes {
             let entity = write.entity.or(batch.subject).ok_or_else(|| {
                 Error::Invalid("a write outside a System must name its entity".to_owned())
@@ -207,8 +209,9 @@ impl Engine {
                     Texts::put(&mut place, &typed, &json)
                 };
                 if old.as_ref().is_none_or(|old| !old.is_same_text(&json)) {
+                    // A type writes a value in one way: another text is another value.
                     insertion(&mut place);
-                    count_attached(&mut place, old.as_ref(), &json);
+                    count(&mut place, i64::from(old.is_none()));
                     self.note_component(entity, typed.spec.name, Some(&json));
                 }
                 if is_list {
@@ -220,7 +223,10 @@ impl Engine {
                 let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
                 let old = Arc::make_mut(&mut foreign.values).insert(id, json.clone());
                 foreign.mask.insert(id);
-                count_attached(&mut place, old.as_ref(), &json);
+                // The new text always stays; but only another value is a change.
+                if old.as_ref() != Some(&json) {
+                    count(&mut place, i64::from(old.is_none()));
+                }
                 self.note_foreign(entity, id, Some(&json));
             }
             Change::DetachTyped(typed) => {
@@ -322,13 +328,6 @@ impl Engine {
             self.end(id);
             self.note(|| delta::Change::Ended(id));
         }
-    }
-}
-
-/// The new text always stays; but only another value is a change.
-fn count_attached(place: &mut EntityWorldMut<'_>, old: Option<&Json>, new: &Json) {
-    if old != Some(new) {
-        count(place, i64::from(old.is_none()));
     }
 }
 

@@ -173,7 +173,7 @@ impl<C: WireComponent> AttachedItem<'_, '_, C> {
 }
 
 /// Puts an already decoded value onto an Entity.
-pub(crate) type Insertion = Box<dyn FnOnce(&mut EntityWorldMut<'_>)>;
+pub(crate) type Insertion = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 
 /// A value in its canonical text, and what puts it onto an Entity.
 pub(crate) type Decoded = (Json, Insertion);

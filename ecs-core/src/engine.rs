@@ -2,6 +2,7 @@
 
 use crate::{
     EntityId, Error,
+    commit::change::Change,
     component::{TypedComponent, WireComponent},
     delta::{
         Recording,
@@ -66,6 +67,8 @@ pub struct Engine {
     pub(crate) names: Names,
     pub(crate) systems: Registry,
     pub(crate) lists: Lists,
+    /// Empty between commits: its room is used again.
+    pub(crate) judged: Vec<(EntityId, Change)>,
     pub(crate) traces: Traces,
     pub(crate) systems_id: ComponentId,
     pub(crate) freezing: Vec<ComponentId>,
@@ -131,6 +134,7 @@ impl Engine {
             names: Names::default(),
             systems: Registry::default(),
             lists: Lists::default(),
+            judged: Vec::new(),
             traces: Traces::default(),
             systems_id,
             freezing: Vec::new(),

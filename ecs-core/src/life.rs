@@ -33,6 +33,9 @@ pub(crate) struct Foreign {
 /// Shared with images of the state, until it changes.
 pub(crate) type ForeignValues = Arc<BTreeMap<ForeignId, Json>>;
 
+/// Room that an Entity's first text makes: a plan or part has fewer Components, a payment some more.
+const COMPONENTS_EXPECTED: usize = 16;
+
 /// The texts of an Entity's typed Components, as each was written last: what shows or records one
 /// need not write it again. Not of its list, which says itself where it stands.
 /// Shared with images of the state, until it changes.
@@ -72,6 +75,9 @@ impl Texts {
         match place {
             Ok(place) => Some(std::mem::replace(&mut all[place].2, text.clone())),
             Err(place) => {
+                if all.is_empty() {
+                    all.reserve(COMPONENTS_EXPECTED);
+                }
                 all.insert(place, (component.id, component.spec.name, text.clone()));
                 None
             }

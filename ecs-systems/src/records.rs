@@ -4,7 +4,6 @@ use crate::{
     components::Parent,
     port::{
         AddReceiptError, Books, IssuedReceipt, LedgerEntry, ReceiptState, Receipts, ReceiptsBook,
-        ledger::without_preimage,
     },
     refusal::{LEDGER_INVARIANT, PAY_DESTINATION_PERM_FAIL, from_ledger},
 };
@@ -78,7 +77,7 @@ pub fn receipt_record(line: &ReceiptLine) -> Record {
 #[must_use]
 pub fn ledger_record(entry: &LedgerEntry) -> Record {
     let body = Json::carrying(entry);
-    let shown = without_preimage(&body);
+    let shown = entry.without_preimage(&body);
     Record::new(entry.system(), body).showing(shown)
 }
 

@@ -6,6 +6,7 @@ use crate::journal::{Booked, Circumstances, Journal};
 use crate::payment::{Part, Payment};
 use ecs_systems::port::{ClaimState, PastEntry, PaymentRef, PostingState, SetRef};
 use ecs_systems::units::{GroupId, PartId, PaymentHash};
+use litemap::LiteMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -13,16 +14,16 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dossier {
     /// Every attempt to pay.
-    pub(crate) payments: BTreeMap<GroupId, Payment>,
+    pub(crate) payments: LiteMap<GroupId, Payment>,
     /// The claim that counts: the complete one; without one the latest.
     pub(crate) latest: Option<GroupId>,
     /// The latest claim with each idempotency key.
-    pub(crate) keys: BTreeMap<String, GroupId>,
-    pub(crate) applied: BTreeMap<EntryKey, Applied>,
+    pub(crate) keys: LiteMap<String, GroupId>,
+    pub(crate) applied: LiteMap<EntryKey, Applied>,
     /// Sets that were held or settled.
-    pub(crate) sets: BTreeMap<SetRef, SetState>,
+    pub(crate) sets: LiteMap<SetRef, SetState>,
     postings: Vec<Arc<Booked>>,
-    places: BTreeMap<PostingKey, usize>,
+    places: LiteMap<PostingKey, usize>,
     /// What it follows from: of each batch the lines of this hash.
     pub(crate) lines: Vec<PastEntry>,
 }

@@ -103,7 +103,12 @@ impl<'a> Writer<'a> {
             self.written.applied.insert(key, Applied { entry: entry.clone() });
         }
         if let Some(hash) = hash {
-            self.written.booked.entry(hash).or_default().push(entry.clone());
+            let lines = self.written.booked.entry(hash).or_default();
+            if lines.is_empty() {
+                // Most batches have one line for a hash, and it is kept as long as the hash.
+                lines.reserve_exact(1);
+            }
+            lines.push(entry.clone());
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::chart::PostingKey;
 use ecs_systems::port::{Claim, ClaimState, HoldState, PartHold};
 use ecs_systems::units::{Msat, PartId};
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 /// One attempt to pay a hash, from its claim on.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Payment {
     pub(crate) rest: Option<Rest>,
     /// How often a rest was set aside.
     pub(crate) rests: u64,
-    pub(crate) parts: BTreeMap<PartId, Part>,
+    pub(crate) parts: LiteMap<PartId, Part>,
     /// What it paid ourselves without a channel.
     pub(crate) self_paid: Option<Msat>,
     /// Sets of ours whose preimage leaves, with parts of this payment among their HTLCs.
@@ -55,7 +55,7 @@ impl Payment {
             reservation: None,
             rest: None,
             rests: 0,
-            parts: BTreeMap::new(),
+            parts: LiteMap::new(),
             self_paid: None,
             sets_settling: 0,
         }

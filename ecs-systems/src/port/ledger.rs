@@ -243,18 +243,18 @@ impl LedgerEntry {
     /// The entry as traces and announcements show it: without the preimage.
     #[must_use]
     pub fn shown(&self) -> Json {
-        without_preimage(&Json::of(self))
+        self.without_preimage(&Json::of(self))
     }
-}
 
-/// An entry's fields but for the preimage; most have none.
-pub(crate) fn without_preimage(entry: &Json) -> Json {
-    if !entry.text().contains("\"preimage\"") {
-        return entry.clone();
+    /// What it is written as, but for the preimage; most have none.
+    pub(crate) fn without_preimage(&self, written: &Json) -> Json {
+        if !matches!(self, Self::Complete { .. } | Self::Prove { .. }) {
+            return written.clone();
+        }
+        let mut fields = written.fields().unwrap_or_default();
+        fields.remove("preimage");
+        Json::of(&fields)
     }
-    let mut fields = entry.fields().unwrap_or_default();
-    fields.remove("preimage");
-    Json::of(&fields)
 }
 
 /// The books.

@@ -1,6 +1,9 @@
 //! Hashes and the secrets behind them.
 
-use crate::{ParseUnitError, text::as_hex};
+use crate::{
+    ParseUnitError,
+    text::{Digits, as_hex},
+};
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
@@ -75,7 +78,7 @@ macro_rules! secret {
             /// The secret as 64 lower-case hexadecimal digits. Call it only where it must go out.
             #[must_use]
             pub fn reveal(&self) -> String {
-                hex::encode(self.0)
+                Digits::<64>::of(&self.0).text().to_owned()
             }
 
             /// A secret that didn't parse is not repeated in the error.
@@ -92,7 +95,7 @@ macro_rules! secret {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.serialize_str(&self.reveal())
+                to.serialize_str(Digits::<64>::of(&self.0).text())
             }
         }
 

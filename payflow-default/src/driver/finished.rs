@@ -8,6 +8,7 @@ use ecs_systems::{
     port::HtlcId,
     units::{Seconds, Timestamp},
 };
+use foldhash::HashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -33,9 +34,9 @@ impl Retention {
 }
 
 impl Default for Retention {
-    /// An hour, and 10 000.
+    /// An hour, and 1 000.
     fn default() -> Self {
-        Self { age: Seconds(3_600), finished_max: 10_000 }
+        Self { age: Seconds(3_600), finished_max: 1_000 }
     }
 }
 
@@ -72,9 +73,9 @@ enum Line {
 #[derive(Default)]
 pub(super) struct Finished {
     retention: Retention,
-    groups: BTreeMap<EntityId, Group>,
+    groups: HashMap<EntityId, Group>,
     /// The group of each that is no root.
-    roots: BTreeMap<EntityId, EntityId>,
+    roots: HashMap<EntityId, EntityId>,
     payments: BTreeSet<(Timestamp, EntityId)>,
     incoming: BTreeSet<(Timestamp, EntityId)>,
     aside: BTreeSet<(Timestamp, EntityId)>,
