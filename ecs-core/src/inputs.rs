@@ -44,6 +44,12 @@ impl Entities {
         self.places.get(&id).copied()
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+
     /// All numbers behind this one, in order.
     pub fn after(&self, after: Option<EntityId>) -> impl Iterator<Item = EntityId> + '_ {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);

@@ -1,73 +1,21 @@
 //! The method table: what can be called by name, whatever the transport.
 
+mod caller;
 mod kind;
 mod reply;
 
+pub use caller::{Caller, NOT_PERMITTED, Scope};
+pub(crate) use caller::{permit, permit_component, permit_exact};
 pub use kind::{Kind, Param, TEXTS_MAX, optional, required};
 pub use reply::{Later, Look, Reply, WAIT_TIMEOUT, timed_out};
 
 use crate::{
-    Engine, ErrorObject, Inputs, Json, args::Args, error::METHOD_NOT_FOUND, methods::CHECK,
+    Engine, ErrorObject, Inputs, Json,
+    args::Args,
+    error::METHOD_NOT_FOUND,
+    methods::{CHECK, KEEP_TO_COMPONENTS},
     names::did_you_mean,
 };
-use std::collections::BTreeSet;
-
-/// What a caller may do. Each method asks for one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Looks, and changes nothing.
-    Read,
-    /// Makes what others pay to.
-    Receive,
-    /// Pays.
-    Pay,
-    /// Writes Components, advances, adds Systems: whoever may do this can also pay.
-    Flow,
-    /// Answers what was held for approval.
-    Approve,
-    /// Looks after the engine itself.
-    Admin,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::Receive, Self::Pay, Self::Flow, Self::Approve, Self::Admin];
-}
-
-/// Whoever calls, after the transport has made out who it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// What it may do.
-    pub scopes: BTreeSet<Scope>,
-    /// Whether it may read Components that are never shown.
-    pub secrets: bool,
-}
-
-impl Caller {
-    /// The owner: everything.
-    #[must_use]
-    pub fn owner() -> Self {
-        Self { scopes: Scope::ALL.into(), secrets: true }
-    }
-
-    /// Someone with these scopes, who may read no secrets.
-    /// ```
-    /// # use ecs_core::{Caller, Scope};
-    /// assert!(Caller::with([Scope::Read]).may(Scope::Read));
-    /// assert!(!Caller::with([Scope::Read]).may(Scope::Pay));
-    /// ```
-    #[must_use]
-    pub fn with(scopes: impl IntoIterator<Item = Scope>) -> Self {
-        Self { scopes: scopes.into_iter().collect(), secrets: false }
-    }
-
-    /// Whether it has that scope.
-    #[must_use]
-    pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
-    }
-}
 
 /// Answers a call whose parameters are of the kinds that are declared.
 pub type Handle = fn(&mut Engine, &Args<'_>) -> Result<Reply, ErrorObject>;
@@ -96,18 +44,6 @@ pub struct Method {
     pub handle: Handle,
     /// Looks whether it could be done, and leaves everything as it is.
     pub check: Check,
-}
-
-/// The code where a caller lacks a scope; Core Lightning's for a rune that does not permit a call.
-pub const NOT_PERMITTED: i32 = 1502;
-
-/// Refuses what a caller lacks the scope for.
-pub(crate) fn permit(caller: &Caller, scope: Scope, what: &str) -> Result<(), ErrorObject> {
-    if caller.may(scope) {
-        return Ok(());
-    }
-    let scope = format!("{scope:?}").to_lowercase();
-    Err(ErrorObject::new(NOT_PERMITTED, format!("Not permitted: {what} needs scope `{scope}`.")))
 }
 
 impl Engine {
@@ -181,6 +117,13 @@ impl Engine {
             return Err(ErrorObject::new(METHOD_NOT_FOUND, what));
         };
         permit(caller, method.scope, method.name)?;
+        if caller.components.is_some() && !KEEP_TO_COMPONENTS.contains(&method.name) {
+            let what = format!(
+                "Not permitted: the caller is for some Components only, and {name} doesn't keep to \
+                 them."
+            );
+            return Err(ErrorObject::new(NOT_PERMITTED, what));
+        }
         Ok(method)
     }
 }

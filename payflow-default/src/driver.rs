@@ -200,6 +200,21 @@ impl Driver {
         &self.engine
     }
 
+    /// How many parts were offered to the node whose outcome is awaited.
+    pub(crate) fn parts_in_flight(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// How many callers wait.
+    pub(crate) fn waiters(&self) -> usize {
+        self.waiters.count()
+    }
+
+    /// How many payments are over, and not collected yet.
+    pub(crate) fn payments_kept(&self) -> usize {
+        self.finished.payments()
+    }
+
     /// Whether the flow's Systems are announced too.
     pub fn announce_all(&mut self, announce: bool) {
         self.engine.announce_all(announce);

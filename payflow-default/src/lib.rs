@@ -8,6 +8,7 @@ pub mod app;
 pub mod entropy;
 pub mod planner;
 mod driver;
+pub mod measures;
 pub mod service;
 pub mod shell;
 

@@ -1,6 +1,9 @@
 //! The engine behind its shell, as transports serve it.
 
-use crate::shell::{Handle, News, Notice, Subscription, refused};
+use crate::{
+    measures::{self, Measures, Standing},
+    shell::{Handle, News, Notice, Subscription, refused},
+};
 use ecs_core::{EffectBody, ErrorObject, Invoke, Json, Method};
 use ecs_systems::{
     effects::{PayFailure, PaySuccess},
@@ -11,6 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use tokio::time::Instant;
 
 /// The method whose invoice is decoded before the engine is asked.
 const PAY: &str = "pay";
@@ -20,13 +24,20 @@ const PAY: &str = "pay";
 pub struct ShellService {
     handle: Handle,
     methods: Arc<BTreeMap<&'static str, &'static Method>>,
+    measures: Option<Measures>,
 }
 
 impl ShellService {
     /// The shell that this handle reaches, with the methods of its engine.
     pub fn new(handle: Handle, methods: impl IntoIterator<Item = &'static Method>) -> Self {
         let methods = methods.into_iter().map(|method| (method.name, method)).collect();
-        Self { handle, methods: Arc::new(methods) }
+        Self { handle, methods: Arc::new(methods), measures: None }
+    }
+
+    /// The same, telling what is measured to whoever asks.
+    #[must_use]
+    pub fn measured(self, measures: Measures) -> Self {
+        Self { measures: Some(measures), ..self }
     }
 }
 
@@ -53,11 +64,25 @@ impl Service for ShellService {
     ) -> BoxFuture<'static, Outcome> {
         let handle = self.handle.clone();
         let caller = grant.caller.clone();
+        let known = self.methods.get_key_value(method.as_str()).map(|(name, _)| *name);
         Box::pin(async move {
+            let since = Instant::now();
             if method == PAY {
                 handle.decode_ahead(params.as_ref());
             }
-            handle.call_method(caller, method, params).await
+            let outcome = handle.call_method(caller, method, params).await;
+            measures::call_ended(known, &outcome, since.elapsed());
+            outcome
+        })
+    }
+
+    fn metrics(&self) -> BoxFuture<'static, Option<String>> {
+        let Some(measures) = self.measures.clone() else { return Box::pin(async { None }) };
+        let handle = self.handle.clone();
+        Box::pin(async move {
+            let standing = handle.call(|driver, _| Standing::of(driver)).await;
+            measures::look(standing.ok().as_ref());
+            Some(measures.text())
         })
     }
 

@@ -19,7 +19,7 @@ pub(crate) use handle::refused;
 pub use handle::{Handle, News, Notice, ShellError, Subscription};
 pub use journal::JournalError;
 
-use crate::Driver;
+use crate::{Driver, measures};
 use ecs_systems::{bolt11::DecodedInvoices, units::Timestamp};
 use handle::{Command, Watchers};
 use jobs::Jobs;
@@ -294,6 +294,7 @@ impl Shell {
     fn tell(&mut self) {
         let at = self.driver.now();
         for effect in self.driver.take_notices() {
+            measures::announced(&effect);
             // Without a subscriber there is nobody to tell.
             let _nobody = self.notices.send(Arc::new(Notice { at, effect }));
         }

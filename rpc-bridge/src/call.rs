@@ -44,7 +44,7 @@ pub(crate) async fn begin(
     method: String,
     params: Option<Json>,
 ) -> Begun {
-    if let Err(refused) = permit(&**service, grant, &method) {
+    if let Err(refused) = permit(grant, &method) {
         return Begun::Ended(Err(refused));
     }
     let call = || service.call(Arc::clone(grant), method, params);
@@ -78,21 +78,10 @@ fn broken() -> ErrorObject {
 }
 
 /// Refuses what the words of a grant don't allow; scopes are the service's.
-pub(crate) fn permit(
-    service: &dyn Service,
-    grant: &Grant,
-    method: &str,
-) -> Result<(), ErrorObject> {
+pub(crate) fn permit(grant: &Grant, method: &str) -> Result<(), ErrorObject> {
     let name = &grant.name;
     if grant.methods.as_ref().is_some_and(|methods| !methods.contains(method)) {
         let what = format!("Not permitted: token `{name}` is not for this method.");
-        return Err(ErrorObject::new(NOT_PERMITTED, what));
-    }
-    if grant.components.is_some() && !service.keeps_to_components() {
-        let what = format!(
-            "Not permitted: token `{name}` is for some Components only, and nothing here keeps to \
-             that."
-        );
         return Err(ErrorObject::new(NOT_PERMITTED, what));
     }
     Ok(())

@@ -123,7 +123,7 @@ impl Service for Fake {
         Box::new(FakeFeed(self.news.subscribe(), topics.clone()))
     }
 
-    fn metrics(&self) -> Option<String> {
-        Some("payecs_entities 0\n".to_owned())
+    fn metrics(&self) -> BoxFuture<'static, Option<String>> {
+        Box::pin(async { Some("payecs_entities 0\n".to_owned()) })
     }
 }

@@ -268,7 +268,7 @@ impl Connection {
             return answer;
         }
         match (request.method(), request.uri().path()) {
-            (&Method::GET, "/metrics") => self.metrics(&session),
+            (&Method::GET, "/metrics") => self.metrics(&session).await,
             (&Method::POST, "/") => self.post(request, session).await,
             (_, "/") => {
                 let why = "POST JSON-RPC 2.0 here, or open a WebSocket.\n";
@@ -280,11 +280,11 @@ impl Connection {
         }
     }
 
-    fn metrics(&self, session: &Session) -> HttpResponse {
+    async fn metrics(&self, session: &Session) -> HttpResponse {
         if !session.grant.caller.may(Scope::Read) {
             return plain(StatusCode::FORBIDDEN, "The token lacks scope `read`.\n");
         }
-        match self.front.bridge.service.metrics() {
+        match self.front.bridge.service.metrics().await {
             Some(text) => typed(StatusCode::OK, "text/plain; version=0.0.4", text),
             None => plain(StatusCode::NOT_FOUND, "Nothing is measured.\n"),
         }

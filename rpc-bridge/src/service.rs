@@ -41,15 +41,9 @@ pub trait Service: Send + Sync + 'static {
     /// never waits for a feed: what one is too slow for is counted in [`Heard::Lost`].
     fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed>;
 
-    /// Whether [`Service::call`] keeps to [`Grant::components`]. Where it doesn't, calls with a
-    /// grant that has some are refused before they reach it.
-    fn keeps_to_components(&self) -> bool {
-        false
-    }
-
     /// What is measured, in the text format of Prometheus. `None`: nothing is.
-    fn metrics(&self) -> Option<String> {
-        None
+    fn metrics(&self) -> BoxFuture<'static, Option<String>> {
+        Box::pin(async { None })
     }
 }
 
@@ -58,19 +52,17 @@ pub trait Service: Send + Sync + 'static {
 pub struct Grant {
     /// The name of the token, or of the transport that knows its caller; for logs.
     pub name: Arc<str>,
-    /// Scopes, and whether secrets are shown.
+    /// Scopes, Components, and whether secrets are shown.
     pub caller: Caller,
     /// The methods that may be called. `None`: all that the scopes allow.
     pub methods: Option<BTreeSet<String>>,
-    /// What the names of Components that are read or written must begin with. `None`: anything.
-    pub components: Option<BTreeSet<String>>,
 }
 
 impl Grant {
     /// What the owner may do: everything.
     #[must_use]
     pub fn owner(name: &str) -> Self {
-        Self { name: name.into(), caller: Caller::owner(), methods: None, components: None }
+        Self { name: name.into(), caller: Caller::owner(), methods: None }
     }
 }
 

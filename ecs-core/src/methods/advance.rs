@@ -40,7 +40,7 @@ pub(super) const TRACE: Method = Method {
     result: "{\"entity\": id, \"trace\": [{\"time\": UTC to the millisecond, \"system\": name, \
              \"entity\": {\"entity\": id, component: value, …}}, …]}",
     doc: "The Systems that ran on an Entity, oldest first, each with the Components it required as \
-          it matched; secret ones are left out. Empty for an unknown Entity.",
+          it matched; secret ones, and those the caller is not for, are left out. Empty for an unknown Entity.",
     handle: trace,
     check: CHECK_KINDS,
 };
@@ -54,7 +54,10 @@ fn advance(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
 
 fn trace(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
-    let entries = engine.trace(id).into_iter().map(|entry| entry_object(id, entry));
+    let entries = engine.trace(id).into_iter().map(|mut entry| {
+        entry.components.retain(|(name, _)| args.caller().may_touch(name));
+        entry_object(id, entry)
+    });
     Ok(Json::object([("entity", Json::of(&id)), ("trace", Json::array(entries))]).into())
 }
 

@@ -5,7 +5,10 @@ use crate::{
     Engine, EntityId, Error, ErrorObject, Expected, Json, Name, Write, Writer,
     args::{Args, Fields},
     component::check_name,
-    method::{Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit, required},
+    method::{
+        Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit, permit_component,
+        permit_exact, required,
+    },
 };
 
 pub(super) const GET_COMPONENTS: Method = Method {
@@ -57,6 +60,7 @@ fn names(engine: &Engine, args: &Args<'_>) -> Result<Vec<String>, ErrorObject> {
     let names = args.strings("components")?;
     for name in &names {
         check_name(name)?;
+        permit_component(args.caller(), name)?;
         if engine.is_secret(name) && !args.caller().secrets {
             let what = format!("Not permitted: `{name}` is secret.");
             return Err(ErrorObject::new(NOT_PERMITTED, what));
@@ -125,9 +129,11 @@ fn named(args: &Args<'_>, param: &str, fields: Fields) -> Result<Named, ErrorObj
             "exact" => exact = value.decode().map_err(|_| args.misshapen(param))?,
             _ => {
                 check_name(&name)?;
+                permit_component(args.caller(), &name)?;
                 components.push((name, Some(value).filter(|value| !value.is_null())));
             }
         }
     }
+    permit_exact(args.caller(), exact)?;
     Ok((entity.ok_or_else(|| args.misshapen(param))?, exact, components))
 }

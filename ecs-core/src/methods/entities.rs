@@ -6,7 +6,10 @@ use crate::{
     args::Args,
     commit::frozen_error,
     inputs::Entities,
-    method::{CHECK_KINDS, Kind, Method, Reply, Scope, optional, required},
+    method::{
+        CHECK_KINDS, Caller, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit_component,
+        required,
+    },
     names::Named,
 };
 use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc};
@@ -41,11 +44,11 @@ pub(super) const LIST_ENTITIES: Method = Method {
         optional("components", NAMES),
     ],
     scope: Scope::Read,
-    errors: &[],
+    errors: &[NOT_PERMITTED],
     result: r#"{"entities": [{"entity": id, component: value, …}, …]}"#,
     doc: "Lists the Entities that have all required and none of the disallowed Components, by \
-          number, with all their Components by name, or those asked for. Secret Components are \
-          left out. Of a long list what changes meanwhile is shown as it was before or after.",
+          number, with all their Components by name, or those asked for. Secret Components, and \
+          those the caller is not for, are left out. Of a long list what changes meanwhile is shown as it was before or after.",
     handle: list_entities,
     check: |engine, args| asked(engine, args).map(drop),
 };
@@ -63,6 +66,7 @@ pub(super) const DELETE_ENTITY: Method = Method {
 
 /// What a caller wants to see of which Entities.
 struct Asked {
+    caller: Caller,
     required: Vec<Option<Named>>,
     disallowed: Vec<Option<Named>>,
     limit: usize,
@@ -87,16 +91,23 @@ fn list_entities(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObj
 }
 
 fn asked(engine: &Engine, args: &Args<'_>) -> Result<Asked, ErrorObject> {
-    let required = engine.asked(&args.strings("required")?)?;
-    let disallowed = engine.asked(&args.strings("disallowed")?)?;
+    let (required, disallowed) = (args.strings("required")?, args.strings("disallowed")?);
+    for name in required.iter().chain(&disallowed) {
+        permit_component(args.caller(), name)?;
+    }
+    let (required, disallowed) = (engine.asked(&required)?, engine.asked(&disallowed)?);
     let limit = args.read::<NonZeroU32>("limit")?.map_or(usize::MAX, |limit| limit.get() as usize);
     let after = args.read::<EntityId>("after")?;
     let shown = match args.given("components") {
         None => None,
         Some(_) => Some(args.strings("components")?.into_iter().collect::<BTreeSet<String>>()),
     };
+    for name in shown.iter().flatten() {
+        permit_component(args.caller(), name)?;
+    }
     engine.asked(shown.iter().flatten())?;
-    Ok(Asked { required, disallowed, limit, after, shown, listed: Vec::new() })
+    let caller = args.caller().clone();
+    Ok(Asked { caller, required, disallowed, limit, after, shown, listed: Vec::new() })
 }
 
 impl Asked {
@@ -112,17 +123,24 @@ impl Asked {
             self.after = Some(id);
             let matches = self.required.iter().all(|name| engine.has(id, name.as_ref()))
                 && !self.disallowed.iter().any(|name| engine.has(id, name.as_ref()));
-            if matches {
+            if matches && self.may_know_of(engine, id) {
                 self.listed.push((id, self.shown_of(engine, id)));
             }
         }
         looked_at < LOOKED_AT_MAX || self.listed.len() == self.limit
     }
 
+    /// Whether the caller is for something that the Entity has.
+    fn may_know_of(&self, engine: &Engine, id: EntityId) -> bool {
+        let is_for = |(name, _): &(Arc<str>, Json)| self.caller.may_touch(name);
+        self.caller.components.is_none() || engine.components(id).iter().any(is_for)
+    }
+
     fn shown_of(&self, engine: &Engine, id: EntityId) -> Components {
         let is_asked = |name: &str| self.shown.as_ref().is_none_or(|shown| shown.contains(name));
+        let may_see = |name: &str| !engine.is_secret(name) && self.caller.may_touch(name);
         let all = engine.components(id).into_iter();
-        all.filter(|(name, _)| is_asked(name) && !engine.is_secret(name)).collect()
+        all.filter(|(name, _)| is_asked(name) && may_see(name)).collect()
     }
 
     /// Few are told at once; many are put together elsewhere.

@@ -33,6 +33,22 @@ pub(crate) const ALL: [&Method; 15] = [
     &discover::DISCOVER,
 ];
 
+/// Those that a caller may call who is for some Components only: they read and write no others for
+/// it.
+pub(crate) const KEEP_TO_COMPONENTS: [&str; 11] = [
+    entities::NEW_ENTITY.name,
+    entities::LIST_ENTITIES.name,
+    components::GET_COMPONENTS.name,
+    components::SET_COMPONENTS.name,
+    advance::ADVANCE.name,
+    advance::TRACE.name,
+    systems::NEW_SYSTEM.name,
+    systems::LIST_SYSTEMS.name,
+    defaults::GET_DEFAULT_SYSTEMS.name,
+    CHECK.name,
+    wait::WAIT.name,
+];
+
 const NAMES: Kind = Kind::TEXTS.saying("an array of at most 1000 component names, or one name");
 const WRITES: Kind = Kind::OBJECTS.saying(
     "an array of objects, or one object: `entity`, optional `exact` (bool: detach everything else \

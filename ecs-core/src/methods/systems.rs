@@ -4,7 +4,10 @@ use super::NAMES;
 use crate::{
     Engine, ErrorObject, Json, Owner, SystemDef,
     args::Args,
-    method::{CHECK_KINDS, Kind, Method, Reply, Scope, optional, required},
+    method::{
+        CHECK_KINDS, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit_component,
+        required,
+    },
     registry::Registered,
 };
 use std::borrow::Cow;
@@ -21,7 +24,7 @@ pub(super) const NEW_SYSTEM: Method = Method {
         optional("timeout", TIMEOUT),
     ],
     scope: Scope::Flow,
-    errors: &[],
+    errors: &[NOT_PERMITTED],
     result: "{}",
     doc: "Registers an external System: where it matches, it is announced as \
           `payecs_system_invoke`, and its answer is payecs_advance. The same again, with identical \
@@ -71,6 +74,9 @@ fn external(args: &Args<'_>) -> Result<(SystemDef, Option<u64>), ErrorObject> {
         required: owned(args.strings("required")?),
         disallowed: owned(args.strings("disallowed")?),
     };
+    for name in def.required.iter().chain(&def.disallowed) {
+        permit_component(args.caller(), name)?;
+    }
     Ok((def, args.read("timeout")?))
 }
 

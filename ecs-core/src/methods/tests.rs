@@ -318,6 +318,62 @@ fn callers_do_only_what_their_scopes_allow() {
 }
 
 #[test]
+fn callers_keep_to_the_components_they_are_for() {
+    let mut app = Engine::new();
+    let writes = r#"[{"entity":1,"shop:order":7,"acme:x":1},{"entity":2,"acme:x":2}]"#;
+    call(&mut app, "setcomponents", &format!("[{writes}]"));
+    let shop = Caller { components: Some(["shop:".to_owned()].into()), ..Caller::owner() };
+    let (sees, not_permitted) = (r#"{"entities":[{"entity":1,"shop:order":7}]}"#, Err(1502));
+    for (method, params, wanted) in [
+        ("payecs_getcomponents", r#"[1,"shop:order"]"#, Ok(r#"{"entity":1,"shop:order":7}"#)),
+        ("payecs_getcomponents", r#"[1,["shop:order","acme:x"]]"#, not_permitted),
+        ("payecs_setcomponents", r#"[{"entity":1,"shop:order":8,"acme:x":null}]"#, not_permitted),
+        ("payecs_setcomponents", r#"[{"entity":1,"exact":true}]"#, not_permitted),
+        (
+            "payecs_setcomponents",
+            r#"[{"entity":1,"shop:a":8},{"entity":1,"acme:x":1}]"#,
+            not_permitted,
+        ),
+        (
+            "payecs_setcomponents",
+            r#"[{"entity":1,"shop:a":8},{"entity":1,"exact":true}]"#,
+            not_permitted,
+        ),
+        ("payecs_advance", r#"[1,{"entity":1,"lightningd:systems":{}}]"#, not_permitted),
+        ("payecs_listentities", "[]", Ok(sees)),
+        ("payecs_listentities", r#"["acme:x"]"#, not_permitted),
+        ("payecs_listentities", r#"[[],"acme:x"]"#, not_permitted),
+        ("payecs_listentities", r#"{"components":"acme:x"}"#, not_permitted),
+        ("payecs_wait", r#"[1,"acme:x"]"#, not_permitted),
+        ("payecs_newsystem", r#"["spy",["acme:x"]]"#, not_permitted),
+        ("payecs_newsystem", r#"["spy",["shop:order"],["acme:x"]]"#, not_permitted),
+        ("payecs_setdefaultsystems", "[1]", not_permitted),
+        ("payecs_delentity", "[1]", not_permitted),
+        ("payecs_explain", "[1]", not_permitted),
+        ("payecs_setcomponents", r#"[{"entity":1,"shop:order":7}]"#, Ok("{}")),
+    ] {
+        let got = call_as(&mut app, &shop, method, params).map_err(|error| error.code);
+        assert_eq!(got.as_deref().map_err(|code| *code), wanted, "{method} {params}");
+    }
+    assert_eq!(
+        call(&mut app, "getcomponents", r#"[1,["acme:x","shop:a"]]"#),
+        r#"{"entity":1,"acme:x":1,"shop:a":null}"#
+    );
+}
+
+#[test]
+fn traces_show_a_caller_the_components_it_is_for() {
+    let mut app = Engine::new();
+    call(&mut app, "newsystem", r#"["both",["shop:order","acme:x"]]"#);
+    let list =
+        r#"{"entity":1,"shop:order":7,"acme:x":1,"lightningd:systems":{"systems":["both"]}}"#;
+    call(&mut app, "advance", &format!("[1,{list}]"));
+    let shop = Caller { components: Some(["shop:".to_owned()].into()), ..Caller::owner() };
+    let trace = call_as(&mut app, &shop, "payecs_systrace", "[1]").unwrap();
+    assert!(trace.contains("shop:order") && !trace.contains("acme:x"), "{trace}");
+}
+
+#[test]
 fn every_method_declares_its_required_parameters_first_and_says_what_it_does() {
     let app = Engine::new();
     assert_eq!(app.methods().count(), super::ALL.len());

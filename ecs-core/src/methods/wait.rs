@@ -5,7 +5,10 @@ use crate::{
     args::Args,
     component::check_name,
     inputs::Entities,
-    method::{CHECK_KINDS, Kind, Method, Reply, Scope, optional, required},
+    method::{
+        CHECK_KINDS, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit_component,
+        required,
+    },
 };
 
 /// Without `timeout` a caller waits so long.
@@ -25,7 +28,7 @@ pub(super) const WAIT: Method = Method {
         ),
     ],
     scope: Scope::Read,
-    errors: &[2204, 2000],
+    errors: &[NOT_PERMITTED, 2204, 2000],
     result: r#"{"entity": id, "state": "idle", "attached" or "ended"}"#,
     doc: "Answers once the Entity has the component `until`, or has ended; without `until` once it \
           is idle or has ended. Idle: no System runs, and no reply and no external System is \
@@ -41,7 +44,10 @@ fn is_timeout(json: &Json) -> bool {
 fn wait(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
     let until = args.read::<String>("until")?;
-    until.as_deref().map_or(Ok(()), check_name)?;
+    if let Some(name) = &until {
+        check_name(name)?;
+        permit_component(args.caller(), name)?;
+    }
     let seconds = args.read::<u64>("timeout")?.unwrap_or(TIMEOUT_S_DEFAULT);
     if engine.find(id).is_none() && id >= engine.world.resource::<Entities>().next {
         return Err(Error::UnknownEntity(id).into());

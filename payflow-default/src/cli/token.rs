@@ -25,6 +25,7 @@ use tabled::{builder::Builder, settings::Style};
 #[command(after_help = "Examples:
   payecs token create shop --data-dir D --scope read --scope receive
   payecs token create bot --data-dir D --scope pay --method pay --method decode --days 30
+  payecs token create erp --data-dir D --scope read --scope flow --component erp:
   payecs token list --data-dir D
   payecs token revoke bot --data-dir D")]
 pub(crate) struct Args {
@@ -61,6 +62,10 @@ struct Create {
     /// A method that it may call; may be given several times. Default: all that its scopes allow.
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<String>,
+    /// What the names of Components begin with that it may read and write; may be given several
+    /// times. Methods that don't keep to that, such as `pay`, are refused then. Default: all.
+    #[arg(long = "component", value_name = "PREFIX")]
+    components: Vec<String>,
     /// It may read Components that are never shown, such as preimages.
     #[arg(long)]
     secrets: bool,
@@ -121,19 +126,23 @@ fn tokens(dir: &Dir) -> Result<Tokens, TokenError> {
 
 fn make(create: &Create) -> Result<(), TokenError> {
     let scopes = create.scopes.iter().map(|scope| Scope::from(*scope));
-    let caller = Caller { secrets: create.secrets, ..Caller::with(scopes) };
-    let methods: BTreeSet<String> = create.methods.iter().cloned().collect();
-    let methods = (!methods.is_empty()).then_some(methods);
-    let grant = Grant { name: create.name.as_str().into(), caller, methods, components: None };
+    let (secrets, components) = (create.secrets, some(&create.components));
+    let caller = Caller { secrets, components, ..Caller::with(scopes) };
+    let grant = Grant { name: create.name.as_str().into(), caller, methods: some(&create.methods) };
     let expires_ms = create.days.map(|days| now_ms() + u64::from(days) * 86_400_000);
     let secret = tokens(&create.dir)?.create(&NewToken { grant, expires_ms })?;
     writeln!(io::stdout().lock(), "{}", secret.reveal())?;
     Ok(())
 }
 
+/// Those that were given; `None`: none was.
+fn some(given: &[String]) -> Option<BTreeSet<String>> {
+    (!given.is_empty()).then(|| given.iter().cloned().collect())
+}
+
 fn list(dir: &Dir) -> Result<(), TokenError> {
     let mut table = Builder::default();
-    table.push_record(["name", "scopes", "methods", "secrets", "made", "until"]);
+    table.push_record(["name", "scopes", "methods", "components", "secrets", "made", "until"]);
     for token in tokens(dir)?.list()? {
         table.push_record(row(&token));
     }
@@ -141,18 +150,20 @@ fn list(dir: &Dir) -> Result<(), TokenError> {
     Ok(())
 }
 
-fn row(token: &TokenInfo) -> [String; 6] {
+fn row(token: &TokenInfo) -> [String; 7] {
     let TokenInfo { grant, created_ms, expires_ms } = token;
     let scopes: Vec<String> =
         grant.caller.scopes.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect();
-    let methods = grant.methods.as_ref().map_or_else(
-        || "all of these".to_owned(),
-        |methods| methods.iter().cloned().collect::<Vec<_>>().join(" "),
-    );
+    let told = |some: &Option<BTreeSet<String>>, all: &str| match some {
+        Some(some) => some.iter().cloned().collect::<Vec<_>>().join(" "),
+        None => all.to_owned(),
+    };
+    let methods = told(&grant.methods, "all of these");
+    let components = told(&grant.caller.components, "all");
     let until = expires_ms.map_or_else(|| "for ever".to_owned(), |at| Timestamp(at).to_string());
     let secrets = if grant.caller.secrets { "yes" } else { "no" };
     let made = Timestamp(*created_ms).to_string();
-    [grant.name.to_string(), scopes.join(" "), methods, secrets.to_owned(), made, until]
+    [grant.name.to_string(), scopes.join(" "), methods, components, secrets.to_owned(), made, until]
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: when a token ends")]

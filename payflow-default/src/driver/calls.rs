@@ -44,6 +44,10 @@ impl fmt::Debug for Waiters {
 }
 
 impl Waiters {
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// When there is something to do for them; `now` where one of them is at work.
     pub(super) fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
         let at = |waiter: &Waiter| if waiter.at_work { Some(now) } else { waiter.until };

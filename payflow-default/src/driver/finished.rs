@@ -174,6 +174,11 @@ impl Finished {
         Some((if too_many { at } else { at.after(self.retention.age) }, root))
     }
 
+    /// How many payments are over.
+    pub(super) fn payments(&self) -> usize {
+        self.payments.len()
+    }
+
     /// When something is to be collected, or looked at again; `None`: nothing, or never.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         let lines = [&self.payments, &self.incoming].map(|line| self.due(line));

@@ -1,6 +1,6 @@
 //! The journal on a thread of its own: records are kept in groups, one fdatasync for each.
 
-use crate::JournalRecord;
+use crate::{JournalRecord, measures};
 use ledger_store::store::{Image, Kept, NewSnapshot, Store, StoreError, WrittenSnapshot};
 use payecs_journal::SpaceState;
 use std::{
@@ -230,7 +230,9 @@ impl Keeper {
             self.tell(kept);
         }
         if must_sync {
+            let since = now();
             let kept = self.try_until_done(Store::sync)?;
+            measures::synced(since.elapsed());
             self.unsynced_since = None;
             self.tell(kept);
         }
@@ -240,6 +242,7 @@ impl Keeper {
     /// Appends as many records as fit into the buffer; whether one of them must be synced.
     fn append(&mut self) -> Result<bool, StoreError> {
         let mut must_sync = false;
+        let waiting = self.records.len();
         while let Some(record) = self.records.front() {
             match self.store.append(&record.delta) {
                 Ok(number) => {
@@ -251,6 +254,7 @@ impl Keeper {
                 Err(error) => return Err(error),
             }
         }
+        measures::appended((waiting - self.records.len()) as u64);
         Ok(must_sync)
     }
 

@@ -103,7 +103,7 @@ impl Edge {
                 ErrorObject::new(NOT_PERMITTED, "Not permitted: the token counts no more.")
             })?,
         };
-        permit(&*self.bridge.service, &grant, name)?;
+        permit(&grant, name)?;
         Ok(grant)
     }
 

@@ -84,7 +84,7 @@ fn may(grant: &Grant) -> Result<(), ErrorObject> {
     if !grant.caller.may(Scope::Read) {
         return Err(not_permitted("it lacks scope `read`"));
     }
-    match &grant.components {
+    match &grant.caller.components {
         None => Ok(()),
         Some(_) => Err(not_permitted("its token is for some Components only")),
     }

@@ -76,9 +76,9 @@ impl Stored {
         let scopes: Option<BTreeSet<Scope>> =
             self.scopes.iter().map(|name| scope_named(name)).collect();
         let scopes = scopes.ok_or_else(|| self.damaged("a scope that is not known"))?;
-        let caller = Caller { secrets: self.secrets, ..Caller::with(scopes) };
         let (methods, components) = (self.methods.clone(), self.components.clone());
-        Ok(Grant { name: self.name.as_str().into(), caller, methods, components })
+        let caller = Caller { secrets: self.secrets, components, ..Caller::with(scopes) };
+        Ok(Grant { name: self.name.as_str().into(), caller, methods })
     }
 
     pub(super) fn info(&self) -> Result<TokenInfo, TokenError> {
@@ -138,7 +138,7 @@ pub(super) fn add(
     hash: &[u8; 32],
     created_ms: u64,
 ) -> Result<(), TokenError> {
-    let Grant { name, caller, methods, components } = &new.grant;
+    let Grant { name, caller, methods } = &new.grant;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let is_name = (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(fits);
     if !is_name || &**name == COOKIE {
@@ -159,7 +159,7 @@ pub(super) fn add(
         scopes: caller.scopes.iter().map(|scope| scope_name(*scope)).collect(),
         secrets: caller.secrets,
         methods: methods.clone(),
-        components: components.clone(),
+        components: caller.components.clone(),
         created_ms,
         expires_ms: new.expires_ms,
     });

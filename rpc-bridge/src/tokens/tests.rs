@@ -47,9 +47,12 @@ fn what_a_token_is_for_is_kept() {
     let (_dir, tokens) = opened();
     let grant = Grant {
         name: "narrow".into(),
-        caller: Caller { secrets: true, ..Caller::with(Scope::ALL) },
+        caller: Caller {
+            secrets: true,
+            components: Some(["acme:".to_owned()].into()),
+            ..Caller::with(Scope::ALL)
+        },
         methods: Some(["payecs_advance".to_owned()].into()),
-        components: Some(["acme:".to_owned()].into()),
     };
     let secret =
         tokens.create(&NewToken { grant: grant.clone(), expires_ms: Some(u64::MAX) }).unwrap();

@@ -210,7 +210,7 @@ fn the_table_tells_programs_what_it_holds() {
     let wait = methods.iter().find(|method| method["name"] == "payecs_wait").unwrap();
     assert_eq!((&wait["x-scope"], &wait["params"][0]["name"]), (&"read".into(), &"entity".into()));
     assert_eq!(wait["params"][1]["required"], false);
-    assert_eq!(wait["errors"][1]["code"], 2000);
+    assert_eq!(wait["errors"][2]["code"], 2000);
 }
 
 #[test]

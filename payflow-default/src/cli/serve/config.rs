@@ -44,6 +44,11 @@ pub(super) struct Settings {
     #[arg(long, value_name = "X", env = "PAYECS_SPEED")]
     #[serde(default, deserialize_with = "speed")]
     pub(super) speed: Option<Speed>,
+    /// Measures what happens, and answers `GET /metrics` in the text format of Prometheus, to a
+    /// token with scope `read`.
+    #[arg(long, env = "PAYECS_METRICS", num_args = 0..=1, default_missing_value = "true",
+          value_name = "BOOL")]
+    pub(super) metrics: Option<bool>,
 }
 
 fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::Error> {
@@ -105,6 +110,7 @@ pub(super) struct Config {
     pub(super) nodes: u16,
     pub(super) seed: u64,
     pub(super) speed: Speed,
+    pub(super) metrics: bool,
 }
 
 /// Why there are no settings.
@@ -148,6 +154,7 @@ impl Args {
             nodes: given.nodes.or(filed.nodes).unwrap_or(NODES),
             seed: given.seed.or(filed.seed).unwrap_or(SEED),
             speed: given.speed.or(filed.speed).unwrap_or(Speed::REAL),
+            metrics: given.metrics.or(filed.metrics).unwrap_or(false),
         })
     }
 
@@ -198,10 +205,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let default = config(dir.path(), &[]).unwrap();
         assert_eq!((default.listen, default.nodes, default.speed), (LISTEN, NODES, Speed::REAL));
-        let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = 10\n";
+        assert!(!default.metrics);
+        let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = 10\n\
+                    metrics = true\n";
         fs::write(dir.path().join(FILE), file).unwrap();
         let filed = config(dir.path(), &["--nodes", "60"]).unwrap();
         assert_eq!((filed.listen, filed.nodes), ("[::1]:7".parse().unwrap(), 60));
+        assert!(filed.metrics && config(dir.path(), &["--metrics"]).unwrap().metrics);
+        assert!(!config(dir.path(), &["--metrics=false"]).unwrap().metrics);
         assert_eq!(
             (filed.origins.as_slice(), filed.speed),
             (["http://a".to_owned()].as_slice(), "10".parse().unwrap())

@@ -15,6 +15,7 @@ pub(crate) use config::Args;
 use config::{Config, ConfigError};
 use network::Simulated;
 use payflow_default::{
+    measures::{MeasureError, Measures},
     service::ShellService,
     shell::{Clock, Ended, Handle, Limits, Shell, ShellError},
 };
@@ -24,6 +25,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How often is looked whether new payments are taken on, before they are.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often is added up what was measured.
+const ADD_UP_EVERY: Duration = Duration::from_secs(5);
 
 /// Why nothing is served, or no longer.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,8 @@ enum RunError {
     Serve(#[from] ServeError),
     #[error("{0}")]
     Socket(#[from] SocketError),
+    #[error("{0}")]
+    Measure(#[from] MeasureError),
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -60,6 +65,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 
 fn serve(args: &Args) -> Result<(), RunError> {
     let config = args.config()?;
+    let measures = config.metrics.then(Measures::install).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let start = Start {
         data_dir: Some(&args.data_dir),
@@ -78,8 +84,12 @@ fn serve(args: &Args) -> Result<(), RunError> {
     };
     let thread = shell.run_on_thread()?;
     let service = ShellService::new(handle.clone(), methods);
+    let service = match &measures {
+        Some(measures) => service.measured(measures.clone()),
+        None => service,
+    };
     let service = Arc::new(Simulated::new(service, world.network));
-    let served = runtime.block_on(until_stopped(args, &config, service, &handle));
+    let served = runtime.block_on(until_stopped(args, &config, service, (&handle, measures)));
     handle.stop();
     drop(handle);
     let ended = join(thread);
@@ -91,7 +101,7 @@ async fn until_stopped(
     args: &Args,
     config: &Config,
     service: Arc<Simulated>,
-    handle: &Handle,
+    (handle, measures): (&Handle, Option<Measures>),
 ) -> Result<(), RunError> {
     let mut terminated = signal(SignalKind::terminate())?;
     let reach = Reach::of(&args.data_dir);
@@ -123,6 +133,7 @@ async fn until_stopped(
         _ = tokio::signal::ctrl_c() => Ok(()),
         _ = terminated.recv() => Ok(()),
         failed = open(handle) => failed,
+        () = add_up(measures) => Ok(()),
     };
     reach.forget(address);
     // Whoever waits for a payment is told, and what was taken in is kept, while both drain.
@@ -130,6 +141,16 @@ async fn until_stopped(
     let ((), closed) = tokio::join!(server.stop(), socket.stop());
     ended?;
     Ok(closed?)
+}
+
+/// Keeps what is measured small, for ever.
+async fn add_up(measures: Option<Measures>) {
+    loop {
+        tokio::time::sleep(ADD_UP_EVERY).await;
+        if let Some(measures) = &measures {
+            measures.add_up();
+        }
+    }
 }
 
 /// Says when new payments are taken on, or why not; then waits for ever.

@@ -75,6 +75,10 @@ impl Service for Simulated {
         })
     }
 
+    fn metrics(&self) -> BoxFuture<'static, Option<String>> {
+        self.shell.metrics()
+    }
+
     fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed> {
         self.shell.subscribe(topics)
     }
@@ -86,8 +90,8 @@ fn invoice(
     params: Option<&Json>,
     now: Timestamp,
 ) -> Outcome {
-    if !caller.may(SIM_INVOICE.scope) {
-        let what = "Not permitted: sim_invoice needs scope `read`.";
+    if !caller.may(SIM_INVOICE.scope) || caller.components.is_some() {
+        let what = "Not permitted: sim_invoice needs scope `read`, and all Components.";
         return Err(ErrorObject::new(NOT_PERMITTED, what));
     }
     let args = Args::bind(&SIM_INVOICE, params, caller)?;
