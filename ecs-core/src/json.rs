@@ -1,6 +1,7 @@
 //! JSON values, kept as the text that came.
 
 use carried::{Carried, Written};
+use letters::check_letters;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, DeserializeOwned},
@@ -48,6 +49,10 @@ pub enum JsonError {
     /// Not JSON.
     #[error("not JSON: {0}")]
     Syntax(String),
+    /// A string has half of a letter: `\uD800` to `\uDFFF` without its other half. JSON allows it,
+    /// but it is no text: many readers refuse the whole value that it stands in.
+    #[error("a string has half of a surrogate pair")]
+    HalfLetter,
     /// Nested too deep.
     #[error("nested deeper than {JSON_DEPTH_MAX} levels")]
     Depth,
@@ -68,6 +73,7 @@ impl Json {
         let raw: &RawValue =
             serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
         check_limits(raw.get(), JSON_DEPTH_MAX)?;
+        check_letters(raw.get())?;
         Ok(Self::kept(raw.to_owned()))
     }
 
@@ -385,5 +391,6 @@ impl Decimal {
 
 mod canonical;
 mod carried;
+mod letters;
 #[cfg(test)]
 mod tests;

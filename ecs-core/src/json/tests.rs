@@ -47,6 +47,21 @@ fn text_beyond_a_limit_is_refused() {
 }
 
 #[test]
+fn half_a_letter_is_refused_wherever_it_stands() {
+    for half in [r"\ud800", r"\uDFFF", r"\ud83d\u0041", r"\ud83dx", r"\ude00\ud83d", r"\\\ud800"] {
+        for text in [format!("\"{half}\""), format!("[{{\"a\":\"x{half}\"}}]")] {
+            assert_eq!(Json::parse(&text).unwrap_err(), JsonError::HalfLetter, "{text}");
+        }
+        let name = format!("{{\"{half}\":1}}");
+        assert_eq!(Json::parse(&name).unwrap_err(), JsonError::HalfLetter, "{name}");
+    }
+    for whole in [r"\ud83d\ude00", r"\\ud800", r"\\\\ud800", r"\ud7ff\ue000", r"\u00e9\n\t", "é"] {
+        let read = Json::parse(&format!("[\"{whole}\"]")).unwrap();
+        assert!(read.items().unwrap()[0].as_str().is_some(), "{whole}");
+    }
+}
+
+#[test]
 fn the_text_comes_back_as_it_went_in() {
     for text in ["0.50", "{\"b\":1,\"a\":2}", "18446744073709551616", "\"\\u0061\""] {
         assert_eq!(json(text).text(), text);
