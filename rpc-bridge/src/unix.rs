@@ -336,7 +336,12 @@ async fn write(mut to: OwnedWriteHalf, mut answers: mpsc::Receiver<Answer>, mut 
     }
 }
 
+/// An answer as it is sent. Values in it are as they were stored: an empty line between tokens is
+/// blanked, as it would end the answer there; a string of JSON has none.
 fn framed(mut text: String) -> String {
+    if text.contains("\n\n") {
+        text = text.replace('\n', " ");
+    }
     text.push_str("\n\n");
     text
 }

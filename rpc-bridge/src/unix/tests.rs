@@ -94,6 +94,18 @@ fn requests_are_answered_in_core_lightnings_framing() {
 }
 
 #[test]
+fn an_empty_line_in_a_stored_value_ends_no_answer() {
+    let rig = Rig::new();
+    let write = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"payecs_setcomponents\",\"params\":\
+                 [{\"entity\":1,\"acme:x\":{\"a\":\n\n1,\"b\":\"\\n\\n\"}}]}";
+    let read = r#"{"jsonrpc":"2.0","id":2,"method":"payecs_getcomponents","params":[1,"acme:x"]}"#;
+    let said = rig.ask(&[write.as_bytes(), read.as_bytes()]);
+    let value = r#"{"a":  1,"b":"\n\n"}"#;
+    let read = format!(r#"{{"jsonrpc":"2.0","id":2,"result":{{"entity":1,"acme:x":{value}}}}}"#);
+    assert_eq!(said[1..], [read]);
+}
+
+#[test]
 fn what_can_not_be_read_on_is_told_and_ends_the_connection() {
     let rig = Rig::new();
     let (deep, large) = ("[".repeat(10_000), format!("{{\"a\":\"{}", "x".repeat(10 << 20)));
