@@ -1,9 +1,22 @@
-//! How long the messages of a WebSocket are, from the heads of its frames alone.
+//! Which messages of a WebSocket may be, from the heads of its frames alone.
 
 /// Longest head of a frame.
 const HEAD_BYTES_MAX: usize = 14;
 /// Operation codes from here on are for control: they stand between the frames of a message.
 const CONTROL: u8 = 8;
+/// The bit of a frame that is masked.
+const MASKED: u8 = 0x80;
+/// Bytes of a mask.
+const MASK_BYTES: usize = 4;
+
+/// Why nothing more is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A message is longer than may be.
+    TooLarge,
+    /// A frame is not masked, as those of a client must be (RFC 6455, 5.1).
+    NotMasked,
+}
 
 /// Follows the frames that a client sends, without what is in them.
 #[derive(Debug)]
@@ -23,8 +36,11 @@ impl Frames {
         Self { message_max, message: 0, head: [0; HEAD_BYTES_MAX], known: 0, left: 0 }
     }
 
-    /// Follows what came. `false`: a message is longer than may be.
-    pub(super) fn follow(&mut self, mut bytes: &[u8]) -> bool {
+    /// Follows what came.
+    ///
+    /// # Errors
+    /// It may not be: the connection must end.
+    pub(super) fn follow(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
         while !bytes.is_empty() {
             if self.left > 0 {
                 let passed = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
@@ -35,21 +51,22 @@ impl Frames {
             self.head[self.known] = bytes[0];
             self.known += 1;
             bytes = &bytes[1..];
-            if self.known < 2 || self.known < self.head_bytes() {
+            if self.known < 2 {
+                continue;
+            }
+            if self.head[1] & MASKED == 0 {
+                return Err(Fault::NotMasked);
+            }
+            if self.known < 2 + self.length_bytes() + MASK_BYTES {
                 continue;
             }
             self.known = 0;
             self.left = self.payload();
             if !self.count() {
-                return false;
+                return Err(Fault::TooLarge);
             }
         }
-        true
-    }
-
-    fn head_bytes(&self) -> usize {
-        let mask = if self.head[1] & 0x80 == 0 { 0 } else { 4 };
-        2 + self.length_bytes() + mask
+        Ok(())
     }
 
     fn length_bytes(&self) -> usize {
@@ -68,7 +85,7 @@ impl Frames {
         long.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 
-    /// Counts a frame whose head is known.
+    /// Counts a frame whose head is known. `false`: its message is longer than may be.
     fn count(&mut self) -> bool {
         let (is_last, code) = (self.head[0] & 0x80 != 0, self.head[0] & 0x0f);
         if code >= CONTROL {
@@ -113,7 +130,22 @@ mod tests {
             (vec![huge.clone()], false),
             (vec![frame(false, 1, 1_000), huge], false),
         ] {
-            assert_eq!(Frames::new(1_000).follow(&frames.concat()), fits, "{frames:?}");
+            let found = Frames::new(1_000).follow(&frames.concat());
+            assert_eq!(found, if fits { Ok(()) } else { Err(Fault::TooLarge) }, "{frames:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_without_a_mask_is_told_by_its_head() {
+        for (bytes, found) in [
+            (&[0x81][..], Ok(())),
+            (&[0x81, 5], Err(Fault::NotMasked)),
+            (&[0x81, 0x7e], Err(Fault::NotMasked)),
+            (&[0x89, 0], Err(Fault::NotMasked)),
+            (&[0x81, 0x80, 0, 0, 0, 0, 0x81, 0], Err(Fault::NotMasked)),
+            (&[0x81, 0x80, 0, 0, 0, 0, 0x81, 0x80], Ok(())),
+        ] {
+            assert_eq!(Frames::new(1_000).follow(bytes), found, "{bytes:?}");
         }
     }
 
@@ -127,7 +159,7 @@ mod tests {
                 lengths.iter().flat_map(|(last, length)| frame(*last, 1, *length)).collect();
             let whole = Frames::new(700).follow(&all);
             let mut frames = Frames::new(700);
-            prop_assert_eq!(all.chunks(cut).all(|some| frames.follow(some)), whole);
+            prop_assert_eq!(all.chunks(cut).try_for_each(|some| frames.follow(some)), whole);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A connection that is read no faster than it takes its answers.
 
-use super::frames::Frames;
+use super::frames::{Fault, Frames};
 use crate::Limits;
 use std::{
     collections::BTreeMap,
@@ -73,8 +73,13 @@ impl Open {
     }
 }
 
-/// What the message is told that is larger than may be: close, because of its size.
-const CLOSE_TOO_LARGE: [u8; 4] = [0x88, 2, 0x03, 0xf1];
+/// What a client is told whose frames are read no more: close, 1009 or 1002.
+fn close_of(fault: Fault) -> &'static [u8] {
+    match fault {
+        Fault::TooLarge => &[0x88, 2, 0x03, 0xf1],
+        Fault::NotMasked => &[0x88, 2, 0x03, 0xea],
+    }
+}
 
 /// What a connection holds: answers that were not taken yet, and calls that wait for their turn.
 #[derive(Debug)]
@@ -184,12 +189,10 @@ impl Flow {
     /// Follows what was read. `Some`: it is not to be had, and may be answered so much.
     fn follow(&self, bytes: &[u8]) -> Option<&'static [u8]> {
         let mut state = self.state();
-        if state.frames.as_mut().is_none_or(|frames| frames.follow(bytes)) {
-            return None;
-        }
+        let fault = state.frames.as_mut()?.follow(bytes).err()?;
         state.over = true;
         // Not into the middle of another answer.
-        Some(if state.unsent == 0 { &CLOSE_TOO_LARGE } else { &[] })
+        Some(if state.unsent == 0 { close_of(fault) } else { &[] })
     }
 }
 
