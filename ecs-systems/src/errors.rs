@@ -129,7 +129,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
     code(
         208,
         "PAY_NO_SUCH_PAYMENT",
-        "There is no such payment, live or in the books.",
+        "There is no such payment; to `cancelpay` by its hash: none is under way.",
         "Look it up with `listpays`.",
     ),
     code(
@@ -176,12 +176,6 @@ pub const ERROR_CODES: &[ErrorCode] = &[
          and however it is split, it cannot arrive.",
         "Ask the payee for a smaller invoice, or to open a larger channel first. Waiting doesn't \
          help.",
-    ),
-    code(
-        1_501,
-        "RUNE_NOT_AUTHORIZED",
-        "The call came with no token, or with one that is wrong, expired or revoked.",
-        "Send a token in the header `Authorization: Bearer …`.",
     ),
     code(
         1_502,

@@ -25,10 +25,11 @@ pub(super) const CANCEL_PAY: Method = Method {
     doc: "Has a payment start nothing more. Its parts that are out end as they end: `exposure` \
           says how many they are, what the payee would get and what would leave us, and the height \
           until which; it is absent where nothing was out at all. The payment ends when they have, \
-          paid or with 210. By `payment_hash` a payment is found once it has claimed the hash. One \
-          that is over is refused with 211, and `data.status`; one that is unknown with 208. \
-          Cancelled twice is cancelled once. Where a reply of the node is awaited, the answer \
-          comes after it; after a minute with 2000, and the payment is cancelled all the same.",
+          paid or with 210. By `payment_hash` a payment is found from its claim to its end; where \
+          none is, the code is 208. One that is over and named by `entity` is refused with 211, \
+          and `data.status`. Cancelled twice is cancelled once. Where a reply of the node is \
+          awaited, the answer comes after it; after a minute with 2000, and the payment is \
+          cancelled all the same.",
     handle: cancel,
     check: |engine, args| doomed(engine, args).map(drop),
 };
