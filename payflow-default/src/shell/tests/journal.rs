@@ -128,6 +128,8 @@ async fn a_full_disk_refuses_calls_and_once_there_is_room_what_waited_goes_on() 
     disk.plan(Faults { capacity_bytes: Some(0), ..Faults::default() });
     let waiting = fill(&running.handle).await;
     assert!(!waiting.is_empty());
+    let refused = running.handle.call_method(Caller::owner(), "payecs_newentity", None).await;
+    assert_eq!(refused.unwrap_err().code, 2341);
     disk.plan(Faults::default());
     for answer in waiting.join_all().await {
         answer.unwrap();
