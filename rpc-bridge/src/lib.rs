@@ -28,4 +28,4 @@ pub use limits::{
 };
 pub use service::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
 pub use tokens::{NewToken, Secret, TOKENS_MAX, TokenError, TokenInfo, Tokens};
-pub use unix::{Socket, SocketError};
+pub use unix::{Broken, Objects, Socket, SocketError};

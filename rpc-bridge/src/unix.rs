@@ -12,7 +12,7 @@ use crate::{
     jsonrpc::{Message, Response, answer_message, request_too_large},
     private,
 };
-use objects::{Broken, Objects};
+pub use objects::{Broken, Objects};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
     fs::{self, File, TryLockError},

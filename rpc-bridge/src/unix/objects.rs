@@ -4,19 +4,28 @@ use ecs_core::JSON_DEPTH_MAX;
 
 /// Why a stream can't be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Broken {
+pub enum Broken {
+    /// Something else than an object or an array begins.
     #[error("neither an object nor an array")]
     NoValue,
+    /// A value is nested too deep.
     #[error("nested deeper than {JSON_DEPTH_MAX} levels")]
     Depth,
+    /// A value is larger than may be.
     #[error("the request is larger than may be")]
     Size,
 }
 
 /// Finds where values end, by brackets and quotes alone; whether they are JSON is judged later.
 /// Each byte is looked at once, and no more is kept than the value that has begun.
+/// ```
+/// # use rpc_bridge::Objects;
+/// let (mut objects, mut bytes) = (Objects::new(100), &b"{\"a\":1}\n[2"[..]);
+/// assert_eq!(objects.next(&mut bytes).unwrap().unwrap(), b"{\"a\":1}");
+/// assert_eq!(objects.next(&mut bytes), Ok(None));
+/// ```
 #[derive(Debug)]
-pub(super) struct Objects {
+pub struct Objects {
     bytes_max: usize,
     value: Vec<u8>,
     depth: u32,
@@ -25,12 +34,17 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    /// At the beginning of a stream, for values of so many bytes at most.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
         Self { bytes_max, value: Vec::new(), depth: 0, in_string: false, escaped: false }
     }
 
     /// Takes from `bytes` until a value is whole. `None`: all were taken and none is.
-    pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Vec<u8>>, Broken> {
+    ///
+    /// # Errors
+    /// The stream can't be read on.
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Vec<u8>>, Broken> {
         while let Some((byte, rest)) = bytes.split_first() {
             *bytes = rest;
             if self.depth == 0 && byte.is_ascii_whitespace() {
