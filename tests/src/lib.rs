@@ -4,6 +4,7 @@
 
 pub mod docgen;
 pub mod shared;
+pub mod untrusted;
 
 /// The examples of the README run as tests.
 #[cfg(doctest)]
