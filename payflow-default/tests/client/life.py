@@ -2,7 +2,7 @@
 
 import pathlib
 
-from rpc import Daemon, Http, Refused, Unix, WebSocket, check, same, until
+from rpc import Daemon, Http, Refused, Unix, WebSocket, check, request, same, until
 
 TRANSPORTS = (Http, WebSocket, Unix)
 
@@ -199,6 +199,19 @@ def pages(http):
         same(found, whole, method, "by page")
 
 
+def stored(daemon):
+    """A value comes back as its text. An empty line in it would end an answer of the socket."""
+    value = b'{"b":0.50,\n\n"a":9007199254740993,"\\u0061":[1e-3]}'
+    write = request("payecs_setcomponents", [{"entity": 70_000_000, "acme:v": "VALUE"}])
+    for kind in TRANSPORTS:
+        transport = kind(daemon)
+        same(transport.answer(write.replace(b'"VALUE"', value)).get("result"), {}, kind.name)
+        text = transport.ask(request("payecs_getcomponents", [70_000_000, "acme:v"]))
+        wanted = value.replace(b"\n", b" ") if kind is Unix else value
+        check(b'"acme:v":' + wanted + b"}" in text, kind.name, text)
+        transport.close()
+
+
 def one_directory_one_daemon(daemon, place):
     """A second daemon is refused the directory, and another the port."""
     second = Daemon(daemon.binary, daemon.dir)
@@ -221,6 +234,7 @@ def live(daemon, place):
         same(len(told), len(first), voice)
         for one, wanted in zip(told, first):
             same(one, wanted, voice)
+    stored(daemon)
     one_directory_one_daemon(daemon, place)
     before = looks(daemon)
     daemon.kill()
