@@ -14,7 +14,7 @@ import subprocess
 import time
 
 # How long anything may take here, in seconds.
-PATIENCE_S = 20
+PATIENCE_S = 60
 # Which codes came over which transports.
 SEEN = collections.defaultdict(set)
 
