@@ -3,7 +3,8 @@
 use crate::{
     components::Parent,
     port::{
-        AddReceiptError, Books, IssuedReceipt, LedgerEntry, ReceiptState, Receipts, ReceiptsBook,
+        AddReceiptError, Books, Ends, IssuedReceipt, LedgerEntry, ReceiptState, Receipts,
+        ReceiptsBook,
     },
     refusal::{LEDGER_INVARIANT, PAY_DESTINATION_PERM_FAIL, from_ledger},
 };
@@ -106,7 +107,10 @@ pub fn keep(
     }
     // Without a line for the books too, so that each record is one batch of the ledger.
     let mut books = world.resource_mut::<Books>();
+    let before = books.0.entries();
     books.0.commit(&entries, payment, at).map_err(|error| from_ledger(&error))?;
+    let is_end = entries.iter().any(LedgerEntry::is_end);
+    world.get_resource_or_init::<Ends>().note(before, is_end);
     for line in &lines {
         let receipts = &mut world.resource_mut::<ReceiptsBook>().0;
         let written = match line {

@@ -63,6 +63,7 @@ fn entries(number: u64) -> [LedgerEntry; 6] {
             fee_msat: Msat(10),
             successful_parts: 1,
             failed_parts: 1,
+            amount_msat: Some(Msat(1_000)),
         },
     ]
 }

@@ -185,6 +185,7 @@ impl<'a> Writer<'a> {
                 self.complete(payment, preimage, *fee_msat)
             }
             LedgerEntry::Fail { payment, .. } => self.fail(payment),
+            LedgerEntry::FailDraft { .. } => Ok(()),
             LedgerEntry::HoldSet { set, htlcs } => self.hold_set(set, htlcs),
             LedgerEntry::SettleSet { set, htlcs, payer } => self.settle_set(set, htlcs, *payer),
             LedgerEntry::ClaimSet { set, lost } => self.claim_set(set, lost),

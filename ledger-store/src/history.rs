@@ -120,6 +120,10 @@ impl History for LedgerHistory {
         }
     }
 
+    fn count(&self) -> u64 {
+        self.connected.get().map_or(0, |connected| connected.reader.written_count())
+    }
+
     fn entries(&self, from: u64, limit: usize) -> Result<Vec<PastEntry>, HistoryError> {
         let failed =
             |error: payecs_journal::Error| HistoryError::Failed { what: error.to_string() };

@@ -281,6 +281,10 @@ impl Ledger for MemoryLedger {
         Ok(postings.map(|posting| posting.posting(self.node_name())).collect())
     }
 
+    fn entries(&self) -> u64 {
+        self.state.journal.batches()
+    }
+
     fn reader(&self) -> BooksReader {
         reader::of(&self.state)
     }

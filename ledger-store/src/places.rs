@@ -41,7 +41,8 @@ impl Places {
                 | LedgerEntry::ClaimSet { .. }
                 | LedgerEntry::VoidSet { .. }
                 | LedgerEntry::Complete { .. }
-                | LedgerEntry::Fail { .. } => None,
+                | LedgerEntry::Fail { .. }
+                | LedgerEntry::FailDraft { .. } => None,
             };
             let hash = line.payment_hash().as_ref().map(guards::of_hash);
             for fingerprint in hash.into_iter().chain(key) {

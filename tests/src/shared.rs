@@ -147,6 +147,10 @@ impl Ledger for Shared<MemoryLedger> {
         self.lock().postings_of(payment)
     }
 
+    fn entries(&self) -> u64 {
+        Ledger::entries(&*self.lock())
+    }
+
     fn reader(&self) -> BooksReader {
         self.lock().reader()
     }

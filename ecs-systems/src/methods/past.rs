@@ -62,7 +62,8 @@ pub(super) fn told(line: &LedgerEntry) -> Option<(PaymentRef, Told<'_>)> {
         | LedgerEntry::HoldSet { .. }
         | LedgerEntry::SettleSet { .. }
         | LedgerEntry::ClaimSet { .. }
-        | LedgerEntry::VoidSet { .. } => return None,
+        | LedgerEntry::VoidSet { .. }
+        | LedgerEntry::FailDraft { .. } => return None,
         LedgerEntry::Claim(claim) => (claim.payment, Told::Claimed(claim)),
         LedgerEntry::Reserve { payment, fee_budget_msat, label, .. } => {
             (*payment, Told::Reserved(label.as_deref(), *fee_budget_msat))

@@ -5,6 +5,7 @@ mod answer;
 mod books;
 mod claim;
 mod decision;
+mod ends;
 mod error;
 mod history;
 mod hold;
@@ -14,6 +15,7 @@ mod set;
 pub use books::{Book, Books, BooksReader, LinesOf, PastLook, TAIL_ENTRIES_MAX};
 pub use claim::{Claim, ClaimState, PaymentRef};
 pub use decision::Decision;
+pub use ends::Ends;
 pub use error::LedgerError;
 pub(super) use history::milliseconds;
 pub use history::{BooksImage, History, HistoryError, PastEntry};
@@ -203,6 +205,9 @@ pub enum LedgerEntry {
         /// Parts that failed.
         #[serde(default)]
         failed_parts: u32,
+        /// What the payee got of us; absent in ledgers that were written before it was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount_msat: Option<Msat>,
     },
     /// The payment failed: what is left of the reservation goes back. Refused while a part of it is
     /// open or paid.
@@ -214,47 +219,16 @@ pub enum LedgerEntry {
         #[serde(default, skip_serializing_if = "Option::is_none", with = "answer")]
         answer: Option<ErrorObject>,
     },
-}
-
-impl LedgerEntry {
-    /// The name this kind of entry has in traces.
-    #[must_use]
-    pub fn system(&self) -> &'static str {
-        match self {
-            Self::Claim(_) | Self::Prove { .. } => "ledger:claim",
-            Self::Reserve { .. }
-            | Self::Dispatch { .. }
-            | Self::HoldSet { .. }
-            | Self::SettleSet { .. } => "ledger:reserve",
-            Self::Adjust { .. } | Self::Backup | Self::Reconciled { .. } => "ledger:reconcile",
-            Self::Opening { .. }
-            | Self::PostPart { .. }
-            | Self::Overspend { .. }
-            | Self::LatePart { .. }
-            | Self::SelfPay { .. }
-            | Self::ClaimSet { .. } => "ledger:post",
-            Self::VoidPart { .. }
-            | Self::Complete { .. }
-            | Self::Fail { .. }
-            | Self::VoidSet { .. } => "ledger:void",
-        }
-    }
-
-    /// The entry as traces and announcements show it: without the preimage.
-    #[must_use]
-    pub fn shown(&self) -> Json {
-        self.without_preimage(&Json::of(self))
-    }
-
-    /// What it is written as, but for the preimage; most have none.
-    pub(crate) fn without_preimage(&self, written: &Json) -> Json {
-        if !matches!(self, Self::Complete { .. } | Self::Prove { .. }) {
-            return written.clone();
-        }
-        let mut fields = written.fields().unwrap_or_default();
-        fields.remove("preimage");
-        Json::of(&fields)
-    }
+    /// A payment failed before it claimed a hash. Nothing is posted, and what the books know of its
+    /// hash stays as it is.
+    FailDraft {
+        /// What was to be paid, if that was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hash: Option<PaymentHash>,
+        /// As of [`LedgerEntry::Fail`].
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "answer")]
+        answer: Option<ErrorObject>,
+    },
 }
 
 /// The books.
@@ -368,6 +342,9 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// As [`Ledger::claim`].
     fn postings_of(&self, payment: &PaymentRef) -> Result<Vec<Posting>, LedgerError>;
+
+    /// How many batches they took: the entries of the ledger.
+    fn entries(&self) -> u64;
 
     /// Everything that they were told until now, to be read on any thread.
     fn reader(&self) -> BooksReader;

@@ -22,7 +22,7 @@ pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use image::PartImage;
 pub use ledger::{
     Balance, BalanceObject, Book, Books, BooksImage, BooksReader, Claim, ClaimState, Decision,
-    EntryId, History, HistoryError, HoldState, Ledger, LedgerEntry, LedgerError, LinesOf,
+    Ends, EntryId, History, HistoryError, HoldState, Ledger, LedgerEntry, LedgerError, LinesOf,
     OpenPayment, PartHold, PastEntry, PastLook, PaymentRef, Posting, PostingState, SetRef,
     SetShare, SpendLimit, TAIL_ENTRIES_MAX,
 };

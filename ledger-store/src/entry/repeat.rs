@@ -37,7 +37,8 @@ pub(crate) enum EntryKey {
 
 impl EntryKey {
     /// What an entry is the happening of; `None` for a claim, which is compared with the state of
-    /// its hash instead, and for what may happen again and again after a backup.
+    /// its hash instead, for what may happen again and again after a backup, and for what claimed
+    /// nothing.
     ///
     /// # Errors
     /// A dispatch without parts.
@@ -46,7 +47,8 @@ impl EntryKey {
             LedgerEntry::Claim(_)
             | LedgerEntry::Adjust { .. }
             | LedgerEntry::Backup
-            | LedgerEntry::Reconciled { .. } => return Ok(None),
+            | LedgerEntry::Reconciled { .. }
+            | LedgerEntry::FailDraft { .. } => return Ok(None),
             LedgerEntry::Opening { short_channel_id, .. } => Self::Opening(*short_channel_id),
             LedgerEntry::Reserve { payment, .. } => Self::Reserve(*payment),
             LedgerEntry::Dispatch { payment, parts } => match parts.first() {

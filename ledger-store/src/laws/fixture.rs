@@ -126,6 +126,7 @@ pub fn complete(number: u8, group: u64, fee_msat: u64) -> LedgerEntry {
         fee_msat: Msat(fee_msat),
         successful_parts: 1,
         failed_parts: 0,
+        amount_msat: None,
     }
 }
 

@@ -135,8 +135,14 @@ impl Model {
                 | LedgerEntry::Adjust { .. }
                 | LedgerEntry::Backup
                 | LedgerEntry::Reconciled { .. }
+                | LedgerEntry::FailDraft { .. }
         );
         !anew && self.accepted.contains(entry)
+    }
+
+    /// What an adjustment may take out of a channel.
+    fn there(&self, channel: ShortChannelId) -> u64 {
+        self.channels.get(&channel).copied().unwrap_or_default().min(self.available())
     }
 
     fn set_aside(&self) -> u64 {
@@ -154,11 +160,12 @@ impl Model {
                 !self.opened.contains(short_channel_id)
             }
             LedgerEntry::Adjust { short_channel_id, amount_msat, more } => {
-                let there = self.channels.get(short_channel_id).copied().unwrap_or_default();
-                let fits = *more || amount_msat.0 <= there.min(self.available());
+                let fits = *more || amount_msat.0 <= self.there(*short_channel_id);
                 amount_msat.0 > 0 && self.opened.contains(short_channel_id) && fits
             }
-            LedgerEntry::Backup | LedgerEntry::Reconciled { .. } => true,
+            LedgerEntry::Backup
+            | LedgerEntry::Reconciled { .. }
+            | LedgerEntry::FailDraft { .. } => true,
             LedgerEntry::Claim(claim) => {
                 let hash = claim.payment.payment_hash;
                 let number = (0..3).find(|number| preimage(*number).hash() == hash);
@@ -254,9 +261,8 @@ impl Model {
                 let with = |unheld: u64| if *more { unheld + msat } else { unheld - msat };
                 self.unheld(*short_channel_id, with);
             }
-            LedgerEntry::Backup | LedgerEntry::Reconciled { .. } => {
-                self.is_backup = *entry == LedgerEntry::Backup;
-            }
+            LedgerEntry::Backup => self.is_backup = true,
+            LedgerEntry::Reconciled { .. } => self.is_backup = false,
             LedgerEntry::Claim(claim) => self.apply_claim(claim),
             LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat, .. } => {
                 let attempt = self.attempt_mut(payment);
@@ -306,6 +312,7 @@ impl Model {
                 self.end(payment, false);
             }
             LedgerEntry::Fail { payment, .. } => self.end(payment, true),
+            LedgerEntry::FailDraft { .. } => {}
             LedgerEntry::HoldSet { set, htlcs } => {
                 self.sets.insert(*set, ModelSet::Held(htlcs.clone()));
             }

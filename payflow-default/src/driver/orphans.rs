@@ -206,6 +206,9 @@ impl Driver {
         let (payment, entity) = (open.claim.payment, open.claim.entity);
         let (successful_parts, failed_parts) = parts;
         let fee_msat = self.fees_of(&payment);
+        let arrived = open.parts.iter().filter(|(_, state)| *state == HoldState::Paid);
+        let amount_msat = Msat::sum(arrived.map(|(hold, _)| hold.amount_msat));
+        let amount_msat = amount_msat.unwrap_or(open.claim.amount_msat);
         if self.engine.get::<Claimed>(entity).is_none() {
             let complete = LedgerEntry::Complete {
                 payment,
@@ -213,13 +216,11 @@ impl Driver {
                 fee_msat,
                 successful_parts,
                 failed_parts,
+                amount_msat: Some(amount_msat),
             };
             let _told = self.keep_lines(&[complete]);
             return;
         }
-        let arrived = open.parts.iter().filter(|(_, state)| *state == HoldState::Paid);
-        let amount_msat = Msat::sum(arrived.map(|(hold, _)| hold.amount_msat));
-        let amount_msat = amount_msat.unwrap_or(open.claim.amount_msat);
         let count = successful_parts;
         let paid = PaidParts { count, amount_msat, fee_msat, ..PaidParts::default() };
         let write = Write::to(entity)

@@ -78,6 +78,7 @@ fn entries(number: u64) -> [LedgerEntry; 5] {
             fee_msat: Msat(5),
             successful_parts: 1,
             failed_parts: 0,
+            amount_msat: Some(Msat(1_000)),
         },
     ]
 }

@@ -1,13 +1,13 @@
 //! Row 34.
 
 use crate::{
-    components::{Claimed, Exposure, Invoice, PayHash, SameAs, Status},
+    components::{Claimed, Exposure, Invoice, MainPayment, PayHash, Replayed, SameAs, Status},
     effects::{APPROVAL_TIMER, PayFailure},
-    port::LedgerEntry,
+    port::{Books, LedgerEntry},
     records::RecordEntry,
     refusal::RESTORED,
 };
-use bevy_ecs::prelude::{Has, In, Query};
+use bevy_ecs::prelude::{Has, In, Query, Res};
 use ecs_core::{
     Answer, EffectRequest, ErrorObject, Failed, Failing, Id, Json, On, Step, SystemSpec, Systems,
     SystemsFinal, WireComponent,
@@ -31,7 +31,7 @@ pub const FINISH_ERROR: SystemSpec = SystemSpec {
     detaches: &["lightningd:failing", "lightningd:systems"],
     refuses: &[],
     does: "once no part is open: gives the reservation back, makes `failing` the `error`, and ends \
-           the payment",
+           the payment, in the books too",
 };
 
 type Reads<'w> = (
@@ -41,13 +41,18 @@ type Reads<'w> = (
     Option<&'w Claimed>,
     Option<&'w PayHash>,
     Option<&'w Invoice>,
-    Has<SameAs>,
+    (Has<MainPayment>, Has<SameAs>, Has<Replayed>),
     Option<&'w Exposure>,
 );
 
-pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
-    let (id, Failing(failing), systems, claim, hash, invoice, waits, exposure) =
+pub(crate) fn finish_error(
+    In(entity): On,
+    payments: Query<Reads<'_>>,
+    books: Option<Res<Books>>,
+) -> Answer {
+    let (id, Failing(failing), systems, claim, hash, invoice, is, exposure) =
         payments.get(entity)?;
+    let (is_payment, waits, replayed) = is;
     // The payment it waits for still runs, or the engine of before the restore may have paid it.
     let unknown = waits || failing.code == RESTORED && claim.is_none();
     let error = as_final(failing, !unknown, exposure);
@@ -70,6 +75,10 @@ pub(crate) fn finish_error(In(entity): On, payments: Query<Reads<'_>>) -> Answer
     Ok(match claim {
         Some(Claimed(facts)) => {
             step.keep(&LedgerEntry::Fail { payment: facts.claim.payment, answer: Some(error) })
+        }
+        None if is_payment && !replayed && books.is_some() => {
+            let hash = hash.map(|hash| hash.0);
+            step.keep(&LedgerEntry::FailDraft { hash, answer: Some(error) })
         }
         None => step,
     })
@@ -112,7 +121,7 @@ mod tests {
         assert_eq!(ran.attached("status"), Some("\"failed\""));
         let list = r#"{"current":0,"systems":["lightningd:finish_error"]}"#;
         assert_eq!(ran.attached("systems:final"), Some(list));
-        assert!(ran.entries.is_empty(), "a draft has nothing in the books");
+        assert!(ran.entries.is_empty(), "it is no payment");
         let error = bench.app.get::<Failed>(payment()).unwrap().0.clone();
         assert_eq!((error.code, &*error.message), (205, "no route"));
         let told: PayFailure = ran.effects[0].read().unwrap();
@@ -162,6 +171,22 @@ mod tests {
         let told: PayFailure = ran.effects[0].read().unwrap();
         assert_eq!(told.payment_hash, Some(claim().payment_hash()));
         assert_eq!(told.bolt11, sample(invoice).decode().ok());
+    }
+
+    #[test]
+    fn what_failed_before_its_claim_is_in_the_books_unless_it_was_told_before() {
+        let main = "lightningd:main-payment";
+        let write = || failing(None).attach_json(main, sample(main));
+        let hash = claim().payment_hash();
+        for (write, hash) in [(write(), None), (write().attach(&PayHash(hash)), Some(hash))] {
+            let (bench, ran) = ran(write);
+            let answer = bench.app.get::<Failed>(payment()).map(|failed| failed.0.clone());
+            assert!(answer.is_some());
+            assert_eq!(ran.entries, [LedgerEntry::FailDraft { hash, answer }]);
+        }
+        let (bench, ran) = ran(write().attach(&Replayed));
+        assert!(bench.app.get::<Failed>(payment()).is_some());
+        assert!(ran.entries.is_empty(), "the end of the payment it was told of is in the books");
     }
 
     #[test]

@@ -83,10 +83,16 @@ pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
     }
     let nobody = || Refusal::invalid("a preimage without a claim");
     let payment = claim.ok_or_else(nobody)?.0.claim.payment;
-    let PaySuccess { successful_parts, failed_parts, .. } = success;
-    let preimage = preimage.0;
-    let entry =
-        LedgerEntry::Complete { payment, preimage, fee_msat, successful_parts, failed_parts };
+    let PaySuccess { successful_parts, failed_parts, amount_msat, .. } = success;
+    let (preimage, amount_msat) = (preimage.0, Some(amount_msat));
+    let entry = LedgerEntry::Complete {
+        payment,
+        preimage,
+        fee_msat,
+        successful_parts,
+        failed_parts,
+        amount_msat,
+    };
     Ok(step.attach(&LedgerRef(reference_of(&payment))).keep(&entry))
 }
 

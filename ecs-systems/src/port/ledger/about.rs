@@ -1,16 +1,20 @@
 //! What a line is about.
 
 use super::LedgerEntry;
+use ecs_core::Json;
 use payecs_units::PaymentHash;
 
 impl LedgerEntry {
-    /// The hash that a line is about; none for one about a channel or about all books.
+    /// The hash that a line is about; none for one about a channel or about all books, and for
+    /// a payment that claimed none.
     #[must_use]
     pub fn payment_hash(&self) -> Option<PaymentHash> {
         Some(match self {
-            Self::Opening { .. } | Self::Adjust { .. } | Self::Backup | Self::Reconciled { .. } => {
-                return None;
-            }
+            Self::Opening { .. }
+            | Self::Adjust { .. }
+            | Self::Backup
+            | Self::Reconciled { .. }
+            | Self::FailDraft { .. } => return None,
             Self::Claim(claim) => claim.payment.payment_hash,
             Self::Reserve { payment, .. }
             | Self::Dispatch { payment, .. }
@@ -27,5 +31,72 @@ impl LedgerEntry {
             | Self::ClaimSet { set, .. }
             | Self::VoidSet { set } => set.payment_hash,
         })
+    }
+
+    /// Whether it ends a payment, or says that one which had failed is paid.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Complete { .. }
+            | Self::Fail { .. }
+            | Self::FailDraft { .. }
+            | Self::Prove { .. } => true,
+            Self::Opening { .. }
+            | Self::Adjust { .. }
+            | Self::Backup
+            | Self::Reconciled { .. }
+            | Self::Claim(_)
+            | Self::Reserve { .. }
+            | Self::Dispatch { .. }
+            | Self::PostPart { .. }
+            | Self::VoidPart { .. }
+            | Self::Overspend { .. }
+            | Self::LatePart { .. }
+            | Self::SelfPay { .. }
+            | Self::HoldSet { .. }
+            | Self::SettleSet { .. }
+            | Self::ClaimSet { .. }
+            | Self::VoidSet { .. } => false,
+        }
+    }
+
+    /// The name this kind of entry has in traces.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match self {
+            Self::Claim(_) | Self::Prove { .. } => "ledger:claim",
+            Self::Reserve { .. }
+            | Self::Dispatch { .. }
+            | Self::HoldSet { .. }
+            | Self::SettleSet { .. } => "ledger:reserve",
+            Self::Adjust { .. } | Self::Backup | Self::Reconciled { .. } => "ledger:reconcile",
+            Self::Opening { .. }
+            | Self::PostPart { .. }
+            | Self::Overspend { .. }
+            | Self::LatePart { .. }
+            | Self::SelfPay { .. }
+            | Self::ClaimSet { .. } => "ledger:post",
+            Self::VoidPart { .. }
+            | Self::Complete { .. }
+            | Self::Fail { .. }
+            | Self::FailDraft { .. }
+            | Self::VoidSet { .. } => "ledger:void",
+        }
+    }
+
+    /// The entry as traces and announcements show it: without the preimage.
+    #[must_use]
+    pub fn shown(&self) -> Json {
+        self.without_preimage(&Json::of(self))
+    }
+
+    /// What it is written as, but for the preimage; most have none.
+    pub(crate) fn without_preimage(&self, written: &Json) -> Json {
+        if !matches!(self, Self::Complete { .. } | Self::Prove { .. }) {
+            return written.clone();
+        }
+        let mut fields = written.fields().unwrap_or_default();
+        fields.remove("preimage");
+        Json::of(&fields)
     }
 }

@@ -49,6 +49,20 @@ impl BooksReader {
         Self { past, book: Arc::new(book) }
     }
 
+    /// How many entries can be read.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.past.count()
+    }
+
+    /// As [`History::entries`]: also while the rest of the past is being opened.
+    ///
+    /// # Errors
+    /// [`HistoryError::Failed`].
+    pub fn entries(&self, from: u64, limit: usize) -> Result<Vec<PastEntry>, HistoryError> {
+        self.past.entries(from, limit)
+    }
+
     /// The past as it is now.
     ///
     /// # Errors

@@ -66,6 +66,11 @@ pub trait History: fmt::Debug + Send + Sync {
     /// must be built again: then what it no longer answers for is [`HistoryError::Opening`].
     fn known(&self) -> u64;
 
+    /// How many entries [`History::entries`] can tell: what is behind them is not there yet.
+    fn count(&self) -> u64 {
+        self.known()
+    }
+
     /// Entries from an index on, in order, `limit` at most: also such as it doesn't answer for yet.
     /// A history that is asked for hashes and keys alone need not tell them, and by default does
     /// not.

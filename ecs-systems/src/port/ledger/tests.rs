@@ -24,8 +24,14 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
         LedgerEntry::Reserve { payment, amount_msat, fee_budget_msat: fee_msat, label, limits };
     let (successful_parts, failed_parts) = (1, 2);
     let preimage = PREIMAGE;
-    let complete =
-        LedgerEntry::Complete { payment, preimage, fee_msat, successful_parts, failed_parts };
+    let complete = LedgerEntry::Complete {
+        payment,
+        preimage,
+        fee_msat,
+        successful_parts,
+        failed_parts,
+        amount_msat: Some(amount_msat),
+    };
     let set = SetRef { payment_hash: PREIMAGE.hash(), set: EntityId::FIRST };
     let htlc = HtlcId { short_channel_id, id: 3 };
     let htlcs = vec![SetShare { htlc, amount_msat, own_msat: Msat(1) }];
@@ -54,7 +60,12 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
         ("ledger:post", LedgerEntry::SelfPay { payment, amount_msat }),
         ("ledger:void", complete),
         ("ledger:void", LedgerEntry::Fail { payment, answer: None }),
-        ("ledger:void", LedgerEntry::Fail { payment, answer: Some(answer) }),
+        ("ledger:void", LedgerEntry::Fail { payment, answer: Some(answer.clone()) }),
+        ("ledger:void", LedgerEntry::FailDraft { hash: None, answer: None }),
+        (
+            "ledger:void",
+            LedgerEntry::FailDraft { hash: Some(payment.payment_hash), answer: Some(answer) },
+        ),
     ]
 }
 

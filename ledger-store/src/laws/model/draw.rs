@@ -87,6 +87,9 @@ impl Model {
                 more: draw.below(2) == 0,
             },
             22 if draw.below(2) == 0 => LedgerEntry::Backup,
+            22 if draw.below(2) == 0 => {
+                LedgerEntry::FailDraft { hash: Some(paying.payment_hash), answer: None }
+            }
             22 => LedgerEntry::Reconciled { accepted: Vec::new(), forgotten: None },
             18 => LedgerEntry::Prove { payment, preimage: preimage(number) },
             _ => fail(paying),

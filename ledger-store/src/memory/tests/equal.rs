@@ -203,6 +203,10 @@ impl Ledger for Several {
         self.ask(|books| books.postings_of(paying))
     }
 
+    fn entries(&self) -> u64 {
+        self.ask(Ledger::entries)
+    }
+
     fn reader(&self) -> BooksReader {
         self.whole.reader()
     }

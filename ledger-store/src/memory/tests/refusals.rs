@@ -168,6 +168,7 @@ fn a_payment_ends_once_and_with_nothing_open() {
         fee_msat: Msat(0),
         successful_parts: 0,
         failed_parts: 0,
+        amount_msat: None,
     };
     table(vec![
         (complete(1, 1, 2), Some("group 1: 1 parts are open")),

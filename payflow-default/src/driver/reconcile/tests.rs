@@ -134,7 +134,14 @@ fn book(books: &mut MemoryLedger, record: &PartRecord, preimage: Preimage) {
         },
         LedgerEntry::Dispatch { payment, parts: vec![hold] },
         LedgerEntry::PostPart { payment, part_id, fee_msat, circular },
-        LedgerEntry::Complete { payment, preimage, fee_msat, successful_parts: 1, failed_parts: 0 },
+        LedgerEntry::Complete {
+            payment,
+            preimage,
+            fee_msat,
+            successful_parts: 1,
+            failed_parts: 0,
+            amount_msat: Some(AMOUNT),
+        },
     ];
     books.commit(&lines, None, START).unwrap();
 }

@@ -136,6 +136,7 @@ fn a_key_whose_payment_ended_is_answered_as_that_was() {
             fee_msat: Msat(7),
             successful_parts: count,
             failed_parts: 0,
+            amount_msat: None,
         });
         let (_, ran) = ran(bench, keyed());
         assert_eq!(ran.attached("fee"), Some("\"7msat\""));

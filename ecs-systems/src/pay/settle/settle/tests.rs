@@ -52,6 +52,7 @@ fn a_payment_that_is_paid_ends_with_fee_status_and_entry() {
         fee_msat,
         successful_parts: 3,
         failed_parts: 2,
+        amount_msat: Some(AMOUNT),
     };
     assert_eq!(ran.entries, [complete]);
     let told: PaySuccess = ran.effects[0].read().unwrap();
