@@ -122,7 +122,10 @@ pub struct Driver {
     questions: BTreeMap<RequestId, Question>,
     next_request: u64,
     jobs: Vec<Job>,
-    notices: VecDeque<Effect>,
+    /// What is announced, each with the cursor of the last end before its command.
+    notices: VecDeque<(Effect, u64)>,
+    /// The cursor of the last end that may be told of.
+    ended: u64,
     /// What is over, until it is collected.
     finished: Finished,
     /// Callers that wait for what is still to come.
@@ -183,11 +186,13 @@ impl Driver {
             next_request: 1,
             jobs: Vec::new(),
             notices: VecDeque::new(),
+            ended: 0,
             finished: Finished::default(),
             waiters: Waiters::default(),
             gate: None,
         };
         driver.engine.note_lists();
+        driver.ended = driver.ends();
         driver.refresh_view();
         driver.refresh_graph();
         driver.ask(Question::Balances, NodeRequest::Balances);
@@ -290,7 +295,12 @@ impl Driver {
     /// What nobody waits for: announcements and events, in order.
     #[must_use]
     pub fn take_notices(&mut self) -> Vec<Effect> {
-        self.notices.drain(..).collect()
+        self.take_notices_with_cursors().map(|(effect, _)| effect).collect()
+    }
+
+    /// The same, each with the cursor of the last end of a payment before its command.
+    pub(crate) fn take_notices_with_cursors(&mut self) -> impl Iterator<Item = (Effect, u64)> + '_ {
+        self.notices.drain(..)
     }
 
     /// Runs everything that is under way until `until`, jumping from event to event: for backends

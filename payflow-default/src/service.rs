@@ -1,19 +1,19 @@
 //! The engine behind its shell, as transports serve it.
 
+mod feeds;
+mod simulated;
+
+pub use simulated::SIM_INVOICE;
+
 use crate::{
     measures::{self, Measures, Standing},
-    shell::{Handle, News, Notice, Subscription, refused},
+    shell::{Handle, refused},
 };
-use ecs_core::{EffectBody, ErrorObject, Invoke, Json, Method};
-use ecs_systems::{
-    effects::{PayFailure, PaySuccess},
-    units::Timestamp,
-};
-use rpc_bridge::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use ecs_core::{ErrorObject, Json, Method};
+use ecs_systems::units::Timestamp;
+use feeds::{EndsFeed, SystemsFeed};
+use rpc_bridge::{BoxFuture, Feed, Grant, Outcome, Service, Topic};
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::time::Instant;
 
 /// The method whose invoice is decoded before the engine is asked.
@@ -86,47 +86,20 @@ impl Service for ShellService {
         })
     }
 
-    fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed> {
-        let news = if topics.contains(&Topic::SystemInvoke) {
-            self.handle.watch_systems()
-        } else {
-            self.handle.subscribe()
-        };
-        Box::new(ShellFeed { news, topics: topics.clone() })
-    }
-}
-
-/// What is announced about some topics.
-struct ShellFeed {
-    news: Subscription,
-    topics: BTreeSet<Topic>,
-}
-
-impl Feed for ShellFeed {
-    fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
-        Box::pin(async {
-            loop {
-                match self.news.next().await? {
-                    News::Lost { count } => return Some(Heard::Lost { count }),
-                    News::Notice(notice) => match heard(&notice) {
-                        Some((topic, params)) if self.topics.contains(&topic) => {
-                            return Some(Heard::Event { topic, params });
-                        }
-                        Some(_) | None => {}
-                    },
+    fn subscribe(
+        &self,
+        topic: Topic,
+        since: Option<u64>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        let handle = self.handle.clone();
+        Box::pin(async move {
+            let feed: Box<dyn Feed> = match topic {
+                Topic::SystemInvoke => Box::new(SystemsFeed::begin(&handle, since).await?),
+                Topic::PaySuccess | Topic::PayFailure => {
+                    Box::new(EndsFeed::begin(handle, topic, since).await?)
                 }
-            }
+            };
+            Ok(feed)
         })
     }
-}
-
-/// What a notice tells. Preimages and secrets are in none.
-fn heard(notice: &Notice) -> Option<(Topic, Json)> {
-    let topic = match notice.effect.kind.as_str() {
-        Invoke::KIND => Topic::SystemInvoke,
-        PaySuccess::KIND => Topic::PaySuccess,
-        PayFailure::KIND => Topic::PayFailure,
-        _ => return None,
-    };
-    Some((topic, notice.effect.body.clone()))
 }

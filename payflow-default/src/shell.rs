@@ -72,6 +72,8 @@ pub struct Shell {
     clock: Clock,
     mailbox: mpsc::Receiver<Command>,
     notices: broadcast::Sender<Arc<Notice>>,
+    /// The cursor of the last end of a payment that may be told of.
+    ended: watch::Sender<u64>,
     stop: watch::Receiver<bool>,
     woken: Arc<Woken>,
     jobs: Jobs,
@@ -127,17 +129,19 @@ impl Shell {
         let (notices, _) = broadcast::channel(limits.notices);
         let (stopper, stop) = watch::channel(false);
         let (full, is_full) = watch::channel(false);
+        let (ended, has_ended) = watch::channel(driver.cursor());
         let woken = Arc::new(Woken::default());
         driver.set_waker(Waker::from(Arc::clone(&woken)));
         let invoices = driver.engine().resource::<DecodedInvoices>().cloned().unwrap_or_default();
         let watchers = Watchers::default();
-        let also = (invoices, watchers.clone());
+        let also = (invoices, watchers.clone(), has_ended);
         let handle = Handle::new(commands, &notices, stopper, is_full, also);
         let shell = Self {
             driver,
             clock,
             mailbox,
             notices,
+            ended,
             stop,
             woken,
             jobs: Jobs::new(limits.jobs),
@@ -157,6 +161,7 @@ impl Shell {
     /// The host gives no thread.
     pub fn keeping(mut self, store: Store) -> io::Result<Self> {
         self.driver.keep_journal(store.last());
+        self.ended.send_replace(self.driver.cursor());
         self.driver.resume(self.clock.now());
         self.journal = Some(Journal::start(store, Waker::from(Arc::clone(&self.woken)))?);
         Ok(self)
@@ -293,11 +298,13 @@ impl Shell {
 
     fn tell(&mut self) {
         let at = self.driver.now();
-        for effect in self.driver.take_notices() {
+        for (effect, cursor) in self.driver.take_notices_with_cursors() {
             measures::announced(&effect);
             // Without a subscriber there is nobody to tell.
-            let _nobody = self.notices.send(Arc::new(Notice { at, effect }));
+            let _nobody = self.notices.send(Arc::new(Notice { at, cursor, effect }));
         }
+        let cursor = self.driver.cursor();
+        self.ended.send_if_modified(|ended| std::mem::replace(ended, cursor) != cursor);
     }
 
     /// Waits for something to do. Stopping goes first, then the oldest work: plans, what the driver

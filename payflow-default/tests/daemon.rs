@@ -21,8 +21,13 @@ struct Daemon {
 
 impl Daemon {
     fn start(dir: &Path) -> Self {
+        Self::start_at(dir, "10")
+    }
+
+    /// A daemon whose network is so many times as fast as a real one.
+    fn start_at(dir: &Path, speed: &str) -> Self {
         let child = payecs(&["serve", "--data-dir", text(dir), "--listen", "127.0.0.1:0"])
-            .args(["--nodes", "30", "--speed", "10"])
+            .args(["--nodes", "30", "--speed", speed])
             .stdout(Stdio::null())
             .spawn()
             .expect("it does");
@@ -209,4 +214,67 @@ fn only_who_has_a_token_is_heard_and_does_what_it_allows() {
     }
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!((&answer["id"], &answer["result"]["entity"]), (&"a".into(), &1.into()));
+}
+
+/// What ended behind a cursor, with what the answer has as the next one.
+fn ended(daemon: &Daemon, since: &mut u64, timeout: u64) -> Vec<Value> {
+    let (from, timeout) = (format!("since={since}"), format!("timeout={timeout}"));
+    let page = daemon.answer(&["payecs_events", &from, "limit=2", &timeout]);
+    let next = page["cursor"].as_u64().expect("it does");
+    assert!(next >= *since, "{page}");
+    *since = next;
+    page["events"].as_array().expect("it does").clone()
+}
+
+#[test]
+fn who_keeps_its_cursor_hears_what_ended_before_a_kill_and_what_was_under_way_at_it() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    let invoice = daemon.invoice("20sat");
+    daemon.wait_until("it is paid", || daemon.run("pay", &[&invoice]).status.success());
+    assert!(!daemon.run("pay", &[&daemon.invoice("1000btc")]).status.success());
+    drop(daemon);
+    let daemon = Daemon::start_at(dir.path(), "0.5");
+    let (mut cursor, mut told) = (0, Vec::new());
+    loop {
+        let events = ended(&daemon, &mut cursor, 0);
+        if events.is_empty() {
+            break;
+        }
+        told.extend(events);
+    }
+    let of = |name: &'static str| told.iter().filter(move |it| it["event"] == name);
+    let paid: Vec<_> = of("pay_success").collect();
+    assert_eq!((paid.len(), &paid[0]["amount_msat"]), (1, &20_000.into()), "{paid:?}");
+    let failed = of("pay_failure").next_back().expect("it does");
+    assert_eq!(
+        (&failed["error"]["code"], &failed["error"]["data"]["final"]),
+        (&215.into(), &true.into())
+    );
+    let cursors: Vec<_> = told.iter().map(|event| event["cursor"].as_u64()).collect();
+    assert!(cursors.is_sorted_by(|one, next| one < next), "{cursors:?}");
+    let slow = daemon.invoice("21sat");
+    let mut pays = payecs(&["pay", "--data-dir", text(dir.path()), &slow])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it does");
+    let pending = || daemon.answer(&["listpays", "status=pending"])["pays"][0].clone();
+    let mut hash = Value::Null;
+    daemon.wait_until("it is under way", || {
+        hash = pending()["payment_hash"].clone();
+        !hash.is_null()
+    });
+    drop(daemon);
+    assert!(!pays.wait().expect("it does").success(), "nobody answers it");
+    let daemon = Daemon::start(dir.path());
+    let mut ends = Vec::new();
+    daemon.wait_until("it has ended", || {
+        ends.extend(ended(&daemon, &mut cursor, 60));
+        ends.iter().any(|event| event["payment_hash"] == hash)
+    });
+    assert!(ends.iter().any(|it| it["event"] == "pay_success" && it["amount_msat"] == 21_000));
+    let beyond = daemon.call(&["payecs_events", "since=1000000"]);
+    let last = said(&beyond);
+    assert!(last.contains("(code -32602)") && last.contains("the last one is"), "{last}");
 }

@@ -1,9 +1,9 @@
 //! An engine behind a lock: the service of the tests.
 
 use crate::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
-use ecs_core::{Engine, Inputs, Json, Method};
+use ecs_core::{Engine, ErrorObject, Inputs, Json, Kind, Method, Param, optional};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     future::ready,
     sync::{Arc, Mutex},
 };
@@ -11,6 +11,9 @@ use tokio::sync::{Semaphore, broadcast};
 
 /// Events that wait for a slow feed.
 pub(crate) const FEED_MAX: usize = 8;
+
+/// What subscriptions take.
+const SINCE: Param = optional("since", Kind::COUNT);
 
 pub(crate) struct Fake {
     engine: Mutex<Engine>,
@@ -30,6 +33,10 @@ impl Fake {
         for name in ["echo", "slow", "large", "panic", "panic_later"] {
             let like = methods["payecs_newentity"];
             methods.insert(name, Box::leak(Box::new(Method { name, ..*like })));
+        }
+        for name in ["payecs_observe", "subscribe_pay_success", "subscribe_pay_failure"] {
+            let (like, params) = (methods["payecs_newentity"], &[SINCE]);
+            methods.insert(name, Box::leak(Box::new(Method { name, params, ..*like })));
         }
         let (news, _) = broadcast::channel(FEED_MAX);
         let seen = Mutex::default();
@@ -57,18 +64,21 @@ impl Fake {
     }
 }
 
-/// What is told of some topics.
-struct FakeFeed(broadcast::Receiver<Heard>, BTreeSet<Topic>);
+/// What is told of a topic, behind what is lost since a cursor.
+struct FakeFeed(broadcast::Receiver<Heard>, Topic, Option<u64>);
 
 impl Feed for FakeFeed {
     fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
         Box::pin(async move {
+            if let Some(cursor) = self.2.take() {
+                return Some(Heard::Lost { count: None, cursor });
+            }
             loop {
                 match self.0.recv().await {
-                    Ok(Heard::Event { topic, .. }) if !self.1.contains(&topic) => {}
+                    Ok(Heard::Event { topic, .. }) if topic != self.1 => {}
                     Ok(heard) => return Some(heard),
                     Err(broadcast::error::RecvError::Lagged(count)) => {
-                        return Some(Heard::Lost { count });
+                        return Some(Heard::Lost { count: Some(count), cursor: 0 });
                     }
                     Err(broadcast::error::RecvError::Closed) => return None,
                 }
@@ -119,8 +129,17 @@ impl Service for Fake {
         }
     }
 
-    fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed> {
-        Box::new(FakeFeed(self.news.subscribe(), topics.clone()))
+    /// Has cursors up to [`FEED_MAX`].
+    fn subscribe(
+        &self,
+        topic: Topic,
+        since: Option<u64>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        if since.is_some_and(|since| since > FEED_MAX as u64) {
+            return Box::pin(ready(Err(ErrorObject::invalid("`since`: there is none"))));
+        }
+        let feed = FakeFeed(self.news.subscribe(), topic, since);
+        Box::pin(ready(Ok(Box::new(feed) as Box<dyn Feed>)))
     }
 
     fn metrics(&self) -> BoxFuture<'static, Option<String>> {

@@ -37,9 +37,17 @@ pub trait Service: Send + Sync + 'static {
         params: Option<Json>,
     ) -> BoxFuture<'static, Outcome>;
 
-    /// Hears what happens from now on about these topics, until the feed is dropped. The service
-    /// never waits for a feed: what one is too slow for is counted in [`Heard::Lost`].
-    fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed>;
+    /// Hears what happens about a topic, until the feed is dropped: from now on, or what came after
+    /// a cursor of an event that was heard before. The service never waits for a feed: what one
+    /// can't be told any more is [`Heard::Lost`].
+    ///
+    /// # Errors
+    /// There is no such cursor (−32602), or what came after it can't be told now.
+    fn subscribe(
+        &self,
+        topic: Topic,
+        since: Option<u64>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>>;
 
     /// What is measured, in the text format of Prometheus. `None`: nothing is.
     fn metrics(&self) -> BoxFuture<'static, Option<String>> {
@@ -114,9 +122,11 @@ pub enum Heard {
         /// What happened, without secrets.
         params: Json,
     },
-    /// The feed was too slow, and so many events are missing here.
+    /// Events are missing here: the feed was too slow, or they are not kept.
     Lost {
-        /// How many.
-        count: u64,
+        /// How many; `None`: nobody knows.
+        count: Option<u64>,
+        /// The cursor behind which they are missing.
+        cursor: u64,
     },
 }

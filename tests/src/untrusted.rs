@@ -8,7 +8,7 @@ use ledger_store::{MemoryLedger, MemoryReceipts};
 use payflow_default::app::{Parts, engine};
 use rpc_bridge::{BoxFuture, Broken, Feed, Grant, Limits, Objects, Outcome, Service, Topic};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     future::{pending, ready},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
@@ -187,8 +187,12 @@ impl Service for Alone {
         Box::pin(ready(outcome))
     }
 
-    fn subscribe(&self, _: &BTreeSet<Topic>) -> Box<dyn Feed> {
-        Box::new(Silence)
+    fn subscribe(
+        &self,
+        _: Topic,
+        _: Option<u64>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        Box::pin(ready(Ok(Box::new(Silence) as Box<dyn Feed>)))
     }
 }
 

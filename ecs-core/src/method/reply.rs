@@ -21,8 +21,10 @@ pub enum Reply {
 pub struct Later {
     /// Looks at the state, after each command, until it answers.
     pub look: Look,
-    /// After so long the answer is an error ([`WAIT_TIMEOUT`]). `None`: never.
+    /// After so long the answer is `late`. `None`: never.
     pub timeout_ms: Option<u64>,
+    /// What is answered then. `None`: an error ([`WAIT_TIMEOUT`]).
+    pub late: Option<Json>,
     /// Whether to look again as soon as others had their turn: it waits for nothing else.
     pub at_work: bool,
     /// Whether the call has done something already: then nobody may be told that nothing happened.
@@ -39,7 +41,7 @@ impl Reply {
         look: impl FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send + 'static,
         timeout_ms: Option<u64>,
     ) -> Self {
-        Self::Later(Later { look: Box::new(look), timeout_ms, at_work: false, acted: true })
+        Self::Later(Later::of(look, timeout_ms, true))
     }
 
     /// A question is answered once this gives an answer. Nothing was done: where too many wait, it
@@ -49,7 +51,7 @@ impl Reply {
         look: impl FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send + 'static,
         timeout_ms: Option<u64>,
     ) -> Self {
-        Self::Later(Later { look: Box::new(look), timeout_ms, at_work: false, acted: false })
+        Self::Later(Later::of(look, timeout_ms, false))
     }
 
     /// An answer that is worked out a little at a time.
@@ -57,7 +59,16 @@ impl Reply {
     pub fn in_steps(
         step: impl FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send + 'static,
     ) -> Self {
-        Self::Later(Later { look: Box::new(step), timeout_ms: None, at_work: true, acted: false })
+        Self::Later(Later { at_work: true, ..Later::of(step, None, false) })
+    }
+
+    /// The same; who waited in vain is given this, and no error.
+    #[must_use]
+    pub fn or_when_late(self, answer: Json) -> Self {
+        match self {
+            Self::Later(later) => Self::Later(Later { late: Some(answer), ..later }),
+            Self::Now(_) | Self::Elsewhere(_) => self,
+        }
     }
 
     /// The answer, if it is there.
@@ -67,6 +78,16 @@ impl Reply {
             Self::Now(json) => Some(json),
             Self::Later(_) | Self::Elsewhere(_) => None,
         }
+    }
+}
+
+impl Later {
+    fn of(
+        look: impl FnMut(&Engine) -> Option<Result<Reply, ErrorObject>> + Send + 'static,
+        timeout_ms: Option<u64>,
+        acted: bool,
+    ) -> Self {
+        Self { look: Box::new(look), timeout_ms, late: None, at_work: false, acted }
     }
 }
 

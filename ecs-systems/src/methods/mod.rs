@@ -13,13 +13,14 @@ mod list_pays;
 mod routes;
 mod info;
 mod ledger;
+mod events;
 
 use crate::{port::Books, refusal::PAY_UNSPECIFIED_ERROR};
 use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them.
-pub(crate) const ALL: [&Method; 9] = [
+pub(crate) const ALL: [&Method; 13] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -29,6 +30,10 @@ pub(crate) const ALL: [&Method; 9] = [
     &info::GET_INFO,
     &ledger::LEDGER_BALANCE,
     &ledger::LEDGER_LIST,
+    &events::EVENTS,
+    &events::OBSERVE,
+    &events::SUBSCRIBE_PAY_SUCCESS,
+    &events::SUBSCRIBE_PAY_FAILURE,
 ];
 
 /// The books.

@@ -32,6 +32,7 @@ pub(super) struct Waiters(Vec<Waiter>);
 struct Waiter {
     look: Look,
     until: Option<Timestamp>,
+    late: Option<Json>,
     at_work: bool,
     acted: bool,
     asker: Box<dyn Asker>,
@@ -95,7 +96,10 @@ impl Driver {
             let is_late = waiter.until.is_some_and(|until| until <= self.now);
             match (waiter.look)(&self.engine) {
                 Some(reply) => self.give(waiter.asker, reply),
-                None if is_late => self.give(waiter.asker, Err(timed_out())),
+                None if is_late => {
+                    let late = waiter.late.map(Reply::Now).ok_or_else(timed_out);
+                    self.give(waiter.asker, late);
+                }
                 None if waiter.asker.is_gone() => {}
                 None => self.waiters.0.push(waiter),
             }
@@ -129,7 +133,7 @@ impl Driver {
         asker: Box<dyn Asker>,
         later: Later,
     ) -> Result<(), (Box<dyn Asker>, ErrorObject)> {
-        let Later { mut look, timeout_ms, at_work, acted } = later;
+        let Later { mut look, timeout_ms, late, at_work, acted } = later;
         if let Some(reply) = look(&self.engine) {
             self.give(asker, reply);
             return Ok(());
@@ -139,7 +143,7 @@ impl Driver {
             return Err((asker, too_many()));
         }
         let until = timeout_ms.map(|ms| self.now.after_ms(ms));
-        self.waiters.0.push(Waiter { look, until, at_work, acted, asker });
+        self.waiters.0.push(Waiter { look, until, late, at_work, acted, asker });
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use ecs_systems::{
         AskSigner, ChooseRoutes, DecodeByNode, HOLD_TIMER, OfferPart, RefuseHtlcs, SettleHtlcs,
     },
     planner::{LocalChannel, NoPlan, Plan, PlanRequest},
-    port::{Books, NodeRequest, NodeView, PartKey, RequestId},
+    port::{Books, Ends, NodeRequest, NodeView, PartKey, RequestId},
     replies,
     units::Timestamp,
 };
@@ -25,14 +25,30 @@ impl Driver {
         let effects = self.engine.take_effects();
         let mut delta = self.engine.take_delta();
         let effects = self.learn_of(effects, delta.as_mut());
+        let ended = self.ends();
         let Some(gate) = &mut self.gate else {
             for effect in effects {
                 self.perform(effect);
             }
+            self.ended = ended;
             return;
         };
         gate.add(&self.engine, delta, effects);
+        gate.hold_ends(ended);
         self.perform_kept();
+    }
+
+    /// The cursor of the last end of a payment that may be told of: every end up to it is kept,
+    /// and can be read from the ledger.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        self.ended
+    }
+
+    /// The cursor of the last end that is in the books.
+    pub(super) fn ends(&self) -> u64 {
+        let entries = self.engine.resource::<Books>().map_or(0, |books| books.0.entries());
+        self.engine.resource::<Ends>().copied().unwrap_or_default().cursor(entries)
     }
 
     /// Does what waited for its record, as far as records are kept.
@@ -46,6 +62,7 @@ impl Driver {
                 }
                 Held::Word(htlc) => self.say(htlc),
                 Held::Answer(answer) => answer(),
+                Held::Ended(cursor) => self.ended = cursor,
             }
         }
     }
@@ -76,7 +93,7 @@ impl Driver {
         } else {
             debug_assert!(is_notice(&effect), "nobody does `{}`", effect.kind);
             log_notice(&effect);
-            self.notices.push_back(effect);
+            self.notices.push_back((effect, self.ended));
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) enum Held {
     Word(HtlcId),
     /// What a command answers.
     Answer(Answer),
+    /// Payments have ended, the last one in that entry of the ledger.
+    Ended(u64),
 }
 
 struct Waiting {
@@ -42,17 +44,21 @@ pub(super) struct Gate {
     last: u64,
     /// The last record that must be synced.
     last_to_sync: u64,
+    /// The cursor of the last end that was held back.
+    ended: u64,
     kept: Kept,
     records: Vec<JournalRecord>,
     waiting: VecDeque<Waiting>,
 }
 
 impl Gate {
-    /// A gate behind which the journal's last record has that number.
-    pub(super) fn after(last: u64) -> Self {
+    /// A gate behind which the journal's last record has that number, and the last end of a
+    /// payment that cursor.
+    pub(super) fn after(last: u64, ended: u64) -> Self {
         let kept = Kept { written: last, synced: last };
         let last_to_sync = last;
-        Self { last, last_to_sync, kept, records: Vec::new(), waiting: VecDeque::new() }
+        let (records, waiting) = (Vec::new(), VecDeque::new());
+        Self { last, last_to_sync, ended, kept, records, waiting }
     }
 
     /// The number of the last record.
@@ -84,6 +90,15 @@ impl Gate {
     /// Holds an answer back until everything that it may tell of is kept.
     pub(super) fn hold_answer(&mut self, answer: Answer) {
         self.hold(self.last_to_sync, Held::Answer(answer));
+    }
+
+    /// Holds the ends of payments back that a command has written, behind all else that it asks
+    /// for.
+    pub(super) fn hold_ends(&mut self, ended: u64) {
+        if ended > self.ended {
+            self.ended = ended;
+            self.hold(self.last_to_sync, Held::Ended(ended));
+        }
     }
 
     fn hold(&mut self, synced: u64, held: Held) {
@@ -130,7 +145,8 @@ impl Driver {
     /// engine are in no record.
     pub fn keep_journal(&mut self, last: u64) {
         self.engine.record_changes(true);
-        self.gate = Some(Gate::after(last));
+        self.ended = self.ends();
+        self.gate = Some(Gate::after(last, self.ended));
     }
 
     /// The records for the journal, each once, in order.

@@ -47,6 +47,8 @@ pub enum ShellError {
 pub struct Notice {
     /// The moment of the command it belongs to.
     pub at: Timestamp,
+    /// The cursor of the last end of a payment before that command, as `payecs_events` has it.
+    pub cursor: u64,
     /// What is announced; see `ecs_systems::effects`.
     pub effect: Effect,
 }
@@ -72,6 +74,7 @@ pub struct Handle {
     disk_full: watch::Receiver<bool>,
     invoices: DecodedInvoices,
     watchers: Watchers,
+    ended: watch::Receiver<u64>,
     /// Places for answers that are found out on other threads.
     elsewhere: Arc<Semaphore>,
 }
@@ -141,11 +144,11 @@ impl Handle {
         notices: &broadcast::Sender<Arc<Notice>>,
         stopper: watch::Sender<bool>,
         disk_full: watch::Receiver<bool>,
-        (invoices, watchers): (DecodedInvoices, Watchers),
+        (invoices, watchers, ended): (DecodedInvoices, Watchers, watch::Receiver<u64>),
     ) -> Self {
         let (notices, stopper) = (notices.downgrade(), Arc::new(stopper));
         let elsewhere = Arc::new(Semaphore::new(ELSEWHERE_MAX));
-        Self { commands, notices, stopper, disk_full, invoices, watchers, elsewhere }
+        Self { commands, notices, stopper, disk_full, invoices, watchers, ended, elsewhere }
     }
 
     /// Makes a payment, as [`Driver::start_payment`] does; its invoice is decoded here, before the
@@ -268,6 +271,12 @@ impl Handle {
     #[must_use]
     pub fn watch_systems(&self) -> Subscription {
         Subscription { _watching: Some(self.watchers.one_more()), ..self.subscribe() }
+    }
+
+    /// The cursor of the last end of a payment that may be told of, as it rises. There is no more
+    /// to come once the shell has stopped.
+    pub(crate) fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.clone()
     }
 
     /// Asks the shell to stop: it does what was taken in before, and nothing more. Again: nothing.

@@ -1,6 +1,6 @@
 //! The two servers.
 
-use ecs_core::{Engine, Inputs, Json, Method};
+use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use jsonrpsee::{
     Extensions, RpcModule,
     server::ServerBuilder,
@@ -8,7 +8,7 @@ use jsonrpsee::{
 };
 use rpc_bridge::{BoxFuture, Feed, Grant, Heard, Limits, Outcome, Server, Service, Tokens, Topic};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     future::ready,
     net::SocketAddr,
     path::Path,
@@ -70,8 +70,12 @@ impl Service for Locked {
         Box::pin(ready(self.ask(&grant, &method, params.as_ref())))
     }
 
-    fn subscribe(&self, _: &BTreeSet<Topic>) -> Box<dyn Feed> {
-        Box::new(Silence)
+    fn subscribe(
+        &self,
+        _: Topic,
+        _: Option<u64>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        Box::pin(ready(Ok(Box::new(Silence) as Box<dyn Feed>)))
     }
 }
 

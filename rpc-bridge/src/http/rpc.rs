@@ -37,7 +37,8 @@ pub(super) fn owned(error: ErrorObject) -> ErrorObjectOwned {
 
 /// Registers the table, on raw params, and the subscriptions.
 pub(super) fn module(bridge: Arc<Bridge>) -> Result<RpcModule<Arc<Bridge>>, RegisterMethodError> {
-    let names: Vec<&'static str> = bridge.service.methods().keys().copied().collect();
+    let names = bridge.service.methods().keys().copied();
+    let names: Vec<&'static str> = names.filter(|name| !subscriptions::is_one(name)).collect();
     let mut module = RpcModule::new(bridge);
     for name in names {
         module.register_async_method(name, move |params, bridge, extensions| async move {

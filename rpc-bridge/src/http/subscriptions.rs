@@ -5,15 +5,17 @@ use super::{
     rpc::{Bridge, owned},
     wire::Flow,
 };
-use crate::{Feed, Grant, Heard, Topic, call::spawn};
-use ecs_core::{ErrorObject, Json, NOT_PERMITTED, Scope};
+use crate::{Feed, Grant, Heard, PARSE_ERROR, Service, Topic, call::spawn};
+use ecs_core::{Args, ErrorObject, Json, NOT_PERMITTED, Scope};
 use jsonrpsee::{
     PendingSubscriptionSink, RpcModule, SubscriptionMessage, SubscriptionSink,
     server::{Extensions, RegisterMethodError},
 };
 use std::sync::Arc;
 
-/// A subscription: what it tells of, what starts and what ends it.
+/// A subscription: what it tells of, what starts and what ends it. What starts it is in the table
+/// of the service too, which says what it takes.
+#[derive(Clone, Copy)]
 struct Subscribe {
     topic: Topic,
     start: &'static str,
@@ -41,13 +43,16 @@ pub(super) fn is_one(name: &str) -> bool {
 
 /// Registers the subscriptions.
 pub(super) fn register(module: &mut RpcModule<Arc<Bridge>>) -> Result<(), RegisterMethodError> {
-    for Subscribe { topic, start, end } in ALL {
+    for subscribe in ALL {
+        let Subscribe { topic, start, end } = subscribe;
         module.register_subscription_raw(
             start,
             topic.name(),
             end,
-            move |_, pending, bridge, extensions| {
-                spawn(begin(topic, pending, Arc::clone(&bridge), extensions.clone()));
+            move |params, pending, bridge, extensions| {
+                let params = params.as_str().map(ToOwned::to_owned);
+                let asked = (subscribe, params);
+                spawn(begin(asked, pending, Arc::clone(&bridge), extensions.clone()));
             },
         )?;
     }
@@ -56,7 +61,7 @@ pub(super) fn register(module: &mut RpcModule<Arc<Bridge>>) -> Result<(), Regist
 
 /// Starts a subscription and tells until it ends, the token counts no more, or the service ends.
 async fn begin(
-    topic: Topic,
+    (subscribe, params): (Subscribe, Option<String>),
     pending: PendingSubscriptionSink,
     bridge: Arc<Bridge>,
     extensions: Extensions,
@@ -66,11 +71,18 @@ async fn begin(
     else {
         return;
     };
-    if let Err(refused) = grant.map_or_else(|| Err(not_permitted("nobody")), |grant| may(grant)) {
-        pending.reject(owned(refused)).await;
-        return;
-    }
-    let mut feed = bridge.service.subscribe(&[topic].into());
+    let since = grant.map_or_else(
+        || Err(not_permitted("nobody")),
+        |grant| may(grant).and_then(|()| since(&*bridge.service, grant, subscribe.start, params)),
+    );
+    let begun = match since {
+        Ok(since) => bridge.service.subscribe(subscribe.topic, since).await,
+        Err(refused) => Err(refused),
+    };
+    let mut feed = match begun {
+        Ok(feed) => feed,
+        Err(refused) => return pending.reject(owned(refused)).await,
+    };
     let Ok(sink) = pending.accept().await else { return };
     while let Some(heard) = next(&mut *feed, &sink).await {
         if bridge.tokens.grant(session.pass).is_none() || !tell(&sink, flow, heard).await {
@@ -90,6 +102,24 @@ fn may(grant: &Grant) -> Result<(), ErrorObject> {
     }
 }
 
+/// The cursor that is asked for.
+fn since(
+    service: &dyn Service,
+    grant: &Grant,
+    start: &str,
+    params: Option<String>,
+) -> Result<Option<u64>, ErrorObject> {
+    let params = params
+        .map(|text| Json::parse(text.trim()))
+        .transpose()
+        .map_err(|error| ErrorObject::new(PARSE_ERROR, format!("Parse error: {error}")))?;
+    let params = params.filter(|params| !params.is_null());
+    match service.methods().get(start) {
+        Some(method) => Args::bind(method, params.as_ref(), &grant.caller)?.read("since"),
+        None => Ok(None),
+    }
+}
+
 fn not_permitted(why: &str) -> ErrorObject {
     ErrorObject::new(NOT_PERMITTED, format!("Not permitted: {why}."))
 }
@@ -106,7 +136,9 @@ async fn next(feed: &mut dyn Feed, sink: &SubscriptionSink) -> Option<Heard> {
 async fn tell(sink: &SubscriptionSink, flow: &Flow, heard: Heard) -> bool {
     let told = match heard {
         Heard::Event { params, .. } => params,
-        Heard::Lost { count } => Json::object([("lost", Json::of(&count))]),
+        Heard::Lost { count, cursor } => {
+            Json::object([("lost", Json::of(&count)), ("cursor", Json::of(&cursor))])
+        }
     };
     let message = SubscriptionMessage::new(sink.method_name(), sink.subscription_id(), &told);
     let bytes = told.text().len();

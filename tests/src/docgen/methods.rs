@@ -3,18 +3,24 @@
 use super::{heading, list_of};
 use ecs_core::{Engine, Method, Plugin};
 use ecs_systems::{PaymentSystems, errors::ERROR_CODES};
+use payflow_default::service::SIM_INVOICE;
 use std::fmt::Write;
 
 /// An engine with every method that payecs has.
 pub(super) fn app() -> Engine {
     let mut app = Engine::new();
     PaymentSystems::default().build(&mut app).expect("the default flow fits together");
+    app.add_method(&SIM_INVOICE);
     app
 }
 
+/// Where the tables of the methods are.
+const SOURCES: &str = "the methods' tables: ecs-core/src/methods, ecs-systems/src/methods, \
+                       payflow-default/src/service";
+
 /// The page of the methods.
 pub(super) fn methods() -> String {
-    let mut page = heading("the methods' tables: ecs-core/src/methods, ecs-systems/src/methods");
+    let mut page = heading(SOURCES);
     page += include_str!("rpc.txt");
     for method in app().methods() {
         describe(&mut page, method);

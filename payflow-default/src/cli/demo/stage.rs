@@ -128,7 +128,7 @@ fn watch_virtual(
     loop {
         let mut ended = false;
         for effect in driver.take_notices() {
-            let notice = Notice { at: driver.now(), effect };
+            let notice = Notice { at: driver.now(), cursor: driver.cursor(), effect };
             hear(Heard::Notice(&notice))?;
             ended |= ends(&notice, payment);
         }

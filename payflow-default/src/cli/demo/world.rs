@@ -14,6 +14,7 @@ use payflow_default::{
     app::{Parts, engine},
     entropy::Entropy,
     planner::OwnPlanner,
+    service::SIM_INVOICE,
 };
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Entry},
@@ -100,6 +101,7 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),
     })?;
+    engine.add_method(&SIM_INVOICE);
     let kept = start.data_dir.map(|dir| home::engine(dir, &mut engine, &history));
     let kept = kept.transpose()?;
     let now = kept.as_ref().map_or(START, |kept| kept.seen.max(START));

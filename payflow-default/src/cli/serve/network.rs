@@ -1,58 +1,28 @@
 //! The simulated network beside the engine: it has payees whose invoices can be asked for.
 
-use ecs_core::{
-    Args, Caller, ErrorObject, Json, Kind, Method, NOT_PERMITTED, Scope, method::CHECK_KINDS,
-    optional, required,
-};
+use ecs_core::{Args, Caller, ErrorObject, Json, Method, NOT_PERMITTED};
 use ecs_systems::units::{Msat, NodeId, Timestamp};
 use node_sim::{InvoiceRequest, SimNetwork};
-use payflow_default::service::ShellService;
+use payflow_default::service::{SIM_INVOICE, ShellService};
 use rpc_bridge::{BoxFuture, Feed, Grant, Outcome, Service, Topic};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-const SIM_INVOICE: Method = Method {
-    name: "sim_invoice",
-    params: &[
-        required("amount_msat", AMOUNT),
-        optional("payee", Kind::TEXT.saying("a node id, or the name of a simulated node")),
-    ],
-    scope: Scope::Read,
-    errors: &[],
-    result: r#"{"bolt11", "payee": node id, "name"}"#,
-    doc: "An invoice of a node of the simulated network, to be paid within an hour. Without \
-          `payee`: of one that the amount picks.",
-    handle: |_, _| Err(ErrorObject::invalid("the simulated network answers this")),
-    check: CHECK_KINDS,
-};
-
-const AMOUNT: Kind = Kind {
-    fits: |json| json.decode::<Msat>().is_ok_and(|amount| amount > Msat::ZERO),
-    ..Kind::COUNT
-}
-.saying("an amount above zero: integer msat, or a string such as `100sat`");
-
-/// The engine's methods, and the network's.
+/// The engine behind its shell, and the network, which answers what the engine can't.
 #[derive(Debug)]
 pub(super) struct Simulated {
     shell: ShellService,
     network: SimNetwork,
-    methods: BTreeMap<&'static str, &'static Method>,
 }
 
 impl Simulated {
     pub(super) fn new(shell: ShellService, network: SimNetwork) -> Self {
-        let mut methods = shell.methods().clone();
-        methods.insert(SIM_INVOICE.name, &SIM_INVOICE);
-        Self { shell, network, methods }
+        Self { shell, network }
     }
 }
 
 impl Service for Simulated {
     fn methods(&self) -> &BTreeMap<&'static str, &'static Method> {
-        &self.methods
+        self.shell.methods()
     }
 
     fn call(
@@ -79,8 +49,12 @@ impl Service for Simulated {
         self.shell.metrics()
     }
 
-    fn subscribe(&self, topics: &BTreeSet<Topic>) -> Box<dyn Feed> {
-        self.shell.subscribe(topics)
+    fn subscribe(
+        &self,
+        topic: Topic,
+        since: Option<u64>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        self.shell.subscribe(topic, since)
     }
 }
 

@@ -67,6 +67,44 @@ fn who_may_not_read_everything_is_told_nothing() {
 }
 
 #[test]
+fn who_names_a_cursor_hears_from_there_and_one_that_there_is_not_is_refused() {
+    let rig = Rig::new();
+    let client = super::websocket::client(&rig, &rig.cookie);
+    let start = |params: &str| {
+        let items = Json::parse(params).unwrap().items().unwrap();
+        let (start, end) = ("subscribe_pay_failure", "unsubscribe_pay_failure");
+        let params = items.into_iter().fold(rpc_params![], |mut all, item| {
+            all.insert(item).unwrap();
+            all
+        });
+        let begun = client.subscribe::<Json, _>(start, params, end);
+        rig.runtime.block_on(begun).map_err(|refused| {
+            let ClientError::Call(refused) = refused else { panic!("no answer: {refused}") };
+            (refused.code(), refused.message().to_owned())
+        })
+    };
+    for given in ["[3]", "[null]", "[]"] {
+        let mut told = start(given).unwrap();
+        rig.fake.tell(Topic::PayFailure, "{\"cursor\":4}");
+        let mut heard = || rig.runtime.block_on(told.next()).unwrap().unwrap().to_string();
+        if given == "[3]" {
+            assert_eq!(heard(), "{\"lost\":null,\"cursor\":3}");
+        }
+        assert_eq!(heard(), "{\"cursor\":4}", "{given}");
+    }
+    for (given, why) in [
+        ("[9]", "`since`: there is none"),
+        ("[-1]", "`since`: expected an integer from 0"),
+        ("[\"now\"]", "`since`: expected an integer from 0"),
+        ("[1,2]", "takes 1, got 2"),
+    ] {
+        let (code, message) = start(given).map(drop).unwrap_err();
+        assert!(code == -32602 && message.contains(why), "{given}: {message}");
+    }
+    until("nobody listens", || rig.fake.listeners() == 0);
+}
+
+#[test]
 fn subscriptions_of_one_connection_have_a_bound() {
     let rig = Rig::with(Limits { subscriptions: 2, ..Limits::default() });
     let client = super::websocket::client(&rig, &rig.cookie);

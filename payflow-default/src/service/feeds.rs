@@ -1,0 +1,155 @@
+//! What those hear who subscribed: the ends of payments from the ledger, and Systems as they run.
+
+use crate::shell::{Handle, News, Notice, Subscription};
+use ecs_core::{Caller, EffectBody, ErrorObject, Invoke, Json, Scope};
+use ecs_systems::refusal::{DISK_FULL, HISTORY_OPENING, SHUTDOWN, TOO_BUSY};
+use rpc_bridge::{BoxFuture, Feed, Heard, Topic};
+use std::{collections::VecDeque, time::Duration};
+use tokio::sync::watch;
+
+/// Most events that are read ahead for one feed.
+const READ_AHEAD_MAX: u32 = 100;
+/// How long after a page was refused it is asked for again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// A page of events, and the cursor behind them.
+type Page = (Vec<Json>, u64);
+
+/// What `payecs_events` answers.
+async fn page(handle: &Handle, since: u64, limit: u32) -> Result<Page, ErrorObject> {
+    let params = Json::of(&(since, limit));
+    let reads = Caller::with([Scope::Read]);
+    let answer = handle.call_method(reads, "payecs_events", Some(params)).await?;
+    let mut fields = answer.fields().unwrap_or_default();
+    let events = fields.remove("events").and_then(|events| events.items());
+    let cursor = fields.remove("cursor").and_then(|cursor| cursor.decode().ok());
+    Ok((events.unwrap_or_default(), cursor.unwrap_or(since)))
+}
+
+/// The ends of payments of one kind, from a cursor on. They are read from the ledger, when they are
+/// asked for: a page at a time, however far the feed is behind.
+pub(super) struct EndsFeed {
+    handle: Handle,
+    ended: watch::Receiver<u64>,
+    topic: Topic,
+    /// Everything up to it was heard, or is in `ahead`.
+    cursor: u64,
+    ahead: VecDeque<Json>,
+}
+
+impl EndsFeed {
+    /// What came after that cursor; without it, what comes now.
+    ///
+    /// # Errors
+    /// As `payecs_events`.
+    pub(super) async fn begin(
+        handle: Handle,
+        topic: Topic,
+        since: Option<u64>,
+    ) -> Result<Self, ErrorObject> {
+        let ended = handle.ended();
+        let cursor = since.unwrap_or_else(|| *ended.borrow());
+        let mut feed = Self { handle, ended, topic, cursor, ahead: VecDeque::new() };
+        if let Some(since) = since {
+            feed.take(page(&feed.handle, since, READ_AHEAD_MAX).await?);
+        }
+        Ok(feed)
+    }
+
+    fn take(&mut self, (events, cursor): Page) {
+        let topic = Json::of(self.topic.name());
+        let is_it = |event: &Json| event.fields().is_some_and(|it| it.get("event") == Some(&topic));
+        self.ahead.extend(events.into_iter().filter(is_it));
+        self.cursor = cursor;
+    }
+
+    /// What to tell of a page that can't be had; `None`: it is to be asked for again.
+    fn lost(&mut self, refused: &ErrorObject) -> Option<Heard> {
+        if [TOO_BUSY, DISK_FULL, HISTORY_OPENING].contains(&refused.code) {
+            return None;
+        }
+        let error = &refused.message;
+        tracing::error!(target: "payecs::events", error, "what ended can't be told");
+        let cursor = std::mem::replace(&mut self.cursor, *self.ended.borrow());
+        Some(Heard::Lost { count: None, cursor })
+    }
+}
+
+impl Feed for EndsFeed {
+    fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
+        Box::pin(async {
+            loop {
+                if let Some(params) = self.ahead.pop_front() {
+                    return Some(Heard::Event { topic: self.topic, params });
+                }
+                let cursor = self.cursor;
+                self.ended.wait_for(|ended| *ended > cursor).await.ok()?;
+                match page(&self.handle, cursor, READ_AHEAD_MAX).await {
+                    Ok(page) => self.take(page),
+                    Err(stopped) if stopped.code == SHUTDOWN => return None,
+                    Err(refused) => match self.lost(&refused) {
+                        Some(lost) => return Some(lost),
+                        None => tokio::time::sleep(ASK_AGAIN_AFTER).await,
+                    },
+                }
+            }
+        })
+    }
+}
+
+/// Systems as they run. They are not kept: what one is too slow for is lost.
+pub(super) struct SystemsFeed {
+    news: Subscription,
+    /// Of what was heard last.
+    cursor: u64,
+    /// Where it was before the outage that nobody heard it in.
+    lost_since: Option<u64>,
+}
+
+impl SystemsFeed {
+    /// What runs from now on, behind what is lost since that cursor.
+    ///
+    /// # Errors
+    /// As `payecs_events`.
+    pub(super) async fn begin(handle: &Handle, since: Option<u64>) -> Result<Self, ErrorObject> {
+        let news = handle.watch_systems();
+        if let Some(since) = since {
+            // Refuses a cursor that there is not.
+            page(handle, since, 1).await?;
+        }
+        Ok(Self { news, cursor: *handle.ended().borrow(), lost_since: since })
+    }
+}
+
+impl Feed for SystemsFeed {
+    fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
+        Box::pin(async {
+            if let Some(cursor) = self.lost_since.take() {
+                return Some(Heard::Lost { count: None, cursor });
+            }
+            loop {
+                match self.news.next().await? {
+                    News::Lost { count } => {
+                        return Some(Heard::Lost { count: Some(count), cursor: self.cursor });
+                    }
+                    News::Notice(notice) => {
+                        if let Some(params) = invocation(&notice) {
+                            self.cursor = notice.cursor;
+                            return Some(Heard::Event { topic: Topic::SystemInvoke, params });
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// What an invocation of a System tells. Preimages and secrets are in none.
+fn invocation(notice: &Notice) -> Option<Json> {
+    if notice.effect.kind != Invoke::KIND {
+        return None;
+    }
+    let cursor = ("cursor".to_owned(), Json::of(&notice.cursor));
+    let fields = notice.effect.body.entries().unwrap_or_default();
+    Some(Json::object(fields.into_iter().chain([cursor])))
+}
