@@ -210,11 +210,6 @@ impl Driver {
         self.parts.len()
     }
 
-    /// How many callers wait.
-    pub(crate) fn waiters(&self) -> usize {
-        self.waiters.count()
-    }
-
     /// How many payments are over, and not collected yet.
     pub(crate) fn payments_kept(&self) -> usize {
         self.finished.payments()

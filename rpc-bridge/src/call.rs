@@ -3,10 +3,11 @@
 use crate::{BoxFuture, Grant, Outcome, Service};
 use ecs_core::{ErrorObject, INTERNAL, Json, NOT_PERMITTED};
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
 };
 use tokio::task::JoinHandle;
 
@@ -18,57 +19,31 @@ pub(crate) fn spawn<T: Send + 'static>(
     tokio::spawn(task)
 }
 
-/// A call that has begun.
-#[derive(Debug)]
-pub(crate) enum Begun {
-    /// It has ended already.
-    Ended(Outcome),
-    /// It goes on, whoever waits for it.
-    Runs(JoinHandle<Outcome>),
-}
-
-impl Begun {
-    /// What it comes to.
-    pub(crate) async fn outcome(self) -> Outcome {
-        match self {
-            Self::Ended(outcome) => outcome,
-            Self::Runs(task) => task.await.unwrap_or_else(|_| Err(broken())),
-        }
-    }
-}
-
-/// Begins a call. What is begun first reaches the service first.
-pub(crate) async fn begin(
+/// Calls a method. It has begun once this was polled; whoever drops it then forgets the answer, and
+/// what was asked for is done nevertheless, as [`Service::call`] says.
+pub(crate) async fn call(
     service: &Arc<dyn Service>,
     grant: &Arc<Grant>,
     method: String,
     params: Option<Json>,
-) -> Begun {
-    if let Err(refused) = permit(grant, &method) {
-        return Begun::Ended(Err(refused));
-    }
+) -> Outcome {
+    permit(grant, &method)?;
     let call = || service.call(Arc::clone(grant), method, params);
-    let Ok(mut call) = catch_unwind(AssertUnwindSafe(call)) else {
-        return Begun::Ended(Err(broken()));
-    };
-    let first = poll_fn(|task| {
-        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(task)));
-        Poll::Ready(polled.unwrap_or_else(|_| Poll::Ready(Err(broken()))))
-    });
-    match first.await {
-        Poll::Ready(outcome) => Begun::Ended(outcome),
-        Poll::Pending => Begun::Runs(spawn(call)),
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(call) => Caught(call).await,
+        Err(_) => Err(broken()),
     }
 }
 
-/// Polls what was begun once, so that what is begun first comes first. `Err`: it goes on, whoever
-/// waits for it.
-pub(crate) async fn poll_first<T: Send + 'static>(
-    mut future: BoxFuture<'static, T>,
-) -> Result<T, JoinHandle<T>> {
-    match poll_fn(|task| Poll::Ready(future.as_mut().poll(task))).await {
-        Poll::Ready(ended) => Ok(ended),
-        Poll::Pending => Err(spawn(future)),
+/// A call whose panic is an answer.
+struct Caught(BoxFuture<'static, Outcome>);
+
+impl Future for Caught {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Outcome> {
+        let polled = catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(task)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(broken())))
     }
 }
 

@@ -1,6 +1,6 @@
 //! An engine behind a lock: the service of the tests.
 
-use crate::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
+use crate::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic, call::spawn};
 use ecs_core::{Engine, ErrorObject, Inputs, Json, Kind, Method, Param, optional};
 use std::{
     collections::BTreeMap,
@@ -22,6 +22,8 @@ pub(crate) struct Fake {
     pub(crate) seen: Mutex<Vec<(String, Option<String>)>>,
     /// What `slow` waits for.
     pub(crate) gate: Arc<Semaphore>,
+    /// Held by every `wait` that nobody has forgotten.
+    pub(crate) waits: Arc<()>,
     news: broadcast::Sender<Heard>,
 }
 
@@ -30,7 +32,7 @@ impl Fake {
         let engine = Engine::new();
         let mut methods: BTreeMap<_, _> =
             engine.methods().map(|method| (method.name, method)).collect();
-        for name in ["echo", "slow", "large", "panic", "panic_later"] {
+        for name in ["echo", "slow", "wait", "large", "panic", "panic_later"] {
             let like = methods["payecs_newentity"];
             methods.insert(name, Box::leak(Box::new(Method { name, ..*like })));
         }
@@ -41,7 +43,8 @@ impl Fake {
         let (news, _) = broadcast::channel(FEED_MAX);
         let seen = Mutex::default();
         let gate = Arc::new(Semaphore::new(0));
-        Arc::new(Self { engine: Mutex::new(engine), methods, seen, gate, news })
+        let waits = Arc::default();
+        Arc::new(Self { engine: Mutex::new(engine), methods, seen, gate, waits, news })
     }
 
     pub(crate) fn served(self: &Arc<Self>) -> Arc<dyn Service> {
@@ -56,6 +59,11 @@ impl Fake {
 
     pub(crate) fn listeners(&self) -> usize {
         self.news.receiver_count()
+    }
+
+    /// How many wait for nothing.
+    pub(crate) fn waiting(&self) -> usize {
+        Arc::strong_count(&self.waits) - 1
     }
 
     /// The methods that were called, in order.
@@ -92,8 +100,8 @@ impl Service for Fake {
         &self.methods
     }
 
-    /// `slow` waits for the gate, `echo` answers its params, `large` so many bytes, `panic` panics;
-    /// everything else is the engine's.
+    /// `slow` acts until the gate lets it, `wait` waits for ever, `echo` answers its params,
+    /// `large` so many bytes, `panic` panics; everything else is the engine's.
     fn call(
         &self,
         grant: Arc<Grant>,
@@ -105,9 +113,18 @@ impl Service for Fake {
         match method.as_str() {
             "slow" => {
                 let gate = Arc::clone(&self.gate);
+                let acts = spawn(async move { gate.acquire().await.unwrap().forget() });
                 Box::pin(async move {
-                    gate.acquire().await.unwrap().forget();
+                    acts.await.unwrap();
                     Ok(Json::yes())
+                })
+            }
+            "wait" => {
+                let held = Arc::clone(&self.waits);
+                Box::pin(async move {
+                    let outcome = std::future::pending().await;
+                    drop(held);
+                    outcome
                 })
             }
             "panic" => panic!("at once"),

@@ -2,26 +2,21 @@
 //!
 //! The head of a request is judged first: that it names this machine (a web page that was led here
 //! names another), that no foreign web page sends it, and that its token counts. Then the body is
-//! read, within bounds. What is a request goes to jsonrpsee, with its params as their text.
+//! read, within bounds, and answered by our own core of JSON-RPC. A WebSocket is jsonrpsee's.
 
 mod frames;
 mod gate;
+mod post;
 mod rpc;
 mod subscriptions;
 mod wire;
 
-use crate::{
-    Limits, Service, Tokens,
-    call::spawn,
-    jsonrpc::{self, Message},
-    tokens::Throttle,
-};
+use crate::{Limits, Service, Tokens, call::spawn, tokens::Throttle};
 use ecs_core::Scope;
-use gate::{Gate, Session, json, plain, typed};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use gate::{Gate, Session, plain, typed};
 use hyper::{
     Method, Request, StatusCode,
-    body::{Body, Bytes, Incoming},
+    body::Incoming,
     header::{self, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -35,17 +30,21 @@ use jsonrpsee::{
         StopHandle, stop_channel, ws,
     },
 };
-use rpc::{Bridge, Edge, Via};
+use rpc::{Bridge, Edge};
 use std::{
     convert::Infallible,
+    future::pending,
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinHandle,
 };
 use tower_service::Service as _;
@@ -101,13 +100,14 @@ struct Front {
 }
 
 /// What one connection is.
-#[derive(Clone)]
 struct Connection {
     front: Arc<Front>,
     peer: IpAddr,
     number: u32,
     flow: Arc<wire::Flow>,
-    running: Arc<Semaphore>,
+    open: Arc<Open>,
+    /// Whether it has shown a right token.
+    known: AtomicBool,
 }
 
 impl Server {
@@ -191,11 +191,12 @@ async fn accept(
             () = stop_of(&mut stopped) => return,
         };
         match accepted {
-            Ok((socket, peer)) => match open.take(socket, &front.bridge.limits) {
+            Ok((socket, peer)) => match open.take(socket, &front.bridge.limits).await {
                 Ok((wire, number)) => {
-                    let running = Arc::new(Semaphore::new(front.bridge.limits.calls as usize));
                     let (front, flow, peer) = (Arc::clone(&front), wire.flow(), peer.ip());
-                    let connection = Connection { front, peer, number, flow, running };
+                    let (open, known) = (Arc::clone(&open), AtomicBool::new(false));
+                    let connection = Connection { front, peer, number, flow, open, known };
+                    let connection = Arc::new(connection);
                     spawn(serve(wire, connection, stopped.clone()));
                 }
                 Err(socket) => refuse(&socket),
@@ -222,10 +223,11 @@ fn refuse(socket: &TcpStream) {
     let _told = socket.try_write(BUSY);
 }
 
-async fn serve(wire: Wire, connection: Connection, mut stopped: watch::Receiver<bool>) {
+async fn serve(wire: Wire, connection: Arc<Connection>, mut stopped: watch::Receiver<bool>) {
     let head = connection.front.bridge.limits.head;
+    let caller = Arc::clone(&connection);
     let service = service_fn(move |request| {
-        let connection = connection.clone();
+        let connection = Arc::clone(&caller);
         async move {
             let (front, origin) = (Arc::clone(&connection.front), origin_of(&request));
             let mut answer = connection.answer(request).await;
@@ -239,7 +241,9 @@ async fn serve(wire: Wire, connection: Connection, mut stopped: watch::Receiver<
     let served = builder.serve_connection(TokioIo::new(wire), service).with_upgrades();
     tokio::pin!(served);
     let ended = tokio::select! {
+        biased;
         ended = &mut served => ended,
+        () = connection.is_a_stranger_too_long() => return,
         () = stop_of(&mut stopped) => {
             served.as_mut().graceful_shutdown();
             served.await
@@ -255,21 +259,29 @@ fn origin_of(request: &Request<Incoming>) -> Option<HeaderValue> {
 }
 
 impl Connection {
-    async fn answer(self, request: Request<Incoming>) -> HttpResponse {
+    /// Returns when it has not shown a right token in time.
+    async fn is_a_stranger_too_long(&self) {
+        tokio::time::sleep(self.front.bridge.limits.stranger).await;
+        if self.known.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> HttpResponse {
         let session = match self.front.gate.enter(&request, self.peer) {
             Ok(session) => session,
             Err(refused) => return *refused,
         };
+        if !self.known.load(Ordering::Relaxed) {
+            self.open.is_known(self.number);
+            self.known.store(true, Ordering::Relaxed);
+        }
         if ws::is_upgrade_request(&request) {
-            let answer = self.jsonrpsee(request, session, Via::WebSocket).await;
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                self.flow.upgraded();
-            }
-            return answer;
+            return self.web_socket(request, session).await;
         }
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/metrics") => self.metrics(&session).await,
-            (&Method::POST, "/") => self.post(request, session).await,
+            (&Method::POST, "/") => post::answer(&self.front.bridge, request, &session).await,
             (_, "/") => {
                 let why = "POST JSON-RPC 2.0 here, or open a WebSocket.\n";
                 let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, why);
@@ -290,79 +302,30 @@ impl Connection {
         }
     }
 
-    /// Answers a POST. What is not wholly a request, or a batch of them, is answered here:
-    /// jsonrpsee would take a request whose id it can't hold for a notification.
-    async fn post(self, request: Request<Incoming>, session: Session) -> HttpResponse {
-        if !jsonrpsee::server::http::content_type_is_json(&request) {
-            let why = "`Content-Type` must be application/json.\n";
-            return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
-        }
-        let Bridge { limits, service, .. } = &*self.front.bridge;
-        let (head, body) = request.into_parts();
-        let bytes = match read(body, limits).await {
-            Ok(bytes) => bytes,
-            Err(refused) => return *refused,
-        };
-        let message = match Message::read(&bytes, limits) {
-            Ok(message) => message,
-            Err(refused) => return json(StatusCode::OK, refused.text(limits)),
-        };
-        if message.is_broken() {
-            let text = jsonrpc::answer_message(service, &session.grant, limits, message).await;
-            return json(StatusCode::OK, text.unwrap_or_default());
-        }
-        let request = Request::from_parts(head, Full::new(bytes));
-        let answer = self.jsonrpsee(request, session, Via::Http).await;
-        if message.is_answered() { answer } else { plain(StatusCode::NO_CONTENT, "") }
-    }
-
-    /// Has jsonrpsee answer.
-    async fn jsonrpsee<B>(
-        &self,
-        mut request: Request<B>,
+    /// Has jsonrpsee open a WebSocket.
+    async fn web_socket(
+        self: Arc<Self>,
+        request: Request<Incoming>,
         session: Session,
-        via: Via,
-    ) -> HttpResponse
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<jsonrpsee::core::BoxError>,
-    {
-        request.extensions_mut().insert(session);
-        request.extensions_mut().insert(via);
-        request.extensions_mut().insert(Arc::clone(&self.flow));
-        let Self { front, flow, running, number, .. } = self;
-        let (bridge, flow, running) = (Arc::clone(&front.bridge), flow.clone(), running.clone());
-        let edge = RpcServiceBuilder::new().layer_fn(move |inner| {
-            let (bridge, flow) = (Arc::clone(&bridge), Arc::clone(&flow));
-            Edge { inner, bridge, flow, running: Arc::clone(&running) }
+    ) -> HttpResponse {
+        let Self { front, flow, number, .. } = &*self;
+        let (bridge, flow) = (Arc::clone(&front.bridge), Arc::clone(flow));
+        let edge = RpcServiceBuilder::new().layer_fn(move |jsonrpsee| {
+            Edge::new(jsonrpsee, Arc::clone(&bridge), session.clone(), Arc::clone(&flow))
         });
         let mut service = ServerBuilder::with_config(front.config.clone())
             .set_rpc_middleware(edge)
             .to_service_builder()
             .connection_id(*number)
             .build(front.methods.clone(), front.stop_handle.clone());
-        service.call(request).await.unwrap_or_else(|error| {
+        let answer = service.call(request).await.unwrap_or_else(|error| {
             tracing::error!(target: "payecs::http", %error, "a request was not answered");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal error. See the log.\n")
-        })
-    }
-}
-
-/// Reads a body within its bounds.
-async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Box<HttpResponse>> {
-    let too_large = || {
-        let text = jsonrpc::request_too_large(limits).text(limits);
-        Err(Box::new(json(StatusCode::PAYLOAD_TOO_LARGE, text)))
-    };
-    if body.size_hint().lower() > limits.request_bytes.into() {
-        return too_large();
-    }
-    let body = Limited::new(body, limits.request_bytes as usize).collect();
-    match tokio::time::timeout(limits.body, body).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
-        Ok(Err(_)) => Err(Box::new(plain(StatusCode::BAD_REQUEST, "The body is cut short.\n"))),
-        Err(_) => Err(Box::new(plain(StatusCode::REQUEST_TIMEOUT, "The body took too long.\n"))),
+        });
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.flow.upgraded();
+        }
+        answer
     }
 }
 

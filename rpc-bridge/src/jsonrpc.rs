@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0: requests and batches in, answers out.
 
-use crate::{Grant, Limits, Outcome, Service, call::begin};
+use crate::{Grant, Limits, Outcome, Service, call::call};
 use ecs_core::{ErrorObject, Fields, Json};
 use serde::Serialize;
 use std::sync::Arc;
@@ -15,6 +15,9 @@ pub const REQUEST_TOO_LARGE: i32 = -32007;
 pub const RESPONSE_TOO_LARGE: i32 = -32008;
 /// The code of a call while too many others of its connection run. Nothing was done.
 pub const TOO_MANY_CALLS: i32 = -32009;
+
+/// Room for what stands around a result, so that a short answer is written at once.
+const ENVELOPE_BYTES: usize = 64;
 
 /// An answer on its way out.
 #[derive(Debug, Serialize)]
@@ -47,11 +50,18 @@ impl Response {
 
     /// Its text; that of an error if it is larger than answers may be.
     pub(crate) fn text(self, limits: &Limits) -> String {
-        let whole = Json::of(&self);
-        if whole.text().len() <= limits.response_bytes as usize {
-            return whole.text().to_owned();
+        let whole = self.written();
+        if whole.len() <= limits.response_bytes as usize {
+            return whole;
         }
-        Json::of(&Self::new(self.id, Err(too_large(limits)))).text().to_owned()
+        Self::new(self.id, Err(too_large(limits))).written()
+    }
+
+    fn written(&self) -> String {
+        let result = self.result.as_ref().map_or(0, |result| result.text().len());
+        let mut bytes = Vec::with_capacity(ENVELOPE_BYTES + result);
+        serde_json::to_writer(&mut bytes, self).expect("our values have string keys");
+        String::from_utf8(bytes).expect("JSON is UTF-8")
     }
 }
 
@@ -79,24 +89,6 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    /// Whether anything in it is answered.
-    pub(crate) fn is_answered(&self) -> bool {
-        match self {
-            Self::One(request) => request.id.is_some(),
-            Self::Batch(all) => {
-                all.iter().any(|one| one.as_ref().map_or(true, |request| request.id.is_some()))
-            }
-        }
-    }
-
-    /// Whether a part of it is no request.
-    pub(crate) fn is_broken(&self) -> bool {
-        match self {
-            Self::One(_) => false,
-            Self::Batch(all) => all.iter().any(Result::is_err),
-        }
-    }
-
     /// Reads what came.
     ///
     /// # Errors
@@ -162,7 +154,8 @@ fn is_id(id: &Json) -> bool {
 /// Answers a request or a batch. `None`: there were only notifications.
 ///
 /// A request without `id` is carried out and not answered. The requests of a batch are carried out
-/// one after the other. What was begun is done, also when nobody waits for the answer any more.
+/// one after the other. Whoever drops this waits no more: what was begun is done nevertheless, as
+/// [`Service::call`] says, and what comes after it in a batch is not begun.
 pub async fn answer(
     service: &Arc<dyn Service>,
     grant: &Arc<Grant>,
@@ -203,7 +196,7 @@ pub(crate) async fn answer_message(
 
 async fn one(service: &Arc<dyn Service>, grant: &Arc<Grant>, request: Request) -> Option<Response> {
     let Request { id, method, params } = request;
-    let outcome = begin(service, grant, method, params).await.outcome().await;
+    let outcome = call(service, grant, method, params).await;
     Some(Response::new(id?, outcome))
 }
 
@@ -232,7 +225,7 @@ impl<'a> Answers<'a> {
     fn finish(mut self) -> Option<String> {
         if self.overflown {
             let refused = Response::new(Json::null(), Err(too_large(self.limits)));
-            return Some(Json::of(&refused).text().to_owned());
+            return Some(refused.written());
         }
         if self.text.is_empty() {
             return None;

@@ -24,7 +24,7 @@ pub use jsonrpc::{
 };
 pub use limits::{
     BATCH_MAX, CALLS_MAX, CONNECTIONS_MAX, Limits, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
-    SUBSCRIPTIONS_MAX, UNSENT_BYTES_MAX, WAITING_MAX,
+    STRANGERS_MAX, SUBSCRIPTIONS_MAX, UNSENT_BYTES_MAX, WAITING_MAX,
 };
 pub use service::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
 pub use tokens::{NewToken, Secret, TOKENS_MAX, TokenError, TokenInfo, Tokens};

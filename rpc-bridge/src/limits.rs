@@ -10,6 +10,8 @@ pub const RESPONSE_BYTES_MAX: u32 = 16 << 20;
 pub const BATCH_MAX: u32 = 100;
 /// Most connections at a time.
 pub const CONNECTIONS_MAX: u32 = 128;
+/// Most of them that have shown no right token yet.
+pub const STRANGERS_MAX: u32 = 32;
 /// Most calls of one connection that run at the same time.
 pub const CALLS_MAX: u32 = 64;
 /// Most calls of one connection that wait while so many others run.
@@ -31,6 +33,9 @@ pub struct Limits {
     pub batch: u32,
     /// Most connections at a time; one more is told so and closed. Default: [`CONNECTIONS_MAX`].
     pub connections: u32,
+    /// Most connections over HTTP that have shown no right token yet; one more takes the place of
+    /// the one that is there longest. Default: [`STRANGERS_MAX`].
+    pub strangers: u32,
     /// Most calls of one connection that run at the same time. Default: [`CALLS_MAX`].
     pub calls: u32,
     /// Most calls of one connection that wait for their turn; one more is refused. Default:
@@ -41,6 +46,8 @@ pub struct Limits {
     /// Most bytes that a connection may hold before it is read again: answers that it did not take
     /// yet, and calls that wait. Default: [`UNSENT_BYTES_MAX`].
     pub unsent_bytes: u32,
+    /// How long a connection over HTTP may be there without showing a right token. Default: 3 s.
+    pub stranger: Duration,
     /// How long the head of a request may take, counted from when one may come: a connection that
     /// is silent for so long is closed. Default: 10 s.
     pub head: Duration,
@@ -62,10 +69,12 @@ impl Default for Limits {
             response_bytes: RESPONSE_BYTES_MAX,
             batch: BATCH_MAX,
             connections: CONNECTIONS_MAX,
+            strangers: STRANGERS_MAX,
             calls: CALLS_MAX,
             waiting: WAITING_MAX,
             subscriptions: SUBSCRIPTIONS_MAX,
             unsent_bytes: UNSENT_BYTES_MAX,
+            stranger: Duration::from_secs(3),
             head: Duration::from_secs(10),
             body: Duration::from_secs(10),
             stall: Duration::from_secs(30),

@@ -22,8 +22,11 @@ pub trait Service: Send + Sync + 'static {
     /// All methods by name. They are registered once, when a transport starts.
     fn methods(&self) -> &BTreeMap<&'static str, &'static Method>;
 
-    /// Calls a method, with params as they came: an array, an object, or none. A caller that goes
-    /// away doesn't undo its call: what it asked for is done although nobody waits.
+    /// Calls a method, with params as they came: an array, an object, or none.
+    ///
+    /// A caller that goes away doesn't undo its call. Its future is dropped then: once it was
+    /// polled, what acts is done nevertheless, although nobody hears of it. What only waits or
+    /// looks is forgotten.
     ///
     /// The service judges scopes, names and params. A name that is not in the table is passed on,
     /// so that the service suggests another one. Which methods a grant is for is judged before.

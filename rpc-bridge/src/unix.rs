@@ -2,13 +2,14 @@
 //!
 //! Requests are JSON values one after the other, with or without space between them; each answer
 //! ends in two newlines. Requests are begun in the order in which they come and answered as they
-//! end. Whoever can open the socket is the owner: its file is in a directory for the owner alone.
+//! end; nothing waits for a caller that has gone. Whoever can open the socket is the owner: its
+//! file is in a directory for the owner alone.
 
 mod objects;
 
 use crate::{
     Grant, Limits, PARSE_ERROR, REQUEST_TOO_LARGE, Service, TOO_MANY_CALLS,
-    call::{poll_first, spawn},
+    call::spawn,
     jsonrpc::{Message, Response, answer_message, request_too_large},
     private,
 };
@@ -16,6 +17,7 @@ pub use objects::{Broken, Objects};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
     fs::{self, File, TryLockError},
+    future::poll_fn,
     io,
     os::unix::{
         fs::{FileTypeExt, PermissionsExt},
@@ -23,6 +25,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 use tokio::{
@@ -221,11 +224,17 @@ async fn serve(stream: UnixStream, shared: Shared) {
     let (answers, to_write) = mpsc::channel(ANSWERS_MAX);
     let mut writing = spawn(write(to, to_write, shared.clone()));
     let from = read(from, answers, shared).await;
-    while timeout(LOOK_AGAIN, &mut writing).await.is_err() {
-        if has_hung_up(&from) {
-            writing.abort();
-            return;
-        }
+    tokio::select! {
+        _ended = &mut writing => {}
+        // What waits for an answer is forgotten with the writing.
+        () = hung_up(&from) => writing.abort(),
+    }
+}
+
+/// Returns when nobody listens any more.
+async fn hung_up(from: &OwnedReadHalf) {
+    while !has_hung_up(from) {
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
@@ -266,7 +275,11 @@ async fn read(
                     return from;
                 }
             };
-            let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+            let place = tokio::select! {
+                biased;
+                place = Arc::clone(&places).acquire_owned() => place.expect("it is never closed"),
+                () = hung_up(&from) => return from,
+            };
             if !begin(&shared, &value, &answers, place).await {
                 return from;
             }
@@ -300,14 +313,20 @@ async fn begin(
             return sent.is_ok() && !ends;
         }
     };
-    let call = Box::pin(async move { answer_message(&service, &grant, &limits, message).await });
-    match poll_first(call).await {
-        Ok(None) => true,
-        Ok(Some(text)) => answers.send((text, Some(place))).await.is_ok(),
-        Err(running) => {
+    let mut call =
+        Box::pin(async move { answer_message(&service, &grant, &limits, message).await });
+    // What comes first reaches the service first.
+    match poll_fn(|task| Poll::Ready(call.as_mut().poll(task))).await {
+        Poll::Ready(None) => true,
+        Poll::Ready(Some(text)) => answers.send((text, Some(place))).await.is_ok(),
+        Poll::Pending => {
             let answers = answers.clone();
             spawn(async move {
-                if let Ok(Some(text)) = running.await {
+                let text = tokio::select! {
+                    text = call => text,
+                    () = answers.closed() => return,
+                };
+                if let Some(text) = text {
                     // Nobody listens where it can't be sent.
                     let _sent = answers.send((text, Some(place))).await;
                 }

@@ -2,6 +2,7 @@
 //!
 //! The tests are beside this folder's `Cargo.toml`; here is what they and `cargo docgen` share.
 
+pub mod callers;
 pub mod docgen;
 pub mod shared;
 pub mod untrusted;

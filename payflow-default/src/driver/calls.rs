@@ -45,14 +45,15 @@ impl fmt::Debug for Waiters {
 }
 
 impl Waiters {
-    pub(super) fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// When there is something to do for them; `now` where one of them is at work.
     pub(super) fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
         let at = |waiter: &Waiter| if waiter.at_work { Some(now) } else { waiter.until };
         self.0.iter().filter_map(at).min()
+    }
+
+    /// How many only look.
+    fn looking(&self) -> usize {
+        self.0.iter().filter(|waiter| !waiter.acted).count()
     }
 }
 
@@ -80,6 +81,12 @@ impl Driver {
             asked.prepare(&*self.planner);
         }
         self.give(asker, reply);
+    }
+
+    /// Callers that wait for an answer, but for those that were gone when it was last looked.
+    #[must_use]
+    pub fn waiters(&self) -> usize {
+        self.waiters.0.len()
     }
 
     /// Lets those look who wait.
@@ -138,9 +145,12 @@ impl Driver {
             self.give(asker, reply);
             return Ok(());
         }
-        let looking = self.waiters.0.iter().filter(|waiter| !waiter.acted);
-        if !acted && looking.count() >= WAITERS_MAX {
-            return Err((asker, too_many()));
+        if !acted && self.waiters.looking() >= WAITERS_MAX {
+            // Who is gone holds no place, also before the next look.
+            self.waiters.0.retain(|waiter| !waiter.asker.is_gone());
+            if self.waiters.looking() >= WAITERS_MAX {
+                return Err((asker, too_many()));
+            }
         }
         let until = timeout_ms.map(|ms| self.now.after_ms(ms));
         self.waiters.0.push(Waiter { look, until, late, at_work, acted, asker });

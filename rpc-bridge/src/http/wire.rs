@@ -5,6 +5,7 @@ use crate::Limits;
 use std::{
     collections::BTreeMap,
     io::{self, IoSlice},
+    os::fd::{AsFd, OwnedFd},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
@@ -12,52 +13,133 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::Notify,
-    time::Sleep,
+    time::{Instant, Sleep, timeout_at},
 };
+
+/// How long a connection has at least to show its token, before it makes way for another.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// The connections of a server that are open.
 #[derive(Debug, Default)]
 pub(super) struct Open {
-    sockets: Mutex<(u32, BTreeMap<u32, Arc<TcpStream>>)>,
-    closed: Notify,
+    sockets: Mutex<Sockets>,
+    /// Some are closed, or known.
+    changed: Notify,
+}
+
+/// A second way to each connection, to close it, by number: a later one has a larger.
+#[derive(Debug, Default)]
+struct Sockets {
+    last: u32,
+    /// Those that have shown no right token yet, and since when they are there.
+    strangers: BTreeMap<u32, (Instant, OwnedFd)>,
+    known: BTreeMap<u32, OwnedFd>,
+}
+
+/// Whether a connection may be taken in.
+enum Room {
+    Free,
+    /// Then, by closing a stranger; or before, when one goes or is known.
+    At(Instant),
+    /// All places are taken by those that are known.
+    None,
+}
+
+impl Sockets {
+    fn count(&self) -> usize {
+        self.strangers.len() + self.known.len()
+    }
+
+    /// Makes room for a connection, if need be by closing the stranger that is there longest. Each
+    /// has had a moment to show its token.
+    fn make_room(&mut self, limits: &Limits, now: Instant) -> Room {
+        let has_room = self.count() < limits.connections as usize
+            && self.strangers.len() < limits.strangers as usize;
+        if has_room {
+            return Room::Free;
+        }
+        let Some(longest) = self.strangers.first_entry() else { return Room::None };
+        let until = longest.get().0 + MOMENT;
+        if now < until {
+            return Room::At(until);
+        }
+        close(&longest.remove().1);
+        Room::Free
+    }
+}
+
+fn close(socket: &OwnedFd) {
+    // One that is closed already needs nothing more.
+    let _closed = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
 }
 
 impl Open {
-    fn sockets(&self) -> MutexGuard<'_, (u32, BTreeMap<u32, Arc<TcpStream>>)> {
+    fn sockets(&self) -> MutexGuard<'_, Sockets> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection in. `Err` with it: there are as many as there may be.
-    pub(super) fn take(
+    /// Takes a connection in, as a stranger; waits a moment where many come at once. `Err` with it:
+    /// there are as many as there may be, all of them known; or the host has no way to it.
+    pub(super) async fn take(
         self: &Arc<Self>,
         socket: TcpStream,
         limits: &Limits,
     ) -> Result<(Wire, u32), TcpStream> {
-        let mut sockets = self.sockets();
-        if sockets.1.len() >= limits.connections as usize {
-            return Err(socket);
+        let Ok(other) = socket.as_fd().try_clone_to_owned() else { return Err(socket) };
+        loop {
+            let changed = self.changed.notified();
+            let now = Instant::now();
+            let room = self.sockets().make_room(limits, now);
+            match room {
+                Room::Free => break,
+                Room::None => return Err(socket),
+                Room::At(until) => {
+                    // Whichever comes first, it is looked again.
+                    let _changed = timeout_at(until, changed).await.is_ok();
+                }
+            }
         }
-        sockets.0 = sockets.0.wrapping_add(1);
-        let (number, socket) = (sockets.0, Arc::new(socket));
-        sockets.1.insert(number, Arc::clone(&socket));
+        let number = self.add(other);
         let flow = Arc::new(Flow::new(limits));
         let (stall, stalled, open) = (limits.stall, None, Arc::clone(self));
-        Ok((Wire { socket, number, flow, stall, stalled, open }, number))
+        let (from, to) = socket.into_split();
+        Ok((Wire { from, to, number, flow, stall, stalled, open }, number))
+    }
+
+    fn add(&self, socket: OwnedFd) -> u32 {
+        let mut sockets = self.sockets();
+        sockets.last = sockets.last.wrapping_add(1);
+        let number = sockets.last;
+        sockets.strangers.insert(number, (Instant::now(), socket));
+        number
+    }
+
+    /// A connection has shown a right token.
+    pub(super) fn is_known(&self, number: u32) {
+        let mut sockets = self.sockets();
+        if let Some((_, socket)) = sockets.strangers.remove(&number) {
+            sockets.known.insert(number, socket);
+        }
+        drop(sockets);
+        self.changed.notify_waiters();
     }
 
     /// How many there are.
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
-        self.sockets().1.len()
+        self.sockets().count()
     }
 
     /// Returns when all are closed.
     pub(super) async fn all_closed(&self) {
         loop {
-            let closed = self.closed.notified();
-            if self.sockets().1.is_empty() {
+            let closed = self.changed.notified();
+            if self.sockets().count() == 0 {
                 return;
             }
             closed.await;
@@ -66,10 +148,9 @@ impl Open {
 
     /// Closes all.
     pub(super) fn close_all(&self) {
-        for socket in self.sockets().1.values() {
-            // One that is closed already needs nothing more.
-            let _closed = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
-        }
+        let sockets = self.sockets();
+        let strangers = sockets.strangers.values().map(|(_, socket)| socket);
+        strangers.chain(sockets.known.values()).for_each(close);
     }
 }
 
@@ -213,7 +294,8 @@ impl Drop for Waiting<'_> {
 /// taken for too long.
 #[derive(Debug)]
 pub(super) struct Wire {
-    socket: Arc<TcpStream>,
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
     number: u32,
     flow: Arc<Flow>,
     stall: Duration,
@@ -228,21 +310,16 @@ impl Wire {
         Arc::clone(&self.flow)
     }
 
-    fn poll_write_with(
+    /// Takes note of what was written; of nothing, for too long, that this is the end.
+    fn follow_write(
         &mut self,
         task: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
+        written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        while self.socket.poll_write_ready(task)?.is_ready() {
-            match write(&self.socket) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(bytes) => {
-                    self.stalled = None;
-                    self.flow.written(bytes);
-                    return Poll::Ready(Ok(bytes));
-                }
-            }
+        if let Poll::Ready(ended) = written {
+            self.stalled = None;
+            self.flow.written(*ended.as_ref().unwrap_or(&0));
+            return Poll::Ready(ended);
         }
         let stall = self.stall;
         let sleep = || Box::pin(tokio::time::sleep(stall));
@@ -255,39 +332,31 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        self.open.sockets().1.remove(&self.number);
-        self.open.closed.notify_waiters();
+        let mut sockets = self.open.sockets();
+        sockets.strangers.remove(&self.number);
+        sockets.known.remove(&self.number);
+        drop(sockets);
+        self.open.changed.notify_waiters();
     }
 }
 
 impl AsyncRead for Wire {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         task: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if !ready!(self.flow.poll_may_read(task)) {
             return Poll::Ready(Ok(()));
         }
-        loop {
-            ready!(self.socket.poll_read_ready(task))?;
-            let room = into.initialize_unfilled();
-            match self.socket.try_read(room) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(bytes) => match self.flow.follow(&room[..bytes]) {
-                    None => {
-                        into.advance(bytes);
-                        return Poll::Ready(Ok(()));
-                    }
-                    Some(word) => {
-                        // It ends whether it hears that or not.
-                        let _told = self.socket.try_write(word);
-                        return Poll::Ready(Ok(()));
-                    }
-                },
-            }
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.from).poll_read(task, into))?;
+        if let Some(word) = self.flow.follow(&into.filled()[before..]) {
+            into.set_filled(before);
+            // It ends whether it hears that or not.
+            let _told = self.to.try_write(word);
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -297,7 +366,8 @@ impl AsyncWrite for Wire {
         task: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_with(task, |socket| socket.try_write(bytes))
+        let written = Pin::new(&mut self.to).poll_write(task, bytes);
+        self.follow_write(task, written)
     }
 
     fn poll_write_vectored(
@@ -305,7 +375,8 @@ impl AsyncWrite for Wire {
         task: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_with(task, |socket| socket.try_write_vectored(slices))
+        let written = Pin::new(&mut self.to).poll_write_vectored(task, slices);
+        self.follow_write(task, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -316,8 +387,7 @@ impl AsyncWrite for Wire {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let done = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
-        Poll::Ready(done.map_err(io::Error::from))
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.to).poll_shutdown(task)
     }
 }

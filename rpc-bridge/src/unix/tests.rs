@@ -168,6 +168,26 @@ fn a_call_goes_on_when_its_caller_goes_away() {
 }
 
 #[test]
+fn who_waits_and_goes_away_is_forgotten() {
+    let rig = Rig::with(Limits { calls: 4, ..Limits::default() });
+    let wait = br#"{"jsonrpc":"2.0","id":1,"method":"wait"}"#;
+    let (batch, more) = ([b"[", &wait[..], b"]"].concat(), wait.repeat(9));
+    for (requests, waiting) in [(&wait[..], 1), (&batch, 1), (&more, 4)] {
+        let mut stream = rig.connect();
+        stream.write_all(requests).unwrap();
+        until("it waits", || rig.fake.waiting() == waiting);
+        drop(stream);
+        until("nobody waits", || rig.fake.waiting() == 0);
+    }
+    let mut half = rig.connect();
+    half.write_all(wait).unwrap();
+    half.shutdown(Shutdown::Write).unwrap();
+    until("it waits", || rig.fake.waiting() == 1);
+    drop(half);
+    until("nobody waits", || rig.fake.waiting() == 0);
+}
+
+#[test]
 fn a_socket_is_for_its_owner_and_for_one_process() {
     let mut rig = Rig::new();
     assert_eq!(mode(&rig.path), 0o600);

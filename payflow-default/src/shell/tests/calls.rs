@@ -4,8 +4,8 @@ use super::{driver, invoice, network, shell, *};
 use crate::{Asker, WAITERS_MAX};
 use ecs_core::{Caller, ErrorObject, Reply};
 
-/// Somebody who writes down what he is told, as a code, or 0.
-struct Told(Arc<Mutex<Vec<i32>>>);
+/// Somebody who writes down what he is told, as a code, or 0; and may be gone.
+struct Told(Arc<Mutex<Vec<i32>>>, bool);
 
 impl Asker for Told {
     fn answer(self: Box<Self>, reply: Result<Reply, ErrorObject>) {
@@ -13,7 +13,7 @@ impl Asker for Told {
     }
 
     fn is_gone(&self) -> bool {
-        false
+        self.1
     }
 }
 
@@ -25,7 +25,7 @@ fn too_many_who_look_are_refused_and_who_pays_may_always_wait() {
     driver.run_until(opened);
     let told = Arc::new(Mutex::new(Vec::new()));
     let mut call = |name: &str, params: Json| {
-        let asker = Box::new(Told(Arc::clone(&told)));
+        let asker = Box::new(Told(Arc::clone(&told), false));
         driver.call_method(opened, &Caller::owner(), (name, Some(&params)), asker);
         std::mem::take(&mut *told.lock().unwrap())
     };
@@ -44,6 +44,24 @@ fn too_many_who_look_are_refused_and_who_pays_may_always_wait() {
     driver.run_until(START.after_ms(7_000));
     let told = told.lock().unwrap();
     assert_eq!((told.len(), told.iter().filter(|code| **code == 2000).count()), (1_025, 1_024));
+}
+
+#[test]
+fn who_is_gone_holds_no_place_of_those_who_look() {
+    let mut driver = driver(network().connect(START));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let wait = Json::of(&(1, "acme:never", 5));
+    let mut call = |name: &str, params: &Json, is_gone: bool| {
+        let asker = Box::new(Told(Arc::clone(&told), is_gone));
+        driver.call_method(START, &Caller::owner(), (name, Some(params)), asker);
+        driver.waiters()
+    };
+    assert_eq!(call("payecs_newentity", &Json::array([]), false), 0);
+    for number in 1..=WAITERS_MAX {
+        assert_eq!(call("payecs_wait", &wait, number != 1), number);
+    }
+    assert_eq!(call("payecs_wait", &wait, false), 2, "those who are there");
+    assert_eq!(*told.lock().unwrap(), [0], "nobody was refused");
 }
 
 #[tokio::test(start_paused = true)]

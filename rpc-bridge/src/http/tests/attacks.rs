@@ -1,4 +1,4 @@
-use super::*;
+use super::{websocket::Raw, *};
 
 const CALL: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"payecs_newentity"}"#;
 
@@ -87,7 +87,7 @@ fn bytes_that_are_no_http_end_the_connection() {
 #[test]
 fn one_connection_more_than_may_be_is_told() {
     let rig = Rig::with(Limits { connections: 2, ..Limits::default() });
-    let held = [rig.connect(), rig.connect()];
+    let held = [Raw::open(&rig), Raw::open(&rig)];
     let mut third = rig.connect();
     let answer = rest(&mut third);
     assert!(answer.is_empty() || parts(&answer).0 == 503, "{answer}");
@@ -107,4 +107,57 @@ fn who_takes_no_answer_is_cut_off() {
     stream.write_all(&[rig.head(large.len()).as_bytes(), &large[..]].concat()).unwrap();
     until("the connection was given up", || rig.server.as_ref().unwrap().open.count() == 0);
     drop(stream);
+}
+
+#[test]
+fn strangers_shut_out_nobody_who_has_a_token() {
+    let patient = Limits { stranger: PATIENCE, head: PATIENCE, ..Limits::default() };
+    let few = Limits { connections: 4, strangers: 4, ..patient.clone() };
+    let none_left = Limits { connections: 4, strangers: 1, ..patient.clone() };
+    for limits in [patient, few, none_left] {
+        let (most, share) = (limits.connections as usize, limits.strangers as usize);
+        let rig = Rig::with(limits);
+        let known: Vec<Raw> = (1..most.min(4)).map(|_| Raw::open(&rig)).collect();
+        let idle: Vec<StdStream> = (0..most).map(|_| rig.connect()).collect();
+        assert_eq!(rig.post(CALL).0, 200, "{most} connections, {share} strangers");
+        let open = || rig.server.as_ref().unwrap().open.count();
+        until("no more strangers than may be", || open() <= known.len() + share);
+        for mut raw in known {
+            assert!(raw.ask(CALL).contains("entity"), "nobody who is known had to go");
+        }
+        drop(idle);
+    }
+}
+
+#[test]
+fn many_who_come_at_once_are_all_let_in() {
+    let rig = Rig::with(Limits { strangers: 2, ..Limits::default() });
+    std::thread::scope(|scope| {
+        let answers = [(); 64].map(|()| scope.spawn(|| rig.post(CALL).0));
+        assert_eq!(answers.map(|answer| answer.join().unwrap()), [200; 64]);
+    });
+}
+
+#[test]
+fn a_stranger_has_little_time_and_who_is_known_has_more() {
+    let stranger = Duration::from_millis(200);
+    let rig = Rig::with(Limits { stranger, head: PATIENCE, ..Limits::default() });
+    let mut known = rig.connect();
+    let keeps = rig.head(CALL.len()).replace("Connection: close\r\n", "");
+    let hear = |known: &mut StdStream| {
+        known.write_all(&[keeps.as_bytes(), CALL].concat()).unwrap();
+        let mut said = Vec::new();
+        while !said.ends_with(b"}}") {
+            let mut byte = [0];
+            known.read_exact(&mut byte).unwrap();
+            said.extend(byte);
+        }
+    };
+    hear(&mut known);
+    let wrong = rig.head(0).replace(&rig.cookie, "payecs_00").replace("close", "keep-alive");
+    for said in ["", "POST / HTTP/1.1\r\nHost:", &wrong] {
+        let answer = rig.raw(said.as_bytes());
+        assert!(answer.is_empty() || parts(&answer).0 == 401, "{answer}");
+    }
+    hear(&mut known);
 }

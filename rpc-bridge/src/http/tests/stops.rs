@@ -60,3 +60,21 @@ fn a_call_goes_on_when_its_caller_goes_away() {
     rig.fake.gate.add_permits(1);
     until("the call ended", || rig.fake.gate.available_permits() == 0);
 }
+
+#[test]
+fn who_waits_and_goes_away_is_forgotten() {
+    let rig = Rig::new();
+    let wait = br#"{"jsonrpc":"2.0","id":1,"method":"wait"}"#;
+    for number in 1..=20 {
+        let mut http = rig.connect();
+        http.write_all(&[rig.head(wait.len()).as_bytes(), wait].concat()).unwrap();
+        let mut web_socket = Raw::open(&rig);
+        for _ in 0..3 {
+            web_socket.send(wait).unwrap();
+        }
+        until("all wait", || rig.fake.waiting() == 4);
+        drop((http, web_socket));
+        until("nobody waits", || rig.fake.waiting() == 0);
+        assert_eq!(rig.fake.called().len(), number * 4);
+    }
+}

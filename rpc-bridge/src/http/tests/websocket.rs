@@ -85,7 +85,7 @@ impl Raw {
         u64::from_be_bytes(number)
     }
 
-    fn ask(&mut self, text: &[u8]) -> String {
+    pub(super) fn ask(&mut self, text: &[u8]) -> String {
         self.send(text).unwrap();
         self.hear()
     }
