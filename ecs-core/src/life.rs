@@ -33,7 +33,8 @@ pub(crate) struct Foreign {
 /// Shared with images of the state, until it changes.
 pub(crate) type ForeignValues = Arc<BTreeMap<ForeignId, Json>>;
 
-/// Room that an Entity's first text makes: a plan or part has fewer Components, a payment some more.
+/// Room that an Entity's first text makes: plans and parts have fewer Components, payments some
+/// more.
 const COMPONENTS_EXPECTED: usize = 16;
 
 /// The texts of an Entity's typed Components, as each was written last: what shows or records one

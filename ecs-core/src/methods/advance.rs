@@ -40,7 +40,8 @@ pub(super) const TRACE: Method = Method {
     result: "{\"entity\": id, \"trace\": [{\"time\": UTC to the millisecond, \"system\": name, \
              \"entity\": {\"entity\": id, component: value, …}}, …]}",
     doc: "The Systems that ran on an Entity, oldest first, each with the Components it required as \
-          it matched; secret ones, and those the caller is not for, are left out. Empty for an unknown Entity.",
+          it matched; secret ones, and those the caller is not for, are left out. Empty for an \
+          unknown Entity.",
     handle: trace,
     check: CHECK_KINDS,
 };

@@ -48,7 +48,8 @@ pub(super) const LIST_ENTITIES: Method = Method {
     result: r#"{"entities": [{"entity": id, component: value, …}, …]}"#,
     doc: "Lists the Entities that have all required and none of the disallowed Components, by \
           number, with all their Components by name, or those asked for. Secret Components, and \
-          those the caller is not for, are left out. Of a long list what changes meanwhile is shown as it was before or after.",
+          those the caller is not for, are left out. Of a long list what changes meanwhile is \
+          shown as it was before or after.",
     handle: list_entities,
     check: |engine, args| asked(engine, args).map(drop),
 };

@@ -58,7 +58,7 @@ impl Sizes {
             nodes: 1_000,
             channels: 10,
             payments: 10_000,
-            at_a_time: 64,
+            at_a_time: 128,
             entries: 1_000_000,
             indexed: 100_000,
             millis: 2_000,

@@ -50,13 +50,14 @@ fn too_many_who_look_are_refused_and_who_pays_may_always_wait() {
 fn who_is_gone_holds_no_place_of_those_who_look() {
     let mut driver = driver(network().connect(START));
     let told = Arc::new(Mutex::new(Vec::new()));
-    let wait = Json::of(&(1, "acme:never", 5));
+    let wait = Json::of(&(7, "acme:never", 5));
+    let made = Json::parse(r#"[{"entity":7,"acme:x":1}]"#).unwrap();
     let mut call = |name: &str, params: &Json, is_gone: bool| {
         let asker = Box::new(Told(Arc::clone(&told), is_gone));
         driver.call_method(START, &Caller::owner(), (name, Some(params)), asker);
         driver.waiters()
     };
-    assert_eq!(call("payecs_newentity", &Json::array([]), false), 0);
+    assert_eq!(call("payecs_setcomponents", &made, false), 0);
     for number in 1..=WAITERS_MAX {
         assert_eq!(call("payecs_wait", &wait, number != 1), number);
     }
