@@ -27,7 +27,7 @@ impl Daemon {
     /// A daemon whose network is so many times as fast as a real one.
     fn start_at(dir: &Path, speed: &str) -> Self {
         let child = payecs(&["serve", "--data-dir", text(dir), "--listen", "127.0.0.1:0"])
-            .args(["--nodes", "30", "--speed", speed])
+            .args(["--nodes", "30", "--speed", speed, "--metrics"])
             .stdout(Stdio::null())
             .spawn()
             .expect("it does");
@@ -71,12 +71,16 @@ impl Daemon {
 
     /// Sends a request over HTTP as it is; the answer with its head.
     fn http(&self, token: Option<&str>, body: &str) -> String {
+        self.http_to("POST /", token, body)
+    }
+
+    fn http_to(&self, line: &str, token: Option<&str>, body: &str) -> String {
         let address = self.address();
         let mut stream = TcpStream::connect(&address).expect("it does");
         let bearer = token.map_or_else(String::new, |it| format!("Authorization: Bearer {it}\r\n"));
         write!(
             stream,
-            "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{bearer}\
+            "{line} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{bearer}\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         )
@@ -277,4 +281,68 @@ fn who_keeps_its_cursor_hears_what_ended_before_a_kill_and_what_was_under_way_at
     let beyond = daemon.call(&["payecs_events", "since=1000000"]);
     let last = said(&beyond);
     assert!(last.contains("(code -32602)") && last.contains("the last one is"), "{last}");
+}
+
+/// Makes a token and answers it.
+fn token(dir: &Path, name: &str, options: &[&str]) -> String {
+    let made = payecs(&["token", "create", name, "--data-dir", text(dir)]).args(options).output();
+    said(&made.expect("it does")).trim().to_owned()
+}
+
+#[test]
+fn what_happens_is_measured_and_told_to_who_may_look() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    let invoice = daemon.invoice("20sat");
+    daemon.wait_until("it is paid", || daemon.run("pay", &[&invoice]).status.success());
+    let reader = token(dir.path(), "scraper", &["--scope", "read"]);
+    let told = daemon.http_to("GET /metrics", Some(&reader), "");
+    assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
+    for line in [
+        "payecs_up 1",
+        "payecs_intake_open 1",
+        "payecs_payments_total{code=\"0\"} 1",
+        "payecs_paid_msat_total 20000",
+        "payecs_payments_kept 1",
+        "payecs_balance_msat{account=\"pending_outgoing\"} 0",
+        "payecs_calls_total{method=\"pay\",code=\"0\"} 1",
+        "# TYPE payecs_journal_sync_duration_seconds histogram",
+        "# HELP payecs_call_duration_seconds From a call to its answer, by method.",
+    ] {
+        assert!(told.lines().any(|said| said == line), "{line}: {told}");
+    }
+    assert!(!told.contains(&invoice) && told.contains("payecs_call_duration_seconds_bucket"));
+    assert!(daemon.http_to("GET /metrics", None, "").starts_with("HTTP/1.1 401 "));
+    let payer = token(dir.path(), "payer", &["--scope", "pay"]);
+    assert!(daemon.http_to("GET /metrics", Some(&payer), "").starts_with("HTTP/1.1 403 "));
+}
+
+#[test]
+fn a_token_for_some_components_reaches_no_others() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    daemon.answer(&["payecs_setcomponents", r#"{"entity":1,"erp:order":7,"acme:x":1}"#]);
+    let scopes = ["--scope", "read", "--scope", "flow", "--scope", "pay", "--component", "erp:"];
+    let erp = token(dir.path(), "erp", &scopes);
+    let ask = |method: &str, params: &str| {
+        let call = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        daemon.http(Some(&erp), &call)
+    };
+    assert!(
+        ask("payecs_listentities", "[]").ends_with(r#"{"entities":[{"entity":1,"erp:order":7}]}}"#)
+    );
+    for (method, params) in [
+        ("payecs_getcomponents", r#"[1,"acme:x"]"#),
+        ("payecs_setcomponents", r#"[{"entity":1,"acme:x":2}]"#),
+        ("payecs_delentity", "[1]"),
+        ("pay", r#"["lnbc1"]"#),
+        ("listpays", "[]"),
+        ("sim_invoice", r#"["20sat"]"#),
+        ("payecs_events", "[]"),
+    ] {
+        let said = ask(method, params);
+        assert!(said.contains(r#""code":1502"#), "{method}: {said}");
+    }
+    let read = daemon.call(&["payecs_getcomponents", "1", "acme:x", "--json"]);
+    assert_eq!(said(&read), "{\"entity\":1,\"acme:x\":1}\n");
 }
