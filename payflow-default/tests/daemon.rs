@@ -130,6 +130,10 @@ fn what_was_written_is_there_after_a_kill_and_a_second_daemon_is_refused() {
     daemon.wait_until("it is paid", || daemon.run("pay", &[&invoice]).status.success());
     let systems = daemon.answer(&["payecs_listsystems"]);
     assert!(systems["systems"].as_array().unwrap().len() > 40);
+    let verified = daemon.run("verify", &[]);
+    assert_eq!(verified.status.code(), Some(3), "{}", said(&verified));
+    let told = said(&verified);
+    assert!(told.contains("ledger  ") && told.contains("unseen  ") && !told.contains("FAULT"));
     let second = payecs(&["serve", "--data-dir", text(dir.path()), "--listen", "127.0.0.1:0"])
         .output()
         .unwrap();

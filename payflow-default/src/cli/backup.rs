@@ -48,7 +48,7 @@ and takes on nothing before.";
   payecs backup --data-dir D --to B --json | jq -r .ledger.head > head-of-today")]
 pub(crate) struct Args {
     /// The directory that `payecs demo --data-dir` keeps.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "PAYECS_DATA_DIR")]
     data_dir: PathBuf,
     /// The directory to be made.
     #[arg(long, value_name = "DIR")]

@@ -9,7 +9,10 @@ use super::{
 use ecs_core::{Engine, Json};
 use ecs_systems::{policy::Policy, port::Books};
 use indicatif::ProgressBar;
-use ledger_store::{LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts, store::Store};
+use ledger_store::{
+    LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts,
+    store::{Store, StoreError},
+};
 use node_sim::OUR_NAME;
 use payecs_index::{Backend as _, Fault, HISTORY, Progress, SledBackend, compare};
 use payecs_journal::{Disk, Head, LedgerReader, LogId, Options, OsDisk};
@@ -29,7 +32,8 @@ use std::{
 /// still holds. The chain can be read while the engine runs; for the rest it must be stopped. What
 /// a crash left unfinished at the end of a file is finished first, as a start would.
 ///
-/// Exit codes: 0 all holds; 1 something does not; 2 for a bad option.
+/// Exit codes: 0 all holds; 1 something does not; 2 for a bad option; 3 the chain holds, and the
+/// rest was not looked at, because the engine runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   payecs verify --data-dir D
@@ -39,8 +43,8 @@ use std::{
                                    also proves that this engine signed its checkpoints
   payecs verify --data-dir D --json | jq -r .ledger.head > head-of-this-month")]
 pub(crate) struct Args {
-    /// The directory that `payecs demo --data-dir` keeps.
-    #[arg(long, value_name = "DIR")]
+    /// The directory that `payecs serve` or `payecs demo` keeps.
+    #[arg(long, value_name = "DIR", env = "PAYECS_DATA_DIR")]
     data_dir: PathBuf,
     /// A head of the ledger that an earlier `verify` printed and that was kept elsewhere; may be
     /// given several times.
@@ -55,6 +59,9 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// The exit code where what was looked at holds, and not all could be looked at.
+const NOT_ALL_SEEN: u8 = 3;
 
 /// What was found; `fault` where something does not hold.
 #[derive(Debug, Default, Serialize)]
@@ -72,6 +79,23 @@ struct Report {
     index: Option<IndexFound>,
     /// Each thing that does not hold, as a sentence.
     faults: Vec<String>,
+    /// Why more was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
+}
+
+/// Why the state was not gone through.
+enum NotSeen {
+    /// Another process has it.
+    Held(String),
+    /// It can't be read, or something of it does not hold.
+    Fault(String),
+}
+
+impl From<String> for NotSeen {
+    fn from(fault: String) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -115,9 +139,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Ok(disk) => look(args, &(Arc::new(disk) as Arc<dyn Disk>), &mut report),
         Err(error) => report.faults.push(error.to_string()),
     }
-    report.holds = report.faults.is_empty();
+    report.holds = report.faults.is_empty() && report.unseen.is_none();
     match print(&report, args.json) {
         Ok(()) if report.holds => ExitCode::SUCCESS,
+        Ok(()) if report.faults.is_empty() => ExitCode::from(NOT_ALL_SEEN),
         Ok(()) | Err(_) => ExitCode::FAILURE,
     }
 }
@@ -132,6 +157,7 @@ pub(super) fn faults_of(journal: &Path) -> Vec<String> {
         }
         Err(error) => report.faults.push(error.to_string()),
     }
+    report.faults.extend(report.unseen);
     report.faults
 }
 
@@ -166,7 +192,17 @@ fn look_at_journal(
         }
         Err(error) => report.faults.push(error.to_string()),
     }
-    look_at_state(disk, report).map_err(|error| report.faults.push(error)).ok()
+    match look_at_state(disk, report) {
+        Ok(ledger) => Some(ledger),
+        Err(NotSeen::Held(why)) => {
+            report.unseen = Some(why);
+            None
+        }
+        Err(NotSeen::Fault(fault)) => {
+            report.faults.push(fault);
+            None
+        }
+    }
 }
 
 /// Holds the index against the ledger, where there is one.
@@ -213,10 +249,17 @@ pub(super) fn options() -> Options {
 }
 
 /// Brings an engine to the state, and goes through the books; what reads the ledger.
-fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<LedgerReader, String> {
+fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<LedgerReader, NotSeen> {
     let mut engine = empty_engine()?;
-    let (store, found) = Store::open(disk, options(), &mut engine, &mut |_| {})
-        .map_err(|error| error.to_string())?;
+    let opened = Store::open(disk, options(), &mut engine, &mut |_| {});
+    let (store, found) = opened.map_err(|error| {
+        if matches!(error, StoreError::Journal(payecs_journal::Error::Locked { .. })) {
+            return NotSeen::Held(format!(
+                "{error}; state, books and index are proven once it is stopped, or in a backup"
+            ));
+        }
+        NotSeen::Fault(error.to_string())
+    })?;
     report.state = Some(State {
         records: found.records,
         torn_bytes: found.torn.iter().map(|torn| torn.cut_bytes).sum(),
@@ -232,13 +275,13 @@ fn look_at_state(disk: &Arc<dyn Disk>, report: &mut Report) -> Result<LedgerRead
     });
     if let Some(fault) = audit.fault {
         let (index, why) = (fault.index, fault.why);
-        return Err(format!(
+        return Err(NotSeen::Fault(format!(
             "entry {index} of the ledger does not follow from those before it: {why}; the {index} \
              before it hold"
-        ));
+        )));
     }
     report.faults.extend(audit.differs);
-    let books = engine.resource::<Books>().ok_or("the engine has no books")?;
+    let books = engine.resource::<Books>().ok_or_else(|| "the engine has no books".to_owned())?;
     books.0.verify().map_err(|error| error.to_string())?;
     for (account, balance) in books.0.trial_balance() {
         if audit.balances.get(&account) != Some(&balance) {
@@ -276,6 +319,13 @@ fn print(report: &Report, json: bool) -> io::Result<()> {
     for fault in &report.faults {
         writeln!(out, "FAULT   {fault}")?;
     }
-    let verdict = if report.holds { "All holds." } else { "Something does NOT hold: see above." };
+    if let Some(why) = &report.unseen {
+        writeln!(out, "unseen  {why}")?;
+    }
+    let verdict = match (report.holds, report.faults.as_slice()) {
+        (true, _) => "All holds.",
+        (false, []) => "What was looked at holds. It is not all: see above.",
+        (false, _) => "Something does NOT hold: see above.",
+    };
     writeln!(out, "{verdict}")
 }

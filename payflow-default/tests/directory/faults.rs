@@ -271,9 +271,9 @@ fn a_directory_that_another_process_has_is_refused_with_its_number() {
     let dir = Dir::new("held");
     let running = dir.start(&["demo", "--nodes", "20", "--load", "2", "--json"]);
     running.wait_for(2, "paid");
-    for args in [START, &["verify"]] {
+    for (args, expected) in [(START, 1), (&["verify"], 3)] {
         let (code, text) = dir.run(args);
-        assert_eq!(code, Some(1), "{text}");
+        assert_eq!(code, Some(expected), "{text}");
         assert!(text.contains(&format!("is held by process {}", running.id())), "{text}");
         assert!(text.contains("stop that process"), "{text}");
     }
