@@ -19,7 +19,7 @@ use payflow_default::{
     entropy::Entropy,
     planner::OwnPlanner,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -80,6 +80,8 @@ pub(crate) struct Payer {
     pub(crate) overspent: Msat,
     /// Payments that failed, and of which the node was scripted to say later that they are paid.
     pub(crate) late: Vec<EntityId>,
+    /// Hashes that another node pays a part of.
+    pub(crate) shared: BTreeSet<PaymentHash>,
 }
 
 /// What a payer is made with.
@@ -131,6 +133,7 @@ impl Payer {
             started: Vec::new(),
             overspent: Msat::ZERO,
             late: Vec::new(),
+            shared: BTreeSet::new(),
         };
         payer.driver.retain(retention);
         payer.run_for(1_000);

@@ -112,3 +112,46 @@ proptest! {
         play(&world, &acts);
     }
 }
+
+/// Another node paid most of an invoice, and we begin to pay all of it: the payee has enough with
+/// the first of our parts. Found at random.
+#[test]
+fn a_payee_with_enough_of_others_settles_before_all_of_ours_is_there() {
+    let world = World {
+        seed: 13_943_040_834_478_299_224,
+        nodes: 7,
+        channels_per_node: 5,
+        bimodal: true,
+        small: true,
+        our_channels: 4,
+        our_share: Ppm(153_388),
+        answer_ms: 0,
+        faults: Faults { stuck_for: Seconds(1), ..Faults::default() },
+    };
+    let pay = |payee, amount, fee_budget: Option<u64>, parts_max, retry_for| Wish {
+        payee,
+        amount: Msat(amount),
+        kind: Kind::Invoices,
+        several_parts: true,
+        fee_budget: fee_budget.map(Msat),
+        parts_max,
+        retry_for: Seconds(retry_for),
+    };
+    let shared = pay(6_379_507_986_440_725_040, 215_078_056, Some(194_228), Some(15), 75);
+    let kind = Kind::Partial(18, Some(17_633_058_264_742_615_289));
+    let whole = pay(7_008_315_179_747_603_489, 910_841_459, Some(1_957_164), None, 82);
+    let acts = [
+        Act::Pay(pay(11_819_400_460_693_007_158, 5_878_873_415, Some(1_628_309), None, 83)),
+        Act::Pay(pay(13_110_183_451_535_700_617, 2_345_188_289, Some(116), None, 96)),
+        Act::Pay(Wish { kind, ..shared }),
+        Act::Cancel(1_883_910_997_151_535_707),
+        Act::Pay(Wish { several_parts: false, ..whole }),
+        Act::Pay(pay(4_136_910_163_147_086_025, 3_286_000_783, None, None, 105)),
+        Act::Pass(1_638),
+        Act::Again(5_948_176_092_737_445_552),
+        Act::Pay(pay(5_606_325_129_820_529_757, 1_272_958, Some(1_769_554), None, 110)),
+        Act::Pay(pay(11_140_113_958_229_742_543, 282_485_175, None, Some(5), 25)),
+    ];
+    let payer = play(&world, &acts);
+    assert!(payer.settled_with_less(), "the payee did not settle early");
+}

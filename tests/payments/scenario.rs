@@ -167,7 +167,7 @@ impl Payer {
     }
 
     /// Another node pays that much of an invoice, if it finds a way.
-    fn let_another_pay(&self, invoice: &str, amount: Msat, other: usize) {
+    fn let_another_pay(&mut self, invoice: &str, amount: Msat, other: usize) {
         let fields = bolt11::decode(invoice).expect("a valid invoice");
         let others = self.network.others();
         let from = others[other % others.len()];
@@ -177,6 +177,7 @@ impl Payer {
         let total = fields.amount_msat.expect("partial payments are of invoices with an amount");
         let whole = RemotePart::whole(hash_of(invoice), fields.payment_secret, total);
         let part = whole.of_it(amount);
+        self.shared.insert(hash_of(invoice));
         let sent = self.network.send_remote(part, route, self.now);
         sent.expect("a route that begins at another node");
     }

@@ -58,12 +58,15 @@ pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
         (true, _, Some(FeePaid(fee))) => *fee,
         (_, paid, _) => paid.map_or(Msat::ZERO, |paid| paid.0.fee_msat),
     };
+    // A payee who is paid by others too may have enough before all of ours has arrived.
+    let arrived = paid.map(|paid| paid.0.amount_msat);
+    let amount_msat = arrived.or(amount.map(|amount| amount.0)).unwrap_or_default();
     let paid = paid.map(|paid| paid.0).unwrap_or_default();
     let success = PaySuccess {
         entity: id.0,
         payment_hash: hash.0,
         bolt11: invoice.map(|invoice| invoice.text().into_owned()),
-        amount_msat: amount.map_or(Msat::ZERO, |amount| amount.0),
+        amount_msat,
         fee_msat,
         overspent_msat: paid.overspent_msat,
         unbooked_msat: paid.unbooked_msat,
@@ -83,7 +86,7 @@ pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
     }
     let nobody = || Refusal::invalid("a preimage without a claim");
     let payment = claim.ok_or_else(nobody)?.0.claim.payment;
-    let PaySuccess { successful_parts, failed_parts, amount_msat, .. } = success;
+    let PaySuccess { successful_parts, failed_parts, .. } = success;
     let (preimage, amount_msat) = (preimage.0, Some(amount_msat));
     let entry = LedgerEntry::Complete {
         payment,

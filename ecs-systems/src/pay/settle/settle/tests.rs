@@ -63,6 +63,18 @@ fn a_payment_that_is_paid_ends_with_fee_status_and_entry() {
 }
 
 #[test]
+fn what_the_payee_got_is_what_arrived() {
+    let PartsPaid(all) = parts();
+    let less = Msat(AMOUNT.0 / 3);
+    let some = PartsPaid(PaidParts { count: 1, amount_msat: less, ..all });
+    let (_, ran) = ran(paid().attach(&Claimed(claim())).attach(&some));
+    let told: PaySuccess = ran.effects[0].read().unwrap();
+    assert_eq!(told.amount_msat, less);
+    let [LedgerEntry::Complete { amount_msat, .. }] = ran.entries[..] else { panic!("one end") };
+    assert_eq!(amount_msat, Some(less));
+}
+
+#[test]
 fn a_payment_without_parts_cost_nothing() {
     let (_, ran) = ran(paid().attach(&Claimed(claim())));
     assert_eq!(ran.attached("fee"), Some("\"0msat\""));
