@@ -55,6 +55,9 @@ fn every_kind_of_line_is_found_by_its_hash_and_no_preimage_is_kept() {
         assert!(names.values().all(Vec::is_empty), "{}", entry.shown());
     }
     assert_eq!(names(&fixture::opening(1, 10)).len(), 1, "by its time alone");
+    let hash = Some(fixture::preimage(1).hash());
+    let draft = LedgerEntry::FailDraft { hash, answer: None };
+    assert_eq!(names(&draft).len(), 1, "it claimed no hash");
     let settled = fixture::settle_set(1, &[(1, 10, 10)], Some(fixture::payment(2, 1)));
     assert_eq!(names(&settled).len(), 3, "by the hash of its payer too");
 }

@@ -173,7 +173,7 @@ fn doomed(engine: &Engine, args: &Args<'_>) -> Result<EntityId, ErrorObject> {
         return Err(Error::UnknownEntity(id).into());
     }
     if engine.is_frozen(id) {
-        return Err(frozen_error(id, "`exact`").into());
+        return Err(frozen_error(id, "it").into());
     }
     Ok(id)
 }

@@ -20,7 +20,7 @@ pub(super) const MSAT: Kind = Kind {
 };
 
 /// An amount that is not nothing.
-pub(super) const AMOUNT: Kind = Kind { fits: fits::<Amount>, ..MSAT }.saying(
+pub const AMOUNT: Kind = Kind { fits: fits::<Amount>, ..MSAT }.saying(
     "an amount above zero: integer msat, or a string `N`, `Nmsat`, `Nsat`, `N.DDDsat` or `N.Dbtc`",
 );
 

@@ -15,6 +15,8 @@ mod info;
 mod ledger;
 mod events;
 
+pub use kinds::AMOUNT;
+
 use crate::{port::Books, refusal::PAY_UNSPECIFIED_ERROR};
 use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;

@@ -85,6 +85,10 @@ impl Feed for EndsFeed {
                 let cursor = self.cursor;
                 self.ended.wait_for(|ended| *ended > cursor).await.ok()?;
                 match page(&self.handle, cursor, READ_AHEAD_MAX).await {
+                    // What is told of and can't be read yet.
+                    Ok((_, behind)) if behind <= cursor => {
+                        tokio::time::sleep(ASK_AGAIN_AFTER).await;
+                    }
                     Ok(page) => self.take(page),
                     Err(stopped) if stopped.code == SHUTDOWN => return None,
                     Err(refused) => match self.lost(&refused) {

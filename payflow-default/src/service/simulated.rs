@@ -1,7 +1,7 @@
 //! What is called by name where the network is simulated.
 
 use ecs_core::{ErrorObject, Kind, Method, Scope, method::CHECK_KINDS, optional, required};
-use ecs_systems::units::Msat;
+use ecs_systems::methods::AMOUNT;
 
 /// Asks the simulated network for an invoice. The engine has it in its table only: whoever has the
 /// network answers it.
@@ -19,9 +19,3 @@ pub const SIM_INVOICE: Method = Method {
     handle: |_, _| Err(ErrorObject::invalid("the simulated network answers this")),
     check: CHECK_KINDS,
 };
-
-const AMOUNT: Kind = Kind {
-    fits: |json| json.decode::<Msat>().is_ok_and(|amount| amount > Msat::ZERO),
-    ..Kind::COUNT
-}
-.saying("an amount above zero: integer msat, or a string such as `100sat`");

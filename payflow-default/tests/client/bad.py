@@ -260,6 +260,10 @@ def fits(schema, found):
     return True
 
 
+# They tell something later, which needs a WebSocket.
+SUBSCRIPTIONS = ("payecs_observe", "subscribe_pay_success", "subscribe_pay_failure")
+
+
 def params(daemon, guard):
     """Each parameter of each method with each value that its schema refuses, and params that are
     missing, surplus, unknown or misspelt: −32602, and what is refused is named."""
@@ -269,12 +273,13 @@ def params(daemon, guard):
         name, taken = method["name"], method["params"]
         if name == "check":
             continue
+        through = transports[1:2] if name in SUBSCRIPTIONS else transports
         needed = {one["name"]: EXAMPLES[one["name"]] for one in taken if one.get("required")}
         for at, param in enumerate(taken):
             for text in VALUES:
                 if fits(param["schema"], json.loads(text)):
                     continue
-                transport = transports[asked_for % 3]
+                transport = through[asked_for % len(through)]
                 asked_for += 1
                 given = {**needed, param["name"]: "VALUE"}
                 body = request(name, given).replace(b'"VALUE"', text.encode())
@@ -284,7 +289,7 @@ def params(daemon, guard):
         bad = [[None] * len(taken) + [1], {**needed, "surplus": 1}, {**needed, "entty": 1}]
         bad += [{key: needed[key] for key in needed if key != left} for left in needed]
         for given in bad:
-            for transport in transports:
+            for transport in through:
                 same(codes(transport.answer(request(name, given))), -32602, name, given)
     for transport in transports:
         transport.close()

@@ -91,6 +91,8 @@ impl Open {
         limits: &Limits,
     ) -> Result<(Wire, u32), TcpStream> {
         let Ok(other) = socket.as_fd().try_clone_to_owned() else { return Err(socket) };
+        // Without it answers only come later.
+        let _without = socket.set_nodelay(true);
         loop {
             let changed = self.changed.notified();
             let now = Instant::now();
