@@ -5,8 +5,9 @@
 //! [`Measures::install`]. Amounts are floating-point numbers there: exact up to 2^53 msat.
 
 use crate::Driver;
-use ecs_core::{Effect, EffectBody, Entities, ErrorObject};
+use ecs_core::{Effect, Engine, Entities, EntityId, ErrorObject};
 use ecs_systems::{
+    components::Replayed,
     effects::{PayFailure, PaySuccess},
     port::{Books, NodeView},
     units::Msat,
@@ -117,23 +118,22 @@ pub(crate) fn call_ended<T>(
     }
 }
 
-/// Something is announced; of the ends of payments is taken down how they ended.
-pub(crate) fn announced(effect: &Effect) {
+/// Something is announced; of the ends of payments is taken down how they ended. What is answered
+/// again for an earlier payment is no new end.
+pub(crate) fn announced(engine: &Engine, effect: &Effect) {
     if !is_measured() {
         return;
     }
-    let code = match effect.kind.as_str() {
-        PaySuccess::KIND => {
-            if let Ok(paid) = effect.body.decode::<PaySuccess>() {
-                counter!(PAID).increment(paid.amount_msat.0);
-                counter!(FEES).increment(paid.fee_msat.0);
-            }
-            0
-        }
-        PayFailure::KIND => effect.body.decode::<PayFailure>().map_or(0, |it| it.error.code),
-        _ => return,
-    };
-    counter!(PAYMENTS, "code" => code.to_string()).increment(1);
+    let is_new = |entity: EntityId| engine.get::<Replayed>(entity).is_none();
+    let paid = effect.read::<PaySuccess>().filter(|paid| is_new(paid.entity));
+    if let Some(paid) = &paid {
+        counter!(PAID).increment(paid.amount_msat.0);
+        counter!(FEES).increment(paid.fee_msat.0);
+    }
+    let failed = effect.read::<PayFailure>().filter(|failed| is_new(failed.entity));
+    if let Some(code) = paid.map(|_| 0).or(failed.map(|failed| failed.error.code)) {
+        counter!(PAYMENTS, "code" => code.to_string()).increment(1);
+    }
 }
 
 /// Records were appended to the journal.

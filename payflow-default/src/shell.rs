@@ -298,8 +298,9 @@ impl Shell {
 
     fn tell(&mut self) {
         let at = self.driver.now();
-        for (effect, cursor) in self.driver.take_notices_with_cursors() {
-            measures::announced(&effect);
+        let notices: Vec<_> = self.driver.take_notices_with_cursors().collect();
+        for (effect, cursor) in notices {
+            measures::announced(self.driver.engine(), &effect);
             // Without a subscriber there is nobody to tell.
             let _nobody = self.notices.send(Arc::new(Notice { at, cursor, effect }));
         }

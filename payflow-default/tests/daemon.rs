@@ -299,6 +299,7 @@ fn what_happens_is_measured_and_told_to_who_may_look() {
     let daemon = Daemon::start(dir.path());
     let invoice = daemon.invoice("20sat");
     daemon.wait_until("it is paid", || daemon.run("pay", &[&invoice]).status.success());
+    assert!(daemon.run("pay", &[&invoice]).status.success(), "it is answered again");
     let reader = token(dir.path(), "scraper", &["--scope", "read"]);
     let told = daemon.http_to("GET /metrics", Some(&reader), "");
     assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
@@ -307,9 +308,9 @@ fn what_happens_is_measured_and_told_to_who_may_look() {
         "payecs_intake_open 1",
         "payecs_payments_total{code=\"0\"} 1",
         "payecs_paid_msat_total 20000",
-        "payecs_payments_kept 1",
+        "payecs_payments_kept 2",
         "payecs_balance_msat{account=\"pending_outgoing\"} 0",
-        "payecs_calls_total{method=\"pay\",code=\"0\"} 1",
+        "payecs_calls_total{method=\"pay\",code=\"0\"} 2",
         "# TYPE payecs_journal_sync_duration_seconds histogram",
         "# HELP payecs_call_duration_seconds From a call to its answer, by method.",
     ] {
