@@ -202,6 +202,7 @@ impl Store {
     /// # Panics
     /// If a record can't be written as JSON: our own mistake.
     pub fn append(&mut self, delta: &Delta) -> Result<u64, StoreError> {
+        self.ledger.check()?;
         let record = StateRecord { entries: self.entries, delta: Cow::Borrowed(delta) };
         let text = serde_json::to_vec(&record).expect("our records have string keys");
         let Seq(number) = self.state.append(&text)?;
@@ -221,6 +222,8 @@ impl Store {
     /// A full disk: what was appended waits, try again when there is room. Any other error is
     /// final.
     pub fn write(&mut self) -> Result<Kept, StoreError> {
+        // Also where the state log would take it: after an error nobody knows what is durable.
+        self.ledger.check()?;
         self.state.write()?;
         self.written = self.state.last().0;
         Ok(self.kept())
@@ -232,6 +235,7 @@ impl Store {
     /// As [`Store::write`]. After another error than a full disk nobody knows what is durable:
     /// nothing that was not kept before may be acted on.
     pub fn sync(&mut self) -> Result<Kept, StoreError> {
+        self.ledger.check()?;
         let Seq(synced) = self.state.sync()?;
         self.written = self.state.last().0;
         while let Some(coming) = self.coming.front() {

@@ -8,6 +8,10 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX + 32;
 /// Checksum of the header 4, length 4, number 8, durable 8, checksum of the payload 4, kind 4.
 pub(crate) const FRAME_BYTES: usize = 32;
 pub(crate) const FRAME_LEN: u64 = 32;
+/// Where the kind stands in the header.
+pub(crate) const KIND_AT: usize = 28;
+/// The kind of a record, as it stands there.
+pub(crate) const RECORD_KIND: [u8; 4] = (Kind::Record as u32).to_le_bytes();
 
 /// What a frame is. Zero is none, so that no run of zeros is a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +53,7 @@ impl FrameHeader {
         bytes[8..16].copy_from_slice(&self.number.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.durable.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.payload_crc.to_le_bytes());
-        bytes[28..32].copy_from_slice(&(self.kind as u32).to_le_bytes());
+        bytes[KIND_AT..].copy_from_slice(&(self.kind as u32).to_le_bytes());
         let crc = crc32c::crc32c_append(seed, &bytes[4..]);
         bytes[..4].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -65,7 +69,7 @@ impl FrameHeader {
             let bytes = bytes.get(at..at.saturating_add(8))?;
             Some(u64::from_le_bytes(bytes.try_into().ok()?))
         };
-        let kind = Kind::of(four(28)?)?;
+        let kind = Kind::of(four(KIND_AT)?)?;
         let payload_len = usize::try_from(four(4)?).ok()?;
         if payload_len > PAYLOAD_BYTES_MAX || four(0)? != crc32c::crc32c_append(seed, &bytes[4..]) {
             return None;

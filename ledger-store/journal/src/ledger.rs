@@ -93,6 +93,14 @@ impl LedgerLog {
         Ok(Entry { index, hash })
     }
 
+    /// Whether the log still takes anything.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: an earlier error was final.
+    pub fn check(&self) -> Result<(), Error> {
+        self.tail.check()
+    }
+
     /// Hands what was appended to the system.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use crate::{
     disk::{DiskError, DiskFile, read_all},
     error::{Damage, Error, Harm, Torn},
     file::HEADER_END,
-    frame::{FRAME_BYTES, FRAME_LEN, FrameHeader, Kind},
+    frame::{FRAME_BYTES, FRAME_LEN, FrameHeader, KIND_AT, Kind, RECORD_KIND},
 };
 use std::ops::Range;
 
@@ -125,7 +125,12 @@ impl Scan {
     /// The first whole record that begins in a range of bytes: where, and its number. The scan
     /// stands behind it.
     pub(crate) fn record_in(&mut self, range: Range<u64>) -> Result<Option<(u64, u64)>, DiskError> {
-        for at in range {
+        let mut at = range.start;
+        loop {
+            at = self.skipped(at)?;
+            if at >= range.end {
+                return Ok(None);
+            }
             let header = self.header(at)?;
             if header.is_some_and(|header| header.kind == Kind::Record) {
                 self.at = at;
@@ -133,8 +138,23 @@ impl Scan {
                     return Ok(Some((at, header.number)));
                 }
             }
+            at = at.saturating_add(1);
         }
-        Ok(None)
+    }
+
+    /// The first place from there on where a record may begin, by the kind that its header would
+    /// have, or how far was read ahead.
+    fn skipped(&mut self, at: u64) -> Result<u64, DiskError> {
+        if self.end.saturating_sub(at) < FRAME_LEN {
+            return Ok(self.end);
+        }
+        self.bytes(at, FRAME_LEN)?;
+        let from = usize::try_from(at.saturating_sub(self.window_start)).unwrap_or(usize::MAX);
+        let kinds = self.window.get(from.saturating_add(KIND_AT)..).unwrap_or_default();
+        let mut places = kinds.windows(RECORD_KIND.len());
+        let all = places.len();
+        let skipped = places.position(|kind| kind == RECORD_KIND).unwrap_or(all);
+        Ok(at.saturating_add(skipped as u64))
     }
 
     /// What can be read behind a bad frame.

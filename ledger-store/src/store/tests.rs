@@ -290,6 +290,21 @@ fn a_sync_that_fails_is_final_and_what_was_kept_before_is_there() {
 }
 
 #[test]
+fn a_ledger_that_can_t_be_synced_for_a_snapshot_ends_the_records_too() {
+    let disk = MemoryDisk::new();
+    let (mut store, mut app) = three(&disk);
+    // The state log has nothing to sync: the ledger is next.
+    disk.plan(Faults { fail: Some((Operation::Sync, 1)), ..Faults::default() });
+    assert!(store.begin_snapshot(Image::of(&app)).is_err());
+    disk.plan(Faults::default());
+    run(&mut app, 4, Command::Draft(3));
+    let delta = app.take_delta().unwrap();
+    assert!(store.append(&delta).is_err(), "a record");
+    assert!(store.write().is_err(), "a write");
+    assert!(store.sync().is_err(), "a sync");
+}
+
+#[test]
 fn an_engine_without_the_plugin_is_refused_by_the_name_of_the_record() {
     let disk = MemoryDisk::new();
     drop(three(&disk));

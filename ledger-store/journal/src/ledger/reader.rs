@@ -13,9 +13,9 @@ use std::sync::{
 };
 
 /// How much is read ahead where few bytes are needed.
-const FEW_BYTES: u64 = 16 << 10;
+const FEW_BYTES: u64 = 4 << 10;
 /// An entry this near behind a known place is read towards, in bytes.
-const NEAR_BYTES: u64 = 64 << 10;
+const NEAR_BYTES: u64 = 8 << 10;
 
 /// Reads a ledger on any thread while its [`super::LedgerLog`] appends. Clones are cheap, and
 /// nothing that one does holds the writer up.
