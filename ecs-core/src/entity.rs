@@ -82,7 +82,8 @@ impl<'de> Deserialize<'de> for EntityId {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<EntityId, E> {
-                u32::try_from(number).ok().and_then(EntityId::new).ok_or(E::custom(EntityIdError))
+                let id = u32::try_from(number).ok().and_then(EntityId::new);
+                id.ok_or_else(|| E::custom(EntityIdError))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<EntityId, E> {

@@ -58,7 +58,7 @@ mod plugin;
 mod snapshot;
 mod delta;
 
-pub use self::{dispatch::LISTS_MAX, names::FOREIGN_NAMES_MAX};
+pub use self::{dispatch::LISTS_MAX, names::FOREIGN_NAMES_MAX, names::did_you_mean};
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
 pub use args::{Args, Fields};
 pub use component::{

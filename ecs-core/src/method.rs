@@ -111,6 +111,10 @@ impl Engine {
     /// The method of that name.
     fn permitted(&self, caller: &Caller, name: &str) -> Result<&'static Method, ErrorObject> {
         let Some(method) = self.methods.get(name).copied() else {
+            if name.is_empty() {
+                let what = "The command has no name; `rpc.discover` lists those there are";
+                return Err(ErrorObject::new(METHOD_NOT_FOUND, what));
+            }
             let hint = did_you_mean(self.methods.keys().copied(), name);
             let shown: String = name.chars().take(NAME_SHOWN_CHARS_MAX).collect();
             let what = format!("Unknown command `{shown}`{hint}");

@@ -130,16 +130,19 @@ impl Names {
     }
 }
 
-/// "; `known`?" for the known name that is nearest, if one is near.
-pub(crate) fn did_you_mean<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> String {
+/// "; `known`?" for the known name that is nearest to what was given, if one is near: it must have
+/// some of what was given in it. Otherwise nothing.
+pub fn did_you_mean<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> String {
     const DISTANCE_MAX: usize = 3;
     if name.len() > NAME_BYTES_MAX {
         return String::new();
     }
     let nearest = known.map(|known| (edit_distance(known, name), known)).min();
     match nearest {
-        Some((distance, known)) if distance <= DISTANCE_MAX => format!("; `{known}`?"),
-        _ => String::new(),
+        Some((distance, known)) if distance <= DISTANCE_MAX && distance < name.chars().count() => {
+            format!("; `{known}`?")
+        }
+        Some(_) | None => String::new(),
     }
 }
 

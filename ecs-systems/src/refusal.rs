@@ -71,7 +71,7 @@ pub fn from_no_plan(no_plan: &NoPlan) -> Refusal {
         NoPlanReason::Unreachable => PAY_UNREACHABLE,
         NoPlanReason::InsufficientFunds => PAY_INSUFFICIENT_FUNDS,
         NoPlanReason::DestinationCapacity => PAY_DESTINATION_INSUFFICIENT_CAPACITY,
-        NoPlanReason::NoRoute => PAY_ROUTE_NOT_FOUND,
+        NoPlanReason::Excluded | NoPlanReason::NoRoute => PAY_ROUTE_NOT_FOUND,
         NoPlanReason::TooExpensive => PAY_ROUTE_TOO_EXPENSIVE,
     };
     Refusal::new(code, capitalised(&no_plan.explain())).with_data(no_plan)
@@ -131,6 +131,7 @@ mod tests {
             (NoPlanReason::Unreachable, 216),
             (NoPlanReason::InsufficientFunds, 215),
             (NoPlanReason::DestinationCapacity, 220),
+            (NoPlanReason::Excluded, 205),
             (NoPlanReason::NoRoute, 205),
             (NoPlanReason::TooExpensive, 206),
         ] {

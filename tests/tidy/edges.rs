@@ -14,6 +14,7 @@ enum Uses {
 const EDGES: &[(&str, Uses)] = &[
     ("payecs-units", Uses::Only(&[])),
     ("payecs-planner", Uses::Only(&["payecs-units"])),
+    ("payecs-gossip", Uses::Only(&["payecs-planner", "payecs-units"])),
     ("ecs-core", Uses::Only(&[])),
     ("ecs-systems", Uses::Only(&["ecs-core", "payecs-planner", "payecs-units"])),
     ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems", "payecs-index", "payecs-journal"])),

@@ -315,6 +315,11 @@ fn callers_do_only_what_their_scopes_allow() {
     }
     let said = call(&mut app, "advanec", "[]");
     assert_eq!(said, "-32601 Unknown command `payecs_advanec`; `payecs_advance`?");
+    let nameless = call_as(&mut app, &Caller::owner(), "", "[]").unwrap_err();
+    let said = "The command has no name; `rpc.discover` lists those there are";
+    assert_eq!((nameless.code, nameless.message.as_str()), (-32_601, said));
+    let short = call_as(&mut app, &Caller::owner(), "ch", "[]").unwrap_err();
+    assert_eq!(short.message, "Unknown command `ch`", "`check` has more to it than that");
 }
 
 #[test]

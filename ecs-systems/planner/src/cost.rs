@@ -97,7 +97,7 @@ pub(crate) fn scaled(value: u64, factor: f64) -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "53 bits are plenty for a chance")]
-fn float(value: u64) -> f64 {
+pub(crate) fn float(value: u64) -> f64 {
     value as f64
 }
 

@@ -1,5 +1,10 @@
 //! Graphs to try things on: seeded, connected, shaped like the public network.
 
+mod public;
+mod tables;
+
+pub use public::generate_public;
+
 use crate::rng::scramble;
 use crate::{Graph, GraphBuilder, Policy, Rng};
 use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};

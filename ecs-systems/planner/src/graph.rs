@@ -82,6 +82,12 @@ impl Graph {
         self.scids.len()
     }
 
+    /// How many directions have a policy, disabled ones included.
+    #[must_use]
+    pub fn policies_count(&self) -> usize {
+        self.facts.iter().filter(|facts| facts.policy.is_some()).count()
+    }
+
     /// Every node, in the order of ids.
     #[must_use]
     pub fn nodes(&self) -> &[NodeId] {

@@ -82,12 +82,14 @@ mod split;
 mod plan;
 mod check;
 mod generate;
+mod balance;
 #[cfg(test)]
 mod fixture;
 
+pub use balance::{HiddenBalances, hidden_balance};
 pub use check::{Flaw, check};
 pub use cost::Bounds;
-pub use generate::{GraphShape, generate, generate_between};
+pub use generate::{GraphShape, generate, generate_between, generate_public};
 pub use graph::{Channel, Graph, GraphBuilder, GraphDelta, GraphError, Policy};
 pub use knowledge::{
     DECAYED_HALF_LIVES, FailedAt, HopFailure, Knowledge, KnowledgeConfig, KnowledgeImage,

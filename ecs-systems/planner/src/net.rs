@@ -190,6 +190,21 @@ impl<'a> Net<'a> {
     }
 
     /// Every edge, with its number.
+    /// Whether the caller left out one of our channels that could be used: it, or the peer, is
+    /// excluded, or another channel must be the first, or another node the last on the way.
+    pub(crate) fn is_left_out(&self, ours: &Edge) -> bool {
+        let Ground { local, request, .. } = &self.ground;
+        let Some(local) = local.get(&ours.direction.scid).filter(|local| local.usable) else {
+            return false;
+        };
+        let is_payee = local.peer == request.destination;
+        let is_excluded = |what| request.exclude.contains(&what);
+        request.first_hop.is_some_and(|only| only != local.short_channel_id)
+            || (is_payee && request.last_hop.is_some_and(|only| only != request.source))
+            || is_excluded(Exclusion::Channel(ours.direction))
+            || (!is_payee && is_excluded(Exclusion::Node(local.peer)))
+    }
+
     pub(crate) fn edges(&self) -> impl Iterator<Item = (u32, Edge)> + '_ {
         let numbers = (0..self.nodes_count).flat_map(|node| self.edges_to(node));
         numbers.map(|number| (number, self.edge(number)))

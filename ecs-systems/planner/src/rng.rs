@@ -56,7 +56,7 @@ impl Rng {
     }
 }
 
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The output step of splitmix64: a bijection that spreads every bit over all.
 pub(crate) fn scramble(value: u64) -> u64 {

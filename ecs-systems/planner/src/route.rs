@@ -89,6 +89,9 @@ pub enum NoPlanReason {
     InsufficientFunds,
     /// The channels into the destination together cannot carry the amount (code 220).
     DestinationCapacity,
+    /// What the caller excludes leaves too few channels of ours: without that they could carry the
+    /// amount (code 205).
+    Excluded,
     /// Between us and them no set of routes carries the amount (code 205).
     NoRoute,
     /// There are routes, but above the fee budget or the delay limit (code 206).
@@ -151,6 +154,9 @@ impl NoPlan {
                 "the destination is not in the graph and no route hint leads to it"
             }
             NoPlanReason::InsufficientFunds => "our channels together cannot carry the amount",
+            NoPlanReason::Excluded => {
+                "what is excluded leaves no channels of ours that can carry the amount"
+            }
             NoPlanReason::DestinationCapacity => {
                 "the channels into the destination cannot carry the amount"
             }

@@ -4,8 +4,8 @@ use super::{books, kinds};
 use crate::port::{Balance, BalanceObject, BooksReader, HistoryError, PastEntry, PastLook};
 use crate::refusal::from_ledger;
 use ecs_core::{
-    Args, Engine, ErrorObject, Fields, Json, Kind, Method, Reply, Scope, method::CHECK_KINDS,
-    optional,
+    Args, Engine, ErrorObject, Fields, Json, Kind, Method, Reply, Scope, did_you_mean,
+    method::CHECK_KINDS, optional,
 };
 use payecs_units::{Msat, PaymentHash};
 use std::num::NonZeroU32;
@@ -14,6 +14,10 @@ use std::num::NonZeroU32;
 const LISTED_DEFAULT: u32 = 100;
 /// Most entries of one answer.
 const LISTED_MAX: u32 = 1_000;
+/// Most accounts that are named where another one was asked for.
+const ACCOUNTS_SHOWN_MAX: usize = 100;
+/// Longest name of an account that is shown to whoever asked for it, in characters.
+const ACCOUNT_SHOWN_CHARS_MAX: usize = 128;
 
 pub(super) const LEDGER_BALANCE: Method = Method {
     name: "ledger-balance",
@@ -28,9 +32,10 @@ pub(super) const LEDGER_BALANCE: Method = Method {
     doc: "What the books come to: all that came in and went out, what is set aside, and what can \
           be spent; `net` is in less out less fees, `available` is net less what is pending out. \
           Each figure also in sats, rounded down. `accounts`, by name: every one with postings, or \
-          `account` alone, whose sums are zero where nothing was posted.",
+          `account` alone. One that nothing was posted to is refused, and `data.accounts` says \
+          which there are, 100 at most.",
     handle: ledger_balance,
-    check: CHECK_KINDS,
+    check: |engine, args| balances(engine, args).map(drop),
 };
 
 pub(super) const LEDGER_LIST: Method = Method {
@@ -58,18 +63,26 @@ pub(super) const LEDGER_LIST: Method = Method {
 const ACCOUNT: Kind = Kind::TEXT.saying("the name of an account: `NODE:ACCOUNT`");
 
 fn ledger_balance(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
-    let books = books(engine)?;
-    let accounts = match args.read::<String>("account")? {
-        Some(account) => {
-            let balance = books.0.balance(&account);
-            vec![(account, balance)]
-        }
-        None => books.0.trial_balance(),
-    };
+    let (books, accounts) = (books(engine)?, balances(engine, args)?);
     let mut fields = figures(&books.0.balance_object());
     let accounts = accounts.into_iter().map(|(name, balance)| account(&name, balance));
     fields.push(("accounts".to_owned(), Json::array(accounts)));
     Ok(Json::object(fields).into())
+}
+
+/// The accounts that are asked for.
+fn balances(engine: &Engine, args: &Args<'_>) -> Result<Vec<(String, Balance)>, ErrorObject> {
+    let mut all = books(engine)?.0.trial_balance();
+    let Some(asked) = args.read::<String>("account")? else { return Ok(all) };
+    if let Some(at) = all.iter().position(|(name, _)| *name == asked) {
+        return Ok(vec![all.swap_remove(at)]);
+    }
+    let hint = did_you_mean(all.iter().map(|(name, _)| name.as_str()), &asked);
+    let shown: String = asked.chars().take(ACCOUNT_SHOWN_CHARS_MAX).collect();
+    let names = all.iter().map(|(name, _)| Json::of(name)).take(ACCOUNTS_SHOWN_MAX);
+    let facts = Json::object([("accounts", Json::array(names))]);
+    let what = format!("nothing was posted to an account `{shown}`{hint}");
+    Err(ErrorObject::invalid(what).with_data(&facts))
 }
 
 fn account(name: &str, balance: Balance) -> Json {

@@ -3,6 +3,7 @@
 use super::{
     books, decode, kinds,
     past::{PastPayment, Told, payments, told},
+    seconds,
 };
 use crate::{
     components::{Claimed, Description, Invoice, Label},
@@ -284,8 +285,8 @@ fn element(paying: &PastPayment, asked: &Asked, noted: Option<&Noted>) -> Json {
         ("payment_hash", Some(Json::of(&claim.payment.payment_hash))),
         ("status", Some(Json::of(paying.status()))),
         ("destination", Some(Json::of(&claim.destination))),
-        ("created_at", Some(Json::of(&paying.created.1.unix_seconds()))),
-        ("completed_at", paying.completed_at().map(|at| Json::of(&at.unix_seconds()))),
+        ("created_at", Some(seconds(paying.created.1))),
+        ("completed_at", paying.completed_at().map(seconds)),
         ("label", noted.and_then(|noted| noted.label.clone()).or_else(label)),
         ("bolt11", noted.and_then(|noted| noted.bolt11.clone())),
         ("description", noted.and_then(|noted| noted.description.clone())),

@@ -16,6 +16,7 @@ mod ledger;
 mod events;
 
 pub use kinds::AMOUNT;
+pub use routes::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer};
 
 use crate::{port::Books, refusal::PAY_UNSPECIFIED_ERROR};
 use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
@@ -53,10 +54,9 @@ fn now(engine: &Engine) -> Timestamp {
     engine.resource::<Inputs>().map_or(Timestamp(0), |inputs| Timestamp(inputs.now_ms))
 }
 
-/// A moment in seconds since 1970 with milliseconds behind the point, as Core Lightning has it.
+/// A moment that something was made or ended, as all methods tell it: whole seconds since 1970 UTC.
 fn seconds(at: Timestamp) -> Json {
-    let text = format!("{}.{:03}", at.unix_seconds(), at.0 % 1_000);
-    Json::parse(&text).expect("digits with a point among them")
+    Json::of(&at.unix_seconds())
 }
 
 #[cfg(test)]

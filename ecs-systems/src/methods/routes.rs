@@ -12,11 +12,11 @@ use payecs_planner::{Plan, PlanRequest, Route};
 use payecs_units::{Blocks, MicroPercent, Msat, NodeId};
 
 /// Longest delay of a route, and the default: Core Lightning's.
-const DELAY_BLOCKS_MAX: u32 = 2_016;
+pub const DELAY_BLOCKS_MAX: u32 = 2_016;
 /// Most routes where none are asked for: Core Lightning's.
-const PARTS_DEFAULT: u32 = 100;
-/// 10 % a year, as for a payment.
-const RISK: MicroPercent = MicroPercent(10_000_000);
+pub const PARTS_DEFAULT: u32 = 100;
+/// What locked-up money costs where nobody says: 10 % a year, as for a payment.
+pub const RISK: MicroPercent = MicroPercent(10_000_000);
 /// Layers that say what is done here anyway.
 const LAYERS: [&str; 2] = ["auto.localchans", "auto.sourcefree"];
 
@@ -63,7 +63,7 @@ fn get_routes(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject
         move |_| {
             let job = slot.take()?;
             Some(Ok(Reply::Elsewhere(Box::new(move || {
-                job().map(|plan| told(&plan)).map_err(|no_plan| from_no_plan(&no_plan))
+                job().map(|plan| routes_answer(&plan)).map_err(|no_plan| from_no_plan(&no_plan))
             }))))
         },
         None,
@@ -109,7 +109,9 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
     })
 }
 
-fn told(plan: &Plan) -> Json {
+/// What `getroutes` answers with a plan.
+#[must_use]
+pub fn routes_answer(plan: &Plan) -> Json {
     Json::object([
         ("probability_ppm", Json::of(&plan.probability_ppm)),
         ("routes", Json::array(plan.routes.iter().map(route))),

@@ -3,6 +3,7 @@
 use super::{
     kinds, now,
     past::{PastPayment, payments},
+    seconds,
     which::Which,
 };
 use crate::{
@@ -38,6 +39,7 @@ pub(super) const PAY_STATUS: Method = Method {
           which have claimed no hash, are found by `entity` alone. `phase` is how far it is and \
           `system` what matched last: there it rests. `fee_msat` and `amount_sent_msat` sum the \
           parts that arrived and the `parts` that are out. `attempts` counts rounds of planning. \
+          `created_at` and `ended_at` are in seconds since 1970, as everywhere. \
           What ended and is told from the books has no `phase`, `system`, `attempts`, `deadline` \
           and `bolt11`. The preimage is there only for callers who may read secrets.",
     handle: pay_status,
@@ -117,8 +119,8 @@ fn live(engine: &Engine, id: EntityId, secrets: bool) -> Json {
         ("successful_parts", Some(Json::of(&count))),
         ("failed_parts", Some(Json::of(&reserved.map_or(0, |it| it.parts_failed)))),
         ("parts", Some(Json::of(open))),
-        ("created_at", born.map(|at| Json::of(&Timestamp(at)))),
-        ("ended_at", ended.map(|at| Json::of(&Timestamp(at)))),
+        ("created_at", born.map(|at| seconds(Timestamp(at)))),
+        ("ended_at", ended.map(|at| seconds(Timestamp(at)))),
         ("elapsed_ms", born.map(|at| Json::of(&until.saturating_sub(at)))),
         ("deadline", text::<Deadline>(engine, id)),
         ("cancelled", text::<Cancel>(engine, id)),
@@ -158,8 +160,8 @@ fn ended(hash: PaymentHash, paying: &PastPayment, secrets: bool) -> Json {
         ("successful_parts", Some(Json::of(&arrived))),
         ("failed_parts", count(HoldState::Void)),
         ("parts", Some(Json::array([]))),
-        ("created_at", Some(Json::of(&created))),
-        ("ended_at", ended.map(|at| Json::of(&at))),
+        ("created_at", Some(seconds(created))),
+        ("ended_at", ended.map(seconds)),
         ("elapsed_ms", ended.map(|at| Json::of(&at.0.saturating_sub(created.0)))),
         (
             "payment_preimage",

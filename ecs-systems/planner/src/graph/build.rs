@@ -4,7 +4,7 @@ use super::{ArcFacts, Channel, Graph, Link, Policy, number};
 use crate::ahead::Kept;
 use payecs_units::{ChannelDirection, Direction, Msat, NodeId, ShortChannelId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Most channels of one graph: arcs are numbered in 32 bits.
 const CHANNELS_MAX: usize = 1 << 30;
@@ -153,14 +153,7 @@ impl GraphBuilder {
     /// The graph of what was collected.
     #[must_use]
     pub fn build(self) -> Graph {
-        let ends = self.channels.values().flat_map(|(channel, _)| [channel.node_a, channel.node_b]);
-        let nodes: Vec<NodeId> = ends.collect::<BTreeSet<_>>().into_iter().collect();
-        let place = |node: &NodeId| nodes.partition_point(|other| other < node);
-        let ends: Vec<[usize; 2]> = self
-            .channels
-            .values()
-            .map(|(channel, _)| [place(&channel.node_a), place(&channel.node_b)])
-            .collect();
+        let (nodes, ends) = places(self.channels.values().map(|(channel, _)| channel));
         let first = row_starts(nodes.len(), &ends);
         let arcs_count = ends.len() * 2;
         let mut graph = Graph {
@@ -193,6 +186,23 @@ impl GraphBuilder {
         graph.first = first;
         graph
     }
+}
+
+/// The nodes that are ends of channels, sorted, and for each channel the places of its ends.
+fn places<'a>(channels: impl Iterator<Item = &'a Channel>) -> (Vec<NodeId>, Vec<[usize; 2]>) {
+    let each = channels.enumerate();
+    let each = each.flat_map(|(at, channel)| [(channel.node_a, at, 0), (channel.node_b, at, 1)]);
+    let mut all: Vec<(NodeId, usize, usize)> = each.collect();
+    all.sort_unstable();
+    let mut ends = vec![[0; 2]; all.len() / 2];
+    let mut nodes: Vec<NodeId> = Vec::new();
+    for (node, at, side) in all {
+        if nodes.last() != Some(&node) {
+            nodes.push(node);
+        }
+        ends[at][side] = nodes.len() - 1;
+    }
+    (nodes, ends)
 }
 
 /// For each node the number of arcs that start from lower nodes; one more at the end.

@@ -36,7 +36,12 @@ pub(super) fn explain(net: &Net<'_>, ask: Ask) -> NoPlan {
     let ours = || net.edges().map(|(_, edge)| edge).filter(|edge| edge.from == net.start);
     let theirs = || net.edges_to(net.goal).map(|edge| net.edge(edge));
     if carried_at_most(ours(), parts_max) < ask.amount {
-        return refused(NoPlanReason::InsufficientFunds, binding(ours(), &Load::default()));
+        let allowed =
+            |edge| if net.is_left_out(&edge) { Edge { blocked: None, ..edge } } else { edge };
+        let has_enough = carried_at_most(ours().map(allowed), parts_max) >= ask.amount;
+        let reason =
+            if has_enough { NoPlanReason::Excluded } else { NoPlanReason::InsufficientFunds };
+        return refused(reason, binding(ours(), &Load::default()));
     }
     if carried_at_most(theirs(), parts_max) < ask.amount {
         return refused(NoPlanReason::DestinationCapacity, binding(theirs(), &Load::default()));

@@ -284,6 +284,38 @@ fn every_cause_is_told_in_order_with_the_largest_that_could_go() {
 }
 
 #[test]
+fn what_a_caller_leaves_out_is_not_called_a_lack_of_funds() {
+    let graph = graph(&[
+        (2, 'B', 'D', 500_000, policy(0, 0, 10)),
+        (3, 'C', 'D', 500_000, policy(0, 0, 10)),
+    ]);
+    let ours = vec![local(10, 'B', 300_000, 0), local(11, 'C', 300_000, 0)];
+    let asked = |amount| request('D', amount, ours.clone());
+    let peers = ['B', 'C'].map(|peer| Exclusion::Node(node(peer)));
+    let ways = [Exclusion::Channel(way(10, 'A', 'B')), Exclusion::Channel(way(11, 'A', 'C'))];
+    for (amount, exclude, reason) in [
+        (100_000, peers.to_vec(), NoPlanReason::Excluded),
+        (100_000, ways.to_vec(), NoPlanReason::Excluded),
+        (400_000, ways[..1].to_vec(), NoPlanReason::Excluded),
+        (600_001, peers.to_vec(), NoPlanReason::InsufficientFunds),
+        (600_001, vec![], NoPlanReason::InsufficientFunds),
+    ] {
+        let cause = refused(&graph, &PlanRequest { exclude, ..asked(amount) });
+        assert_eq!(cause.reason, reason, "{amount}");
+        assert_eq!(cause.cut.len(), 2, "all our channels are named: {cause:?}");
+    }
+    let first_hop = Some(ShortChannelId(10));
+    let cause = refused(&graph, &PlanRequest { first_hop, ..asked(400_000) });
+    assert_eq!(cause.reason, NoPlanReason::Excluded);
+    let last_hop = Some(node('C'));
+    let straight = PlanRequest { last_hop, ..request('B', 100_000, ours[..1].to_vec()) };
+    assert_eq!(refused(&graph, &straight).reason, NoPlanReason::Excluded);
+    let off = vec![LocalChannel { usable: false, ..ours[0].clone() }];
+    let cause = PlanRequest { local: off, exclude: peers.to_vec(), ..asked(100_000) };
+    assert_eq!(refused(&graph, &cause).reason, NoPlanReason::InsufficientFunds, "it is not usable");
+}
+
+#[test]
 fn an_improbable_single_route_is_split_when_that_helps() {
     let graph = graph(&[
         (2, 'B', 'D', 1_000_000_000, policy(0, 10, 10)),
