@@ -4,6 +4,7 @@
 //! names another), that no foreign web page sends it, and that its token counts. Then the body is
 //! read, within bounds, and answered by our own core of JSON-RPC. A WebSocket is jsonrpsee's.
 
+mod flow;
 mod frames;
 mod gate;
 mod post;
@@ -16,7 +17,7 @@ use ecs_core::Scope;
 use gate::{Gate, Session, plain, typed};
 use hyper::{
     Method, Request, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{self, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -42,6 +43,8 @@ use std::{
     },
     time::Duration,
 };
+use subscriptions::Subscribed;
+pub use subscriptions::ends as subscription_ends;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -79,6 +82,34 @@ pub enum ServeError {
     Table(#[from] jsonrpsee::server::RegisterMethodError),
 }
 
+/// A port of this machine that is taken, and not served yet.
+#[derive(Debug)]
+pub struct Port {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Port {
+    /// Takes a port; port 0 a free one. It is for the tokio runtime that this is called on.
+    ///
+    /// # Errors
+    /// The address can be reached from elsewhere, is in use, or the host refuses it.
+    pub async fn take(address: SocketAddr) -> Result<Self, ServeError> {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::NotLoopback(address));
+        }
+        let failed = |error: io::Error| {
+            if error.kind() == io::ErrorKind::AddrInUse {
+                return ServeError::InUse(address);
+            }
+            ServeError::Io(address, error)
+        };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+}
+
 /// A port that is served. Dropping it stops accepting; [`Server::stop`] waits for what runs.
 #[derive(Debug)]
 pub struct Server {
@@ -86,6 +117,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     jsonrpsee: ServerHandle,
     open: Arc<Open>,
+    subscribed: Subscribed,
     accepting: JoinHandle<()>,
     drain: Duration,
 }
@@ -104,7 +136,7 @@ struct Connection {
     front: Arc<Front>,
     peer: IpAddr,
     number: u32,
-    flow: Arc<wire::Flow>,
+    flow: Arc<flow::Flow>,
     open: Arc<Open>,
     /// Whether it has shown a right token.
     known: AtomicBool,
@@ -123,33 +155,52 @@ impl Server {
         limits: Limits,
         origins: Vec<String>,
     ) -> Result<Self, ServeError> {
-        if !address.ip().is_loopback() {
-            return Err(ServeError::NotLoopback(address));
-        }
-        let failed = |error: io::Error| {
-            if error.kind() == io::ErrorKind::AddrInUse {
-                return ServeError::InUse(address);
-            }
-            ServeError::Io(address, error)
-        };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        Self::serve(Port::take(address).await?, service, tokens, limits, origins)
+    }
+
+    /// The same on a port that was taken before. Who has connected meanwhile is served now.
+    ///
+    /// # Errors
+    /// Two methods have one name.
+    pub fn serve(
+        port: Port,
+        service: Arc<dyn Service>,
+        tokens: Arc<Tokens>,
+        limits: Limits,
+        origins: Vec<String>,
+    ) -> Result<Self, ServeError> {
+        let Port { listener, address } = port;
         let (stop_handle, jsonrpsee) = stop_channel();
         let (config, drain) = (config_of(&limits), limits.drain);
-        let bridge = Arc::new(Bridge { service, tokens: Arc::clone(&tokens), limits });
+        let subscribed = Subscribed::default();
+        let (known, counted) = (Arc::clone(&tokens), subscribed.clone());
+        let bridge = Bridge { service, tokens: known, limits, subscribed: counted };
+        let bridge = Arc::new(bridge);
         let methods = rpc::module(Arc::clone(&bridge))?.into();
         let gate = Gate { tokens, throttle: Throttle::default(), port: address.port(), origins };
         let front = Arc::new(Front { bridge, gate, methods, config, stop_handle });
         let (stop, stopped) = watch::channel(false);
         let open = Arc::new(Open::default());
         let accepting = spawn(accept(listener, front, Arc::clone(&open), stopped));
-        Ok(Self { address, stop, jsonrpsee, open, accepting, drain })
+        Ok(Self { address, stop, jsonrpsee, open, subscribed, accepting, drain })
     }
 
     /// The address that is served.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections are open, HTTP and WebSocket.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.open.count()
+    }
+
+    /// How many subscriptions there are, over all connections.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.subscribed.count()
     }
 
     /// Accepts nothing more, lets calls in flight be answered for [`Limits::drain`], and closes
@@ -230,8 +281,14 @@ async fn serve(wire: Wire, connection: Arc<Connection>, mut stopped: watch::Rece
         let connection = Arc::clone(&caller);
         async move {
             let (front, origin) = (Arc::clone(&connection.front), origin_of(&request));
+            let (flow, has_body) = (Arc::clone(&connection.flow), !request.body().is_end_stream());
             let mut answer = connection.answer(request).await;
             front.gate.tell_origin(origin, &mut answer);
+            if has_body && answer.status().is_client_error() {
+                flow.refuse();
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
             Ok::<_, Infallible>(answer)
         }
     });

@@ -18,7 +18,7 @@ mod unix;
 #[cfg(test)]
 mod fake;
 
-pub use http::{ServeError, Server};
+pub use http::{Port, ServeError, Server, subscription_ends};
 pub use jsonrpc::{
     INVALID_REQUEST, PARSE_ERROR, REQUEST_TOO_LARGE, RESPONSE_TOO_LARGE, TOO_MANY_CALLS, answer,
 };

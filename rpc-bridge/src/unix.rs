@@ -120,6 +120,12 @@ impl Socket {
         Ok(Self { path: path.to_owned(), stage, open, accepting, limits, _lock: lock })
     }
 
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        (self.limits.connections as usize).saturating_sub(self.open.available_permits())
+    }
+
     /// Accepts and reads nothing more, lets calls in flight be answered for [`Limits::drain`],
     /// closes what is still open then, and removes the file. Calls that were begun go on in the
     /// service.

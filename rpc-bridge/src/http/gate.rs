@@ -84,9 +84,10 @@ impl Gate {
         })
     }
 
-    /// The answer to a token that is missing or wrong.
+    /// The answer to a token that is missing or wrong. Who sends none guesses nothing.
     fn wrong(&self, given: bool, peer: IpAddr) -> HttpResponse {
-        if let Err(wait) = self.throttle.wrong(peer, Instant::now()) {
+        let judged = if given { self.throttle.wrong(peer, Instant::now()) } else { Ok(()) };
+        if let Err(wait) = judged {
             let seconds = wait.as_millis().div_ceil(1_000);
             let why = format!("Too many wrong tokens: wait {seconds} s.\n");
             let mut answer = plain(StatusCode::TOO_MANY_REQUESTS, why);

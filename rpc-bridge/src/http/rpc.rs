@@ -1,6 +1,10 @@
 //! The method table over WebSocket: what is ours where jsonrpsee does otherwise.
 
-use super::{gate::Session, subscriptions, wire::Flow};
+use super::{
+    flow::Flow,
+    gate::Session,
+    subscriptions::{self, Subscribed},
+};
 use crate::{
     Grant, INVALID_REQUEST, Limits, Outcome, PARSE_ERROR, Service, TOO_MANY_CALLS, Tokens,
     call::{call, permit},
@@ -31,6 +35,7 @@ pub(super) struct Bridge {
     pub(super) service: Arc<dyn Service>,
     pub(super) tokens: Arc<Tokens>,
     pub(super) limits: Limits,
+    pub(super) subscribed: Subscribed,
 }
 
 /// An error of ours as jsonrpsee has it.

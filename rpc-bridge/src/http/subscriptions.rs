@@ -1,9 +1,9 @@
 //! What happens, told to those who subscribed over WebSocket.
 
 use super::{
+    flow::Flow,
     gate::Session,
     rpc::{Bridge, owned},
-    wire::Flow,
 };
 use crate::{Feed, Grant, Heard, PARSE_ERROR, Service, Topic, call::spawn};
 use ecs_core::{Args, ErrorObject, Json, NOT_PERMITTED, Scope};
@@ -11,7 +11,10 @@ use jsonrpsee::{
     PendingSubscriptionSink, RpcModule, SubscriptionMessage, SubscriptionSink,
     server::{Extensions, RegisterMethodError},
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// A subscription: what it tells of, what starts and what ends it. What starts it is in the table
 /// of the service too, which says what it takes.
@@ -36,9 +39,39 @@ const ALL: [Subscribe; 3] = [
     },
 ];
 
+/// How many subscriptions there are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subscribed(Arc<AtomicUsize>);
+
+impl Subscribed {
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn one_more(&self) -> One<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        One(self)
+    }
+}
+
+/// A subscription, until it is dropped.
+struct One<'a>(&'a Subscribed);
+
+impl Drop for One<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Whether that starts or ends a subscription.
 pub(super) fn is_one(name: &str) -> bool {
     ALL.iter().any(|one| [one.start, one.end].contains(&name))
+}
+
+/// The names that end subscriptions. They are in no table of a service, and a token may be for
+/// them.
+pub fn ends() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|one| one.end)
 }
 
 /// Registers the subscriptions.
@@ -83,6 +116,8 @@ async fn begin(
         Ok(feed) => feed,
         Err(refused) => return pending.reject(owned(refused)).await,
     };
+    // Before whoever asked is answered.
+    let _one = bridge.subscribed.one_more();
     let Ok(sink) = pending.accept().await else { return };
     while let Some(heard) = next(&mut *feed, &sink).await {
         if bridge.tokens.grant(session.pass).is_none() || !tell(&sink, flow, heard).await {

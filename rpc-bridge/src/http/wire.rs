@@ -1,6 +1,6 @@
 //! A connection that is read no faster than it takes its answers.
 
-use super::frames::{Fault, Frames};
+use super::flow::Flow;
 use crate::Limits;
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
@@ -108,9 +108,9 @@ impl Open {
         }
         let number = self.add(other);
         let flow = Arc::new(Flow::new(limits));
-        let (stall, stalled, open) = (limits.stall, None, Arc::clone(self));
-        let (from, to) = socket.into_split();
-        Ok((Wire { from, to, number, flow, stall, stalled, open }, number))
+        let (stall, open, (from, to)) = (limits.stall, Arc::clone(self), socket.into_split());
+        let (stalled, linger) = (None, None);
+        Ok((Wire { from, to, number, flow, stall, stalled, linger, open }, number))
     }
 
     fn add(&self, socket: OwnedFd) -> u32 {
@@ -132,7 +132,6 @@ impl Open {
     }
 
     /// How many there are.
-    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.sockets().count()
     }
@@ -156,141 +155,11 @@ impl Open {
     }
 }
 
-/// What a client is told whose frames are read no more: close, 1009 or 1002.
-fn close_of(fault: Fault) -> &'static [u8] {
-    match fault {
-        Fault::TooLarge => &[0x88, 2, 0x03, 0xf1],
-        Fault::NotMasked => &[0x88, 2, 0x03, 0xea],
-    }
-}
-
-/// What a connection holds: answers that were not taken yet, and calls that wait for their turn.
-#[derive(Debug)]
-pub(super) struct Flow {
-    held_max: u64,
-    message_max: u64,
-    waiting_max: u32,
-    state: Mutex<State>,
-    /// Answers were taken.
-    taken: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Bytes of answers that were not taken yet.
-    unsent: u64,
-    /// Bytes of calls that wait.
-    waiting: u64,
-    /// How many calls wait.
-    waiters: u32,
-    /// Who waits to read on.
-    reader: Option<Waker>,
-    /// The frames of a WebSocket.
-    frames: Option<Frames>,
-    /// Nothing more is read.
-    over: bool,
-}
-
-impl Flow {
-    fn new(limits: &Limits) -> Self {
-        let (held_max, message_max) = (limits.unsent_bytes.into(), limits.request_bytes.into());
-        let (state, taken, waiting_max) = (Mutex::default(), Notify::new(), limits.waiting);
-        Self { held_max, message_max, waiting_max, state, taken }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on frames come. A client sends none before it was told that it may.
-    pub(super) fn upgraded(&self) {
-        self.state().frames = Some(Frames::new(self.message_max));
-    }
-
-    /// Takes note of an answer that is about to be written. What frames and pings add is not
-    /// counted, so that less is waited for than is written, and never more.
-    pub(super) fn answered(&self, bytes: usize) {
-        self.state().unsent += bytes as u64;
-    }
-
-    fn written(&self, bytes: usize) {
-        let mut state = self.state();
-        state.unsent = state.unsent.saturating_sub(bytes as u64);
-        if state.unsent <= self.held_max {
-            self.taken.notify_waiters();
-        }
-        self.wake(&mut state);
-    }
-
-    /// Lets a call wait. `None`: too many do.
-    pub(super) fn wait(&self, bytes: usize) -> Option<Waiting<'_>> {
-        let mut state = self.state();
-        if state.waiters >= self.waiting_max {
-            return None;
-        }
-        state.waiters += 1;
-        state.waiting += bytes as u64;
-        Some(Waiting(self, bytes as u64))
-    }
-
-    /// Returns when answers may be added to those that were not taken yet.
-    pub(super) async fn room(&self) {
-        loop {
-            let taken = self.taken.notified();
-            if self.state().unsent <= self.held_max {
-                return;
-            }
-            taken.await;
-        }
-    }
-
-    /// Ends the reading.
-    fn give_up(&self) {
-        let mut state = self.state();
-        state.over = true;
-        self.wake(&mut state);
-    }
-
-    fn wake(&self, state: &mut State) {
-        if (state.over || state.unsent + state.waiting <= self.held_max)
-            && let Some(reader) = state.reader.take()
-        {
-            reader.wake();
-        }
-    }
-
-    /// Waits until may be read. `false`: nothing more is.
-    fn poll_may_read(&self, task: &mut Context<'_>) -> Poll<bool> {
-        let mut state = self.state();
-        if state.over || state.unsent + state.waiting <= self.held_max {
-            return Poll::Ready(!state.over);
-        }
-        state.reader = Some(task.waker().clone());
-        Poll::Pending
-    }
-
-    /// Follows what was read. `Some`: it is not to be had, and may be answered so much.
-    fn follow(&self, bytes: &[u8]) -> Option<&'static [u8]> {
-        let mut state = self.state();
-        let fault = state.frames.as_mut()?.follow(bytes).err()?;
-        state.over = true;
-        // Not into the middle of another answer.
-        Some(if state.unsent == 0 { close_of(fault) } else { &[] })
-    }
-}
-
-/// A call that waits for its turn.
-#[derive(Debug)]
-pub(super) struct Waiting<'a>(&'a Flow, u64);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.waiters -= 1;
-        state.waiting -= self.1;
-        self.0.wake(&mut state);
-    }
-}
+/// How long is read on, and thrown away, what comes after a refusal: who is still sending hears
+/// that refusal, and not that the connection broke.
+const LINGER: Duration = Duration::from_secs(3);
+/// Most bytes of that.
+const LINGER_BYTES_MAX: usize = 16 << 20;
 
 /// A connection. It is not read while more waits to be written than may, and ends when nothing is
 /// taken for too long.
@@ -303,6 +172,8 @@ pub(super) struct Wire {
     stall: Duration,
     /// Ends when nothing was taken for too long.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Until when, and how much, is still read and thrown away.
+    linger: Option<(Pin<Box<Sleep>>, usize)>,
     open: Arc<Open>,
 }
 
@@ -330,6 +201,23 @@ impl Wire {
         let why = "the other side takes nothing";
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
+
+    /// Throws away what still comes, until the other side closes, within bounds.
+    fn poll_linger(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let begin = || (Box::pin(tokio::time::sleep(LINGER)), LINGER_BYTES_MAX);
+        let (until, left) = self.linger.get_or_insert_with(begin);
+        while until.as_mut().poll(task).is_pending() {
+            let mut bytes = [0; 8 << 10];
+            let mut into = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut self.from).poll_read(task, &mut into))?;
+            let read = into.filled().len();
+            *left = left.saturating_sub(read);
+            if read == 0 || *left == 0 {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl Drop for Wire {
@@ -353,10 +241,8 @@ impl AsyncRead for Wire {
         }
         let before = into.filled().len();
         ready!(Pin::new(&mut self.from).poll_read(task, into))?;
-        if let Some(word) = self.flow.follow(&into.filled()[before..]) {
+        if !self.flow.follow(&into.filled()[before..]) {
             into.set_filled(before);
-            // It ends whether it hears that or not.
-            let _told = self.to.try_write(word);
         }
         Poll::Ready(Ok(()))
     }
@@ -368,6 +254,8 @@ impl AsyncWrite for Wire {
         task: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let close = self.flow.close(bytes);
+        let bytes = close.as_ref().map_or(bytes, |close| &close[..]);
         let written = Pin::new(&mut self.to).poll_write(task, bytes);
         self.follow_write(task, written)
     }
@@ -390,6 +278,8 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.to).poll_shutdown(task)
+        ready!(Pin::new(&mut self.to).poll_shutdown(task))?;
+        let refused = self.flow.is_refused();
+        if refused { self.poll_linger(task) } else { Poll::Ready(Ok(())) }
     }
 }

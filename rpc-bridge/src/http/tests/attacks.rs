@@ -63,14 +63,32 @@ fn a_body_has_a_bound_said_or_not() {
     assert_eq!(status, 413, "by its head alone");
     assert!(said.contains("-32007"), "{said}");
     let head = rig.head(0).replace("Content-Length: 0", "Transfer-Encoding: chunked");
+    let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+    let answer = rig.raw(format!("{head}{chunk}{chunk}").as_bytes());
+    assert_eq!(parts(&answer).0, 413, "{answer}");
+}
+
+#[test]
+fn who_sends_a_body_that_is_refused_hears_why_and_that_the_connection_ends() {
+    let rig = Rig::new();
+    let body = vec![b' '; 8 << 20];
+    let kept = |head: String| head.replace("Connection: close\r\n", "");
+    let head = kept(rig.head(body.len()));
+    for (head, status) in [
+        (head.clone(), 413),
+        (head.replace(&rig.cookie, "payecs_00"), 401),
+        (head.replace("application/json", "text/plain"), 415),
+        (head.replace("POST / ", "POST /nothing "), 404),
+        (head.replace("Host: ", "Host: evil."), 403),
+    ] {
+        let answer = rig.raw(&[head.as_bytes(), &body].concat());
+        assert_eq!(parts(&answer).0, status, "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
     let mut stream = rig.connect();
     stream.write_all(head.as_bytes()).unwrap();
-    let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
-    for _ in 0..2 {
-        let _sent = stream.write_all(chunk.as_bytes());
-    }
-    let answer = rest(&mut stream);
-    assert!(answer.is_empty() || parts(&answer).0 == 413, "{answer}");
+    let more = (0..1_000).take_while(|_| stream.write_all(&body).is_ok()).count();
+    assert!(more < 8, "{more} times 8 MiB were read after a refusal");
 }
 
 #[test]

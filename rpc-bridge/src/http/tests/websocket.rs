@@ -58,19 +58,42 @@ impl Raw {
     /// The next text that comes.
     pub(super) fn hear(&mut self) -> String {
         loop {
-            let mut head = [0; 2];
-            self.0.read_exact(&mut head).unwrap();
-            let length = match head[1] {
-                126 => self.number(2),
-                127 => self.number(8),
-                length => u64::from(length),
-            };
-            let mut text = vec![0; usize::try_from(length).unwrap()];
-            self.0.read_exact(&mut text).unwrap();
-            if head[0] == 0x81 {
-                return String::from_utf8(text).unwrap();
+            let mut first = [0];
+            self.0.read_exact(&mut first).unwrap();
+            let payload = self.payload();
+            if first == [0x81] {
+                return String::from_utf8(payload).unwrap();
             }
         }
+    }
+
+    /// Hears until the server closes: the texts, and the codes of the close frames.
+    fn last_words(&mut self) -> (Vec<String>, Vec<u16>) {
+        let (mut texts, mut closes, mut first) = (vec![], vec![], [0]);
+        while self.0.read(&mut first).unwrap() == 1 {
+            let payload = self.payload();
+            match first {
+                [0x81] => texts.push(String::from_utf8(payload).unwrap()),
+                [0x88] => closes.push(u16::from_be_bytes(payload.try_into().unwrap())),
+                [0x89] => {}
+                other => panic!("a frame of another kind: {other:?}"),
+            }
+        }
+        (texts, closes)
+    }
+
+    /// What is in a frame whose first byte was read.
+    fn payload(&mut self) -> Vec<u8> {
+        let mut length = [0];
+        self.0.read_exact(&mut length).unwrap();
+        let length = match length[0] {
+            126 => self.number(2),
+            127 => self.number(8),
+            length => u64::from(length),
+        };
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        self.0.read_exact(&mut payload).unwrap();
+        payload
     }
 
     /// Hears until the server closes.
@@ -154,17 +177,47 @@ fn a_message_that_is_too_large_ends_its_connection() {
     for bytes in [REQUEST_BYTES_MAX as usize + 1, 10 << 20] {
         let mut raw = Raw::open(&rig);
         assert!(raw.ask(b"{}").contains("-32"));
-        // The server closes before it has it all.
-        let _sent = raw.send(&vec![b' '; bytes]);
-        let mut said = Vec::new();
-        match raw.0.read_to_end(&mut said) {
-            Ok(_) => assert!(said.windows(4).any(|some| some == [0x88, 2, 0x03, 0xf1]), "1009"),
-            Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
-        }
+        raw.send(&vec![b' '; bytes]).unwrap();
+        assert_eq!(raw.last_words(), (vec![], vec![1_009]));
     }
     let mut raw = Raw::open(&rig);
     let fits = format!("{}{}", " ".repeat(100), r#"{"jsonrpc":"2.0","id":1,"method":"echo"}"#);
     assert!(raw.ask(fits.as_bytes()).contains("\"result\""));
+}
+
+#[test]
+fn text_that_is_not_utf_8_ends_its_connection_and_is_not_answered() {
+    let rig = Rig::new();
+    let call = br#"{"jsonrpc":"2.0","id":1,"method":"echo","params":["_"]}"#;
+    let broken: Vec<u8> =
+        call.iter().map(|byte| if *byte == b'_' { 0xff } else { *byte }).collect();
+    for text in [&b"\xff"[..], &broken] {
+        let mut raw = Raw::open(&rig);
+        raw.send(text).unwrap();
+        assert_eq!(raw.last_words(), (vec![], vec![1_007]));
+    }
+    assert!(rig.fake.called().is_empty());
+    assert!(Raw::open(&rig).ask(call).contains("\"result\""));
+}
+
+#[test]
+fn a_fault_is_told_once_and_not_in_the_middle_of_an_answer() {
+    let rig = Rig::new();
+    let large = br#"{"jsonrpc":"2.0","id":1,"method":"large","params":[8000000]}"#;
+    for (frame, code) in [
+        (vec![0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 0, 0, 0, 0], 1_009),
+        (vec![0x81, 0x81, 0, 0, 0, 0, 0xff], 1_007),
+        (vec![0x81, 0], 1_002),
+    ] {
+        let mut raw = Raw::open(&rig);
+        let before = rig.fake.called().len();
+        raw.send(large).unwrap();
+        until("the call has begun", || rig.fake.called().len() > before);
+        raw.0.write_all(&frame).unwrap();
+        let (texts, closes) = raw.last_words();
+        assert!(texts.iter().all(|text| text.len() > 8_000_000), "an answer is whole or none");
+        assert_eq!(closes, [code]);
+    }
 }
 
 #[test]
