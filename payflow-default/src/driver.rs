@@ -316,6 +316,16 @@ impl Driver {
         }
     }
 
+    /// Puts something else in the node's place, and answers with what was there. Requests and
+    /// events are not moved.
+    pub(crate) fn swap_node(
+        &mut self,
+        other: impl FnOnce(&dyn Node) -> Box<dyn Node>,
+    ) -> Box<dyn Node> {
+        let other = other(&*self.node);
+        std::mem::replace(&mut self.node, other)
+    }
+
     fn begin(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.engine.begin(Inputs { now_ms: self.now.0, entropy: self.entropy.draw() });

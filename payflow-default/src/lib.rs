@@ -11,6 +11,8 @@ mod driver;
 pub mod measures;
 pub mod service;
 pub mod shell;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use driver::{
     ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Answer, Asker,

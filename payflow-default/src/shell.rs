@@ -5,12 +5,14 @@
 //! after the other on the owner's thread. Plans are made on tokio's blocking threads. Between
 //! commands the shell sleeps until the driver wants to be polled, or the node calls its waker. What
 //! nobody waits for is told to all [`Subscription`]s. A journal, where one is kept, has a thread of
-//! its own; whatever leaves the shell waits for it.
+//! its own; whatever leaves the shell waits for it. So may a node that has none, as a simulated
+//! network ([`Shell::with_node_apart`]).
 
 mod clock;
 mod handle;
 mod jobs;
 mod journal;
+mod node;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ use handle::{Command, Watchers};
 use jobs::Jobs;
 use journal::Journal;
 use ledger_store::store::Store;
+use node::NodeThread;
 use std::{
     io,
     sync::Arc,
@@ -78,6 +81,8 @@ pub struct Shell {
     woken: Arc<Woken>,
     jobs: Jobs,
     journal: Option<Journal>,
+    /// Where the node has a thread of its own.
+    node: Option<NodeThread>,
     /// The disk of the journal is full.
     full: watch::Sender<bool>,
     /// More is to be written than may wait.
@@ -146,6 +151,7 @@ impl Shell {
             woken,
             jobs: Jobs::new(limits.jobs),
             journal: None,
+            node: None,
             full,
             behind: false,
             watchers,
@@ -164,6 +170,18 @@ impl Shell {
         self.ended.send_replace(self.driver.cursor());
         self.driver.resume(self.clock.now());
         self.journal = Some(Journal::start(store, Waker::from(Arc::clone(&self.woken)))?);
+        Ok(self)
+    }
+
+    /// The shell, with the driver's node on a thread of its own, by the same clock: for a simulated
+    /// network, whose work is not the engine's. The driver has the node back when the shell has
+    /// ended; what happened until then is taken.
+    ///
+    /// # Errors
+    /// The host gives no thread.
+    pub fn with_node_apart(mut self) -> io::Result<Self> {
+        self.node = Some(NodeThread::start(&mut self.driver, self.clock.clone())?);
+        self.driver.set_waker(Waker::from(Arc::clone(&self.woken)));
         Ok(self)
     }
 
@@ -191,6 +209,10 @@ impl Shell {
         self.mailbox.close();
         while let Ok(command) = self.mailbox.try_recv() {
             self.obey(command);
+        }
+        if let Some(node) = self.node.take() {
+            node.stop(&mut self.driver, self.clock.now());
+            self.driver.set_waker(Waker::from(Arc::clone(&self.woken)));
         }
         self.driver.poll(self.clock.now());
         self.driver.send_waiters_away();

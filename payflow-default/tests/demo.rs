@@ -132,7 +132,9 @@ fn bad_options_exit_with_2_and_say_what_is_expected() {
     for (args, expected) in [
         (&["--amount", "0"][..], "an amount must be above zero"),
         (&["--amount", "a lot"][..], "expected msat"),
-        (&["--nodes", "1001"][..], "2..=1000"),
+        (&["--nodes", "250001"][..], "2..=250000"),
+        (&["--nodes", "9", "--graph", "G"][..], "cannot be used with"),
+        (&["--balances", "even"][..], "uniform, bimodal"),
         (&["--speed", "0"][..], "expected a speed"),
         (&["--log", "x=y=z"][..], "--log"),
     ] {

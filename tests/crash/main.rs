@@ -11,8 +11,6 @@ mod accounts;
 mod books;
 #[path = "../payments/calls.rs"]
 mod calls;
-#[path = "../payments/difficult.rs"]
-mod difficult;
 #[path = "../payments/harness.rs"]
 mod harness;
 #[path = "../payments/invoices.rs"]
@@ -33,3 +31,5 @@ mod restore_crash;
 mod restore_incoming;
 mod secrets;
 mod steps;
+
+use payflow_default::testing::difficult;

@@ -22,8 +22,8 @@ use ecs_systems::{
     units::{Msat, ShortChannelId, Timestamp},
 };
 use ledger_store::{MemoryLedger, MemoryReceipts, NewReceipt};
-use payecs_tests::shared::Shared;
 use payflow_default::flow::DEFAULT_FLOW;
+use payflow_default::testing::shared::Shared;
 use std::{
     collections::BTreeMap,
     sync::{

@@ -8,7 +8,7 @@ use ecs_systems::{
     units::{PartId, PaymentHash},
 };
 use ledger_store::{Account, MemoryLedger, MemoryReceipts};
-use payecs_tests::shared::Shared;
+use payflow_default::testing::shared::Shared;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

@@ -4,7 +4,6 @@
 //! say, and what really happened in the network. `PROPTEST_CASES` raises the number of random runs.
 
 mod books;
-mod difficult;
 mod harness;
 mod calls;
 mod invoices;
@@ -34,3 +33,5 @@ mod scenario;
 mod random;
 mod machine;
 mod methods;
+
+use payflow_default::testing::difficult;

@@ -29,6 +29,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             unreadable_ppm: unreadable,
             stale_gossip_ppm: stale,
             offline_ppm: offline,
+            ..Faults::default()
         },
     )
 }

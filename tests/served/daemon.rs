@@ -11,7 +11,7 @@ use node_sim::{InvoiceRequest, OUR_NAME, OurChannels, SimConfig, SimNetwork};
 use payecs_journal::{Disk, LogId, Options, OsDisk};
 use payecs_tests::callers::Door;
 use payflow_default::{
-    Driver,
+    Driver, Retention,
     app::{Parts, engine},
     entropy::Entropy,
     planner::OwnPlanner,
@@ -33,6 +33,8 @@ const START: Timestamp = Timestamp(1_767_225_600_000);
 const MOST: Msat = Msat(100_000);
 /// What the last HTLC has left on the way that is looked for.
 const LAST: Blocks = Blocks(40);
+/// Payments that are over and stay in the engine.
+pub(crate) const KEPT: usize = 100;
 
 /// A server that runs.
 pub(crate) struct Daemon {
@@ -40,8 +42,8 @@ pub(crate) struct Daemon {
     pub(crate) network: SimNetwork,
     handle: Handle,
     thread: JoinHandle<Ended>,
-    server: Server,
-    socket: Socket,
+    pub(crate) server: Server,
+    pub(crate) socket: Socket,
     path: PathBuf,
     token: String,
     payees: Vec<NodeId>,
@@ -146,9 +148,11 @@ fn shell(dir: &Path, network: &SimNetwork, speed: Speed) -> ((Shell, Methods), H
     let methods = engine.methods().collect();
     let node = network.connect(START);
     let planner = OwnPlanner::new(node.graph(), KnowledgeConfig::default());
-    let driver = Driver::new(engine, Box::new(node), Box::new(planner), Entropy::System, START);
+    let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), Entropy::System, START);
+    driver.retain(Retention { finished_max: KEPT, ..Retention::default() });
     let (shell, handle) = Shell::new(driver, Clock::scaled(START, speed), Limits::default());
-    ((shell.keeping(store).expect("a thread"), methods), handle)
+    let shell = shell.keeping(store).and_then(Shell::with_node_apart);
+    ((shell.expect("a thread"), methods), handle)
 }
 
 /// Whether every channel that the node says is ours is in the books.

@@ -2,9 +2,15 @@
 //!
 //! `PAYECS_LOAD_S=60` pays for a minute instead of a number of times.
 
-use crate::{daemon::Daemon, request};
+use crate::{
+    ask,
+    daemon::{Daemon, KEPT},
+    request,
+};
+use ecs_core::EntityId;
 use ecs_systems::{
     bolt11::decode,
+    components::{MainPayment, Parent},
     port::Books,
     units::{Msat, PaymentHash, Preimage},
 };
@@ -106,6 +112,34 @@ fn pay(daemon: &Daemon, door: usize, end: &End) -> Told {
     told
 }
 
+/// What callers make the server hold: those that wait, connections over HTTP and WebSocket, those
+/// over the unix socket, and subscriptions.
+fn held(daemon: &Daemon) -> [usize; 4] {
+    let waiters = daemon.look(|driver, _| driver.waiters());
+    let Daemon { server, socket, .. } = daemon;
+    [waiters, server.connections(), socket.connections(), server.subscriptions()]
+}
+
+/// Somebody who subscribes and hears nothing of what is told.
+fn deaf(daemon: &Daemon) -> Caller {
+    let mut caller = Caller::connect(&daemon.doors()[1]).expect("it is open");
+    let said = ask(&mut caller, "subscribe_pay_success", "[0]");
+    assert!(said.contains(r#""result":"#), "{said}");
+    caller
+}
+
+/// How many payments are in the engine, once everything that is over for long enough is gone with
+/// all that belonged to it.
+fn payments_kept(driver: &Driver) -> Option<usize> {
+    let engine = driver.engine();
+    let all = engine.entities();
+    let is_whole = |id: &EntityId| {
+        engine.get::<Parent>(*id).is_none_or(|parent| engine.get::<MainPayment>(parent.0).is_some())
+    };
+    let payments = all.iter().filter(|id| engine.get::<MainPayment>(**id).is_some()).count();
+    (all.iter().all(is_whole) && payments <= KEPT).then_some(payments)
+}
+
 /// Nothing is under way; books, network and what callers were told are the same.
 fn assert_all_agree(driver: &Driver, network: &SimNetwork, told: &Told) {
     let books = &driver.engine().resource::<Books>().expect("books").0;
@@ -130,6 +164,9 @@ fn every_payment_of_many_callers_has_one_answer_and_all_accounts_agree() {
     let daemon = Daemon::start(dir.path(), "10".parse().unwrap());
     let end = End::new();
     let mut samples = vec![];
+    let before = held(&daemon);
+    let deaf = [deaf(&daemon), deaf(&daemon)];
+    assert_eq!(held(&daemon), [0, deaf.len(), 0, deaf.len()]);
     let told: Told = thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|number| {
@@ -140,18 +177,25 @@ fn every_payment_of_many_callers_has_one_answer_and_all_accounts_agree() {
         while !callers.iter().all(thread::ScopedJoinHandle::is_finished) {
             let waiters = daemon.look(|driver, _| driver.waiters());
             assert!(waiters <= CALLERS, "{waiters} of {CALLERS} wait");
+            let connections = daemon.server.connections() + daemon.socket.connections();
+            assert!(connections <= CALLERS + deaf.len(), "{connections} are open");
             samples.push((end.begun.load(Ordering::Relaxed), resident_kib()));
         }
         callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
     });
+    drop(deaf);
+    let looks = 0..1_000_000;
+    assert!(looks.clone().any(|_| held(&daemon) == before), "{:?}, {before:?}", held(&daemon));
+    let mut kept = looks.map(|_| daemon.look(|driver, _| payments_kept(driver)));
+    let kept = kept.find_map(|kept| kept).expect("no more payments stay than may");
     let (driver, network) = daemon.stop();
     let paid = told.values().flatten().count();
     let last = *samples.last().unwrap();
     let third = *samples.iter().find(|(begun, _)| *begun * 3 >= last.0).unwrap();
     let (more, grown) = (last.0 - third.0, last.1.saturating_sub(third.1));
     eprintln!(
-        "{paid} of {} paid; resident {} KiB after a third and {} KiB in the end: {} bytes for \
-         each payment between",
+        "{paid} of {} paid, {kept} kept; resident {} KiB after a third and {} KiB in the end: {} \
+         bytes for each payment between",
         told.len(),
         third.1,
         last.1,

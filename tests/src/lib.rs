@@ -4,7 +4,6 @@
 
 pub mod callers;
 pub mod docgen;
-pub mod shared;
 pub mod untrusted;
 
 /// The examples of the README run as tests.

@@ -1,12 +1,12 @@
-//! Commands that are one question each: `decode`, `getinfo`, `plan`, `ledger`.
+//! Commands that are one question each: `decode`, `getinfo`, `ledger`.
 
 use super::{
-    call::{Daemon, one, print, refused, show},
-    client::{CallError, Client, block_on},
+    call::{Daemon, one, show},
+    pretty::facts,
 };
 use ecs_core::Json;
 use serde::Deserialize;
-use std::process::ExitCode;
+use std::{ops::RangeBounds, process::ExitCode};
 use tabled::{
     builder::Builder,
     settings::{Alignment, Style, object::Columns},
@@ -30,31 +30,6 @@ pub(crate) struct DecodeArgs {
 pub(crate) struct InfoArgs {
     #[command(flatten)]
     daemon: Daemon,
-}
-
-/// Chooses routes as a payment would now, and sends nothing.
-///
-/// Exit codes: 0 there are routes; 1 there are none, with the code a payment would have and what
-/// binds, or nobody answers; 2 for a bad option.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  payecs plan --data-dir D 02… 250000sat --maxfee 100sat")]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    daemon: Daemon,
-    /// The id of the node to be paid.
-    destination: String,
-    /// What is to reach it: `250sat`, `250000msat`, `0.000001btc`, or bare millisatoshi.
-    amount: String,
-    /// The most that it may cost on top.
-    #[arg(long, default_value = "5000msat")]
-    maxfee: String,
-    /// Blocks that the last HTLC must have left.
-    #[arg(long, value_name = "BLOCKS", default_value_t = 18)]
-    final_cltv: u32,
-    /// Most parts. Default: as many as it takes.
-    #[arg(long, value_name = "N")]
-    maxparts: Option<u32>,
 }
 
 /// Shows the books.
@@ -89,39 +64,11 @@ enum Ledger {
 }
 
 pub(crate) fn decode(args: &DecodeArgs) -> ExitCode {
-    one(&args.daemon, "decode", Json::of(&[&args.invoice]))
+    show(&args.daemon, "decode", Json::of(&[&args.invoice]), facts)
 }
 
 pub(crate) fn info(args: &InfoArgs) -> ExitCode {
     one(&args.daemon, "getinfo", Json::array([]))
-}
-
-pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
-    let answer = Client::of(&args.daemon.data_dir).and_then(|client| block_on(ask(args, &client)));
-    match answer {
-        Ok(answer) => print(&answer, args.daemon.json),
-        Err(error) => refused(&args.daemon, &error),
-    }
-}
-
-#[derive(Deserialize)]
-struct Info {
-    id: String,
-}
-
-async fn ask(args: &PlanArgs, client: &Client) -> Result<Json, CallError> {
-    let info = client.call("getinfo", Json::array([])).await?;
-    let source = info.decode::<Info>().map(|info| info.id).unwrap_or_default();
-    let mut params = vec![
-        ("source", Json::of(&source)),
-        ("destination", Json::of(&args.destination)),
-        ("amount_msat", Json::of(&args.amount)),
-        ("layers", Json::array([])),
-        ("maxfee_msat", Json::of(&args.maxfee)),
-        ("final_cltv", Json::of(&args.final_cltv)),
-    ];
-    params.extend(args.maxparts.map(|parts| ("maxparts", Json::of(&parts))));
-    client.call("getroutes", Json::object(params)).await
 }
 
 pub(crate) fn ledger(args: &LedgerArgs) -> ExitCode {
@@ -178,7 +125,7 @@ fn balances(answer: &Json) -> Option<String> {
             it.credits_pending_msat.to_string(),
         ]);
     }
-    Some(format!("{}\n\n{}", table(sums, 1), table(accounts, 1)))
+    Some(format!("{}\n\n{}", table(sums, 1..), table(accounts, 1..)))
 }
 
 #[derive(Deserialize)]
@@ -228,12 +175,12 @@ fn postings(answer: &Json) -> Option<String> {
         }
     }
     let more = it.next.map_or_else(String::new, |next| format!("\nMore: --start {next}"));
-    Some(table(rows, 6) + &more)
+    Some(table(rows, 6..) + &more)
 }
 
-/// Rows whose columns from `right` on are aligned to the right.
-fn table(rows: Builder, right: usize) -> String {
+/// Rows whose columns in `right` are aligned to the right.
+pub(crate) fn table(rows: Builder, right: impl RangeBounds<usize>) -> String {
     let mut table = rows.build();
-    table.with(Style::blank()).modify(Columns::new(right..), Alignment::right());
+    table.with(Style::blank()).modify(Columns::new(right), Alignment::right());
     table.to_string()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     client::{CallError, Client, block_on},
-    pretty::pretty,
+    pretty::{fields, pretty},
 };
 use ecs_core::Json;
 use ecs_systems::errors::explained;
@@ -77,12 +77,19 @@ pub(crate) fn show(
     params: Json,
     tell: impl Fn(&Json) -> Option<String>,
 ) -> ExitCode {
-    if daemon.json {
-        return one(daemon, method, params);
-    }
     let answer =
         Client::of(&daemon.data_dir).and_then(|client| block_on(client.call(method, params)));
+    told(daemon, answer, tell)
+}
+
+/// Shows an answer as [`show`] does.
+pub(crate) fn told(
+    daemon: &Daemon,
+    answer: Result<Json, CallError>,
+    tell: impl Fn(&Json) -> Option<String>,
+) -> ExitCode {
     match answer {
+        Ok(answer) if daemon.json => print(&answer, true),
         Ok(answer) => match tell(&answer) {
             Some(text) => match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -112,7 +119,7 @@ pub(crate) fn refused(daemon: &Daemon, error: &CallError) -> ExitCode {
         CallError::Refused(why) => {
             eprintln!("error: {error}");
             if let Some(data) = &why.data {
-                eprintln!("  {data}");
+                eprint!("{}", fields(data, 1));
             }
             eprintln!("  {}", explained(why.code).next);
         }

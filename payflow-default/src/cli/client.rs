@@ -23,8 +23,8 @@ const ANSWER_BYTES_MAX: u32 = 64 << 20;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// No daemon has left its address.
-    #[error("no daemon serves {dir}: start `payecs serve --data-dir {dir}`", dir = .dir.display())]
+    /// No daemon has left its address, or the owner's token.
+    #[error("no daemon runs on {dir}: start `payecs serve --data-dir {dir}`", dir = .dir.display())]
     NotServed {
         /// Its data directory.
         dir: PathBuf,
@@ -71,9 +71,12 @@ impl Client {
     /// The daemon of a data directory.
     pub(crate) fn of(data_dir: &Path) -> Result<Self, CallError> {
         let reach = Reach::of(data_dir);
-        let address =
-            reach.address().map_err(|_| CallError::NotServed { dir: data_dir.to_owned() })?;
-        let cookie = Tokens::read_cookie(reach.dir()).map_err(CallError::Cookie)?;
+        let not_served = || CallError::NotServed { dir: data_dir.to_owned() };
+        let address = reach.address().map_err(|_| not_served())?;
+        let cookie = Tokens::read_cookie(reach.dir()).map_err(|error| {
+            let is_gone = error.kind() == io::ErrorKind::NotFound;
+            if is_gone { not_served() } else { CallError::Cookie(error) }
+        })?;
         let bearer = HeaderValue::from_str(&format!("Bearer {}", cookie.reveal()));
         let mut bearer = bearer.map_err(|_| {
             CallError::Cookie(io::Error::new(io::ErrorKind::InvalidData, "it is no token"))

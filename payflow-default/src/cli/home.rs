@@ -55,11 +55,13 @@ impl Reach {
         }
     }
 
-    /// Takes the note away, unless another daemon has left its own.
+    /// Takes the note and the owner's token away, unless another daemon has left its own.
     pub(crate) fn forget(&self, address: SocketAddr) {
         if self.address().is_ok_and(|noted| noted == address) {
-            // Whoever finds it is told that nobody answers.
-            let _stays = fs::remove_file(self.0.join(ADDRESS));
+            for name in [ADDRESS, COOKIE] {
+                // Whoever finds it is told that nobody answers.
+                let _stays = fs::remove_file(self.0.join(name));
+            }
         }
     }
 

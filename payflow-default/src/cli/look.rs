@@ -1,8 +1,13 @@
 //! Commands that look at one Entity: `payecs trace` and `payecs explain`.
 
-use super::call::{Daemon, show};
+use super::{
+    call::{Daemon, show, told},
+    client::{CallError, Client, block_on},
+    demo::words::{counted, sat},
+    pretty::fields,
+};
 use ecs_core::Json;
-use ecs_systems::errors::explained;
+use ecs_systems::{errors::explained, units::Msat};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
 
@@ -22,8 +27,8 @@ pub(crate) struct TraceArgs {
     entity: u32,
 }
 
-/// Says why an Entity is where it is: what runs next, what is awaited, and for each System of its
-/// list which Component is missing or in the way.
+/// Says why an Entity is where it is: what runs next, what is awaited, for each System of its list
+/// which Component is missing or in the way, and of a payment which parts are out.
 ///
 /// Exit codes: 0 shown; 1 there is no such Entity, or nobody answers; 2 for a bad option.
 #[derive(Debug, clap::Args)]
@@ -46,9 +51,35 @@ pub(crate) fn trace(args: &TraceArgs) -> ExitCode {
 }
 
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
-    show(&args.daemon, "payecs_explain", Json::of(&[args.entity]), |answer| {
-        Some(explanation(&answer.decode().ok()?, args.all))
-    })
+    let asked =
+        Client::of(&args.daemon.data_dir).and_then(|client| block_on(asked(&client, args.entity)));
+    let (answer, parts) =
+        asked.map_or_else(|error| (Err(error), vec![]), |(it, out)| (Ok(it), out));
+    told(&args.daemon, answer, |answer| Some(explanation(&answer.decode().ok()?, &parts, args.all)))
+}
+
+/// Why an Entity is where it is, and its parts that are out.
+async fn asked(client: &Client, entity: u32) -> Result<(Json, Vec<Part>), CallError> {
+    let answer = client.call("payecs_explain", Json::of(&[entity])).await?;
+    let which = Json::object([("entity", Json::of(&entity))]);
+    // Only payments have parts.
+    let status = client.call("paystatus", which).await.ok();
+    let status = status.and_then(|status| status.decode::<Status>().ok());
+    Ok((answer, status.map_or_else(Vec::new, |status| status.parts)))
+}
+
+#[derive(Deserialize)]
+struct Status {
+    parts: Vec<Part>,
+}
+
+/// A part that is out.
+#[derive(Deserialize)]
+struct Part {
+    entity: u32,
+    partid: u64,
+    amount_msat: Msat,
+    fee_msat: Msat,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +137,7 @@ struct Judged {
     set_aside: bool,
 }
 
-fn explanation(it: &Explanation, all: bool) -> String {
+fn explanation(it: &Explanation, parts: &[Part], all: bool) -> String {
     let mut text = match it.state.as_str() {
         "over" => format!("Entity {} is over: no System runs on it any more.\n", it.entity),
         "unlisted" => format!("Entity {} has no list of Systems.\n", it.entity),
@@ -133,8 +164,15 @@ fn explanation(it: &Explanation, all: bool) -> String {
         let known = explained(error.code);
         let _ = writeln!(text, "  {}\n  {}", known.meaning, known.next);
         if let Some(data) = &error.data {
-            let _ = writeln!(text, "  {data}");
+            text.push_str(&fields(data, 1));
         }
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(text, "Waits for {} to end:", counted(parts.len(), "part"));
+    }
+    for Part { entity, partid, amount_msat, fee_msat } in parts {
+        let (amount, fee) = (sat(*amount_msat), sat(*fee_msat));
+        let _ = writeln!(text, "  Entity {entity}, part {partid}: {amount}, fee {fee}");
     }
     let shown = it.systems.iter().filter(|system| all || system.is_near());
     for system in shown {
@@ -182,4 +220,29 @@ fn cut(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_that_waits_for_its_parts_names_their_entities() {
+        let answer = r#"{"entity":7,"state":"rests","next":null,"awaits":[],"invocation":null,
+            "error":{"code":205,"message":"No route","data":{"reason":"no_route"}},"systems":[]}"#;
+        let out = r#"{"parts":[{"entity":12,"partid":1,"amount_msat":20500,"fee_msat":1000},
+            {"entity":13,"partid":2,"amount_msat":1000,"fee_msat":0}],"status":"pending"}"#;
+        let answer = Json::parse(answer).unwrap().decode().unwrap();
+        let parts = Json::parse(out).unwrap().decode::<Status>().unwrap().parts;
+        let said = explanation(&answer, &parts, false);
+        for line in [
+            "Waits for 2 parts to end:",
+            "  Entity 12, part 1: 20.500 sat, fee 1 sat",
+            "  Entity 13, part 2: 1 sat, fee 0 sat",
+            "  reason: no_route",
+        ] {
+            assert!(said.lines().any(|said| said == line), "{line}: {said}");
+        }
+        assert!(!explanation(&answer, &[], false).contains("Waits for"));
+    }
 }

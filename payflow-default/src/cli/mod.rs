@@ -5,6 +5,8 @@ mod serve;
 mod call;
 mod pay;
 mod ask;
+mod pays;
+mod plan;
 mod look;
 mod token;
 mod backup;
@@ -40,8 +42,11 @@ enum Command {
     Serve(serve::Args),
     Call(call::Args),
     Pay(pay::Args),
+    Listpays(pays::ListArgs),
+    Paystatus(pays::StatusArgs),
+    Cancelpay(pays::CancelArgs),
     Decode(ask::DecodeArgs),
-    Plan(ask::PlanArgs),
+    Plan(plan::Args),
     Trace(look::TraceArgs),
     Explain(look::ExplainArgs),
     Ledger(ask::LedgerArgs),
@@ -71,8 +76,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Pay(args) => pay::run(&args),
+        Command::Listpays(args) => pays::list(&args),
+        Command::Paystatus(args) => pays::status(&args),
+        Command::Cancelpay(args) => pays::cancel(&args),
         Command::Decode(args) => ask::decode(&args),
-        Command::Plan(args) => ask::plan(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => look::trace(&args),
         Command::Explain(args) => look::explain(&args),
         Command::Ledger(args) => ask::ledger(&args),
@@ -104,8 +112,8 @@ mod tests {
         for (args, expected) in [
             (vec!["demo", "--amount", "0"], "above zero"),
             (vec!["demo", "--amount", "12 sat"], "expected msat"),
-            (vec!["demo", "--nodes", "1"], "2..=1000"),
-            (vec!["demo", "--nodes", "1001"], "2..=1000"),
+            (vec!["demo", "--nodes", "1"], "2..=250000"),
+            (vec!["demo", "--nodes", "250001"], "2..=250000"),
             (vec!["demo", "--speed", "0"], "expected a speed"),
             (vec!["demo", "--seed", "-1"], "unexpected argument"),
             (vec!["demo", "--virtual", "--speed", "2"], "cannot be used with"),

@@ -3,6 +3,7 @@
 use super::{
     call::{Daemon, print, refused},
     client::{CallError, Client, block_on},
+    demo::words::counted,
 };
 use ecs_core::Json;
 use ecs_systems::refusal::{PAY_IN_PROGRESS, SHUTDOWN};
@@ -22,7 +23,7 @@ const ASK_EVERY: Duration = Duration::from_millis(150);
 /// Pays a BOLT 11 invoice, shows how far it is, and prints the result.
 ///
 /// While it runs, stderr, if it is a terminal, shows the last System, the parts that are out, and
-/// the fee so far. Ctrl-C ends the showing, not the payment: `payecs call cancelpay` does that.
+/// the fee so far. Ctrl-C ends the showing, not the payment: `payecs cancelpay` does that.
 ///
 /// Exit codes: 0 paid; 1 not paid, with the code, the reason and what to do next; 2 for a bad
 /// option; 3 nobody knows yet, such as when the daemon stops meanwhile, or another call is paying
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             }
             eprintln!(
                 "It may have been paid, or may be still. Start the daemon if it has stopped, and \
-                 ask with `payecs call paystatus`, or pay the same invoice again: that is safe. \
+                 ask with `payecs paystatus`, or pay the same invoice again: that is safe. \
                  Ask nobody for another invoice before you know."
             );
             ExitCode::from(UNKNOWN)
@@ -171,11 +172,11 @@ impl Shown {
         let Ok(status) = status.decode::<Status>() else { return };
         let short = |name: &str| name.trim_start_matches("lightningd:").to_owned();
         let at = status.system.or(status.phase).map_or_else(String::new, |name| short(&name));
-        let (out, arrived, failed) =
-            (status.parts.len(), status.successful_parts, status.failed_parts);
+        let out = counted(status.parts.len(), "part");
+        let (arrived, failed) = (status.successful_parts, status.failed_parts);
         let fee = status.fee_msat.unwrap_or_default();
         self.0.set_message(format!(
-            "{at}; {out} parts out, {arrived} arrived, {failed} failed; fee so far {fee} msat"
+            "{at}; {out} out, {arrived} arrived, {failed} failed; fee so far {fee} msat"
         ));
     }
 }
@@ -193,23 +194,49 @@ struct Paid {
     payment_preimage: String,
     amount_msat: u64,
     fee_msat: u64,
-    successful_parts: u64,
-    failed_parts: u64,
+    successful_parts: usize,
+    failed_parts: usize,
     #[serde(default)]
     replayed: bool,
 }
 
 fn told(answer: &Json) -> ExitCode {
     let Ok(paid) = answer.decode::<Paid>() else { return print(answer, false) };
-    let Paid { amount_msat, fee_msat, successful_parts, failed_parts, .. } = paid;
-    let before = if paid.replayed { "It was paid before" } else { "Paid" };
-    let text = format!(
-        "{before}: {amount_msat} msat, fee {fee_msat} msat, {successful_parts} parts arrived, \
-         {failed_parts} failed.\n  hash     {}\n  preimage {}\n",
-        paid.payment_hash, paid.payment_preimage
-    );
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    match io::stdout().lock().write_all(sentence(&paid).as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn sentence(paid: &Paid) -> String {
+    let Paid { amount_msat, fee_msat, failed_parts, .. } = paid;
+    let arrived = counted(paid.successful_parts, "part");
+    let before = if paid.replayed { "It was paid before" } else { "Paid" };
+    format!(
+        "{before}: {amount_msat} msat, fee {fee_msat} msat, {arrived} arrived, {failed_parts} \
+         failed.\n  hash     {}\n  preimage {}\n",
+        paid.payment_hash, paid.payment_preimage
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_part_is_one_part_and_more_are_parts() {
+        for (parts, said) in [(1, " 1 part arrived, 0 failed."), (2, " 2 parts arrived, 0 failed.")]
+        {
+            let paid = Paid {
+                payment_hash: "aa".to_owned(),
+                payment_preimage: "bb".to_owned(),
+                amount_msat: 1_000,
+                fee_msat: 1,
+                successful_parts: parts,
+                failed_parts: 0,
+                replayed: false,
+            };
+            assert!(sentence(&paid).contains(said), "{}", sentence(&paid));
+        }
     }
 }

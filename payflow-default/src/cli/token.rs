@@ -1,9 +1,15 @@
 //! `payecs token`: who else may call.
 
 use super::home::Reach;
-use ecs_core::{Caller, Scope};
-use ecs_systems::units::Timestamp;
-use rpc_bridge::{Grant, NewToken, TokenError, TokenInfo, Tokens};
+use ecs_core::{Caller, Scope, did_you_mean};
+use ecs_systems::{policy::Policy, units::Timestamp};
+use ledger_store::{MemoryLedger, MemoryReceipts};
+use node_sim::OUR_NAME;
+use payflow_default::{
+    app::{Parts, engine},
+    service::SIM_INVOICE,
+};
+use rpc_bridge::{Grant, NewToken, TokenError, TokenInfo, Tokens, subscription_ends};
 use std::{
     collections::BTreeSet,
     io::{self, Write as _},
@@ -107,7 +113,13 @@ impl From<ScopeName> for Scope {
 
 pub(crate) fn run(args: &Args) -> ExitCode {
     let done = match &args.command {
-        Command::Create(create) => make(create),
+        Command::Create(create) => {
+            if let Some(unknown) = create.methods.iter().find_map(|name| unknown(name)) {
+                eprintln!("error: --method {unknown}");
+                return ExitCode::from(2);
+            }
+            make(create)
+        }
         Command::List(dir) => list(dir),
         Command::Revoke(revoke) => tokens(&revoke.dir).and_then(|all| all.revoke(&revoke.name)),
     };
@@ -118,6 +130,24 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Why a method can't be called by that name. `None`: it can.
+fn unknown(name: &str) -> Option<String> {
+    let engine = engine(Parts {
+        policy: Policy::default(),
+        ledger: Box::new(MemoryLedger::new(OUR_NAME)),
+        receipts: Box::new(MemoryReceipts::default()),
+        plugins: Vec::new(),
+    });
+    let engine = engine.expect("without plugins every name is free");
+    let own = engine.methods().map(|method| method.name);
+    let known: Vec<&str> = own.chain([SIM_INVOICE.name]).chain(subscription_ends()).collect();
+    if known.contains(&name) {
+        return None;
+    }
+    let hint = did_you_mean(known.into_iter(), name);
+    Some(format!("{name}: there is no such method{hint}; docs/RPC.md has all"))
 }
 
 fn tokens(dir: &Dir) -> Result<Tokens, TokenError> {
@@ -170,4 +200,22 @@ fn row(token: &TokenInfo) -> [String; 7] {
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_for_methods_that_there_are() {
+        for name in ["pay", "payecs_advance", "rpc.discover", "sim_invoice", "payecs_unobserve"] {
+            assert_eq!(unknown(name), None, "{name}");
+        }
+        let said = unknown("listpay").unwrap();
+        assert_eq!(said, "listpay: there is no such method; `listpays`?; docs/RPC.md has all");
+        assert_eq!(
+            unknown("nosuch").unwrap(),
+            "nosuch: there is no such method; docs/RPC.md has all"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 mod calls;
 mod events;
 mod journal;
+mod node;
 
 use super::*;
 use crate::{

@@ -131,17 +131,9 @@ class Http(Transport):
 
     def post(self, body, path="/", verb="POST", **head):
         """Status and body."""
-        try:
-            self.connection.request(verb, path, body, self.head(**head))
-            answer = self.connection.getresponse()
-            return answer.status, answer.read()
-        except (BrokenPipeError, ConnectionResetError):
-            # It has answered before it had it all.
-            answer = http.client.HTTPResponse(self.connection.sock, method=verb)
-            answer.begin()
-            found = answer.status, answer.read()
-            self.connection.close()
-            return found
+        self.connection.request(verb, path, body, self.head(**head))
+        answer = self.connection.getresponse()
+        return answer.status, answer.read()
 
     def ask(self, body):
         status, text = self.post(body)

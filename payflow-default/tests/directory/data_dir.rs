@@ -22,7 +22,7 @@ fn the_second_start_shows_the_books_of_the_first() {
     assert!(second.contains("books and network agree"), "{second}");
     let (code, other) = dir.run(&["demo", "--seed", "9"]);
     assert_eq!(code, Some(1));
-    assert!(other.contains("the seed") && other.contains("another data directory"), "{other}");
+    assert!(other.contains("--seed 9") && other.contains("another data directory"), "{other}");
 }
 
 #[test]

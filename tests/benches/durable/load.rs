@@ -1,9 +1,6 @@
 //! A shell with a journal on the disk, and so many payments at a time on it.
 
-use crate::{
-    host::Spent,
-    node::{Meter, Metered},
-};
+use crate::host::Spent;
 use ecs_core::{Engine, EntityId, Json, Write};
 use ecs_systems::{
     components::Invoice,
@@ -51,30 +48,30 @@ pub(crate) fn store(dir: &Path, engine: &mut Engine) -> Store {
 /// An engine in a shell, on a thread of its own.
 pub(crate) struct Running {
     pub(crate) runtime: Runtime,
-    pub(crate) meter: Meter,
     handle: Handle,
     news: Subscription,
     thread: JoinHandle<Ended>,
 }
 
 impl Running {
-    /// Starts it on the network, at `now`, and waits until its books are open.
+    /// Starts it on the network, at `now`, with so many planners, and waits until its books are
+    /// open.
     pub(crate) fn start(
         network: &SimNetwork,
         mut engine: Engine,
         store: Store,
         now: Timestamp,
+        planners: usize,
     ) -> Self {
         engine.announce_all(false);
         let node = network.connect(now);
         let planner =
             OwnPlanner::new(ecs_systems::port::Node::graph(&node), KnowledgeConfig::default());
-        let meter = Meter::default();
-        let node = Metered::new(node, meter.clone());
         let driver = Driver::new(engine, Box::new(node), Box::new(planner), Entropy::System, now);
-        let limits = Limits { notices: 1 << 16, ..Limits::default() };
+        let limits = Limits { notices: 1 << 16, jobs: planners, ..Limits::default() };
         let (shell, handle) = Shell::new(driver, Clock::scaled(now, Speed::REAL), limits);
-        let thread = shell.keeping(store).unwrap().run_on_thread().unwrap();
+        let shell = shell.keeping(store).unwrap().with_node_apart().unwrap();
+        let thread = shell.run_on_thread().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let news = handle.subscribe();
         runtime.block_on(async {
@@ -82,7 +79,7 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
-        Self { runtime, meter, handle, news, thread }
+        Self { runtime, handle, news, thread }
     }
 
     /// Pays these invoices, `at_a_time` at once.

@@ -10,8 +10,9 @@
 //! | `start` | from the start of a process to its first payment, with a long ledger |
 //! | `index` | how an index follows a long ledger |
 //!
-//! Numbers: `nodes`, `channels`, `payments`, `at_a_time`, `entries`, `indexed`, `millis`. Nothing
-//! is asserted of a time. The ledger of `start` is kept below the target directory.
+//! Numbers: `nodes`, `channels`, `payments`, `at_a_time`, `planners`, `entries`, `indexed`,
+//! `millis`. Nothing is asserted of a time. The ledger of `start` is kept below the target
+//! directory.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
@@ -21,11 +22,11 @@ mod commits;
 mod host;
 mod indexing;
 mod load;
-mod node;
 mod pay;
 mod start;
 mod table;
 
+use payflow_default::shell::Limits;
 use std::path::PathBuf;
 use table::Table;
 
@@ -44,6 +45,8 @@ struct Sizes {
     payments: usize,
     /// Payments under way at once.
     at_a_time: usize,
+    /// Plans made at once.
+    planners: usize,
     /// Entries of the ledger that a start finds.
     entries: u64,
     /// Entries that an index is built over.
@@ -59,6 +62,7 @@ impl Sizes {
             channels: 10,
             payments: 10_000,
             at_a_time: 128,
+            planners: Limits::default().jobs,
             entries: 1_000_000,
             indexed: 100_000,
             millis: 2_000,
@@ -84,6 +88,7 @@ impl Sizes {
             "channels" => self.channels = size,
             "payments" => self.payments = size,
             "at_a_time" => self.at_a_time = size,
+            "planners" => self.planners = size,
             "entries" => self.entries = number,
             "indexed" => self.indexed = number,
             "millis" => self.millis = number,

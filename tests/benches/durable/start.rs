@@ -120,7 +120,7 @@ pub(crate) fn child(dir: &str) {
     let network = pair();
     // An invoice that no start before has paid.
     let invoice = invoices(&network, 1 + usize::try_from(store.last() % 1_000).unwrap(), now);
-    let mut running = Running::start(&network, engine, store, now);
+    let mut running = Running::start(&network, engine, store, now, 1);
     let paid = running.pay(&invoice[invoice.len() - 1..], 1);
     println!("{} {}", paid.paid, host::resident_mib());
     running.stop();

@@ -133,6 +133,25 @@ fn each_try_to_pay_a_hash_is_listed_and_what_was_collected_is_told_by_the_books(
 }
 
 #[test]
+fn when_a_payment_was_made_and_ended_is_told_alike_by_every_method() {
+    let retention = Retention { age: Seconds(0), ..Retention::default() };
+    for setup in [Setup::default(), Setup { retention, ..Setup::default() }] {
+        let mut payer = Payer::with(&nets::line(), setup);
+        let (invoice, began) = (carols(&payer), payer.now.unix_seconds().to_string());
+        let paid = payer.call("pay", &format!("[\"{invoice}\"]")).unwrap();
+        payer.run_for(1_000);
+        let status = payer.call("paystatus", &format!("[\"{invoice}\"]")).unwrap();
+        let listed = &listed(&mut payer, "[]")[0];
+        for told in [&paid, &status, listed] {
+            assert_eq!(field(told, "created_at"), began, "{told}");
+        }
+        let ended = field(&status, "ended_at");
+        assert!(ended.parse::<u64>().is_ok_and(|it| it.to_string() >= began), "{ended}");
+        assert_eq!(field(listed, "completed_at"), ended);
+    }
+}
+
+#[test]
 fn preimages_are_shown_to_those_who_may_read_secrets() {
     let mut payer = Payer::new(&nets::line());
     let invoice = carols(&payer);

@@ -129,8 +129,21 @@ fn the_balance_is_told_in_msat_and_in_sats_rounded_down() {
     let name = json(&field(&accounts[0], "account"));
     let one = payer.call("ledger-balance", &format!("[{name}]")).unwrap();
     assert_eq!(items(&one, "accounts"), [accounts[0].clone()]);
-    let none = payer.call("ledger-balance", "[\"sim:nowhere\"]").unwrap();
-    assert_eq!(field(&items(&none, "accounts")[0], "debits_posted_msat"), "0");
+}
+
+#[test]
+fn an_account_without_postings_is_refused_and_those_there_are_named() {
+    let mut payer = Payer::new(&nets::line());
+    pay(&mut payer);
+    let all = payer.books.lock().trial_balance();
+    let close = format!("{}s", all[0].0);
+    for (asked, hint) in [("nosuch", String::new()), (&close, format!("; `{}`?", all[0].0))] {
+        let refused = payer.call("ledger-balance", &format!("[\"{asked}\"]")).unwrap_err();
+        let said = format!("nothing was posted to an account `{asked}`{hint}");
+        assert_eq!((refused.code, refused.message.as_str()), (-32_602, said.as_str()));
+        let named = items(&refused.data.expect("the facts"), "accounts");
+        assert_eq!(named.len(), all.len());
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use ledger_store::{
     LedgerHistory, MemoryReceipts, SEED_FILE, SeedFile,
     store::{CHECKPOINT_KEY, RestoreStep, Restored, Store},
 };
-use node_sim::{SimConfig, SimNetwork, Syncing};
+use node_sim::{OpenError, Opened, SimNetwork, Syncing};
 use payecs_journal::{Disk, LogId, OsDisk, SchnorrKey};
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
@@ -30,10 +30,20 @@ pub(crate) struct Kept {
     pub(crate) seen: Timestamp,
 }
 
-/// The network of that directory, where it was.
-pub(crate) fn network(dir: &Path, config: SimConfig) -> Result<SimNetwork, DemoError> {
+/// A new network in that directory, as `open` makes it.
+pub(crate) fn network(
+    dir: &Path,
+    open: impl FnOnce(&Arc<dyn Disk>, &node_sim::Options) -> Result<Opened, OpenError>,
+) -> Result<SimNetwork, DemoError> {
     let options = node_sim::Options::new(id(), Syncing::Thread);
-    Ok(config.open(&disk(&dir.join(NETWORK))?, &options)?.network)
+    Ok(open(&disk(&dir.join(NETWORK))?, &options)?.network)
+}
+
+/// The network of that directory, where it was, if there is one.
+pub(crate) fn network_there(dir: &Path) -> Result<Option<SimNetwork>, DemoError> {
+    let options = node_sim::Options::new(id(), Syncing::Thread);
+    let opened = node_sim::open_there(&disk(&dir.join(NETWORK))?, &options)?;
+    Ok(opened.map(|opened| opened.network))
 }
 
 /// Brings an engine to the state that is kept in that directory. The history of its books follows

@@ -67,7 +67,8 @@ impl<W: Write> Teller for Lines<W> {
             Pace::Real(speed) => Some(speed.to_string()),
         };
         self.line(&json!({
-            "event": "demo", "version": env!("CARGO_PKG_VERSION"), "seed": args.seed,
+            "event": "demo", "version": env!("CARGO_PKG_VERSION"), "seed": world.seed,
+            "graph": world.file,
             "nodes": world.graph.nodes_count(), "channels": world.graph.channels_count(),
             "amount_msat": args.amount, "speed": speed, "us": world.network.us(),
             "our_channels": channels.collect::<Vec<_>>(), "balance": balance,

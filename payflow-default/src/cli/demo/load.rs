@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, at_a_time: usize) -> Result<bool, DemoError> {
         }
         None => shell,
     };
-    let thread = shell.run_on_thread()?;
+    let thread = shell.with_node_apart()?.run_on_thread()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let most = args.count.unwrap_or(u64::MAX);
     let mut load = Load::new(&world, handle, teller, at_a_time, most);

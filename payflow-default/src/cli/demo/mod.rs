@@ -1,6 +1,7 @@
 //! `payecs demo`: two payments on a simulated network, told as they happen.
 
 pub(crate) mod world;
+pub(crate) mod wanted;
 pub(crate) mod accept;
 pub(crate) mod home;
 mod index;
@@ -9,7 +10,7 @@ mod stage;
 mod story;
 mod report;
 mod audit;
-mod words;
+pub(crate) mod words;
 mod tables;
 mod text;
 mod json;
@@ -26,6 +27,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
+use wanted::{Balances, Wanted};
 use world::Start;
 
 /// Pays two invoices on a simulated Lightning network and shows how.
@@ -48,22 +50,31 @@ use world::Start;
   payecs demo --virtual            at once, on a virtual clock
   payecs demo --seed 7 --trace     another network, and what each System matched
   payecs demo --amount 0.01btc     another amount
+  payecs demo --graph gossip_store pay across the public network, as Core Lightning knows it
   payecs demo --json | tail -n 1   the summary as one JSON object
   payecs demo --data-dir D         keep network and books in D; again: go on with them
   payecs demo --data-dir D --load 64 --nodes 1000
                                    pay 64 invoices at a time until Ctrl-C or a kill")]
 pub(crate) struct Args {
     /// Where the network comes from: keys, channels, balances, delays. The same seed and options
-    /// give the same output on the virtual clock.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    seed: u64,
+    /// give the same output on the virtual clock. Default: 2.
+    #[arg(long, value_name = "N", env = "PAYECS_SEED")]
+    seed: Option<u64>,
     /// What act 1 pays: `6000000sat`, `6000000000msat`, `0.06btc`, or bare millisatoshi.
     #[arg(long, default_value = "6000000sat", value_parser = amount)]
     amount: Msat,
-    /// How many nodes the network has, ours included.
-    #[arg(long, value_name = "N", default_value_t = 100,
-          value_parser = clap::value_parser!(u16).range(2..=1000))]
-    nodes: u16,
+    /// How many nodes the network has, ours included. Above 1000 it has the public network's shape.
+    /// Default: 100.
+    #[arg(long, value_name = "N", env = "PAYECS_NODES",
+          value_parser = clap::value_parser!(u32).range(2..=i64::from(wanted::NODES_MAX)))]
+    nodes: Option<u32>,
+    /// A Core Lightning gossip store, packed with zstd or not: the network has its nodes, channels
+    /// and policies. Nodes are named by the first digits of their ids there.
+    #[arg(long, value_name = "FILE", env = "PAYECS_GRAPH", conflicts_with = "nodes")]
+    graph: Option<PathBuf>,
+    /// How hidden balances are spread: any share alike, which is the default, or most on one side.
+    #[arg(long, value_enum, env = "PAYECS_BALANCES")]
+    balances: Option<Balances>,
     /// One JSON object per line instead of text: each System, each part, each result; the last line
     /// is a summary.
     #[arg(long)]
@@ -118,6 +129,26 @@ pub(crate) enum DemoError {
     /// No thread, or stdout is closed.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The file with a graph can't be read.
+    #[error("{}: {error}", file.display())]
+    Graph {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        error: payecs_gossip::LoadError,
+    },
+    /// The data directory has another network.
+    #[error(
+        "the data directory has the network of {there}, and {option} asks for another: leave that \
+         option out (or its variable or setting) to go on with this one, or use another data \
+         directory"
+    )]
+    OtherNetwork {
+        /// What was asked for.
+        option: String,
+        /// What is there, as options.
+        there: String,
+    },
     /// The network of the data directory can't be opened.
     #[error("the simulated network in the data directory: {0}")]
     NetworkFiles(#[from] node_sim::OpenError),
@@ -187,8 +218,12 @@ impl Args {
     fn start(&self) -> Start<'_> {
         Start {
             data_dir: self.data_dir.as_deref(),
-            nodes: self.nodes,
-            seed: self.seed,
+            wanted: Wanted {
+                nodes: self.nodes,
+                seed: self.seed,
+                graph: self.graph.clone(),
+                balances: self.balances,
+            },
             announce_all: self.load.is_none(),
             accepts: self.accept.accepts(),
         }

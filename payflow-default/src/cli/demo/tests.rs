@@ -34,7 +34,7 @@ fn world() -> (World, Route) {
     let carol = network.id("carol").unwrap();
     let route = network.route(network.us(), carol, Msat(100_000), Blocks(20), NOW).unwrap();
     let graph = network.connect(NOW).graph();
-    (World { network, graph }, route)
+    (World { network, graph, seed: 1, file: None }, route)
 }
 
 fn fired(role: Role, system: &str) -> Beat {
@@ -159,9 +159,11 @@ fn each_json_line_is_an_object_that_names_its_event() {
 #[test]
 fn the_whole_demo_is_told_in_both_forms_from_one_run_each() {
     let args = Args {
-        seed: 3,
+        seed: Some(3),
         amount: Msat(5_000_000_000),
-        nodes: 5,
+        nodes: Some(5),
+        graph: None,
+        balances: None,
         json: false,
         trace: false,
         speed: None,

@@ -173,20 +173,21 @@ impl<W: Write> Teller for Text<W> {
     fn opening(
         &mut self,
         world: &World,
-        args: &Args,
+        _: &Args,
         pace: Pace,
         balance: &BalanceObject,
     ) -> io::Result<()> {
         let (nodes, channels) = (world.graph.nodes_count(), world.graph.channels_count());
+        let file = world.file.as_deref().map(|file| format!(" of {file}")).unwrap_or_default();
         let pace = match pace {
             Pace::Virtual => "on a virtual clock".to_owned(),
             Pace::Real(speed) => format!("at {speed} × real time"),
         };
         self.say(&format!(
             "{BOLD}payecs {}{BOLD:#}: a simulated network of {nodes} nodes and {channels} \
-             channels, seed {}, {pace}.",
+             channels{file}, seed {}, {pace}.",
             env!("CARGO_PKG_VERSION"),
-            args.seed
+            world.seed
         ))?;
         let ours = world.our_channels();
         let peers: Vec<String> =

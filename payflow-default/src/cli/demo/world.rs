@@ -1,14 +1,18 @@
 //! The simulated network, our engine on it, and whom to pay.
 
-use super::{DemoError, home, home::Kept};
+use super::{
+    DemoError, home,
+    home::Kept,
+    wanted::{Chosen, Wanted},
+};
 use ecs_systems::{
     planner::{Graph, KnowledgeConfig},
     policy::Policy,
     port::{Decision, Node},
-    units::{ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
+    units::{Blocks, ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
 use ledger_store::{LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts};
-use node_sim::{OUR_NAME, PaymentTruth, SimConfig, SimNetwork};
+use node_sim::{OUR_NAME, PaymentTruth, SimNetwork};
 use payflow_default::{
     Driver,
     app::{Parts, engine},
@@ -17,6 +21,7 @@ use payflow_default::{
     service::SIM_INVOICE,
 };
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, VecDeque, btree_map::Entry},
     path::Path,
     sync::Arc,
@@ -27,12 +32,22 @@ const START: Timestamp = Timestamp(1_767_225_600_000);
 /// How much more than the amount the first payee can really receive, in percent: its other channels
 /// may be empty on the way.
 const RECEIVABLE_PERCENT: u64 = 125;
+/// Over a graph, so many equal shares of the amount are looked for a way for.
+const SHARES: u64 = 4;
+/// A way is cheap that costs no more than one part in so many.
+const CHEAP_SHARE: u64 = 400;
+/// How many payees are looked at for a cheap way.
+const LOOKED_AT_MAX: usize = 100;
 
 /// The network and what gossip says of it.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) network: SimNetwork,
     pub(crate) graph: Arc<Graph>,
+    /// Where it comes from.
+    pub(crate) seed: u64,
+    /// The file that its graph is from.
+    pub(crate) file: Option<String>,
 }
 
 /// Somebody to be paid.
@@ -62,10 +77,8 @@ pub(crate) struct Opening {
 pub(crate) struct Start<'a> {
     /// Where it is kept; `None`: nowhere.
     pub(crate) data_dir: Option<&'a Path>,
-    /// How many nodes a new network has.
-    pub(crate) nodes: u16,
-    /// Where a new network comes from.
-    pub(crate) seed: u64,
+    /// Which network.
+    pub(crate) wanted: Wanted,
     /// Whether Systems of the flow are announced from the start.
     pub(crate) announce_all: bool,
     /// What an operator takes on after a restored backup.
@@ -84,12 +97,7 @@ pub(crate) struct Accepts {
 /// Builds the network and the engine, or takes both from the data directory. Without one the books
 /// are open; with one they will be once the journal keeps them.
 pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
-    let nodes = usize::from(start.nodes);
-    let config = SimConfig { nodes, seed: start.seed, ..SimConfig::default() };
-    let network = match start.data_dir {
-        Some(dir) => home::network(dir, config)?,
-        None => SimNetwork::new(config)?,
-    };
+    let Chosen { network, seed, file } = start.wanted.choose(start.data_dir)?;
     let history = LedgerHistory::default();
     let ledger = match start.data_dir {
         Some(_) => MemoryLedger::over(OUR_NAME, Arc::new(history.clone()), LATE_PAYMENTS_MAX),
@@ -108,7 +116,7 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
     let node = network.connect(now);
     let graph = node.graph();
     let planner = OwnPlanner::new(Arc::clone(&graph), KnowledgeConfig::default());
-    let entropy = if kept.is_some() { Entropy::System } else { Entropy::seeded(start.seed) };
+    let entropy = if kept.is_some() { Entropy::System } else { Entropy::seeded(seed) };
     engine.announce_all(start.announce_all);
     let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, now);
     if start.accepts.unknown {
@@ -120,7 +128,7 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
     if kept.is_none() {
         driver.run_until(START.after_ms(1_000));
     }
-    Ok(Opening { world: World { network, graph }, driver, kept })
+    Ok(Opening { world: World { network, graph, seed, file }, driver, kept })
 }
 
 impl World {
@@ -158,7 +166,7 @@ impl World {
             let inwards: Vec<ChannelDirection> =
                 self.graph.outgoing(&id).map(|(direction, _)| reversed(direction)).collect();
             let sum = |amounts: &mut dyn Iterator<Item = Msat>| {
-                Msat::sum(amounts).expect("what a thousand nodes have is far below 2^64 msat")
+                Msat::sum(amounts).expect("what one node has is far below 2^64 msat")
             };
             Payee {
                 id,
@@ -179,6 +187,10 @@ impl World {
     /// none can, the one that can receive most.
     pub(crate) fn distant_payee(&self, amount: Msat) -> Payee {
         let payees = self.payees();
+        let original = payees.first().and_then(|payee| self.network.original(payee.id));
+        if let Some(payee) = original.and_then(|_| self.cheap_payee(&payees, amount)) {
+            return payee.clone();
+        }
         let wanted = u128::from(amount.0) * u128::from(RECEIVABLE_PERCENT) / 100;
         let able = payees.iter().filter(|payee| {
             u128::from(payee.receivable_msat.0) >= wanted && payee.distance != u32::MAX
@@ -188,12 +200,29 @@ impl World {
         furthest.or_else(most).expect("a network has two nodes").clone()
     }
 
+    /// Over a graph, where many a node can be paid only at a price: the most distant one that can
+    /// receive twice the amount, and a share of it at a small part of the usual fees.
+    fn cheap_payee<'a>(&self, payees: &'a [Payee], amount: Msat) -> Option<&'a Payee> {
+        let (share, us) = (Msat(amount.0 / SHARES), self.network.us());
+        let able =
+            |payee: &&Payee| payee.distance != u32::MAX && payee.receivable_msat.0 / 2 >= amount.0;
+        let is_cheap = |payee: &&Payee| {
+            let route = self.network.route(us, payee.id, share, Blocks(20), START);
+            route.is_some_and(|route| route.fee().0 <= share.0 / CHEAP_SHARE)
+        };
+        let mut able: Vec<&Payee> = payees.iter().filter(able).collect();
+        able.sort_by_key(|payee| Reverse(payee.distance));
+        able.into_iter().take(LOOKED_AT_MAX).find(is_cheap)
+    }
+
     /// Act 2's payee: the one with the smallest channels, not a peer of ours if that can be, and
     /// another than act 1's if there is one.
     pub(crate) fn small_payee(&self, other_than: NodeId) -> Payee {
         let payees = self.payees();
-        let size =
-            |payee: &&Payee| (payee.id == other_than, payee.distance < 2, payee.capacity_msat);
+        let size = |payee: &&Payee| {
+            let apart = payee.distance < 2 || payee.distance == u32::MAX;
+            (payee.id == other_than, apart, payee.capacity_msat)
+        };
         payees.iter().min_by_key(size).expect("a network has two nodes").clone()
     }
 

@@ -1,6 +1,10 @@
 //! What a daemon is told: by options, by the environment, by a file.
 
-use crate::cli::demo::accept;
+use super::web;
+use crate::cli::demo::{
+    accept,
+    wanted::{Balances, NODES_MAX, Wanted},
+};
 use payflow_default::shell::Speed;
 use serde::Deserialize;
 use std::{
@@ -13,10 +17,6 @@ use std::{
 const FILE: &str = "payecs.toml";
 /// Where a daemon is reached unless it is told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9_741);
-/// How many nodes a new simulated network has.
-const NODES: u16 = 100;
-/// What a new simulated network comes from.
-const SEED: u64 = 2;
 
 /// Every setting of a daemon. An option counts more than the environment, that more than the file,
 /// and that more than the default. In the file the names are those of the options without the
@@ -25,18 +25,28 @@ const SEED: u64 = 2;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Settings {
     /// Where HTTP and WebSocket are served: an address of this machine alone, e.g. 127.0.0.1:9741,
-    /// which is the default. Port 0 takes a free one, which is written into `access/address`.
-    #[arg(long, value_name = "ADDRESS", env = "PAYECS_LISTEN")]
+    /// which is the default, or localhost:9741. Port 0 takes a free one, which is written into
+    /// `access/address`.
+    #[arg(long, value_name = "ADDRESS", env = "PAYECS_LISTEN", value_parser = web::listen)]
+    #[serde(default, deserialize_with = "listen")]
     pub(super) listen: Option<SocketAddr>,
     /// The origin of a web page that may call, e.g. `http://localhost:3000`; may be given several
     /// times. Default: none.
     #[arg(long = "origin", value_name = "URL", env = "PAYECS_ORIGIN", value_delimiter = ',')]
     #[serde(default)]
     pub(super) origin: Vec<String>,
-    /// How many nodes the simulated network has, when it is made. Default: 100.
+    /// How many nodes the simulated network has, when it is made. Above 1000 it has the public
+    /// network's shape. Default: 100.
     #[arg(long, value_name = "N", env = "PAYECS_NODES",
-          value_parser = clap::value_parser!(u16).range(2..=1000))]
-    pub(super) nodes: Option<u16>,
+          value_parser = clap::value_parser!(u32).range(2..=i64::from(NODES_MAX)))]
+    pub(super) nodes: Option<u32>,
+    /// A Core Lightning gossip store, packed with zstd or not: the simulated network has its nodes,
+    /// channels and policies, when it is made.
+    #[arg(long, value_name = "FILE", env = "PAYECS_GRAPH", conflicts_with = "nodes")]
+    pub(super) graph: Option<PathBuf>,
+    /// How hidden balances are spread, when the network is made. Default: uniform.
+    #[arg(long, value_enum, env = "PAYECS_BALANCES")]
+    pub(super) balances: Option<Balances>,
     /// What the simulated network comes from, when it is made. Default: 2.
     #[arg(long, value_name = "N", env = "PAYECS_SEED")]
     pub(super) seed: Option<u64>,
@@ -49,6 +59,11 @@ pub(super) struct Settings {
     #[arg(long, env = "PAYECS_METRICS", num_args = 0..=1, default_missing_value = "true",
           value_name = "BOOL")]
     pub(super) metrics: Option<bool>,
+}
+
+fn listen<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    web::listen(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::Error> {
@@ -107,8 +122,7 @@ pub(crate) struct Args {
 pub(super) struct Config {
     pub(super) listen: SocketAddr,
     pub(super) origins: Vec<String>,
-    pub(super) nodes: u16,
-    pub(super) seed: u64,
+    pub(super) wanted: Wanted,
     pub(super) speed: Speed,
     pub(super) metrics: bool,
 }
@@ -132,13 +146,27 @@ pub(super) enum ConfigError {
         /// Where and what.
         error: Box<toml::de::Error>,
     },
+    /// A web page is named as no browser would name it.
+    #[error("origin `{origin}`: {why}")]
+    Origin {
+        /// What was given.
+        origin: String,
+        /// What is wrong, and what is allowed.
+        why: String,
+    },
     /// A number is out of its range.
-    #[error("{}: `nodes` must be 2 to 1000, got {nodes}", file.display())]
+    #[error("{}: `nodes` must be 2 to {NODES_MAX}, got {nodes}", file.display())]
     Nodes {
         /// Which file.
         file: PathBuf,
         /// What it says.
-        nodes: u16,
+        nodes: u32,
+    },
+    /// Two networks at once.
+    #[error("{}: a network has `nodes` or a `graph`, not both", file.display())]
+    TwoNetworks {
+        /// Which file.
+        file: PathBuf,
     },
 }
 
@@ -148,11 +176,20 @@ impl Args {
         let filed = self.filed()?;
         let given = self.settings.clone();
         let origins = if given.origin.is_empty() { filed.origin } else { given.origin };
+        let origins = origins
+            .into_iter()
+            .map(|origin| web::origin(&origin).map_err(|why| ConfigError::Origin { origin, why }));
+        let origins = origins.collect::<Result<_, _>>()?;
+        // Who says how large it is says that it is not another file's, and the other way round.
+        let says = given.nodes.is_some() || given.graph.is_some();
+        let (nodes, graph) =
+            if says { (given.nodes, given.graph) } else { (filed.nodes, filed.graph) };
+        let seed = given.seed.or(filed.seed);
+        let balances = given.balances.or(filed.balances);
         Ok(Config {
             listen: given.listen.or(filed.listen).unwrap_or(LISTEN),
             origins,
-            nodes: given.nodes.or(filed.nodes).unwrap_or(NODES),
-            seed: given.seed.or(filed.seed).unwrap_or(SEED),
+            wanted: Wanted { nodes, seed, graph, balances },
             speed: given.speed.or(filed.speed).unwrap_or(Speed::REAL),
             metrics: given.metrics.or(filed.metrics).unwrap_or(false),
         })
@@ -178,7 +215,8 @@ fn read(file: &Path, text: &str) -> Result<Settings, ConfigError> {
     let settings: Settings = toml::from_str(text)
         .map_err(|error| ConfigError::Misshapen { file: file.clone(), error: Box::new(error) })?;
     match settings.nodes {
-        Some(nodes @ (0..=1 | 1_001..)) => Err(ConfigError::Nodes { file, nodes }),
+        Some(nodes) if !(2..=NODES_MAX).contains(&nodes) => Err(ConfigError::Nodes { file, nodes }),
+        Some(_) if settings.graph.is_some() => Err(ConfigError::TwoNetworks { file }),
         Some(_) | None => Ok(settings),
     }
 }
@@ -204,13 +242,18 @@ mod tests {
     fn an_option_counts_more_than_the_file_and_that_more_than_the_default() {
         let dir = tempfile::tempdir().unwrap();
         let default = config(dir.path(), &[]).unwrap();
-        assert_eq!((default.listen, default.nodes, default.speed), (LISTEN, NODES, Speed::REAL));
+        assert_eq!((default.listen, default.speed), (LISTEN, Speed::REAL));
+        assert_eq!(default.wanted, Wanted::default());
         assert!(!default.metrics);
         let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = 10\n\
                     metrics = true\n";
         fs::write(dir.path().join(FILE), file).unwrap();
         let filed = config(dir.path(), &["--nodes", "60"]).unwrap();
-        assert_eq!((filed.listen, filed.nodes), ("[::1]:7".parse().unwrap(), 60));
+        assert_eq!((filed.listen, filed.wanted.nodes), ("[::1]:7".parse().unwrap(), Some(60)));
+        let of_file = config(dir.path(), &["--graph", "G", "--balances", "bimodal"]).unwrap();
+        let balances = Some(Balances::Bimodal);
+        let graph = Some(PathBuf::from("G"));
+        assert_eq!(of_file.wanted, Wanted { graph, balances, ..Wanted::default() });
         assert!(filed.metrics && config(dir.path(), &["--metrics"]).unwrap().metrics);
         assert!(!config(dir.path(), &["--metrics=false"]).unwrap().metrics);
         assert_eq!(
@@ -222,12 +265,34 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_no_browser_names_so_is_refused_wherever_it_is_given() {
+        let dir = tempfile::tempdir().unwrap();
+        let option = config(dir.path(), &["--origin", "http://a,ftp://a"]).unwrap_err();
+        fs::write(dir.path().join(FILE), "origin = [\"ftp://a\"]").unwrap();
+        let filed = config(dir.path(), &[]).unwrap_err();
+        for said in [option, filed] {
+            assert!(said.starts_with("origin `ftp://a`: ") && said.contains("https://"), "{said}");
+        }
+    }
+
+    #[test]
+    fn localhost_is_an_address_where_it_is_this_machine_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let given = config(dir.path(), &["--listen", "localhost:0"]).unwrap();
+        fs::write(dir.path().join(FILE), "listen = \"localhost:0\"").unwrap();
+        let filed = config(dir.path(), &[]).unwrap();
+        assert!(given.listen.ip().is_loopback() && given.listen == filed.listen);
+    }
+
+    #[test]
     fn a_file_that_says_something_else_is_refused_and_the_place_named() {
         let dir = tempfile::tempdir().unwrap();
         for (text, said) in [
             ("lisen = \"127.0.0.1:1\"", "unknown field `lisen`"),
             ("listen = \"everywhere\"", "listen = \"everywhere\""),
-            ("nodes = 1", "`nodes` must be 2 to 1000, got 1"),
+            ("nodes = 1", "`nodes` must be 2 to 250000, got 1"),
+            ("nodes = 9\ngraph = \"G\"", "not both"),
+            ("balances = \"even\"", "balances"),
             ("speed = \"0\"", "speed"),
             ("nodes =", "nodes"),
         ] {

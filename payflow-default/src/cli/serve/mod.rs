@@ -1,7 +1,9 @@
 //! `payecs serve`: the engine as a daemon.
 
 mod config;
+mod environment;
 mod network;
+mod web;
 
 use super::{
     demo::{
@@ -19,8 +21,11 @@ use payflow_default::{
     service::ShellService,
     shell::{Clock, Ended, Handle, Limits, Shell, ShellError},
 };
-use rpc_bridge::{ServeError, Server, Socket, SocketError, TokenError, Tokens};
-use std::{io, io::Write as _, process::ExitCode, sync::Arc, thread::JoinHandle, time::Duration};
+use rpc_bridge::{Port, ServeError, Server, Socket, SocketError, TokenError, Tokens};
+use std::{
+    io, io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, thread::JoinHandle,
+    time::Duration,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How often is looked whether new payments are taken on, before they are.
@@ -39,6 +44,8 @@ enum RunError {
     Tokens(#[from] TokenError),
     #[error("{0}")]
     Serve(#[from] ServeError),
+    #[error("a daemon serves it already, on {0}")]
+    Served(SocketAddr),
     #[error("{0}")]
     Socket(#[from] SocketError),
     #[error("{0}")]
@@ -64,13 +71,18 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 fn serve(args: &Args) -> Result<(), RunError> {
+    environment::warn();
     let config = args.config()?;
-    let measures = config.metrics.then(Measures::install).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anything is made: where the port is taken nothing is left behind.
+    let port = runtime.block_on(Port::take(config.listen)).map_err(|error| {
+        let is_ours = Reach::of(&args.data_dir).address().is_ok_and(|it| it == config.listen);
+        if is_ours { RunError::Served(config.listen) } else { RunError::Serve(error) }
+    })?;
+    let measures = config.metrics.then(Measures::install).transpose()?;
     let start = Start {
         data_dir: Some(&args.data_dir),
-        nodes: config.nodes,
-        seed: config.seed,
+        wanted: config.wanted.clone(),
         announce_all: false,
         accepts: args.accept.accepts(),
     };
@@ -82,14 +94,15 @@ fn serve(args: &Args) -> Result<(), RunError> {
         Some(kept) => shell.keeping(kept.store)?,
         None => shell,
     };
-    let thread = shell.run_on_thread()?;
+    let thread = shell.with_node_apart()?.run_on_thread()?;
     let service = ShellService::new(handle.clone(), methods);
     let service = match &measures {
         Some(measures) => service.measured(measures.clone()),
         None => service,
     };
     let service = Arc::new(Simulated::new(service, world.network));
-    let served = runtime.block_on(until_stopped(args, &config, service, (&handle, measures)));
+    let serving = until_stopped(args, (&config, port), service, (&handle, measures));
+    let served = runtime.block_on(serving);
     handle.stop();
     drop(handle);
     let ended = join(thread);
@@ -99,7 +112,7 @@ fn serve(args: &Args) -> Result<(), RunError> {
 
 async fn until_stopped(
     args: &Args,
-    config: &Config,
+    (config, port): (&Config, Port),
     service: Arc<Simulated>,
     (handle, measures): (&Handle, Option<Measures>),
 ) -> Result<(), RunError> {
@@ -112,7 +125,7 @@ async fn until_stopped(
     let origins = config.origins.clone();
     let limits = rpc_bridge::Limits::default();
     let socket = Socket::start(&reach.socket(), service.clone(), limits.clone())?;
-    let server = Server::start(config.listen, service, Arc::new(tokens), limits, origins).await?;
+    let server = Server::serve(port, service, Arc::new(tokens), limits, origins)?;
     let address = server.address();
     reach.note(address)?;
     let (cookie, socket_file) = (reach.cookie(), reach.socket());

@@ -1,28 +1,16 @@
 //! Small networks by hand, with every balance and policy said.
 
 use crate::{
-    channel::{Channel, Side},
+    assemble::{Parts, Plan, SLOTS_MAX, assemble, check_count},
     error::SimError,
-    fault::Tricks,
-    keys,
     network::SimNetwork,
-    ours::Ours,
     settings::Settings,
-    state::{SimPeer, State},
-    tell::view_of,
+    state::State,
 };
-use bitcoin::secp256k1::{Secp256k1, SignOnly};
-use ecs_systems::units::{Blocks, Direction, Msat, Ppm, ShortChannelId, Timestamp};
-use payecs_planner::{GraphBuilder, Policy};
+use ecs_systems::units::{Blocks, Msat, Ppm, ShortChannelId};
+use payecs_planner::Policy;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
-
-/// The fewest nodes of a network.
-pub(crate) const NODES_MIN: usize = 2;
-/// The most nodes of a network.
-pub(crate) const NODES_MAX: usize = 1_000;
-/// Slots of a channel unless said otherwise (BOLT 2 allows no more).
-pub(crate) const SLOTS_MAX: u32 = 483;
+use std::collections::BTreeMap;
 
 /// A policy as most nodes have it: 40 blocks, 1 msat at least, 2⁴⁸ msat at most, enabled.
 /// ```
@@ -174,8 +162,8 @@ impl SimBuilder {
     /// The network.
     ///
     /// # Errors
-    /// Fewer than 2 or more than 1000 nodes, a name used twice or not at all, a balance above its
-    /// channel's capacity, a channel of a node with itself, nobody named as us.
+    /// Fewer than 2 or more than 250 000 nodes, a name used twice or not at all, a balance above
+    /// its channel's capacity, a channel of a node with itself, nobody named as us.
     pub fn build(self) -> Result<SimNetwork, SimError> {
         self.build_state().map(SimNetwork::of)
     }
@@ -184,28 +172,32 @@ impl SimBuilder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        let count = self.nodes.len();
-        if !(NODES_MIN..=NODES_MAX).contains(&count) {
-            return Err(SimError::NodeCount { count, min: NODES_MIN, max: NODES_MAX });
-        }
-        let secp = Secp256k1::signing_only();
-        let names = numbered(&self.nodes)?;
-        let mut peers = peers(&secp, self.seed, &self.nodes);
-        let us = number_of(&names, &self.us.ok_or(SimError::NobodyIsUs)?)?;
-        let mut graph = GraphBuilder::new();
-        let mut channels = Vec::with_capacity(self.channels.len());
-        for (index, plan) in self.channels.into_iter().enumerate() {
-            let channel = channel_of(index, plan, &names, &peers)?;
-            for side in &channel.sides {
-                peers[side.node].channels.push(index);
-            }
-            announce(&mut graph, &channel, &peers)?;
-            channels.push(channel);
-        }
-        let unseen = (self.settings.height, Timestamp(0));
-        let view = view_of(&self.settings, us, &peers, &channels, unseen);
-        let ours = Ours::new(us, view, Arc::new(graph.build()));
-        Ok(State::new(self.settings, self.seed, secp, peers, channels, ours))
+        check_count(self.nodes.len())?;
+        let numbers = numbered(&self.nodes)?;
+        let us = number_of(&numbers, &self.us.ok_or(SimError::NobodyIsUs)?)?;
+        let plans = self.channels.into_iter().enumerate();
+        let plans = plans.map(|(index, plan)| plan.numbered(index, &numbers));
+        let plans = plans.collect::<Result<_, _>>()?;
+        let (settings, seed, names) = (self.settings, self.seed, self.nodes);
+        assemble(Parts { settings, seed, names, originals: Vec::new(), plans, us })
+    }
+}
+
+impl ChannelPlan {
+    fn numbered(self, index: usize, names: &Names) -> Result<Plan, SimError> {
+        let block = 1_000 + u64::try_from(index).expect("a length fits 64 bits");
+        let [first, second] = &self.ends;
+        Ok(Plan {
+            scid: ShortChannelId(block << 40 | 1 << 16),
+            ends: [number_of(names, first)?, number_of(names, second)?],
+            capacity: self.capacity,
+            balance_of_first: self.balance_of_first,
+            gossip: self.gossip.map(Some),
+            real: self.real,
+            reserve: self.reserve,
+            slots: self.slots,
+            announced: self.announced,
+        })
     }
 }
 
@@ -220,82 +212,8 @@ fn numbered(names: &[String]) -> Result<Names, SimError> {
     Ok(numbered)
 }
 
-fn peers(secp: &Secp256k1<SignOnly>, seed: u64, names: &[String]) -> Vec<SimPeer> {
-    let peer = |(index, name): (u64, &String)| SimPeer {
-        name: name.clone(),
-        key: keys::node_key(secp, seed, index),
-        channels: Vec::new(),
-        tricks: Tricks::default(),
-        parked: Vec::new(),
-    };
-    (0..).zip(names).map(peer).collect()
-}
-
 fn number_of(names: &Names, name: &str) -> Result<usize, SimError> {
     names.get(name).copied().ok_or_else(|| SimError::UnknownName { name: name.to_owned() })
-}
-
-fn channel_of(
-    index: usize,
-    plan: ChannelPlan,
-    names: &Names,
-    peers: &[SimPeer],
-) -> Result<Channel, SimError> {
-    let block = 1_000 + u64::try_from(index).expect("a length fits 64 bits");
-    let scid = ShortChannelId(block << 40 | 1 << 16);
-    let first = number_of(names, &plan.ends[0])?;
-    let second = number_of(names, &plan.ends[1])?;
-    let (balance, capacity) = (plan.balance_of_first, plan.capacity);
-    let rest = capacity
-        .checked_sub(balance)
-        .ok_or(SimError::BalanceAboveCapacity { balance, capacity })?;
-    let [gossip_first, gossip_second] = plan.gossip;
-    let [real_first, real_second] = plan.real;
-    let side = |node, balance, policy, gossip| Side {
-        node,
-        balance,
-        locked: Msat::ZERO,
-        htlcs: 0,
-        next_htlc: 0,
-        policy,
-        gossip,
-    };
-    let first_side = side(first, balance, real_first, gossip_first);
-    let second_side = side(second, rest, real_second, gossip_second);
-    let direction = Direction::between(&peers[first].key.id, &peers[second].key.id);
-    let sides = match direction {
-        Direction::Zero => [first_side, second_side],
-        Direction::One => [second_side, first_side],
-    };
-    Ok(Channel {
-        scid,
-        capacity,
-        sides,
-        reserve: plan.reserve,
-        slots: plan.slots,
-        dust: Msat::ZERO,
-        announced: plan.announced,
-        closed: false,
-        repriced: false,
-    })
-}
-
-/// Puts a channel into the graph, if it is announced; refuses one of a node with itself anyway.
-fn announce(
-    graph: &mut GraphBuilder,
-    channel: &Channel,
-    peers: &[SimPeer],
-) -> Result<(), SimError> {
-    let [a, b] = [0, 1].map(|side: usize| peers[channel.sides[side].node].key.id);
-    graph.add_channel(channel.scid, a, b, channel.capacity)?;
-    if !channel.announced {
-        graph.remove_channel(channel.scid)?;
-        return Ok(());
-    }
-    for side in [0, 1] {
-        graph.set_policy(channel.direction(side), channel.sides[side].gossip.clone())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use crate::{
     input::{Input, Record},
     keeper::Keeper,
+    made::Blueprint,
     network::SimNetwork,
-    open::{Blueprint, snapshot},
+    open::snapshot,
     state::State,
 };
 use ecs_systems::units::Timestamp;

@@ -18,8 +18,8 @@ pub(crate) struct Side {
     pub(crate) next_htlc: u64,
     /// What it really asks for.
     pub(crate) policy: Policy,
-    /// What it announced.
-    pub(crate) gossip: Policy,
+    /// What it announced; absent where it announced nothing.
+    pub(crate) gossip: Option<Policy>,
 }
 
 /// A channel. Index 0 of `sides` is the end with the lesser id, which is where direction 0 begins.
@@ -37,8 +37,19 @@ pub(crate) struct Channel {
     /// Whether gossip knows of it.
     pub(crate) announced: bool,
     pub(crate) closed: bool,
-    /// Whether a policy was changed since the channel was made.
-    pub(crate) repriced: bool,
+    /// What of it is not what it was made: a snapshot has that.
+    pub(crate) changed: Changed,
+}
+
+/// What of a channel was changed since it was made; each has what the ones before it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Changed {
+    /// Nothing.
+    Nothing,
+    /// Balances, HTLCs, or whether it is open.
+    State,
+    /// A policy.
+    Policies,
 }
 
 /// Why a channel did not take an HTLC.
@@ -93,6 +104,7 @@ impl Channel {
         if dust.is_some() {
             self.dust = Msat(self.dust.0 + amount.0);
         }
+        self.changed = self.changed.max(Changed::State);
         let side = &mut self.sides[side];
         side.balance = minus(side.balance, amount);
         side.locked = Msat(side.locked.0 + amount.0);
@@ -138,7 +150,7 @@ mod tests {
             htlcs: 0,
             next_htlc: 0,
             policy: policy(0, 0),
-            gossip: policy(0, 0),
+            gossip: Some(policy(0, 0)),
         };
         Channel {
             scid: ShortChannelId(1),
@@ -149,7 +161,7 @@ mod tests {
             dust: Msat::ZERO,
             announced: true,
             closed: false,
-            repriced: false,
+            changed: Changed::Nothing,
         }
     }
 

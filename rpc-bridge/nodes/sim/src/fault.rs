@@ -1,104 +1,21 @@
-//! Faults on demand: each is written down in advance and strikes at the same place every time.
+//! What goes wrong, by script or by chance.
 
-use crate::state::{Event, State};
-use ecs_systems::{
-    port::{FailureCode, PartKey},
-    units::{Msat, NodeId, PaymentHash, Timestamp},
+use crate::{
+    channel::side_of,
+    error::SimError,
+    script::Lie,
+    state::{Event, State},
 };
+use ecs_systems::{
+    port::{Failure, FailureCode},
+    units::{ChannelDirection, Msat, Ppm, Timestamp},
+};
+use payecs_planner::{GraphDelta, Hop, Policy};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// A fault to come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Script {
-    /// The node is offline from now on: who would forward to it answers with `failcode`
-    /// (`unknown_next_peer` as Core Lightning does, or `temporary_channel_failure`); what is on its
-    /// way to it, answers included, waits.
-    Offline {
-        /// The node.
-        node: NodeId,
-        /// When it is back; absent: not before [`Script::Online`].
-        until: Option<Timestamp>,
-        /// What its peers say meanwhile.
-        failcode: FailureCode,
-    },
-    /// The node is back.
-    Online {
-        /// The node.
-        node: NodeId,
-    },
-    /// The node fails the next HTLC that it would forward.
-    FailNext {
-        /// The node.
-        node: NodeId,
-        /// What it says.
-        failcode: FailureCode,
-    },
-    /// The node keeps the next HTLC that reaches it until then.
-    KeepNext {
-        /// The node.
-        node: NodeId,
-        /// When it goes on.
-        until: Timestamp,
-    },
-    /// The next failure that the node causes arrives unreadable.
-    GarbleNext {
-        /// The node.
-        node: NodeId,
-    },
-    /// The payee of this hash keeps the complete set until then (a hold invoice).
-    HoldSet {
-        /// The hash.
-        payment_hash: PaymentHash,
-        /// When it releases the preimage.
-        until: Timestamp,
-    },
-    /// Nobody says what became of this part until it is asked for or our node restarts.
-    LoseOutcome {
-        /// The part.
-        key: PartKey,
-    },
-    /// Our node answers the next `times` questions about this part with `Unknown`.
-    AnswerUnknown {
-        /// The part.
-        key: PartKey,
-        /// How often.
-        times: u32,
-    },
-    /// Once this part is paid, our node takes so much more for it out of its first channel, or all
-    /// that is left there, and says so.
-    Overspend {
-        /// The part.
-        key: PartKey,
-        /// How much more.
-        excess_msat: Msat,
-    },
-    /// Our node says that this part failed when it is paid, and the truth not before then.
-    FailThenPay {
-        /// The part.
-        key: PartKey,
-        /// When it says that the part is paid.
-        until: Timestamp,
-    },
-}
-
-impl Script {
-    /// The node it is about, if it is about one.
-    pub(crate) fn node(&self) -> Option<NodeId> {
-        match self {
-            Self::Offline { node, .. }
-            | Self::Online { node }
-            | Self::FailNext { node, .. }
-            | Self::KeepNext { node, .. }
-            | Self::GarbleNext { node } => Some(*node),
-            Self::HoldSet { .. }
-            | Self::LoseOutcome { .. }
-            | Self::AnswerUnknown { .. }
-            | Self::Overspend { .. }
-            | Self::FailThenPay { .. } => None,
-        }
-    }
-}
+/// Rates that are drawn for a changed fee are below this, in parts per million.
+const RATES: u64 = 1_001;
 
 /// What a node is scripted to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,54 +24,31 @@ pub(crate) struct Tricks {
     pub(crate) offline: Option<FailureCode>,
     /// And when it is back, if that is known.
     pub(crate) offline_until: Option<Timestamp>,
+    /// How much longer its messages take.
+    pub(crate) slow_ms: u64,
     pub(crate) fail_next: VecDeque<FailureCode>,
     pub(crate) keep_next: VecDeque<Timestamp>,
     pub(crate) garble_next: u32,
+    pub(crate) lie_next: VecDeque<Lie>,
 }
 
 impl State {
-    /// Takes a script whose node is number `node`, where it has one.
-    pub(crate) fn follow(&mut self, script: Script, node: Option<usize>) {
-        match (script, node) {
-            (Script::Offline { until, failcode, .. }, Some(node)) => {
-                self.peers[node].tricks.offline = Some(failcode);
-                self.view_is_old = true;
-                self.peers[node].tricks.offline_until = until;
-                if let Some(until) = until {
-                    self.schedule(until, Event::Online { node });
-                }
-            }
-            (Script::Online { .. }, Some(node)) => self.come_online(node),
-            (Script::FailNext { failcode, .. }, Some(node)) => {
-                self.peers[node].tricks.fail_next.push_back(failcode);
-            }
-            (Script::KeepNext { until, .. }, Some(node)) => {
-                self.peers[node].tricks.keep_next.push_back(until);
-            }
-            (Script::GarbleNext { .. }, Some(node)) => self.peers[node].tricks.garble_next += 1,
-            (Script::HoldSet { payment_hash, until }, _) => {
-                self.holds.insert(payment_hash, until);
-            }
-            (Script::LoseOutcome { key }, _) => {
-                self.ours.lost.insert(key);
-            }
-            (Script::AnswerUnknown { key, times }, _) => {
-                self.ours.unknown_answers.insert(key, times);
-            }
-            (Script::Overspend { key, excess_msat }, _) => {
-                self.ours.overspends.insert(key, excess_msat);
-            }
-            (Script::FailThenPay { key, until }, _) => {
-                self.ours.denials.insert(key, until);
-            }
-            (
-                Script::Offline { .. }
-                | Script::Online { .. }
-                | Script::FailNext { .. }
-                | Script::KeepNext { .. }
-                | Script::GarbleNext { .. },
-                None,
-            ) => {}
+    /// Whether a fault of this rate strikes. What cannot strike draws nothing.
+    pub(crate) fn strikes(&mut self, ppm: u32) -> bool {
+        ppm > 0 && self.rng.chance(ppm)
+    }
+
+    pub(crate) fn go_offline(
+        &mut self,
+        node: usize,
+        until: Option<Timestamp>,
+        failcode: FailureCode,
+    ) {
+        self.peers[node].tricks.offline = Some(failcode);
+        self.view_is_old = true;
+        self.peers[node].tricks.offline_until = until;
+        if let Some(until) = until {
+            self.schedule(until, Event::Online { node });
         }
     }
 
@@ -173,6 +67,62 @@ impl State {
         for event in std::mem::take(&mut self.peers[node].parked) {
             self.schedule(self.now, event);
         }
+    }
+
+    /// The node is away until then, and has forgotten what it kept and waited for.
+    pub(crate) fn restart_node(&mut self, node: usize, until: Timestamp, fails: bool) {
+        let kept = self.queue.iter().filter(|(_, event)| self.is_kept_by(node, event));
+        let kept: Vec<_> = kept.map(|(at, _)| *at).collect();
+        for at in kept {
+            let event = self.queue.remove(&at).expect("it was there a moment ago");
+            let event = if let (Event::Arrive { flight, .. }, true) = (&event, fails) {
+                Event::GiveBack { flight: *flight }
+            } else {
+                event
+            };
+            self.peers[node].parked.push(event);
+        }
+        let waiting = self.sets.iter().filter(|(hash, set)| {
+            !set.complete && self.invoices.get(*hash).is_some_and(|sold| sold.payee == node)
+        });
+        let waiting: Vec<_> = waiting.map(|(hash, _)| *hash).collect();
+        for hash in waiting {
+            // Under another number, so that the timer that runs finds nothing.
+            let set = self.next_flight;
+            self.next_flight += 1;
+            self.sets.get_mut(&hash).expect("it was there a moment ago").id = set;
+            let timeout = Event::MppTimeout { hash, set };
+            if fails {
+                self.peers[node].parked.push(timeout);
+            } else {
+                self.schedule(until.after(self.settings.mpp_timeout), timeout);
+            }
+        }
+        self.go_offline(node, Some(until), FailureCode::TemporaryChannelFailure);
+    }
+
+    fn is_kept_by(&self, node: usize, event: &Event) -> bool {
+        let Event::Arrive { flight, kept: true } = event else { return false };
+        self.flights.get(flight).is_some_and(|flight| self.far_end(flight) == node)
+    }
+
+    /// By chance, the node restarts just when something reaches it; whether it does.
+    pub(crate) fn restarts_by_chance(&mut self, node: usize) -> bool {
+        let faults = self.settings.faults;
+        let restarts = node != self.ours.node && self.strikes(faults.restart_ppm);
+        if restarts {
+            let fails = self.rng.chance(500_000);
+            self.restart_node(node, self.now.after(faults.restart_for), fails);
+        }
+        restarts
+    }
+
+    /// How much longer a message of the node takes than others do, in milliseconds.
+    pub(crate) fn slowness_ms(&mut self, node: usize) -> u64 {
+        let faults = self.settings.faults;
+        let late = node != self.ours.node && self.strikes(faults.late_ppm);
+        let by_chance = if late { faults.late_ms } else { 0 };
+        self.peers[node].tricks.slow_ms.saturating_add(by_chance)
     }
 
     /// Until when the node keeps an HTLC that has just reached it, if it does.
@@ -202,6 +152,104 @@ impl State {
             return true;
         }
         self.rng.chance(self.settings.faults.unreadable_ppm)
+    }
+
+    /// What befalls the channel that an HTLC is about to go on by.
+    pub(crate) fn befall(&mut self, hop: &Hop) {
+        let (faults, direction) = (self.settings.faults, hop.short_channel_id_dir);
+        let Ok(policy) = self.policy(direction).cloned() else { return };
+        let gossip_at = self.now.after(faults.gossip_after);
+        if self.strikes(faults.reprice_ppm) {
+            let drawn = u32::try_from(self.rng.below(RATES)).expect("it is below a thousand or so");
+            let policy = Policy { fee_rate: Ppm(drawn), ..policy.clone() };
+            self.change_and_say_later(direction, policy, gossip_at);
+        }
+        if self.strikes(faults.disable_ppm) && policy.enabled {
+            let policy = Policy { enabled: false, ..policy };
+            self.change_and_say_later(direction, policy, gossip_at);
+            self.schedule(self.now.after(faults.disabled_for), Event::Enable { direction });
+        }
+        if self.strikes(faults.close_ppm) && !self.is_ours(direction) {
+            // One that is closed already stays so.
+            let _closed = self.close_channel(direction.scid);
+        }
+    }
+
+    fn change_and_say_later(&mut self, way: ChannelDirection, policy: Policy, at: Timestamp) {
+        self.set_policy(way, policy, false).expect("the channel was there a moment ago");
+        self.schedule(at, Event::Announce { direction: way });
+    }
+
+    fn is_ours(&self, direction: ChannelDirection) -> bool {
+        let channel = &self.channels[self.by_scid[&direction.scid]];
+        channel.sides.iter().any(|side| side.node == self.ours.node)
+    }
+
+    /// What holds for a direction.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownChannel`].
+    pub(crate) fn policy(&self, direction: ChannelDirection) -> Result<&Policy, SimError> {
+        let scid = direction.scid;
+        let index = *self.by_scid.get(&scid).ok_or(SimError::UnknownChannel { scid })?;
+        Ok(&self.channels[index].sides[side_of(direction.direction)].policy)
+    }
+
+    /// Gossip has what holds for a direction.
+    pub(crate) fn announce(&mut self, direction: ChannelDirection) {
+        let channel = &mut self.channels[self.by_scid[&direction.scid]];
+        let side = &mut channel.sides[side_of(direction.direction)];
+        if channel.closed || !channel.announced || side.gossip.as_ref() == Some(&side.policy) {
+            return;
+        }
+        let policy = side.policy.clone();
+        side.gossip = Some(policy.clone());
+        self.gossip(GraphDelta::PolicyChanged { direction, policy });
+    }
+
+    /// A direction is enabled again, and gossip has it.
+    pub(crate) fn enable(&mut self, direction: ChannelDirection) {
+        let Ok(policy) = self.policy(direction) else { return };
+        let policy = Policy { enabled: true, ..policy.clone() };
+        self.set_policy(direction, policy, false).expect("the channel was there a moment ago");
+        self.announce(direction);
+    }
+
+    /// A failure of the node as it leaves it: what it brings along may not be what holds.
+    pub(crate) fn as_told_by(&mut self, node: usize, failure: Failure) -> Failure {
+        let (Some(update), Some(direction)) = (&failure.update, failure.erring_channel) else {
+            return failure;
+        };
+        let update = update.clone();
+        let scripted = self.peers[node].tricks.lie_next.pop_front();
+        let by_chance = || [Lie::Missing, Lie::Old, Lie::OtherChannel, Lie::Free];
+        let lie = match scripted {
+            Some(lie) => lie,
+            None if self.strikes(self.settings.faults.lying_update_ppm) => {
+                by_chance()[usize::try_from(self.rng.below(4)).expect("it is below four")]
+            }
+            None => return failure,
+        };
+        let update = match lie {
+            Lie::Missing => None,
+            Lie::Old => {
+                let channel = &self.channels[self.by_scid[&direction.scid]];
+                channel.sides[side_of(direction.direction)].gossip.clone()
+            }
+            Lie::OtherChannel => self.another_policy(node, direction),
+            Lie::Free => Some(Policy { fee_base_msat: Msat::ZERO, fee_rate: Ppm(0), ..update }),
+        };
+        Failure { update, ..failure }
+    }
+
+    /// What the node asks for on another channel.
+    fn another_policy(&self, node: usize, than: ChannelDirection) -> Option<Policy> {
+        let channels = self.peers[node].channels.iter().map(|index| &self.channels[*index]);
+        let mut others = channels.filter(|channel| channel.scid != than.scid);
+        let side = |channel: &crate::channel::Channel| {
+            channel.sides[usize::from(channel.sides[1].node == node)].policy.clone()
+        };
+        others.next().map(side)
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the tests share: a chain of nodes, and an engine's side of it.
 
 use crate::{
-    InvoiceRequest, RemoteId, RemotePart, Settings, SimBuilder, SimNetwork, SimNode, policy,
+    Faults, InvoiceRequest, Lie, RemoteId, RemotePart, Script, Settings, SimBuilder, SimNetwork,
+    SimNode, policy,
 };
 use ecs_systems::{
     port::{
@@ -9,7 +10,8 @@ use ecs_systems::{
         PartKey, PartStatus, RequestId, SendPart,
     },
     units::{
-        Blocks, GroupId, Msat, NodeId, PartId, PaymentHash, PaymentSecret, Preimage, Timestamp,
+        Blocks, GroupId, Msat, NodeId, PartId, PaymentHash, PaymentSecret, Preimage, Seconds,
+        Timestamp,
     },
 };
 use lightning_invoice::Bolt11Invoice;
@@ -172,4 +174,57 @@ impl Desk {
 /// The code of a failure with the index of the node that erred.
 pub(crate) fn place(failure: &Failure) -> (FailureCode, Option<u32>) {
     (failure.failcode, failure.erring_index)
+}
+
+/// All that can go wrong by chance, now and then.
+pub(crate) fn every_fault() -> Faults {
+    Faults {
+        temporary_node_failure_ppm: 20_000,
+        stuck_ppm: 50_000,
+        stuck_for: Seconds(90),
+        lost_outcome_ppm: 50_000,
+        duplicate_event_ppm: 50_000,
+        unreadable_ppm: 20_000,
+        stale_gossip_ppm: 100_000,
+        offline_ppm: 50_000,
+        late_ppm: 50_000,
+        late_ms: 5_000,
+        lying_update_ppm: 200_000,
+        reprice_ppm: 30_000,
+        disable_ppm: 20_000,
+        disabled_for: Seconds(600),
+        gossip_after: Seconds(60),
+        close_ppm: 2_000,
+        restart_ppm: 20_000,
+        restart_for: Seconds(30),
+        reorder_event_ppm: 100_000,
+        lost_reply_ppm: 50_000,
+        our_restart_ppm: 50_000,
+    }
+}
+
+/// What can be scripted of two nodes, a channel between them and our own.
+pub(crate) fn every_script(
+    network: &SimNetwork,
+    from: NodeId,
+    to: NodeId,
+    until: Timestamp,
+    now: Timestamp,
+) {
+    let mut scripts = vec![
+        Script::Slow { node: from, by_ms: 300 },
+        Script::LieNext { node: from, lie: Lie::Old },
+        Script::RestartNode { node: to, until, fails: until.0.is_multiple_of(2) },
+        Script::TellLate { until },
+        Script::LoseReplies { times: 1 },
+        Script::RestartUs { at: until },
+    ];
+    if let Some(direction) = network.direction(from, to) {
+        scripts.push(Script::Disable { direction, until });
+        scripts.push(Script::Reprice { direction, policy: policy(7, 7), gossip_at: until });
+    }
+    for script in scripts {
+        // Scripts about our own node are refused.
+        drop(network.script(script, now));
+    }
 }

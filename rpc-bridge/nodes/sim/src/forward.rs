@@ -25,8 +25,9 @@ impl State {
             let failure = flight.failure(0, hop.from, refusal);
             Box::new(Failure { update: None, ..failure })
         })?;
+        let payer = self.channels[locked.channel].sides[locked.side].node;
         let id = self.add_flight(Flight { locked: vec![locked], open: 1, ..flight });
-        self.schedule_after_latency(Event::Arrive { flight: id, kept: false });
+        self.send_message(payer, Event::Arrive { flight: id, kept: false });
         Ok(id)
     }
 
@@ -35,8 +36,9 @@ impl State {
         let flight = self.flights.get(&id).filter(|flight| flight.stage == Stage::Outward);
         let Some(flight) = flight else { return };
         let (node, arrived) = (self.far_end(flight), flight.has_arrived());
+        let restarts = !kept && self.restarts_by_chance(node);
         if self.peers[node].tricks.offline.is_some() {
-            self.peers[node].parked.push(Event::Arrive { flight: id, kept });
+            self.peers[node].parked.push(Event::Arrive { flight: id, kept: kept || restarts });
             return;
         }
         if !kept && let Some(until) = self.kept_until(node) {
@@ -51,7 +53,7 @@ impl State {
     }
 
     /// The node that the newest HTLC was offered to.
-    fn far_end(&self, flight: &Flight) -> usize {
+    pub(crate) fn far_end(&self, flight: &Flight) -> usize {
         let newest = flight.locked.last().expect("a flight has offered its first HTLC");
         self.channels[newest.channel].sides[1 - newest.side].node
     }
@@ -60,17 +62,19 @@ impl State {
         let trouble = self.trouble(node);
         let Some(flight) = self.flights.get(&id) else { return };
         let index = flight.locked.len();
+        let hop = flight.hops[index].clone();
+        self.befall(&hop);
+        let flight = &self.flights[&id];
         let next = match trouble {
-            Some(failcode) => Err(self.on_demand(node, &flight.hops[index], failcode)),
+            Some(failcode) => Err(self.on_demand(node, &hop, failcode)),
             None => self.check(node, flight, index),
         };
-        let hop = flight.hops[index].clone();
         match next.and_then(|channel| self.lock(channel, &hop)) {
             Ok(locked) => {
                 let flight = self.flights.get_mut(&id).expect("it was there a moment ago");
                 flight.locked.push(locked);
                 flight.open += 1;
-                self.schedule_after_latency(Event::Arrive { flight: id, kept: false });
+                self.send_message(node, Event::Arrive { flight: id, kept: false });
             }
             Err(refusal) => self.refuse(id, refusal),
         }
@@ -103,10 +107,10 @@ impl State {
         let failure = if self.garbles(node) {
             Failure { failcode: FailureCode::Unreadable, ..NOWHERE }
         } else {
-            failure
+            self.as_told_by(node, failure)
         };
         let back = Back::Failed(Box::new(failure));
-        self.schedule_after_latency(Event::Resolve { flight: id, hop: index - 1, back });
+        self.send_message(node, Event::Resolve { flight: id, hop: index - 1, back });
     }
 
     /// HTLCs whose expiry has come go back to who offered them, as the chain would see to. Those
@@ -239,7 +243,7 @@ impl State {
         if hop == 0 {
             self.finish(id, back);
         } else {
-            self.schedule_after_latency(Event::Resolve { flight: id, hop: hop - 1, back });
+            self.send_message(from, Event::Resolve { flight: id, hop: hop - 1, back });
         }
     }
 

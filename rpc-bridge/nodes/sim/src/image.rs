@@ -1,9 +1,10 @@
 //! What of a network changes, taken apart from what its configuration gives: a snapshot has it.
 
 use crate::{
-    channel::{Channel, Side},
+    channel::{Changed, Channel, Side},
     fault::Tricks,
     flight::{Flight, FlightId, RemoteId},
+    late::Late,
     ours::{OurIncoming, OurPart},
     ours::{Ours, Told},
     past::Past,
@@ -16,12 +17,9 @@ use ecs_systems::{
     port::{HtlcId, PartKey, PartStatus},
     units::{BlockHeight, Msat, PaymentHash, Timestamp},
 };
-use payecs_planner::{GraphDelta, Policy, Rng};
+use payecs_planner::{Policy, Rng};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A network at one moment, without what is derived from its configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,8 +31,10 @@ pub(crate) struct Image {
     height_at: Timestamp,
     /// Nodes that have tricks to play, or for which something waits.
     peers: Vec<(usize, Tricks, Vec<Event>)>,
-    channels: Vec<ChannelImage>,
-    worth: Vec<i128>,
+    /// Channels that are not what they were made, by number.
+    channels: Vec<(usize, ChannelImage)>,
+    /// What the nodes at their ends own.
+    worth: BTreeMap<usize, i128>,
     #[serde(with = "crate::pairs")]
     queue: BTreeMap<(Timestamp, u64), Event>,
     sequence: u64,
@@ -59,7 +59,7 @@ struct ChannelImage {
     closed: bool,
     /// The policies of both sides, real and announced, where one was changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    policies: Option<[(Policy, Policy); 2]>,
+    policies: Option<[(Policy, Option<Policy>); 2]>,
 }
 
 /// Balance, what is locked, in how many HTLCs, and the number of the next one.
@@ -81,6 +81,7 @@ struct OursImage {
     #[serde(with = "crate::pairs")]
     denials: BTreeMap<PartKey, Timestamp>,
     outbox: VecDeque<Told>,
+    late: Late,
     generation: u64,
 }
 
@@ -98,8 +99,12 @@ impl State {
             height: self.height,
             height_at: self.height_at,
             peers: peers.map(|(at, it)| (at, it.tricks.clone(), it.parked.clone())).collect(),
-            channels: self.channels.iter().map(ChannelImage::of).collect(),
-            worth: self.worth.clone(),
+            channels: self.touched().map(|(at, it)| (at, ChannelImage::of(it))).collect(),
+            worth: self
+                .touched()
+                .flat_map(|(_, it)| it.sides.each_ref().map(|side| side.node))
+                .map(|node| (node, self.worth[node]))
+                .collect(),
             queue: self.queue.clone(),
             sequence: self.sequence,
             flights: self.flights.clone(),
@@ -116,6 +121,11 @@ impl State {
         }
     }
 
+    /// Channels that are not what they were made, by number.
+    fn touched(&self) -> impl Iterator<Item = (usize, &Channel)> {
+        self.channels.iter().enumerate().filter(|(_, channel)| channel.changed != Changed::Nothing)
+    }
+
     /// Makes a network that was just built what it was.
     pub(crate) fn restore(&mut self, image: Image) {
         self.rng = image.rng;
@@ -130,11 +140,12 @@ impl State {
             self.peers[at].tricks = tricks;
             self.peers[at].parked = parked;
         }
-        let mut deltas = Vec::new();
-        for (channel, image) in self.channels.iter_mut().zip(image.channels) {
-            image.put_back(channel, &mut deltas);
+        for (at, channel) in image.channels {
+            channel.put_back(&mut self.channels[at]);
         }
-        self.worth = image.worth;
+        for (node, worth) in image.worth {
+            self.worth[node] = worth;
+        }
         self.queue = image.queue;
         self.sequence = image.sequence;
         self.flights = image.flights;
@@ -148,9 +159,7 @@ impl State {
         image.ours.put_back(&mut self.ours);
         self.truth.payments = image.payments;
         self.restore_past(image.past);
-        if let Ok(graph) = self.ours.graph.patched(&deltas) {
-            self.ours.graph = Arc::new(graph);
-        }
+        self.ours.graph = None;
         let at = (self.height, self.height_at);
         self.ours.view = view_of(&self.settings, self.ours.node, &self.peers, &self.channels, at);
     }
@@ -164,12 +173,12 @@ impl ChannelImage {
             sides: channel.sides.each_ref().map(side),
             dust: channel.dust,
             closed: channel.closed,
-            policies: channel.repriced.then(|| channel.sides.each_ref().map(policies)),
+            policies: (channel.changed == Changed::Policies)
+                .then(|| channel.sides.each_ref().map(policies)),
         }
     }
 
-    /// Puts it back, and says what of it the graph has to know.
-    fn put_back(self, channel: &mut Channel, deltas: &mut Vec<GraphDelta>) {
+    fn put_back(self, channel: &mut Channel) {
         channel.dust = self.dust;
         channel.closed = self.closed;
         for (side, SideImage(balance, locked, htlcs, next_htlc)) in
@@ -178,16 +187,12 @@ impl ChannelImage {
             (side.balance, side.locked) = (balance, locked);
             (side.htlcs, side.next_htlc) = (htlcs, next_htlc);
         }
-        channel.repriced = self.policies.is_some();
-        for (at, (policy, gossip)) in self.policies.into_iter().flatten().enumerate() {
-            let direction = channel.direction(at);
-            if channel.announced {
-                deltas.push(GraphDelta::PolicyChanged { direction, policy: gossip.clone() });
-            }
-            (channel.sides[at].policy, channel.sides[at].gossip) = (policy, gossip);
-        }
-        if channel.closed && channel.announced {
-            deltas.push(GraphDelta::ChannelClosed { short_channel_id: channel.scid });
+        let repriced = self.policies.is_some();
+        channel.changed = if repriced { Changed::Policies } else { Changed::State };
+        for (side, (policy, gossip)) in
+            channel.sides.iter_mut().zip(self.policies.into_iter().flatten())
+        {
+            (side.policy, side.gossip) = (policy, gossip);
         }
     }
 }
@@ -203,6 +208,7 @@ impl OursImage {
             overspends: ours.overspends.clone(),
             denials: ours.denials.clone(),
             outbox: ours.outbox.clone(),
+            late: ours.late.clone(),
             generation: ours.generation,
         }
     }
@@ -218,6 +224,7 @@ impl OursImage {
         ours.overspends = self.overspends;
         ours.denials = self.denials;
         ours.outbox = self.outbox;
+        ours.late = self.late;
         ours.generation = self.generation;
     }
 }

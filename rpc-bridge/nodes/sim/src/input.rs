@@ -2,10 +2,11 @@
 //! make the same network.
 
 use crate::{
+    channel::Changed,
     error::SimError,
-    fault::Script,
-    open::Blueprint,
+    made::Blueprint,
     remote::{RemotePart, Sale},
+    script::Script,
     state::State,
 };
 use ecs_systems::{
@@ -165,15 +166,6 @@ impl State {
         self.by_id.get(&node).copied().ok_or(SimError::UnknownNode { node })
     }
 
-    pub(crate) fn script(&mut self, script: Script) -> Result<(), SimError> {
-        let node = script.node().map(|node| self.number(node)).transpose()?;
-        if node == Some(self.ours.node) {
-            return Err(SimError::OurOwnNode);
-        }
-        self.follow(script, node);
-        Ok(())
-    }
-
     pub(crate) fn set_policy(
         &mut self,
         direction: ChannelDirection,
@@ -183,12 +175,12 @@ impl State {
         let scid = direction.scid;
         let index = *self.by_scid.get(&scid).ok_or(SimError::UnknownChannel { scid })?;
         let channel = &mut self.channels[index];
-        channel.repriced = true;
+        channel.changed = Changed::Policies;
         self.view_is_old = true;
         let side = &mut channel.sides[crate::channel::side_of(direction.direction)];
         side.policy = policy.clone();
         if announce && channel.announced {
-            side.gossip = policy.clone();
+            side.gossip = Some(policy.clone());
             self.gossip(GraphDelta::PolicyChanged { direction, policy });
         }
         Ok(())
@@ -201,6 +193,7 @@ impl State {
         if std::mem::replace(&mut channel.closed, true) {
             return Err(unknown);
         }
+        channel.changed = channel.changed.max(Changed::State);
         self.view_is_old = true;
         if channel.announced {
             self.gossip(GraphDelta::ChannelClosed { short_channel_id: scid });

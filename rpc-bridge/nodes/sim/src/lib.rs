@@ -1,9 +1,11 @@
 //! A simulated Lightning network behind the `Node` port.
 //!
-//! Seeded, deterministic, and without a clock of its own: up to a thousand nodes with
-//! hidden balances, policies and HTLC slots; HTLCs that lock money hop by hop and are checked by
-//! each node as BOLT 4 says; payees with real BOLT 11 invoices; faults by chance or by script; and
-//! a log of what really happened, for auditors.
+//! Seeded, deterministic, and without a clock of its own: any number of nodes up to 250 000, made
+//! up ([`SimConfig`]), of a graph ([`OverGraph`]) or by hand ([`SimBuilder`]); hidden balances,
+//! policies and HTLC slots; HTLCs that lock money hop by hop and are checked by each node as BOLT 4
+//! says, at a cost that does not depend on the size of the network; payees with real BOLT 11
+//! invoices; faults by chance ([`Faults`]) or by script ([`Script`]); and a log of what really
+//! happened, for auditors.
 //!
 //! A network lives in memory ([`SimNetwork::new`], [`SimBuilder::build`]) without any I/O, or on a
 //! disk of its own ([`SimConfig::open`], [`SimBuilder::open`]), where it outlives the process: its
@@ -71,6 +73,8 @@ mod error;
 mod settings;
 mod config;
 mod builder;
+mod over;
+mod assemble;
 mod network;
 mod node;
 mod state;
@@ -86,6 +90,8 @@ mod remote;
 mod invoice;
 mod path;
 mod fault;
+mod script;
+mod late;
 mod truth;
 mod audit;
 mod input;
@@ -93,6 +99,8 @@ mod change;
 mod image;
 mod pairs;
 mod keeper;
+mod made;
+mod graph_file;
 mod open;
 mod past;
 pub mod laws;
@@ -102,13 +110,15 @@ mod fixture;
 pub use builder::{SimBuilder, policy};
 pub use config::{BalanceModel, OUR_NAME, OurChannels, SimConfig};
 pub use error::SimError;
-pub use fault::Script;
 pub use flight::RemoteId;
 pub use invoice::InvoiceRequest;
+pub use made::Made;
 pub use network::SimNetwork;
 pub use node::SimNode;
-pub use open::{OpenError, Opened, Options, Syncing, audit_disk};
+pub use open::{OpenError, Opened, Options, Syncing, audit_disk, open_there};
+pub use over::{OverGraph, Place};
 pub use past::REMEMBERED;
 pub use remote::RemotePart;
+pub use script::{Lie, Script};
 pub use settings::{Faults, Settings, Signer};
 pub use truth::{Fact, PartState, PartTruth, PaymentTruth, TruthRecord};

@@ -4,14 +4,14 @@ use crate::{
     change::OnDisk,
     config::SimConfig,
     error::SimError,
-    fault::Script,
     flight::RemoteId,
     input::Input,
     invoice::InvoiceRequest,
     keeper::Keeper,
+    made::Blueprint,
     node::SimNode,
-    open::Blueprint,
     remote::RemotePart,
+    script::Script,
     state::State,
     truth::{PaymentTruth, TruthRecord},
 };
@@ -41,7 +41,7 @@ impl SimNetwork {
     /// Generates a network.
     ///
     /// # Errors
-    /// [`SimError::NodeCount`] outside of 2 to 1000 nodes.
+    /// [`SimError::NodeCount`] outside of 2 to 250 000 nodes.
     pub fn new(config: SimConfig) -> Result<Self, SimError> {
         Ok(Self::of(config.build_state()?))
     }
@@ -112,17 +112,39 @@ impl SimNetwork {
         state.peers[state.ours.node].key.id
     }
 
-    /// The id of the node with that name.
+    /// The id of the node with that name; over a graph also of the node with that id there, or
+    /// with the first digits of it if no other begins so.
     ///
     /// # Errors
     /// [`SimError::UnknownName`].
     pub fn id(&self, name: &str) -> Result<NodeId, SimError> {
         let state = self.state();
-        let peer = state.peers.iter().find(|peer| peer.name == name);
-        peer.map(|peer| peer.key.id).ok_or_else(|| SimError::UnknownName { name: name.to_owned() })
+        let node = state.named(name).map(|node| state.peers[node].key.id);
+        node.ok_or_else(|| SimError::UnknownName { name: name.to_owned() })
     }
 
-    /// The name of a node; in a generated network `n0`, `n1`, … and [`crate::OUR_NAME`].
+    /// The id, here, of a node of the graph that the network was made over.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownNode`].
+    pub fn of_graph(&self, original: NodeId) -> Result<NodeId, SimError> {
+        let state = self.state();
+        let node = state.originals.binary_search(&original);
+        let node = node.map_err(|_| SimError::UnknownNode { node: original })?;
+        Ok(state.peers[node].key.id)
+    }
+
+    /// The id of a node in the graph that the network was made over; `None` for a node that the
+    /// graph does not have.
+    #[must_use]
+    pub fn original(&self, node: NodeId) -> Option<NodeId> {
+        let state = self.state();
+        state.originals.get(*state.by_id.get(&node)?).copied()
+    }
+
+    /// The name of a node; in a generated network `n0`, `n1`, …, over a graph the first twelve
+    /// digits of its id there, or the whole id where that is not enough; [`crate::OUR_NAME`] where
+    /// we are a node of our own.
     #[must_use]
     pub fn name(&self, node: NodeId) -> Option<String> {
         let state = self.state();
@@ -254,7 +276,8 @@ impl SimNetwork {
     /// Writes a fault down.
     ///
     /// # Errors
-    /// [`SimError::UnknownNode`]; [`SimError::OurOwnNode`]: ours has [`SimNetwork::restart`].
+    /// [`SimError::UnknownNode`]; [`SimError::UnknownChannel`]; [`SimError::OurOwnNode`]: ours has
+    /// scripts of its own.
     pub fn script(&self, script: Script, now: Timestamp) -> Result<(), SimError> {
         self.check()?;
         let noted = script.clone();

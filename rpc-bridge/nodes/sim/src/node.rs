@@ -6,7 +6,10 @@ use ecs_systems::{
     units::Timestamp,
 };
 use payecs_planner::Graph;
-use std::{sync::Arc, task::Waker};
+use std::{
+    sync::{Arc, OnceLock},
+    task::Waker,
+};
 
 /// An engine's connection to our node of a [`SimNetwork`]: see [`SimNetwork::connect`].
 ///
@@ -25,16 +28,17 @@ pub struct SimNode {
     network: SimNetwork,
     generation: u64,
     view: NodeView,
-    graph: Arc<Graph>,
+    /// Empty where it has changed since it was last asked for.
+    graph: OnceLock<Arc<Graph>>,
 }
 
 impl SimNode {
     pub(crate) fn new(network: SimNetwork, generation: u64) -> Self {
         let (view, graph) = {
-            let state = network.state();
-            (state.ours.view.clone(), state.ours.graph.clone())
+            let mut state = network.state();
+            (state.ours.view.clone(), state.graph())
         };
-        Self { network, generation, view, graph }
+        Self { network, generation, view, graph: OnceLock::from(graph) }
     }
 
     /// The network behind the node.
@@ -50,7 +54,7 @@ impl Node for SimNode {
     }
 
     fn graph(&self) -> Arc<Graph> {
-        Arc::clone(&self.graph)
+        Arc::clone(self.graph.get_or_init(|| self.network.state().graph()))
     }
 
     fn submit(&mut self, id: RequestId, request: NodeRequest, now: Timestamp) {
@@ -74,13 +78,15 @@ impl Node for SimNode {
             return Vec::new();
         }
         self.view.clone_from(&state.ours.view);
-        self.graph = Arc::clone(&state.ours.graph);
         let mut change = self.network.go_on(state);
         let events = change.state.take_events(self.network.synced());
         if !events.is_empty() {
             change.note(|| Input::Took(events.len()));
         }
         drop(change.keep());
+        if events.iter().any(|event| matches!(event, NodeEvent::GraphChanged(_))) {
+            self.graph.take();
+        }
         events
     }
 

@@ -4,16 +4,20 @@ use crate::{
     builder::SimBuilder,
     config::SimConfig,
     error::SimError,
+    graph_file,
     image::Image,
     input::{Input, Record},
     keeper::{Keeper, Logs},
+    made::{Blueprint, Given, Made},
     network::SimNetwork,
+    over::OverGraph,
     past::Over,
     state::State,
     truth::PaymentTruth,
 };
 use ecs_systems::units::PaymentHash;
 use payecs_journal::{Disk, LedgerLog, LogId, Seq, Skipped, Snapshot, StateLog, Torn};
+use payecs_planner::Graph;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, sync::Arc};
 
@@ -42,25 +46,18 @@ pub struct Options {
 }
 
 impl Options {
-    /// A snapshot every 64 MiB of inputs. `id` is 16 random bytes; a log that exists keeps its own.
+    /// A snapshot every 32 MiB of inputs, so that an opening does no more of them again. `id` is 16
+    /// random bytes; a log that exists keeps its own.
     #[must_use]
     pub fn new(id: LogId, syncing: Syncing) -> Self {
         let log = payecs_journal::Options::new(id);
-        Self { log, syncing, snapshot_bytes: 64 << 20 }
+        Self { log, syncing, snapshot_bytes: 32 << 20 }
     }
 
     /// For one who adds nothing.
     fn of_nobody() -> Self {
         Self::new(LogId([0; 16]), Syncing::Inline)
     }
-}
-
-/// What a network is made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Blueprint {
-    Generated(SimConfig),
-    ByHand(SimBuilder),
 }
 
 /// Why a network on a disk can't be opened. Nothing was changed there, but for what a crash left
@@ -72,12 +69,14 @@ pub enum OpenError {
     Journal(#[from] payecs_journal::Error),
     /// The network on the disk was made from something else.
     #[error(
-        "the network on this disk was made from another configuration ({differs} differs): start \
-         it with that one, or use another data directory"
+        "the network on this disk was made from another configuration ({differs} differs): it is \
+         {made}; start it with that one, or use another data directory"
     )]
     OtherNetwork {
         /// The first thing that is not the same.
         differs: String,
+        /// What it was made from: see [`Made`].
+        made: String,
     },
     /// There is no network to be audited.
     #[error("there is no simulated network on this disk: name the directory of one")]
@@ -121,36 +120,6 @@ struct Stored<'a> {
     image: Image,
 }
 
-impl Blueprint {
-    pub(crate) fn build(&self) -> Result<State, SimError> {
-        match self {
-            Self::Generated(config) => config.clone().build_state(),
-            Self::ByHand(builder) => builder.clone().build_state(),
-        }
-    }
-
-    /// What is not as in `stored`.
-    fn check(&self, stored: &Self) -> Result<(), OpenError> {
-        let differs = match (self, stored) {
-            (Self::Generated(ours), Self::Generated(theirs)) if ours.seed != theirs.seed => {
-                "the seed"
-            }
-            (Self::Generated(ours), Self::Generated(theirs)) if ours.nodes != theirs.nodes => {
-                "the number of nodes"
-            }
-            (Self::Generated(ours), Self::Generated(theirs))
-                if ours.settings != theirs.settings =>
-            {
-                "a setting of the world"
-            }
-            (Self::Generated(_) | Self::ByHand(_), _) if self == stored => return Ok(()),
-            (Self::Generated(_), Self::Generated(_)) => "the shape of its channels",
-            (Self::Generated(_) | Self::ByHand(_), _) => "how it is built",
-        };
-        Err(OpenError::OtherNetwork { differs: differs.to_owned() })
-    }
-}
-
 impl SimConfig {
     /// Generates a network that is kept on a disk, or opens the one that is there: where it was
     /// when the last process ended, by whatever. The disk is the network's own; its log is in the
@@ -162,7 +131,7 @@ impl SimConfig {
     /// # Errors
     /// See [`OpenError`]: among them another configuration or seed than the one on the disk.
     pub fn open(self, disk: &Arc<dyn Disk>, options: &Options) -> Result<Opened, OpenError> {
-        open(disk, Some(Blueprint::Generated(self)), options)
+        open(disk, Some(Given::new(Blueprint::Generated(self))), options)
     }
 }
 
@@ -172,7 +141,37 @@ impl SimBuilder {
     /// # Errors
     /// As [`SimConfig::open`].
     pub fn open(self, disk: &Arc<dyn Disk>, options: &Options) -> Result<Opened, OpenError> {
-        open(disk, Some(Blueprint::ByHand(self)), options)
+        open(disk, Some(Given::new(Blueprint::ByHand(self))), options)
+    }
+}
+
+impl OverGraph {
+    /// As [`SimConfig::open`], for a network over a graph. The disk keeps the graph, in the
+    /// directory `graph` of it.
+    ///
+    /// # Errors
+    /// As [`SimConfig::open`]; what the graph is called may be another than before.
+    pub fn open(
+        self,
+        graph: &Graph,
+        disk: &Arc<dyn Disk>,
+        options: &Options,
+    ) -> Result<Opened, OpenError> {
+        open(disk, Some(Given::over(self, graph)), options)
+    }
+}
+
+/// Opens the network that is on a disk, whatever it was made from; `None` where there is none.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_there(disk: &Arc<dyn Disk>, options: &Options) -> Result<Option<Opened>, OpenError> {
+    if !has_network(disk) {
+        return Ok(None);
+    }
+    match open(disk, None, options) {
+        Err(OpenError::NoNetwork) => Ok(None),
+        opened => opened.map(Some),
     }
 }
 
@@ -190,15 +189,26 @@ pub fn audit_disk(
     payment: &mut dyn FnMut(PaymentHash, PaymentTruth),
 ) -> Result<SimNetwork, OpenError> {
     let log = payecs_journal::Options { reserve_bytes: 0, ..Options::of_nobody().log };
-    if !disk.list("state").is_ok_and(|names| names.len() >= 2) {
+    if !has_network(disk) {
         return Err(OpenError::NoNetwork);
     }
-    let opened = open(disk, None, &Options { log, ..Options::of_nobody() })?;
+    let opened = open_as(disk, None, &Options { log, ..Options::of_nobody() }, true)?;
     opened.network.all_payments(payment)?;
     Ok(opened.network)
 }
 
+/// Whether somebody began a log there.
+fn has_network(disk: &Arc<dyn Disk>) -> bool {
+    disk.list("state").is_ok_and(|names| names.len() >= 2)
+}
+
 impl SimNetwork {
+    /// What the network was made from, where it is kept on a disk.
+    #[must_use]
+    pub fn made(&self) -> Option<Made> {
+        self.disk.as_ref().map(|disk| disk.blueprint.made())
+    }
+
     /// What really happened for each hash, as [`audit_disk`] tells it, while the network goes on.
     /// Of a network in memory, what it remembers: everything.
     ///
@@ -227,35 +237,56 @@ fn entry_name(index: u64) -> String {
     format!("entry {index} of what is over")
 }
 
-/// What the log says the network was made from, as far as it is read.
-fn agreed(expected: &mut Option<Blueprint>, stored: Blueprint) -> Result<(), OpenError> {
-    if let Some(expected) = expected {
-        return expected.check(&stored);
-    }
-    *expected = Some(stored);
-    Ok(())
+/// The network that is being opened, and what it is made from.
+struct Opening<'a> {
+    disk: &'a dyn Disk,
+    given: Option<&'a Graph>,
+    blueprint: Option<Blueprint>,
 }
 
-fn built(expected: Option<&Blueprint>) -> Result<State, OpenError> {
-    let mut state = expected.ok_or(OpenError::NoNetwork)?.build()?;
-    state.keep_on_disk();
-    Ok(state)
+impl Opening<'_> {
+    /// What the log says the network was made from, as far as it is read.
+    fn agree(&mut self, stored: Blueprint) -> Result<(), OpenError> {
+        if let Some(expected) = &self.blueprint {
+            expected.check(&stored)?;
+        }
+        self.blueprint = Some(stored);
+        Ok(())
+    }
+
+    fn build(&self) -> Result<State, OpenError> {
+        let blueprint = self.blueprint.as_ref().ok_or(OpenError::NoNetwork)?;
+        let mut state = blueprint.build(self.given, self.disk)?;
+        state.keep_on_disk();
+        Ok(state)
+    }
 }
 
 fn open(
     disk: &Arc<dyn Disk>,
-    expected: Option<Blueprint>,
+    given: Option<Given<'_>>,
     options: &Options,
 ) -> Result<Opened, OpenError> {
-    let (is_audit, mut blueprint) = (expected.is_none(), expected);
+    open_as(disk, given, options, false)
+}
+
+fn open_as(
+    disk: &Arc<dyn Disk>,
+    given: Option<Given<'_>>,
+    options: &Options,
+    is_audit: bool,
+) -> Result<Opened, OpenError> {
+    let (blueprint, graph) = given.map_or((None, None), |it| (Some(it.blueprint), it.graph));
     let (mut inputs, recovered) = StateLog::open(Arc::clone(disk), options.log.clone())?;
     let (mut past, _) = LedgerLog::open(Arc::clone(disk), inputs.id())?;
+    let given = graph.as_ref().map(|(graph, _)| *graph);
+    let mut opening = Opening { disk: &**disk, given, blueprint };
     let mut state = None;
     if let Some(snapshot) = recovered.snapshot {
         let what = format!("the snapshot of record {}", snapshot.seq());
         let stored: Stored<'_> = read(&whole(snapshot)?, || what)?;
-        agreed(&mut blueprint, stored.blueprint.into_owned())?;
-        let mut restored = built(blueprint.as_ref())?;
+        opening.agree(stored.blueprint.into_owned())?;
+        let mut restored = opening.build()?;
         restored.restore(stored.image);
         restored.read_past(&past)?;
         state = Some(restored);
@@ -266,19 +297,22 @@ fn open(
         let record = record?;
         let mut read: Record<'_> = read(&record.payload, || format!("record {}", record.seq))?;
         if let Input::Made(stored) = &mut read.input {
-            agreed(&mut blueprint, stored.to_mut().clone())?;
+            opening.agree(stored.to_mut().clone())?;
         }
-        let mut replaying = state.take().map_or_else(|| built(blueprint.as_ref()), Ok)?;
+        let mut replaying = state.take().map_or_else(|| opening.build(), Ok)?;
         replaying.replay(read);
         state = Some(replaying);
     }
-    let mut state = state.map_or_else(|| built(blueprint.as_ref()), Ok)?;
-    let blueprint = Arc::new(blueprint.ok_or(OpenError::NoNetwork)?);
+    let mut state = state.map_or_else(|| opening.build(), Ok)?;
+    let blueprint = Arc::new(opening.blueprint.ok_or(OpenError::NoNetwork)?);
     if !is_audit {
         let input = match inputs.last() {
             Seq(0) => Input::Made(Cow::Borrowed(&*blueprint)),
             Seq(_) => Input::Opened,
         };
+        if let (Input::Made(_), Some((_, bytes))) = (&input, &graph) {
+            graph_file::keep(&**disk, bytes)?;
+        }
         let record = Record { now_ms: state.now.0, input };
         inputs.append(&record.encode())?;
         inputs.sync()?;

@@ -3,6 +3,7 @@
 use crate::{
     channel::side_of,
     flight::{Flight, FlightId, Onion, Origin, Refusal, Stage},
+    late::Late,
     state::{Event, State},
     truth::Fact,
 };
@@ -31,7 +32,7 @@ pub(crate) struct OurPart {
     first: Option<(usize, usize)>,
     total: Msat,
     /// Whether a final status was polled.
-    told: bool,
+    pub(crate) told: bool,
 }
 
 /// Our word on an HTLC that was offered to us.
@@ -82,14 +83,16 @@ pub(crate) struct Ours {
     /// Parts of which it says that they failed until then, though they are paid.
     pub(crate) denials: BTreeMap<PartKey, Timestamp>,
     pub(crate) outbox: VecDeque<Told>,
+    pub(crate) late: Late,
     pub(crate) view: NodeView,
-    pub(crate) graph: Arc<Graph>,
+    /// What gossip says; absent where it says something new.
+    pub(crate) graph: Option<Arc<Graph>>,
     /// Counts connections: an older one is deaf and dumb.
     pub(crate) generation: u64,
 }
 
 impl Ours {
-    pub(crate) fn new(node: usize, view: NodeView, graph: Arc<Graph>) -> Self {
+    pub(crate) fn new(node: usize, view: NodeView) -> Self {
         Self {
             node,
             parts: BTreeMap::new(),
@@ -101,8 +104,9 @@ impl Ours {
             overspends: BTreeMap::new(),
             denials: BTreeMap::new(),
             outbox: VecDeque::new(),
+            late: Late::default(),
             view,
-            graph,
+            graph: None,
             generation: 0,
         }
     }
@@ -231,6 +235,7 @@ impl State {
     /// Tells the truth about a part that was denied.
     pub(crate) fn admit(&mut self, key: PartKey) {
         self.ours.denials.remove(&key);
+        self.tell_all_held();
         let status = self.status_of(key);
         self.tell(NodeEvent::Part { key, status });
     }
@@ -370,15 +375,6 @@ impl State {
             let created_index = part.record.created_index;
             self.forget_parts(created_index);
         }
-    }
-
-    /// Parts that are final without anybody having heard it.
-    pub(crate) fn untold(&self) -> Vec<(PartKey, PartStatus)> {
-        let parts = self.ours.order.values().map(|key| (key, &self.ours.parts[key]));
-        parts
-            .filter(|(_, part)| !part.told && part.record.status != PartStatus::InFlight)
-            .map(|(key, part)| (*key, part.record.status.clone()))
-            .collect()
     }
 }
 

@@ -124,14 +124,33 @@ impl State {
 
     /// The set has waited for its other parts long enough.
     pub(crate) fn mpp_timeout(&mut self, hash: PaymentHash, set: FlightId) {
-        if self.sets.get(&hash).is_some_and(|held| held.id == set && !held.complete) {
+        if !self.sets.get(&hash).is_some_and(|held| held.id == set && !held.complete) {
+            return;
+        }
+        if !self.is_parked(hash, Event::MppTimeout { hash, set }) {
             self.fail_set(hash, |_, _| Refusal::of_node(FailureCode::MppTimeout));
         }
+    }
+
+    /// Whether the payee of an invoice is offline; it does `event` when it is back then.
+    fn is_parked(&mut self, hash: PaymentHash, event: Event) -> bool {
+        let Some(payee) = self.invoices.get(&hash).map(|invoice| invoice.payee) else {
+            return false;
+        };
+        let peer = &mut self.peers[payee];
+        let offline = peer.tricks.offline.is_some();
+        if offline {
+            peer.parked.push(event);
+        }
+        offline
     }
 
     /// The payee lets the preimage go, for all parts of a complete set at once.
     pub(crate) fn release(&mut self, hash: PaymentHash, set: FlightId) {
         if !self.sets.get(&hash).is_some_and(|held| held.id == set && held.complete) {
+            return;
+        }
+        if self.is_parked(hash, Event::Release { hash, set }) {
             return;
         }
         let held = self.sets.remove(&hash).expect("it was there a moment ago");
@@ -152,7 +171,8 @@ impl State {
         if !returning.turn() {
             return;
         }
-        self.schedule_after_latency(Event::Resolve { flight, hop, back: Back::Settled(preimage) });
+        let payee = self.far_end(&self.flights[&flight]);
+        self.send_message(payee, Event::Resolve { flight, hop, back: Back::Settled(preimage) });
     }
 
     /// An HTLC that a payee has taken or refused is off the channel.

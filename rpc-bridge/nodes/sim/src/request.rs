@@ -21,7 +21,8 @@ impl State {
         let reply = match request {
             NodeRequest::SendPart(part) => {
                 if let Err(refused) = self.send_part(part) {
-                    self.tell(NodeEvent::Reply { id, reply: Err(refused) });
+                    let reply = self.maybe_lost(Err(refused));
+                    self.tell(NodeEvent::Reply { id, reply });
                 }
                 return;
             }
@@ -46,9 +47,11 @@ impl State {
             NodeRequest::Decode(text) => self.decode(&text),
             NodeRequest::Preapprove(wish) => self.preapprove(&wish),
             NodeRequest::Balances => {
+                self.tell_all_held();
                 Ok(NodeReply::Balances { height: self.height, channels: self.our_balances() })
             }
         };
+        let reply = self.maybe_lost(reply);
         self.tell(NodeEvent::Reply { id, reply });
     }
 

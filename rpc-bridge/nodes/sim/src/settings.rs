@@ -72,6 +72,7 @@ pub enum Signer {
 
 /// What goes wrong by chance, each with its probability in parts per million. All zero by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Faults {
     /// For each node that forwards: `temporary_node_failure`.
     pub temporary_node_failure_ppm: u32,
@@ -91,4 +92,33 @@ pub struct Faults {
     pub stale_gossip_ppm: u32,
     /// For each node but us, when the network is made: it is offline.
     pub offline_ppm: u32,
+    /// For each message of a node but ours to its neighbour: it takes [`Faults::late_ms`] longer.
+    pub late_ppm: u32,
+    /// How much longer.
+    pub late_ms: u64,
+    /// For each failure that brings a policy along: it brings another one, as [`crate::Lie`] says.
+    pub lying_update_ppm: u32,
+    /// For each HTLC that a node is about to forward: the fee of the direction has just changed.
+    pub reprice_ppm: u32,
+    /// For each HTLC that a node is about to forward: it has just disabled the direction, for
+    /// [`Faults::disabled_for`].
+    pub disable_ppm: u32,
+    /// How long.
+    pub disabled_for: Seconds,
+    /// How long gossip takes to have what the two above change.
+    pub gossip_after: Seconds,
+    /// For each HTLC that a node is about to forward, over a channel that is not ours: the channel
+    /// was closed just now.
+    pub close_ppm: u32,
+    /// For each HTLC that reaches a node but ours: the node restarts, which takes
+    /// [`Faults::restart_for`]. Every other time it gives back what it had in hand.
+    pub restart_ppm: u32,
+    /// How long.
+    pub restart_for: Seconds,
+    /// For each event about a part's end or an HTLC: others overtake it.
+    pub reorder_event_ppm: u32,
+    /// For each answer of our node to a request: it is lost, though what was asked for is done.
+    pub lost_reply_ppm: u32,
+    /// For each block: our node restarts.
+    pub our_restart_ppm: u32,
 }

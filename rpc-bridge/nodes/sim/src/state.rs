@@ -3,7 +3,7 @@
 use crate::{
     channel::Channel,
     fault::Tricks,
-    flight::{Back, Flight, FlightId, RemoteId},
+    flight::{Back, Flight, FlightId, Refusal, RemoteId},
     keys::NodeKey,
     ours::Ours,
     past::{Ended, Past},
@@ -13,8 +13,8 @@ use crate::{
 };
 use bitcoin::secp256k1::{Secp256k1, SignOnly};
 use ecs_systems::{
-    port::{PartKey, PartStatus},
-    units::{BlockHeight, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
+    port::{FailureCode, PartKey, PartStatus},
+    units::{BlockHeight, ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
 use payecs_planner::Rng;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,16 @@ pub(crate) enum Event {
     Admit { key: PartKey },
     /// A block was found.
     Block,
+    /// A node gives back an HTLC that it kept before it restarted.
+    GiveBack { flight: FlightId },
+    /// Gossip has what holds for a direction.
+    Announce { direction: ChannelDirection },
+    /// A direction is enabled again.
+    Enable { direction: ChannelDirection },
+    /// Our node tells what it held back.
+    TellHeld { number: u64 },
+    /// Our node restarts.
+    RestartUs,
 }
 
 /// The whole network.
@@ -63,6 +73,8 @@ pub(crate) struct State {
     pub(crate) height: BlockHeight,
     pub(crate) height_at: Timestamp,
     pub(crate) peers: Vec<SimPeer>,
+    /// The ids of the first nodes in the graph that the network was made over, in order.
+    pub(crate) originals: Vec<NodeId>,
     pub(crate) by_id: BTreeMap<NodeId, usize>,
     pub(crate) channels: Vec<Channel>,
     /// For each node what it began with, in msat, and has gained and given since: kept apart from
@@ -99,6 +111,7 @@ impl State {
         seed: u64,
         secp: Secp256k1<SignOnly>,
         peers: Vec<SimPeer>,
+        originals: Vec<NodeId>,
         channels: Vec<Channel>,
         ours: Ours,
     ) -> Self {
@@ -116,6 +129,7 @@ impl State {
             started: false,
             height_at: Timestamp(0),
             peers,
+            originals,
             by_id,
             channels,
             by_scid,
@@ -173,12 +187,22 @@ impl State {
             Event::Release { hash, set } => self.release(hash, set),
             Event::Online { node } => self.come_online_if_due(node),
             Event::Admit { key } => self.admit(key),
+            Event::GiveBack { flight } => {
+                self.refuse(flight, Refusal::of_node(FailureCode::TemporaryNodeFailure));
+            }
+            Event::Announce { direction } => self.announce(direction),
+            Event::Enable { direction } => self.enable(direction),
+            Event::TellHeld { number } => self.tell_held(number),
+            Event::RestartUs => self.restart(),
             Event::Block => {
                 self.height = BlockHeight(self.height.0.saturating_add(1));
                 self.height_at = self.now;
                 self.view_is_old = true;
                 self.schedule_block();
                 self.time_out_expired();
+                if self.strikes(self.settings.faults.our_restart_ppm) {
+                    self.restart();
+                }
             }
         }
     }
@@ -194,11 +218,12 @@ impl State {
         self.queue.insert((at.max(self.now), self.sequence), event);
     }
 
-    /// Lets something happen one message later.
-    pub(crate) fn schedule_after_latency(&mut self, event: Event) {
+    /// Lets something happen one message of that node later.
+    pub(crate) fn send_message(&mut self, from: usize, event: Event) {
         let mean = self.settings.latency_ms;
         let drawn = mean / 2 + self.rng.below(mean.saturating_add(1));
-        self.schedule(self.now.after_ms(drawn), event);
+        let slow = self.slowness_ms(from);
+        self.schedule(self.now.after_ms(drawn.saturating_add(slow)), event);
     }
 
     /// When the network itself has something to do next.

@@ -8,10 +8,10 @@ use crate::{
     truth::Fact,
 };
 use ecs_systems::{
-    port::{Capabilities, IncomingHtlc, NodeError, NodeEvent, NodeView, PartStatus},
+    port::{Capabilities, IncomingHtlc, NodeError, NodeEvent, NodeView, PartKey, PartStatus},
     units::{BlockHeight, Msat, NodeId, Timestamp},
 };
-use payecs_planner::{GraphDelta, LocalChannel};
+use payecs_planner::{Graph, GraphDelta, LocalChannel};
 use std::sync::Arc;
 
 impl State {
@@ -25,9 +25,9 @@ impl State {
 
     /// [`State::tell`], and by chance once more.
     pub(crate) fn tell_maybe_twice(&mut self, event: &NodeEvent) {
-        self.tell(event.clone());
+        self.tell_or_hold(event.clone());
         if self.rng.chance(self.settings.faults.duplicate_event_ppm) {
-            self.tell(event.clone());
+            self.tell_or_hold(event.clone());
         }
     }
 
@@ -53,20 +53,18 @@ impl State {
         changed
     }
 
-    /// Changes the graph that we see, and says so.
+    /// Says what gossip brings.
     pub(crate) fn gossip(&mut self, delta: GraphDelta) {
-        let patched = match &delta {
-            GraphDelta::PolicyChanged { direction, policy } => {
-                self.ours.graph.with_policy(*direction, policy.clone())
-            }
-            GraphDelta::ChannelAnnounced { .. } | GraphDelta::ChannelClosed { .. } => {
-                self.ours.graph.patched(std::slice::from_ref(&delta))
-            }
-        };
-        if let Ok(graph) = patched {
-            self.ours.graph = Arc::new(graph);
-            self.tell(NodeEvent::GraphChanged(vec![delta]));
+        self.ours.graph = None;
+        self.tell(NodeEvent::GraphChanged(vec![delta]));
+    }
+
+    /// What gossip says by now.
+    pub(crate) fn graph(&mut self) -> Arc<Graph> {
+        if self.ours.graph.is_none() {
+            self.ours.graph = Some(Arc::new(self.announced()));
         }
+        Arc::clone(self.ours.graph.as_ref().expect("it was made a moment ago"))
     }
 
     /// Our node restarts: answers under way are lost, its HTLCs stay.
@@ -85,6 +83,7 @@ impl State {
         self.ours.generation += 1;
         if self.ours.generation > 1 {
             self.ours.outbox.clear();
+            self.forget_held();
             self.announce_again();
         }
         self.ours.generation
@@ -93,11 +92,21 @@ impl State {
     /// Outcomes that nobody has heard, and HTLCs that wait for our word, are told again.
     fn announce_again(&mut self) {
         self.record(Fact::Restarted);
+        self.tell_all_held();
         self.ours.outbox.retain(|told| !is_told_again(&told.event));
         for (key, status) in self.untold() {
             self.tell(NodeEvent::Part { key, status });
         }
         self.replay_incoming();
+    }
+
+    /// Parts that are final without anybody having heard it.
+    fn untold(&self) -> Vec<(PartKey, PartStatus)> {
+        let parts = self.ours.order.values().map(|key| (key, &self.ours.parts[key]));
+        parts
+            .filter(|(_, part)| !part.told && part.record.status != PartStatus::InFlight)
+            .map(|(key, part)| (*key, part.record.status.clone()))
+            .collect()
     }
 
     /// Offers every HTLC that waits for our word once more.

@@ -1,6 +1,8 @@
 use crate::{
     BalanceModel, Fact, Faults, InvoiceRequest, OurChannels, PartState, RemotePart, Settings,
-    SimConfig, SimNetwork, fixture::Desk, laws::LawWorld,
+    SimConfig, SimNetwork,
+    fixture::{Desk, every_fault},
+    laws::LawWorld,
 };
 use ecs_systems::{
     port::{Node, NodeEvent, NodeRequest, PartStatus, SendPart},
@@ -59,6 +61,9 @@ mod laws {
 fn bad_day() -> Settings {
     let faults = Faults {
         duplicate_event_ppm: 500_000,
+        reorder_event_ppm: 300_000,
+        late_ppm: 200_000,
+        late_ms: 700,
         stuck_ppm: 300_000,
         stuck_for: Seconds(5),
         ..Faults::default()
@@ -67,16 +72,7 @@ fn bad_day() -> Settings {
 }
 
 fn little(seed: u64, balances: BalanceModel) -> SimConfig {
-    let faults = Faults {
-        temporary_node_failure_ppm: 20_000,
-        stuck_ppm: 20_000,
-        stuck_for: Seconds(90),
-        lost_outcome_ppm: 50_000,
-        duplicate_event_ppm: 50_000,
-        unreadable_ppm: 20_000,
-        stale_gossip_ppm: 100_000,
-        offline_ppm: 50_000,
-    };
+    let faults = every_fault();
     let settings = Settings { faults, ..Settings::default() };
     let ours = OurChannels { slots: 3, ..SimConfig::default().ours };
     SimConfig {
@@ -192,7 +188,7 @@ proptest! {
 #[test]
 fn the_same_seed_gives_the_same_truth_and_another_seed_another() {
     let run = |seed| {
-        let desk = traffic(little(seed, BalanceModel::Uniform), 15);
+        let desk = traffic(little(seed, BalanceModel::Uniform), 40);
         (desk.network.truth(0), desk.heard)
     };
     let first = run(5);

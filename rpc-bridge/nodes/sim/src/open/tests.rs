@@ -1,14 +1,14 @@
 use crate::{
-    Faults, InvoiceRequest, OpenError, OurChannels, RemotePart, Script, Settings, SimConfig,
-    SimError, SimNetwork,
-    fixture::{Desk, chain},
+    InvoiceRequest, OpenError, OurChannels, RemotePart, Script, Settings, SimConfig, SimError,
+    SimNetwork,
+    fixture::{Desk, chain, every_fault, every_script},
     laws::LawWorld,
     open::{Options, Syncing},
     policy,
 };
 use ecs_systems::{
     port::{FailureCode, Node, NodeEvent, NodeRequest, PartKey, PartStatus, SendPart},
-    units::{Blocks, GroupId, Msat, PartId, PaymentSecret, Preimage, Seconds, Timestamp},
+    units::{Blocks, GroupId, Msat, PartId, PaymentSecret, Preimage, Timestamp},
 };
 use payecs_journal::{Disk, Error, LogId, MemoryDisk, Operation};
 use payecs_planner::Rng;
@@ -41,23 +41,15 @@ fn image(network: &SimNetwork, like: &SimNetwork) -> String {
     let ours = (state.now, state.next_invoice);
     (state.now, state.next_invoice) = (now, next_invoice);
     let text = serde_json::to_string(&state.image()).unwrap();
-    let (view, graph) = (&state.ours.view, &state.ours.graph);
+    let graph = state.graph();
+    let view = &state.ours.view;
     let text = format!("{text} {view:?} {graph:?} {:?} {:?}", state.channels, state.ours.order);
     (state.now, state.next_invoice) = ours;
     text
 }
 
 pub(crate) fn little(seed: u64) -> SimConfig {
-    let faults = Faults {
-        temporary_node_failure_ppm: 20_000,
-        stuck_ppm: 50_000,
-        stuck_for: Seconds(90),
-        lost_outcome_ppm: 50_000,
-        duplicate_event_ppm: 50_000,
-        unreadable_ppm: 20_000,
-        stale_gossip_ppm: 100_000,
-        offline_ppm: 50_000,
-    };
+    let faults = every_fault();
     let settings = Settings { faults, answer_ms: 20, ..Settings::default() };
     let ours = OurChannels { slots: 6, ..SimConfig::default().ours };
     SimConfig { nodes: 9, seed, channels_per_node: 4, settings, ours, ..SimConfig::default() }
@@ -116,6 +108,7 @@ pub(crate) fn act(desk: &mut Desk, rng: &mut Rng, step: u64) {
             drop(network.script(Script::KeepNext { node: payee, until: now }, now));
             drop(network.script(Script::GarbleNext { node: payee }, now));
             drop(network.script(Script::FailNext { node: payee, failcode }, now));
+            every_script(&network, from, payee, now.after_ms(rng.below(100_000)), now);
         }
         _ => desk.run_ms(rng.below(700_000)),
     }
@@ -283,7 +276,7 @@ fn another_configuration_or_seed_is_refused_by_name() {
         (SimConfig { channels_per_node: 5, ..little(3) }, "the shape of its channels"),
     ] {
         let refused = config.open(&disk(&memory), &options(Syncing::Inline, 1));
-        let Err(OpenError::OtherNetwork { differs }) = refused else { panic!("{refused:?}") };
+        let Err(OpenError::OtherNetwork { differs, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(differs, named);
     }
     let refused = chain(Settings::default()).open(&disk(&memory), &options(Syncing::Inline, 1));

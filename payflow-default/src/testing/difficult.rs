@@ -13,58 +13,63 @@ use std::{
 
 /// What is wrong with the node. All of it can change while an engine is connected.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trouble {
+pub struct Trouble {
     /// So many parts more get lost on their way to the node.
-    pub(crate) lost_parts: u32,
+    pub lost_parts: u32,
     /// So many questions about a part more get lost on their way to the node.
-    pub(crate) lost_questions: u32,
+    pub lost_questions: u32,
     /// So many parts more that are paid are told with a preimage of another hash.
-    pub(crate) wrong_preimages: u32,
+    pub wrong_preimages: u32,
     /// So many words on HTLCs that came in more get lost on their way to the node.
-    pub(crate) lost_words: u32,
+    pub lost_words: u32,
     /// So many HTLCs more are taken off their channels without a word.
-    pub(crate) lost_resolutions: u32,
+    pub lost_resolutions: u32,
     /// What the node says it spent on each part above the truth.
-    pub(crate) overspent: Msat,
+    pub overspent: Msat,
     /// So many questions about balances more are answered with an error.
-    pub(crate) failed_balances: u32,
+    pub failed_balances: u32,
     /// A channel that the node doesn't tell of.
-    pub(crate) hidden: Option<ShortChannelId>,
+    pub hidden: Option<ShortChannelId>,
     /// Parts from that place of its list to that one, which it doesn't list.
-    pub(crate) forgotten: Option<(u64, u64)>,
+    pub forgotten: Option<(u64, u64)>,
     /// It has not caught up with the chain.
-    pub(crate) unsynced: bool,
+    pub unsynced: bool,
     /// The same part twice may be two HTLCs.
-    pub(crate) not_idempotent: bool,
+    pub not_idempotent: bool,
     /// How many parts it was asked for.
-    pub(crate) offers: u32,
+    pub offers: u32,
     /// How often it was asked about a part.
-    pub(crate) questions: u32,
+    pub questions: u32,
     /// How often it was given the preimage of an HTLC that came in.
-    pub(crate) preimages: u32,
+    pub preimages: u32,
 }
 
 /// A handle to it: clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Troubles(Arc<Mutex<Trouble>>);
+pub struct Troubles(Arc<Mutex<Trouble>>);
 
 impl Troubles {
-    pub(crate) fn of(trouble: Trouble) -> Self {
+    /// A node with that trouble.
+    #[must_use]
+    pub fn of(trouble: Trouble) -> Self {
         Self(Arc::new(Mutex::new(trouble)))
     }
 
     /// As it is now.
-    pub(crate) fn read(&self) -> Trouble {
+    #[must_use]
+    pub fn read(&self) -> Trouble {
         self.open().clone()
     }
 
-    pub(crate) fn open(&self) -> MutexGuard<'_, Trouble> {
+    /// It, to change.
+    pub fn open(&self) -> MutexGuard<'_, Trouble> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The simulated node behind its troubles.
-pub(crate) struct DifficultNode {
+#[derive(Debug)]
+pub struct DifficultNode {
     node: SimNode,
     view: NodeView,
     troubles: Troubles,
@@ -72,7 +77,9 @@ pub(crate) struct DifficultNode {
 }
 
 impl DifficultNode {
-    pub(crate) fn new(node: SimNode, troubles: Troubles) -> Self {
+    /// That node, with these troubles.
+    #[must_use]
+    pub fn new(node: SimNode, troubles: Troubles) -> Self {
         let view = node.view().clone();
         let hidden = troubles.read().hidden;
         let mut difficult = Self { node, view, troubles, hidden };

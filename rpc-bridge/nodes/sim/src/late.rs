@@ -1,0 +1,78 @@
+//! What our node tells late, or not at all.
+
+use crate::state::{Event, State};
+use ecs_systems::{
+    port::{NodeError, NodeEvent, NodeReply},
+    units::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// An event is held back by chance for less than so many times the mean of a message's time.
+const HELD_MESSAGES: u64 = 10;
+
+/// What our node holds back, and what it is scripted to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Late {
+    /// Until when the next events are held back.
+    pub(crate) next: VecDeque<Timestamp>,
+    /// Events that are held back, by a number.
+    held: BTreeMap<u64, NodeEvent>,
+    next_held: u64,
+    /// How many answers are lost.
+    pub(crate) lost_replies: u32,
+}
+
+impl State {
+    /// Queues an event about a part's end or an HTLC, unless it is held back.
+    pub(crate) fn tell_or_hold(&mut self, event: NodeEvent) {
+        let Some(until) = self.held_until() else { return self.tell(event) };
+        let number = self.ours.late.next_held;
+        self.ours.late.next_held += 1;
+        self.ours.late.held.insert(number, event);
+        self.schedule(until, Event::TellHeld { number });
+    }
+
+    fn held_until(&mut self) -> Option<Timestamp> {
+        if let Some(until) = self.ours.late.next.pop_front() {
+            return Some(until);
+        }
+        let longest_ms = self.settings.latency_ms.saturating_mul(HELD_MESSAGES);
+        let strikes = self.strikes(self.settings.faults.reorder_event_ppm);
+        strikes.then(|| self.now.after_ms(1 + self.rng.below(longest_ms)))
+    }
+
+    /// The time of an event has come, unless it was told before.
+    pub(crate) fn tell_held(&mut self, number: u64) {
+        if let Some(event) = self.ours.late.held.remove(&number) {
+            self.tell(event);
+        }
+    }
+
+    /// Tells everything that is held back: what is told next counts on it.
+    pub(crate) fn tell_all_held(&mut self) {
+        for event in std::mem::take(&mut self.ours.late.held).into_values() {
+            self.tell(event);
+        }
+    }
+
+    /// Whoever is told everything again needs nothing that is held back.
+    pub(crate) fn forget_held(&mut self) {
+        self.ours.late.held.clear();
+    }
+
+    /// An answer as it arrives: by script or chance it is lost.
+    pub(crate) fn maybe_lost(
+        &mut self,
+        reply: Result<NodeReply, NodeError>,
+    ) -> Result<NodeReply, NodeError> {
+        let scripted = self.ours.late.lost_replies > 0;
+        if scripted {
+            self.ours.late.lost_replies -= 1;
+        }
+        if scripted || self.strikes(self.settings.faults.lost_reply_ppm) {
+            return Err(NodeError::Transport { message: "the answer was lost".to_owned() });
+        }
+        reply
+    }
+}
