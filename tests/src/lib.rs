@@ -10,3 +10,8 @@ pub mod untrusted;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The examples of the page on testing run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/TESTING.md")]
+struct Testing;

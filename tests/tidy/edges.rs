@@ -22,8 +22,10 @@ const EDGES: &[(&str, Uses)] = &[
     ("payecs-index", Uses::Only(&["payecs-journal"])),
     ("rpc-bridge", Uses::Only(&["ecs-core"])),
     ("node-sim", Uses::Only(&["ecs-systems", "payecs-journal", "payecs-planner", "payecs-units"])),
-    ("payflow-default", Uses::AllBut(&["payecs-tests"])),
+    ("payflow-default", Uses::AllBut(&["payecs-tests", "simulator", "example-system"])),
     ("payecs-tests", Uses::AllBut(&[])),
+    ("simulator", Uses::AllBut(&["payecs-tests", "example-system"])),
+    ("example-system", Uses::Only(&["ecs-core", "ecs-systems"])),
 ];
 
 /// Who may name outside crates whose names begin so, in tests too.

@@ -1,0 +1,37 @@
+//! The limit.
+
+use ecs_core::bevy_ecs::prelude::{In, Query};
+use ecs_core::{Engine, Error, Json, On, Plugin, Refusal, Step, system};
+use ecs_systems::{components::Amount, units::Msat};
+
+/// The code of a payment over the limit.
+pub const OVER_THE_LIMIT: i32 = 7_001;
+
+/// The plugin: payments up to that amount.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit(pub Msat);
+
+impl Plugin for Limit {
+    fn name(&self) -> &'static str {
+        "acme"
+    }
+
+    fn build(&self, app: &mut Engine) -> Result<(), Error> {
+        let Limit(most) = *self;
+        // It ends by itself: what it attaches, it disallows. It leaves payments alone that are
+        // failing, and those that are paid.
+        let limit = system("acme:limit").requires(["lightningd:amount"]).disallows([
+            "acme:limited",
+            "lightningd:failing",
+            "lightningd:preimage",
+        ]);
+        app.add_payment_system(limit, move |In(payment): On, amounts: Query<&Amount>| {
+            let Amount(amount) = amounts.get(payment)?;
+            if *amount > most {
+                let words = format!("acme pays at most {most}, not {amount}");
+                return Err(Refusal::new(OVER_THE_LIMIT, words));
+            }
+            Ok(Step::advance().attach_json("acme:limited", Json::yes()))
+        })
+    }
+}

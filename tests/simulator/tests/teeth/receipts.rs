@@ -1,0 +1,89 @@
+//! Receipts that forget that they were paid.
+
+use ecs_core::Json;
+use ecs_systems::{
+    port::{
+        AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptState, Receipts,
+        Verdict,
+    },
+    units::{Msat, PaymentHash, PaymentSecret, Preimage, Timestamp},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+pub(crate) struct Forgetful {
+    receipts: Box<dyn Receipts>,
+    preimages: Mutex<BTreeMap<PaymentHash, Preimage>>,
+}
+
+impl Forgetful {
+    pub(crate) fn of(receipts: Box<dyn Receipts>) -> Self {
+        Self { receipts, preimages: Mutex::default() }
+    }
+}
+
+impl Receipts for Forgetful {
+    fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
+        let receipt = self.receipts.find(payment_hash)?;
+        Some(Receipt { state: ReceiptState::Unpaid, ..receipt })
+    }
+
+    fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
+        self.receipts.shows_secret(payment_hash, shown)
+    }
+
+    fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
+        let mut preimages = self.preimages.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.receipts.judge(offered, at) {
+            Verdict::Settle(preimage) => {
+                preimages.insert(offered.payment_hash, preimage);
+                Verdict::Settle(preimage)
+            }
+            Verdict::Refuse(why) => match preimages.get(&offered.payment_hash) {
+                Some(preimage) => Verdict::Settle(*preimage),
+                None => Verdict::Refuse(why),
+            },
+        }
+    }
+
+    fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
+        self.receipts.check(issued)
+    }
+
+    fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError> {
+        self.receipts.issue(issued, at)
+    }
+
+    fn withdraw(&mut self, payment_hash: &PaymentHash, at: Timestamp) -> Result<(), String> {
+        self.receipts.withdraw(payment_hash, at)
+    }
+
+    fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        let _forgotten = self.receipts.release(payment_hash);
+        Ok(())
+    }
+
+    fn restore(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.restore(payment_hash)
+    }
+
+    fn settle(
+        &mut self,
+        payment_hash: &PaymentHash,
+        amount: Msat,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        let _forgotten = self.receipts.settle(payment_hash, amount, at);
+        Ok(())
+    }
+
+    fn image(&self) -> PartImage {
+        self.receipts.image()
+    }
+
+    fn take_back(&mut self, image: &Json) -> Result<(), String> {
+        self.receipts.take_back(image)
+    }
+}
