@@ -2,6 +2,8 @@
 
 use carried::{Carried, Written};
 use letters::check_letters;
+pub use limits::{JSON_DEPTH_MAX, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
+use limits::{WRAPPED_DEPTH_MAX, bounded_number, check_limits};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, DeserializeOwned},
@@ -13,15 +15,6 @@ use std::{
     fmt,
     sync::{Arc, LazyLock},
 };
-
-/// Deepest nesting of arrays and objects that is read.
-pub const JSON_DEPTH_MAX: u32 = 64;
-/// Deepest nesting of what we wrapped around values that were read.
-const WRAPPED_DEPTH_MAX: u32 = 2 * JSON_DEPTH_MAX;
-/// Most digits of a number that is read.
-pub const NUMBER_DIGITS_MAX: usize = 64;
-/// Largest exponent of a number that is read, either way from zero.
-pub const NUMBER_EXPONENT_MAX: i32 = 1_000;
 
 /// A JSON value as its text: key order, `0.50` and integers beyond 2⁵³ come back as they went in.
 ///
@@ -130,7 +123,8 @@ impl Json {
     /// `null`.
     #[must_use]
     pub fn null() -> Self {
-        Self::of(&())
+        static NULL: LazyLock<Json> = LazyLock::new(|| Json::of(&()));
+        NULL.clone()
     }
 
     /// `{}`: the answer of what only acts.
@@ -167,7 +161,23 @@ impl Json {
     /// ```
     #[must_use]
     pub fn items(&self) -> Option<Vec<Self>> {
-        self.text().starts_with('[').then(|| self.decode().ok()).flatten()
+        Some(self.parts()?.into_iter().map(Self::part).collect())
+    }
+
+    /// The same, as they stand in the text.
+    fn parts(&self) -> Option<Vec<&RawValue>> {
+        self.text().starts_with('[').then(|| serde_json::from_str(self.text()).ok()).flatten()
+    }
+
+    /// Whether this is an array of strings, and how many. `None`: it is something else.
+    pub(crate) fn strings(&self) -> Option<usize> {
+        let parts = self.parts()?;
+        parts.iter().all(|part| part.get().starts_with('"')).then_some(parts.len())
+    }
+
+    /// What stands in a value that was judged as a whole.
+    fn part(raw: &RawValue) -> Self {
+        Self::kept(raw.to_owned())
     }
 
     /// The fields of an object as they stand in the text; of two with one name both. `None`: no
@@ -179,7 +189,9 @@ impl Json {
     /// ```
     #[must_use]
     pub fn entries(&self) -> Option<Vec<(String, Self)>> {
-        self.text().starts_with('{').then(|| self.decode().ok()).flatten().map(|Entries(all)| all)
+        let is_object = self.text().starts_with('{');
+        let entries = is_object.then(|| serde_json::from_str::<Entries<'_>>(self.text()).ok());
+        Some(entries.flatten()?.0.into_iter().map(|(name, raw)| (name, Self::part(raw))).collect())
     }
 
     /// Reads it as a string; borrowed where it has no escapes. `None`: it is something else.
@@ -245,19 +257,22 @@ impl<N: AsRef<str>> Serialize for Object<N> {
 }
 
 /// The fields of an object in the order of its text.
-struct Entries(Vec<(String, Json)>);
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Entries {
+impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Entries;
+            type Value = Entries<'de>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("an object")
             }
 
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+            fn visit_map<A: de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Entries<'de>, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
@@ -266,49 +281,6 @@ impl<'de> Deserialize<'de> for Entries {
             }
         }
         from.deserialize_map(Visitor)
-    }
-}
-
-/// Walks the bytes of valid JSON once and judges depth and numbers. A string has neither.
-fn check_limits(text: &str, depth_max: u32) -> Result<(), JsonError> {
-    let bytes = text.as_bytes();
-    if bytes.first() == Some(&b'"') {
-        return Ok(());
-    }
-    let (mut depth, mut at) = (0_u32, 0);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = end_of_string(bytes, at),
-            b'[' | b'{' => {
-                depth += 1;
-                if depth > depth_max {
-                    return Err(JsonError::Depth);
-                }
-            }
-            b']' | b'}' => depth -= 1,
-            b'-' | b'0'..=b'9' => {
-                let rest = &text[at..];
-                let end = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len());
-                bounded_number(&rest[..end]).ok_or(JsonError::Number)?;
-                at += end - 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    Ok(())
-}
-
-/// The index of the quote that closes the string opened at `start`.
-fn end_of_string(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    loop {
-        let ahead = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\'));
-        at += ahead.expect("a string of valid JSON is closed");
-        if bytes[at] == b'"' {
-            return at;
-        }
-        at += 2;
     }
 }
 
@@ -347,20 +319,6 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-/// The digits of a number before and after its point, and its exponent. `None`: beyond the limits
-/// of this module.
-fn bounded_number(text: &str) -> Option<(&str, &str, i32)> {
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let too_far = exponent.unsigned_abs() > NUMBER_EXPONENT_MAX.unsigned_abs();
-    let too_long = whole.len() + decimals.len() > NUMBER_DIGITS_MAX;
-    (!too_far && !too_long).then_some((whole, decimals, exponent))
-}
-
 /// An exact decimal number: ± digits × 10^exponent, without zeros at either end of the digits.
 #[derive(PartialEq, Eq)]
 struct Decimal {
@@ -392,5 +350,6 @@ impl Decimal {
 mod canonical;
 mod carried;
 mod letters;
+mod limits;
 #[cfg(test)]
 mod tests;

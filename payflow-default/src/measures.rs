@@ -19,6 +19,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+use tokio::time::Instant;
 
 const CALLS: &str = "payecs_calls_total";
 const CALL_DURATION: &str = "payecs_call_duration_seconds";
@@ -104,18 +105,25 @@ fn is_measured() -> bool {
     MEASURED.load(Ordering::Relaxed)
 }
 
-/// A call was answered. `method`: a name of the table, or none.
-pub(crate) fn call_ended<T>(
-    method: Option<&'static str>,
-    outcome: &Result<T, ErrorObject>,
-    took: Duration,
-) {
-    if is_measured() {
-        let method = method.unwrap_or("unknown");
-        let code = outcome.as_ref().err().map_or(0, |error| error.code);
-        counter!(CALLS, "method" => method, "code" => code.to_string()).increment(1);
-        histogram!(CALL_DURATION, "method" => method).record(took);
-    }
+/// A call that is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    method: &'static str,
+    since: Instant,
+}
+
+/// A call begins, of a method of the table or of none; `None` where nothing is measured.
+pub(crate) fn call_begins(method: impl FnOnce() -> Option<&'static str>) -> Option<Call> {
+    let call = || Call { method: method().unwrap_or("unknown"), since: Instant::now() };
+    is_measured().then(call)
+}
+
+/// It was answered.
+pub(crate) fn call_ended<T>(call: Option<Call>, outcome: &Result<T, ErrorObject>) {
+    let Some(Call { method, since }) = call else { return };
+    let code = outcome.as_ref().err().map_or(0, |error| error.code);
+    counter!(CALLS, "method" => method, "code" => code.to_string()).increment(1);
+    histogram!(CALL_DURATION, "method" => method).record(since.elapsed());
 }
 
 /// Something is announced; of the ends of payments is taken down how they ended. What is answered

@@ -2,13 +2,15 @@
 //!
 //! The driver has one owner, [`Shell::run`], which a thread of its own or a single-threaded runtime
 //! carries. Everybody else holds a [`Handle`]: its calls go through a bounded mailbox and run one
-//! after the other on the owner's thread. Plans are made on tokio's blocking threads. Between
+//! after the other on the owner's thread; reads of Components run on the caller's while the shell
+//! sleeps. Plans are made on tokio's blocking threads. Between
 //! commands the shell sleeps until the driver wants to be polled, or the node calls its waker. What
 //! nobody waits for is told to all [`Subscription`]s. A journal, where one is kept, has a thread of
 //! its own; whatever leaves the shell waits for it. So may a node that has none, as a simulated
 //! network ([`Shell::with_node_apart`]).
 
 mod clock;
+mod desk;
 mod handle;
 mod jobs;
 mod journal;
@@ -22,8 +24,9 @@ pub use handle::{Handle, News, Notice, ShellError, Subscription};
 pub use journal::JournalError;
 
 use crate::{Driver, measures};
+use desk::{Desk, Own};
 use ecs_systems::{bolt11::DecodedInvoices, units::Timestamp};
-use handle::{Command, Watchers};
+use handle::{Command, ELSEWHERE_MAX, Reach, Watchers};
 use jobs::Jobs;
 use journal::Journal;
 use ledger_store::store::Store;
@@ -35,7 +38,7 @@ use std::{
     thread::{self, JoinHandle},
     time::Duration,
 };
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 
 /// Commands that may wait; one more is refused with [`ShellError::Full`].
 pub const MAILBOX_MAX: usize = 1_024;
@@ -71,7 +74,9 @@ impl Default for Limits {
 /// The one owner of a driver.
 #[derive(Debug)]
 pub struct Shell {
-    driver: Driver,
+    driver: Own,
+    /// Where the driver lies while the shell sleeps.
+    desk: Arc<Desk>,
     clock: Clock,
     mailbox: mpsc::Receiver<Command>,
     notices: broadcast::Sender<Arc<Notice>>,
@@ -83,8 +88,6 @@ pub struct Shell {
     journal: Option<Journal>,
     /// Where the node has a thread of its own.
     node: Option<NodeThread>,
-    /// The disk of the journal is full.
-    full: watch::Sender<bool>,
     /// More is to be written than may wait.
     behind: bool,
     /// Those who want every System announced.
@@ -133,16 +136,25 @@ impl Shell {
         let (commands, mailbox) = mpsc::channel(limits.mailbox);
         let (notices, _) = broadcast::channel(limits.notices);
         let (stopper, stop) = watch::channel(false);
-        let (full, is_full) = watch::channel(false);
         let (ended, has_ended) = watch::channel(driver.cursor());
         let woken = Arc::new(Woken::default());
         driver.set_waker(Waker::from(Arc::clone(&woken)));
         let invoices = driver.engine().resource::<DecodedInvoices>().cloned().unwrap_or_default();
         let watchers = Watchers::default();
-        let also = (invoices, watchers.clone(), has_ended);
-        let handle = Handle::new(commands, &notices, stopper, is_full, also);
+        let desk = Arc::new(Desk::default());
+        let handle = Handle(Arc::new(Reach {
+            commands,
+            notices: notices.downgrade(),
+            stopper,
+            desk: Arc::clone(&desk),
+            invoices,
+            watchers: watchers.clone(),
+            ended: has_ended,
+            elsewhere: Semaphore::new(ELSEWHERE_MAX),
+        }));
         let shell = Self {
-            driver,
+            driver: Own::new(driver),
+            desk,
             clock,
             mailbox,
             notices,
@@ -152,7 +164,6 @@ impl Shell {
             jobs: Jobs::new(limits.jobs),
             journal: None,
             node: None,
-            full,
             behind: false,
             watchers,
             watched: false,
@@ -219,7 +230,7 @@ impl Shell {
         self.keep_the_rest().await;
         self.tell();
         let journal = self.close_journal();
-        Ended { driver: self.driver, journal }
+        Ended { driver: self.driver.into_inner(), journal }
     }
 
     /// [`Shell::run`] on an OS thread of its own, which then owns the engine.
@@ -250,7 +261,7 @@ impl Shell {
     fn hear_journal(&mut self, now: Timestamp) {
         let Some(journal) = &self.journal else { return };
         let progress = journal.progress();
-        self.full.send_if_modified(|full| std::mem::replace(full, progress.full) != progress.full);
+        self.desk.set_full(progress.full);
         self.driver.set_disk_low(progress.low);
         self.driver.records_kept(now, progress.kept);
         let waiting = self.driver.last_record().saturating_sub(progress.kept.written);
@@ -316,6 +327,7 @@ impl Shell {
         self.look_who_watches();
         let now = self.clock.now();
         command(&mut self.driver, now);
+        self.desk.one_is_done();
     }
 
     fn tell(&mut self) {
@@ -337,6 +349,7 @@ impl Shell {
             return Reason::Lost;
         }
         let sleep = sleep_until(&self.clock, self.driver.next_at());
+        let _loan = self.mailbox.is_empty().then(|| self.desk.lay(&mut self.driver));
         tokio::select! {
             biased;
             _ = self.stop.wait_for(|stop| *stop) => Reason::Stop,

@@ -10,6 +10,7 @@ use crate::{
         permit_exact, required,
     },
 };
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 pub(super) const GET_COMPONENTS: Method = Method {
     name: "payecs_getcomponents",
@@ -45,14 +46,31 @@ pub(super) const SET_COMPONENTS: Method = Method {
 
 fn get_components(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
-    let mut fields: Fields = vec![("entity".to_owned(), Json::of(&id))];
+    let mut fields: Fields = Vec::new();
     for name in names(engine, args)? {
         if fields.iter().all(|(known, _)| *known != name) {
             let value = engine.component(id, &name).unwrap_or_else(Json::null);
             fields.push((name, value));
         }
     }
-    Ok(Json::object(fields).into())
+    Ok(Json::of(&Read { id, fields }).into())
+}
+
+/// What was read of an Entity: its number, then its Components in the order asked for.
+struct Read {
+    id: EntityId,
+    fields: Fields,
+}
+
+impl Serialize for Read {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(1 + self.fields.len()))?;
+        map.serialize_entry("entity", &self.id)?;
+        for (name, value) in &self.fields {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
 }
 
 /// The names of Components that the caller may read.
@@ -61,7 +79,7 @@ fn names(engine: &Engine, args: &Args<'_>) -> Result<Vec<String>, ErrorObject> {
     for name in &names {
         check_name(name)?;
         permit_component(args.caller(), name)?;
-        if engine.is_secret(name) && !args.caller().secrets {
+        if !args.caller().secrets && engine.is_secret(name) {
             let what = format!("Not permitted: `{name}` is secret.");
             return Err(ErrorObject::new(NOT_PERMITTED, what));
         }

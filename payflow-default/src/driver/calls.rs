@@ -83,6 +83,26 @@ impl Driver {
         self.give(asker, reply);
     }
 
+    /// What a method answers that changes nothing, draws no lots and waits for nothing, at the
+    /// moment of the last command; `None` while what it might tell of is not kept, or if it doesn't
+    /// answer at once.
+    pub(crate) fn look(
+        &mut self,
+        caller: &Caller,
+        name: &str,
+        params: Option<&Json>,
+    ) -> Option<Result<Json, ErrorObject>> {
+        if self.gate.as_ref().is_some_and(|gate| !gate.lets_answers_out()) {
+            return None;
+        }
+        let inputs = Inputs { now_ms: self.now.0, ..Inputs::default() };
+        match self.engine.call(caller, inputs, name, params) {
+            Ok(Reply::Now(json)) => Some(Ok(json)),
+            Ok(Reply::Later(_) | Reply::Elsewhere(_)) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
     /// Callers that wait for an answer, but for those that were gone when it was last looked.
     #[must_use]
     pub fn waiters(&self) -> usize {

@@ -129,6 +129,12 @@ impl Gate {
         reached.then(|| self.waiting.pop_front().map(|next| next.held))?
     }
 
+    /// Whether an answer would be given at once: everything is kept that it may tell of.
+    pub(super) fn lets_answers_out(&self) -> bool {
+        let Kept { written, synced } = self.kept;
+        self.waiting.is_empty() && self.last <= written && self.last_to_sync <= synced
+    }
+
     /// Whether everything is kept that was done, and everything done that waited for it.
     pub(super) fn is_clear(&self) -> bool {
         self.records.is_empty() && self.waiting.is_empty() && self.kept.synced == self.last

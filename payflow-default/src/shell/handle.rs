@@ -1,5 +1,6 @@
 //! What the outside holds of a shell: calls into it, and news out of it.
 
+use super::desk::{Desk, LOOKS};
 use crate::{Asker, Driver};
 use ecs_core::{
     Caller, Effect, EntityId, Error, ErrorObject, INTERNAL, Json, Name, Reply, WireComponent, Write,
@@ -67,20 +68,23 @@ pub enum News {
 
 /// A way to reach the driver; clones reach the same. When the last one is dropped the shell stops.
 #[derive(Clone)]
-pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    notices: broadcast::WeakSender<Arc<Notice>>,
-    stopper: Arc<watch::Sender<bool>>,
-    disk_full: watch::Receiver<bool>,
-    invoices: DecodedInvoices,
-    watchers: Watchers,
-    ended: watch::Receiver<u64>,
+pub struct Handle(pub(super) Arc<Reach>);
+
+/// What a handle reaches the shell with.
+pub(super) struct Reach {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) notices: broadcast::WeakSender<Arc<Notice>>,
+    pub(super) stopper: watch::Sender<bool>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) invoices: DecodedInvoices,
+    pub(super) watchers: Watchers,
+    pub(super) ended: watch::Receiver<u64>,
     /// Places for answers that are found out on other threads.
-    elsewhere: Arc<Semaphore>,
+    pub(super) elsewhere: Semaphore,
 }
 
 /// Answers that are found out on other threads at a time; others wait for their turn.
-const ELSEWHERE_MAX: usize = 4;
+pub(super) const ELSEWHERE_MAX: usize = 4;
 
 /// How many watch Systems run.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +114,9 @@ impl Drop for Watching {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Handle").field("room", &self.commands.capacity()).finish_non_exhaustive()
+        out.debug_struct("Handle")
+            .field("room", &self.0.commands.capacity())
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,18 +145,6 @@ pub(crate) fn refused(error: ShellError) -> ErrorObject {
 }
 
 impl Handle {
-    pub(super) fn new(
-        commands: mpsc::Sender<Command>,
-        notices: &broadcast::Sender<Arc<Notice>>,
-        stopper: watch::Sender<bool>,
-        disk_full: watch::Receiver<bool>,
-        (invoices, watchers, ended): (DecodedInvoices, Watchers, watch::Receiver<u64>),
-    ) -> Self {
-        let (notices, stopper) = (notices.downgrade(), Arc::new(stopper));
-        let elsewhere = Arc::new(Semaphore::new(ELSEWHERE_MAX));
-        Self { commands, notices, stopper, disk_full, invoices, watchers, ended, elsewhere }
-    }
-
     /// Makes a payment, as [`Driver::start_payment`] does; its invoice is decoded here, before the
     /// engine is asked.
     ///
@@ -163,7 +157,7 @@ impl Handle {
         let named = |(name, _): &&(Name, _)| *name == Invoice::SPEC.name;
         let invoice = components.components.iter().find(named).and_then(|(_, json)| json.as_ref());
         if let Some(text) = invoice.and_then(Json::as_str) {
-            self.invoices.decode_ahead(&text);
+            self.0.invoices.decode_ahead(&text);
         }
         self.call(move |driver, now| driver.start_payment(now, components)).await
     }
@@ -175,7 +169,7 @@ impl Handle {
         let named = || params.fields().and_then(|mut fields| fields.remove("invstring"));
         let first = params.items().and_then(|items| items.into_iter().next());
         if let Some(text) = first.or_else(named).as_ref().and_then(Json::as_str) {
-            self.invoices.decode_ahead(&text);
+            self.0.invoices.decode_ahead(&text);
         }
     }
 
@@ -191,7 +185,7 @@ impl Handle {
         command: impl FnOnce(&mut Driver, Timestamp) -> R + Send + 'static,
     ) -> Result<R, ShellError> {
         let (answer, answered) = oneshot::channel();
-        if *self.disk_full.borrow() {
+        if self.0.desk.is_full() {
             return Err(ShellError::DiskFull);
         }
         self.post(Box::new(move |driver, now| {
@@ -228,18 +222,18 @@ impl Handle {
         params: Option<Json>,
     ) -> Result<Json, ErrorObject> {
         let (answer, answered) = oneshot::channel();
-        if *self.disk_full.borrow() {
+        if self.0.desk.is_full() {
             return Err(refused(ShellError::DiskFull));
         }
         let name = name.into();
-        self.post(Box::new(move |driver, now| {
+        let command = move |driver: &mut Driver, now: Timestamp| {
             driver.call_method(now, &caller, (&name, params.as_ref()), Box::new(Answering(answer)));
-        }))
-        .map_err(refused)?;
+        };
+        self.post(Box::new(command)).map_err(refused)?;
         match answered.await.map_err(|_| refused(ShellError::Stopped))?? {
             Reply::Now(json) => Ok(json),
             Reply::Elsewhere(work) => {
-                let _place = self.elsewhere.acquire().await;
+                let _place = self.0.elsewhere.acquire().await;
                 let done = tokio::task::spawn_blocking(work).await;
                 done.unwrap_or_else(|panicked| {
                     tracing::error!(target: "payecs::call", %panicked, "no answer");
@@ -250,19 +244,40 @@ impl Handle {
         }
     }
 
+    /// Answers a method that only reads, here and now, on this thread, while the shell sleeps and
+    /// has nothing left to do: who has called before, also without waiting for the answer, reads
+    /// what came of it. `None` for any other method and at any other time:
+    /// [`Handle::call_method`] has the answer then.
+    #[must_use]
+    pub fn look(
+        &self,
+        caller: &Caller,
+        name: &str,
+        params: Option<&Json>,
+    ) -> Option<Result<Json, ErrorObject>> {
+        if !LOOKS.contains(&name) {
+            return None;
+        }
+        self.0.desk.look(|driver| driver.look(caller, name, params))
+    }
+
     fn post(&self, command: Command) -> Result<(), ShellError> {
-        self.commands.try_send(command).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => {
-                ShellError::Full { waiting: self.commands.max_capacity() }
+        self.0.desk.one_comes();
+        self.0.commands.try_send(command).map_err(|refused| {
+            self.0.desk.one_is_done();
+            match refused {
+                mpsc::error::TrySendError::Full(_) => {
+                    ShellError::Full { waiting: self.0.commands.max_capacity() }
+                }
+                mpsc::error::TrySendError::Closed(_) => ShellError::Stopped,
             }
-            mpsc::error::TrySendError::Closed(_) => ShellError::Stopped,
         })
     }
 
     /// Hears every notice from now on. After the shell has stopped there are none.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        let notices = self.notices.upgrade().map(|notices| notices.subscribe());
+        let notices = self.0.notices.upgrade().map(|notices| notices.subscribe());
         Subscription { notices, _watching: None }
     }
 
@@ -270,18 +285,18 @@ impl Handle {
     /// flow are only while somebody watches.
     #[must_use]
     pub fn watch_systems(&self) -> Subscription {
-        Subscription { _watching: Some(self.watchers.one_more()), ..self.subscribe() }
+        Subscription { _watching: Some(self.0.watchers.one_more()), ..self.subscribe() }
     }
 
     /// The cursor of the last end of a payment that may be told of, as it rises. There is no more
     /// to come once the shell has stopped.
     pub(crate) fn ended(&self) -> watch::Receiver<u64> {
-        self.ended.clone()
+        self.0.ended.clone()
     }
 
     /// Asks the shell to stop: it does what was taken in before, and nothing more. Again: nothing.
     pub fn stop(&self) {
-        self.stopper.send_replace(true);
+        self.0.stopper.send_replace(true);
     }
 }
 

@@ -1,4 +1,5 @@
 mod calls;
+mod desk;
 mod events;
 mod journal;
 mod node;
