@@ -40,11 +40,24 @@ impl Dossier {
         past: impl IntoIterator<Item = PastEntry>,
     ) -> Result<Self, String> {
         let journal = Journal::new(node);
-        let mut dossier = Arc::new(Self::default());
+        let dossier = Self::go_on(&journal, hash, Arc::default(), past)?;
+        Ok(Arc::unwrap_or_clone(dossier))
+    }
+
+    /// The same where it has led to this dossier so far, by the entries before these.
+    ///
+    /// # Errors
+    /// As [`Dossier::of`].
+    pub(crate) fn go_on(
+        journal: &Journal,
+        hash: PaymentHash,
+        mut dossier: Arc<Self>,
+        past: impl IntoIterator<Item = PastEntry>,
+    ) -> Result<Arc<Self>, String> {
         for entry in past {
             let circumstances = Circumstances { entity: entry.entity, at: entry.at };
             let mut writer =
-                Writer::again(&journal, (hash, Arc::clone(&dossier)), entry.index, circumstances);
+                Writer::again(journal, (hash, Arc::clone(&dossier)), entry.index, circumstances);
             for line in entry.lines.iter().filter(|line| line.payment_hash() == Some(hash)) {
                 let fault = |error| format!("entry {} does not fit: {error}", entry.index);
                 writer.write(line).map_err(fault)?;
@@ -59,7 +72,7 @@ impl Dossier {
             }
             dossier.note(PastEntry { lines, ..entry });
         }
-        Ok(Arc::unwrap_or_clone(dossier))
+        Ok(dossier)
     }
 
     /// Takes over what a batch wrote for this hash, but for postings and lines.
