@@ -10,6 +10,8 @@ pub enum Law {
     MoneyIsWhole,
     /// A hash is paid by one payment of ours at most, and its payee gets no more than was asked.
     PaidOnce,
+    /// Where a client is told that a payment is complete, its payee got all that was asked.
+    PaidInFull,
     /// What left us above the amount is at most the fee budget.
     FeeWithinBudget,
     /// What a client was told to be over stays as it was told, also over crashes.
@@ -41,9 +43,10 @@ pub enum Law {
 
 impl Law {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::MoneyIsWhole,
         Self::PaidOnce,
+        Self::PaidInFull,
         Self::FeeWithinBudget,
         Self::TheEndIsFinal,
         Self::ToldTheTruth,
@@ -65,6 +68,7 @@ impl Law {
         match self {
             Self::MoneyIsWhole => "no msat is unaccounted for",
             Self::PaidOnce => "no hash is paid twice by us",
+            Self::PaidInFull => "what is complete is paid in full",
             Self::FeeWithinBudget => "fees stay within their budget",
             Self::TheEndIsFinal => "what is over stays as it was told",
             Self::ToldTheTruth => "what a client was told is what happened",

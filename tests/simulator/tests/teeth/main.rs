@@ -4,6 +4,8 @@
 mod books;
 mod node;
 mod receipts;
+mod stopped;
+mod systems;
 
 use ecs_systems::{
     port::{Node, NodeEvent, NodeRequest, PartStatus, Receipts},
@@ -21,13 +23,16 @@ use std::sync::Arc;
 const SEEDS: u64 = 40;
 
 /// Whether the auditor says that this law was broken, within some seeds.
+fn finds(law: Law, config: impl Fn(u64) -> Config) {
+    let breaks =
+        |seed| Simulation::new(config(seed)).run().is_err_and(|finding| finding.breaks(law));
+    assert!((1..=SEEDS).any(breaks), "{law:?} is blind");
+}
+
+/// The same with a broken piece around the engine.
 fn notices(law: Law, around: impl Around + 'static) {
     let around: Arc<dyn Around> = Arc::new(around);
-    let noticed = (1..=SEEDS).any(|seed| {
-        let config = Config { around: Arc::clone(&around), ..Config::of(seed) };
-        Simulation::new(config).run().is_err_and(|finding| finding.breaks(law))
-    });
-    assert!(noticed, "{law:?} is blind");
+    finds(law, |seed| Config { around: Arc::clone(&around), ..Config::of(seed) });
 }
 
 /// A node whose requests and events are changed on their way.

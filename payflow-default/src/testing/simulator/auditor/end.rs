@@ -75,7 +75,7 @@ impl Auditor {
 
     fn judge_listed(&mut self, key: (PaymentHash, GroupId, u64), payment: &Value) {
         let (hash, group, entity) = key;
-        let (_, sent) = self.paid_msat(&hash, Some(group));
+        let (amount, sent) = self.paid_msat(&hash, Some(group));
         let Some(view) = self.views.get(&(hash, entity)).cloned() else { return };
         let to_ourselves = self.is_to_ourselves(&hash);
         let said = u128::from(view.sent_msat.unwrap_or_default());
@@ -84,6 +84,11 @@ impl Auditor {
             "failed" => sent == 0,
             _ => false,
         };
+        let least = self.least(&hash).map_or(0, u128::from);
+        let in_full = view.status != "complete" || to_ourselves || amount >= least;
+        self.holds(Law::PaidInFull, in_full, || {
+            format!("its payee really got {amount} msat of {least}: {payment}")
+        });
         let law = if view.status == "pending" { Law::EndsInTime } else { Law::ToldTheTruth };
         self.holds(law, agrees, || format!("{sent} msat really left us for {payment}"));
     }

@@ -147,6 +147,11 @@ impl Auditor {
         self.receipts.insert(hash, receipt);
     }
 
+    /// The least that a client wanted the payee of a hash to get.
+    fn least(&self, hash: &PaymentHash) -> Option<u64> {
+        self.intents.get(hash)?.iter().map(|intent| intent.amount_msat).min()
+    }
+
     /// The most that clients wanted for a hash: amount, and fee budget.
     fn most(&self, hash: &PaymentHash) -> Option<(u64, u64)> {
         let intents = self.intents.get(hash)?;

@@ -84,6 +84,10 @@ impl Auditor {
         let (true, Some(told)) = (proves, sums) else {
             return self.breach(Law::ToldTheTruth, format!("{hash} is said to be paid: {answer}"));
         };
+        let (got, wanted) = (told.sent_msat - told.fee_msat, intent.amount_msat);
+        self.holds(Law::PaidInFull, got >= wanted, || {
+            format!("{hash} is said to be paid, and its payee got {got} msat of {wanted}")
+        });
         let before = self.paid.insert(hash, told).filter(|before| *before != told);
         self.holds(Law::TheEndIsFinal, before.is_none(), || {
             format!("{hash} is said to be paid with {told:?}, and was with {before:?}")
