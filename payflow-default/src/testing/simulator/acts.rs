@@ -11,7 +11,6 @@ use super::{
 };
 use ecs_core::{Json, Systems, Write};
 use ecs_systems::{
-    bolt11,
     components::{Amount, FeeBudget, Invoice, Overpay, RetryFor},
     planner::Rng,
     port::InvoiceDraft,
@@ -70,8 +69,8 @@ impl Stage {
             Kind::Invoices | Kind::Overpaid(_) => InvoiceRequest::of(wish.amount),
         };
         let request = InvoiceRequest { basic_mpp: wish.several_parts, ..request };
-        let invoice = self.ground.network.invoice(payee, request, self.now);
-        let invoice = invoice.expect("an invoice that can be written");
+        let sold = self.ground.network.sell(payee, request, self.now);
+        let (invoice, hash) = sold.expect("an invoice that can be written");
         let (given, amount_msat) = match wish.kind {
             Kind::Invoices => (None, wish.amount.0),
             Kind::Clients => (Some(wish.amount.0), wish.amount.0),
@@ -85,7 +84,6 @@ impl Stage {
             Some(budget) => budget.0,
             None => (amount_msat / 200).max(FEE_EXEMPT_MSAT),
         };
-        let hash = bolt11::decode(&invoice).expect("it was just written").payment_hash;
         let overpays = matches!(wish.kind, Kind::Overpaid(_));
         let mut params = vec![
             ("invstring", Json::of(&invoice)),

@@ -3,7 +3,7 @@
 use super::{
     Law,
     clients::Errand,
-    host::Stop,
+    host::{Found, Stop},
     plot::{Death, index},
     stage::Stage,
 };
@@ -44,17 +44,21 @@ impl Stage {
         }
         self.report.fault(if how.power.is_some() { "power lost" } else { "process killed" });
         self.config.around.dies(&disk);
-        if let Some(seed) = how.flip.filter(|_| how.power.is_none()) {
-            self.flip(seed, synced);
-        }
+        let flipped = how.flip.filter(|_| how.power.is_none()).and_then(|seed| self.flip(seed));
         self.lose_time(how.away_ms);
         self.note(|| format!("the engine died and comes back: {how:?}"));
-        match self.ground.start(self.now) {
-            Ok(host) => self.host = Some(host),
+        let whole = match self.ground.start(self.now, flipped.is_some()) {
+            Ok((host, whole)) => {
+                self.host = Some(host);
+                whole
+            }
             Err(error) => {
                 let what = format!("after {how:?} the files can't be opened: {error}");
                 return self.auditor.breach(Law::Durable, what);
             }
+        };
+        if let (Some(flipped), Some(whole)) = (flipped, whole) {
+            self.judge_damage(&flipped, &whole, synced);
         }
         self.ask_again();
     }
@@ -79,27 +83,24 @@ impl Stage {
         }
     }
 
-    /// A bit is flipped in a copy of the files: whoever opens it must say so, or find everything
-    /// that was durable.
-    fn flip(&mut self, seed: u64, synced: u64) {
+    /// A copy of the files in which a bit is flipped, before anybody opens them.
+    fn flip(&self, seed: u64) -> Option<Flipped> {
         let disk = self.ground.disk.fork();
-        let clean = match self.ground.look_at(&disk) {
-            Ok(clean) => clean,
-            Err(error) => {
-                let what = format!("after a kill the files can't be opened: {error}");
-                return self.auditor.breach(Law::Durable, what);
-            }
-        };
-        let mut rng = Rng::new(seed);
-        let Some((file, at)) = flip_a_bit(&disk, &mut rng) else { return };
-        let found = self.ground.look_at(&disk);
+        let (file, at) = flip_a_bit(&disk, &mut Rng::new(seed))?;
+        Some(Flipped { disk, file, at })
+    }
+
+    /// Whoever opens the copy must say that it is damaged, or find everything that was durable.
+    fn judge_damage(&mut self, flipped: &Flipped, whole: &Found, synced: u64) {
+        let Flipped { disk, file, at } = flipped;
+        let found = self.ground.look_at(disk);
         let named = found.is_err();
-        let whole = match &found {
+        let is_told = match &found {
             Err(_) => !self.config.around.overlooks_damage(),
-            Ok(found) => found == &clean || (synced..clean.last).contains(&found.last),
+            Ok(found) => found == whole || (synced..whole.last).contains(&found.last),
         };
         self.report.fault(if named { "flipped bit, named" } else { "flipped bit, without effect" });
-        if !whole {
+        if !is_told {
             let what = format!("bit {at} of {file} was flipped, and nobody noticed");
             self.auditor.breach(Law::DamageIsNamed, what);
         }
@@ -160,6 +161,13 @@ impl Stage {
             host.driver.poll(Timestamp(host.now.0.saturating_sub(by_ms)));
         }
     }
+}
+
+/// Files with a flipped bit, and which it is.
+struct Flipped {
+    disk: MemoryDisk,
+    file: String,
+    at: usize,
 }
 
 /// Flips a bit somewhere, and says in which file and where. `None`: there is none.

@@ -90,6 +90,13 @@ pub(super) struct Found {
     state: String,
 }
 
+impl Found {
+    fn of(store: &Store, app: &Engine) -> Self {
+        let state = ecs_core::Json::of(&app.snapshot()).text().to_owned();
+        Self { last: store.last(), state }
+    }
+}
+
 impl Ground {
     fn options(&self) -> Options {
         Options {
@@ -123,21 +130,25 @@ impl Ground {
         let mut app = self.app(&LedgerHistory::default());
         let disk: Arc<dyn Disk> = Arc::new(disk.fork());
         let (store, _) = Store::open(&disk, self.options(), &mut app, &mut |_| {})?;
-        let state = ecs_core::Json::of(&app.snapshot()).text().to_owned();
-        Ok(Found { last: store.last(), state })
+        Ok(Found::of(&store, &app))
     }
 
-    /// Starts an engine on what the disk has.
+    /// Starts an engine on what the disk has; where it is to tell, with what it found there.
     ///
     /// # Errors
     /// The files are not as they were written.
-    pub(super) fn start(&mut self, now: Timestamp) -> Result<Host, StoreError> {
+    pub(super) fn start(
+        &mut self,
+        now: Timestamp,
+        tells: bool,
+    ) -> Result<(Host, Option<Found>), StoreError> {
         self.starts += 1;
         let history = LedgerHistory::default();
         let mut app = self.app(&history);
         let watched = WatchedDisk::new(Arc::new(self.disk.clone()), self.border.clone());
         let disk: Arc<dyn Disk> = Arc::new(watched);
         let (store, _) = Store::open(&disk, self.options(), &mut app, &mut |_| {})?;
+        let found = tells.then(|| Found::of(&store, &app));
         self.note_what_is_there();
         let index = history.follow(store.reader(), MemoryBackend::default());
         let index = index.expect("there is a thread");
@@ -153,7 +164,7 @@ impl Ground {
         driver.retain(Retention { age, ..Retention::default() });
         driver.keep_journal(store.last());
         driver.resume(now);
-        Ok(Host {
+        let host = Host {
             driver,
             now,
             fuel: None,
@@ -164,7 +175,8 @@ impl Ground {
             sync_at: None,
             try_again_at: None,
             _index: index,
-        })
+        };
+        Ok((host, found))
     }
 
     /// What was taken back from the files is durable once they are open.

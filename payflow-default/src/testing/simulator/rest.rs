@@ -62,12 +62,13 @@ impl Stage {
         let (mut listed, mut start) = (Vec::new(), 1_u64);
         for _ in 0..PAGES_MAX {
             let start_at = [("start", Json::of(&start))];
-            let page = self.ask(method, &Json::object(params.iter().cloned().chain(start_at)));
-            let Some(items) = page.get(name).and_then(Value::as_array) else {
+            let params = Json::object(params.iter().cloned().chain(start_at));
+            let mut page = self.ask(method, &params);
+            let Some(items) = page.get_mut(name).and_then(Value::as_array_mut) else {
                 self.auditor.breach(Law::EndsInTime, format!("{method} answers {page}"));
                 break;
             };
-            listed.extend(items.iter().cloned());
+            listed.append(items);
             match page.get("next").and_then(Value::as_u64) {
                 Some(next) => start = next,
                 None => break,

@@ -8,7 +8,7 @@ use super::{
     host::{Ground, Host, Stop},
     plot::{Death, Plot},
 };
-use ecs_core::{Caller as Rights, Json};
+use ecs_core::{Caller as Rights, ErrorObject, Json};
 use ecs_systems::units::{PaymentHash, Timestamp};
 use ledger_store::Issued;
 use node_sim::SimNetwork;
@@ -81,7 +81,7 @@ impl Stage {
             flow: config.flow.clone(),
             starts: 0,
         };
-        let host = ground.start(START).expect("an empty disk is opened");
+        let (host, _) = ground.start(START, false).expect("an empty disk is opened");
         Self {
             config,
             plot,
@@ -257,7 +257,7 @@ impl Stage {
             Heard::Answer(answer) => {
                 let answer = answer.map(|text| self.config.around.answer(method, text));
                 self.mix(call, &answer);
-                self.answered(call, errand, &said(&answer));
+                self.answered(call, errand, said(&answer));
             }
             Heard::CutOff => self.auditor.hung_up(call),
             Heard::Issued => {
@@ -268,13 +268,13 @@ impl Stage {
         }
     }
 
-    fn answered(&mut self, call: u32, errand: Errand, said: &Said) {
+    fn answered(&mut self, call: u32, errand: Errand, said: Said) {
         match errand {
             Errand::Pay(deed) => {
-                self.auditor.hears(call, said, self.now);
+                self.auditor.hears(call, &said, self.now);
                 let code = match said {
                     Said::Well(_) => 0,
-                    Said::Ill(code, _) => *code,
+                    Said::Ill(code, _) => code,
                 };
                 *self.report.outcomes.entry(code).or_default() += 1;
                 if let Some(order) = self.orders.get_mut(&deed) {
@@ -283,12 +283,12 @@ impl Stage {
             }
             Errand::Look => {
                 if let Said::Well(payment) = said {
-                    self.auditor.is_told(payment);
+                    self.auditor.is_told(&payment);
                 }
             }
-            Errand::Remember(hash) => self.auditor.is_remembered(hash, said),
+            Errand::Remember(hash) => self.auditor.is_remembered(hash, &said),
             Errand::Read => self.read.push(match said {
-                Said::Well(value) => value.clone(),
+                Said::Well(value) => value,
                 Said::Ill(code, data) => serde_json::json!({ "code": code, "data": data }),
             }),
             Errand::Cancel | Errand::Issue(_) => {}
@@ -296,13 +296,28 @@ impl Stage {
     }
 
     /// Makes what was told part of the fingerprint.
-    fn mix<E: std::fmt::Debug>(&mut self, call: u32, answer: &Result<String, E>) {
+    fn mix(&mut self, call: u32, answer: &Result<String, ErrorObject>) {
+        let (code, text) = match answer {
+            Ok(text) => (0, text.as_str()),
+            Err(error) => (error.code, error.message.as_str()),
+        };
+        let data = answer.as_ref().err().and_then(|error| error.data.as_ref());
+        self.mix_in(&call.to_le_bytes());
+        self.mix_in(&code.to_le_bytes());
+        self.mix_in(text.as_bytes());
+        self.mix_in(data.map_or("", Json::text).as_bytes());
+    }
+
+    /// Eight bytes at a time, each place of them told apart.
+    fn mix_in(&mut self, bytes: &[u8]) {
         const PRIME: u64 = 0x0100_0000_01b3;
-        let text = format!("{call} {answer:?}");
-        let mixed = text
-            .bytes()
-            .fold(self.report.fingerprint, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME));
-        self.report.fingerprint = mixed;
+        let mut sum = self.report.fingerprint ^ bytes.len() as u64;
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            sum = (sum ^ u64::from_le_bytes(word)).wrapping_mul(PRIME).rotate_left(29);
+        }
+        self.report.fingerprint = sum;
     }
 
     /// The receipt that was issued for a deed.

@@ -205,13 +205,26 @@ impl SimNetwork {
         request: InvoiceRequest,
         now: Timestamp,
     ) -> Result<String, SimError> {
+        self.sell(payee, request, now).map(|(invoice, _)| invoice)
+    }
+
+    /// As [`SimNetwork::invoice`], with the hash of what the payee keeps: it need not be decoded.
+    ///
+    /// # Errors
+    /// As [`SimNetwork::invoice`].
+    pub fn sell(
+        &self,
+        payee: NodeId,
+        request: InvoiceRequest,
+        now: Timestamp,
+    ) -> Result<(String, PaymentHash), SimError> {
         self.check()?;
         let mut change = self.begin(now);
         let sold = change.state.number(payee).and_then(|it| change.state.sell(it, request));
-        let sold = sold.map(|(text, sale)| {
+        let sold = sold.map(|(text, hash, sale)| {
             change.note(|| Input::Sold(Cow::Borrowed(&sale)));
             change.state.note_sale(sale);
-            text
+            (text, hash)
         });
         drop(change.keep());
         sold

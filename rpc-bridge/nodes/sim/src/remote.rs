@@ -100,12 +100,13 @@ impl State {
         self.forget_expired();
     }
 
-    /// The invoice that node number `payee` would hand out; [`State::note_sale`] makes it one.
+    /// The invoice that node number `payee` would hand out, and its hash; [`State::note_sale`]
+    /// makes it one.
     pub(crate) fn sell(
         &self,
         payee: usize,
         request: InvoiceRequest,
-    ) -> Result<(String, Sale), SimError> {
+    ) -> Result<(String, PaymentHash, Sale), SimError> {
         if payee == self.ours.node {
             return Err(SimError::OurOwnNode);
         }
@@ -133,7 +134,7 @@ impl State {
             basic_mpp: request.basic_mpp,
             metadata: draft.payment_metadata,
         };
-        Ok((text, sale))
+        Ok((text, draft.payment_hash, sale))
     }
 
     /// Lets the first node of `route` send a part along it. A route that isn't sound, or refused by
