@@ -5,15 +5,13 @@
 //! end; nothing waits for a caller that has gone. Whoever can open the socket is the owner: its
 //! file is in a directory for the owner alone.
 
-mod objects;
-
 use crate::{
     Grant, Limits, PARSE_ERROR, REQUEST_TOO_LARGE, Service, TOO_MANY_CALLS,
     call::spawn,
-    jsonrpc::{Message, Response, answer_message, request_too_large},
+    framing::{Objects, framed, said_of},
+    jsonrpc::{Message, Response, answer_message},
     private,
 };
-pub use objects::{Broken, Objects};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
     fs::{self, File, TryLockError},
@@ -293,16 +291,6 @@ async fn read(
     }
 }
 
-fn said_of(broken: Broken, limits: &Limits) -> String {
-    match broken {
-        Broken::Size => request_too_large(limits),
-        Broken::NoValue | Broken::Depth => {
-            Response::refused(None, PARSE_ERROR, format!("Parse error: {broken}"))
-        }
-    }
-    .text(limits)
-}
-
 /// Begins what was asked for. `false`: nothing more can be read, or nobody listens.
 async fn begin(
     shared: &Shared,
@@ -359,16 +347,6 @@ async fn write(mut to: OwnedWriteHalf, mut answers: mpsc::Receiver<Answer>, mut 
         }
         drop(place);
     }
-}
-
-/// An answer as it is sent. Values in it are as they were stored: an empty line between tokens is
-/// blanked, as it would end the answer there; a string of JSON has none.
-fn framed(mut text: String) -> String {
-    if text.contains("\n\n") {
-        text = text.replace('\n', " ");
-    }
-    text.push_str("\n\n");
-    text
 }
 
 #[cfg(test)]

@@ -2,18 +2,25 @@
 //! and `tests/fuzz` with a fuzzer.
 
 use bech32::{Fe32, Fe32IterExt, Hrp};
-use ecs_core::{Caller, Engine, ErrorObject, INVALID_PARAMS, Inputs, Json, Method, Reply};
+use ecs_core::{
+    Caller, Engine, ErrorObject, INTERNAL, INVALID_PARAMS, Inputs, Json, Method, Reply,
+};
 use ecs_systems::{bolt11, errors, policy::Policy};
 use ledger_store::{MemoryLedger, MemoryReceipts};
 use payflow_default::app::{Parts, engine};
-use rpc_bridge::{BoxFuture, Broken, Feed, Grant, Limits, Objects, Outcome, Service, Topic};
+use rpc_bridge::{
+    Asked, BoxFuture, Broken, Feed, Grant, Limits, Objects, Out, Outcome, Peer, Service, Topic,
+    read as read_pipe,
+};
 use std::{
     cell::RefCell,
     collections::BTreeMap,
     future::{pending, ready},
+    ops::ControlFlow,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 /// When calls are made: examples of invoices have expired then.
@@ -86,6 +93,78 @@ fn said(app: &Engine, reply: Reply) -> Outcome {
             Some(reply) => reply.and_then(|reply| said(app, reply)),
             None => Ok(Json::null()),
         },
+    }
+}
+
+/// Bytes as a plugin's stdin brings them, in pieces of so many.
+///
+/// # Panics
+/// Where how the bytes are cut makes a difference, or what is written is no answer of JSON-RPC.
+pub fn piped(bytes: &[u8], cut: usize) {
+    let written = written(bytes, cut);
+    assert_eq!(written, self::written(bytes, bytes.len()), "cut after {cut} bytes");
+    assert!(written.is_empty() || written.ends_with("\n\n"), "{written}");
+    for text in written.split_terminator("\n\n") {
+        let answer = Json::parse(text).expect("an answer is JSON");
+        let _refused = judge(&answer);
+    }
+}
+
+/// What is written to a plugin's stdout.
+fn written(bytes: &[u8], cut: usize) -> String {
+    let limits = Limits { request_bytes: REQUEST_BYTES_MAX, ..Limits::default() };
+    let out = Out::new(ErrorObject::new(INTERNAL, "a request without an answer"));
+    let mut written = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| out.write_all(&mut written, &limits));
+        let mut piped = Piped { app: fresh(), calls: 0 };
+        let read = read_pipe(Pieces { bytes, cut: cut.max(1) }, &out, &limits, &mut piped);
+        read.expect("bytes can be read");
+        assert!(out.wait_until_answered(Duration::ZERO), "each request is answered");
+        out.close();
+    });
+    String::from_utf8(written).expect("JSON is UTF-8")
+}
+
+/// Bytes that come in pieces.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    cut: usize,
+}
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.cut.min(to.len()).min(self.bytes.len());
+        let (some, rest) = self.bytes.split_at(count);
+        to[..count].copy_from_slice(some);
+        self.bytes = rest;
+        Ok(count)
+    }
+}
+
+/// An engine behind a pipe.
+struct Piped {
+    app: Engine,
+    calls: usize,
+}
+
+impl Peer for Piped {
+    fn take(&mut self, asked: Vec<Asked>) {
+        for Asked { method, params, answer } in asked {
+            self.calls += 1;
+            let _taken = self.app.take_delta();
+            let nothing = Json::array([]);
+            let outcome = if self.calls <= CALLS_MAX {
+                call(&mut self.app, &method, params.as_ref().unwrap_or(&nothing))
+            } else {
+                Ok(nothing)
+            };
+            answer.give(outcome);
+        }
+    }
+
+    fn hear(&mut self, _: &str, _: Option<&Json>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
     }
 }
 

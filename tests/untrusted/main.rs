@@ -1,7 +1,7 @@
 //! What strangers may send, with random input: the properties are `payecs_tests::untrusted`.
 
 use ecs_core::{Json, Kind, Method, Scope};
-use payecs_tests::untrusted::{calls, fresh, invoice, messages};
+use payecs_tests::untrusted::{calls, fresh, invoice, messages, piped};
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 
 /// Values that are right for some parameter, and values that are right for none.
@@ -99,6 +99,18 @@ proptest! {
         cut in 1_usize..40,
     ) {
         messages(&pieces.concat(), cut);
+    }
+
+    #[test]
+    fn no_bytes_on_a_pipe_end_it_or_are_answered_otherwise_for_how_they_are_cut(
+        pieces in vec(prop_oneof![
+            any_line().prop_map(|line| request(&line)),
+            select(PIECES).prop_map(|text| text.as_bytes().to_vec()),
+            vec(any::<u8>(), 0..9),
+        ], 0..9),
+        cut in 1_usize..40,
+    ) {
+        piped(&pieces.concat(), cut);
     }
 
     #[test]
