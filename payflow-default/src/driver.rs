@@ -30,7 +30,7 @@ pub use reconcile::{ReconcileReport, Reconciliation};
 use crate::entropy::Entropy;
 use asking::Asking;
 use calls::Waiters;
-use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Write};
+use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Json, Write};
 use ecs_systems::{
     pay::start_payment,
     policy::GraphView,
@@ -132,7 +132,12 @@ pub struct Driver {
     waiters: Waiters,
     /// Where effects wait for their record; `None`: nothing is kept, and nothing waits.
     gate: Option<Gate>,
+    /// Who hears of each System in its turn among the answers.
+    announcer: Option<Announcer>,
 }
+
+/// Hears the announcement of a System: the body of `payecs_system_invoke`.
+pub type Announcer = Box<dyn FnMut(Json) + Send>;
 
 impl std::fmt::Debug for Driver {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -190,6 +195,7 @@ impl Driver {
             finished: Finished::default(),
             waiters: Waiters::default(),
             gate: None,
+            announcer: None,
         };
         driver.engine.note_lists();
         driver.ended = driver.ends();
@@ -218,6 +224,12 @@ impl Driver {
     /// Whether the flow's Systems are announced too.
     pub fn announce_all(&mut self, announce: bool) {
         self.engine.announce_all(announce);
+    }
+
+    /// From now on every System is announced to that one, in its turn: before the answer to the
+    /// call that it ran in. It is no notice then.
+    pub fn announce_to(&mut self, announcer: Announcer) {
+        self.announcer = Some(announcer);
     }
 
     /// The moment of the last command.

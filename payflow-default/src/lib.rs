@@ -3,6 +3,8 @@
 //! Read [`flow`] first. [`Driver`] does what Systems ask for, without I/O; [`shell`] runs it in
 //! real time.
 
+extern crate self as payflow_default;
+
 pub mod flow;
 pub mod app;
 pub mod entropy;
@@ -11,11 +13,13 @@ mod driver;
 pub mod measures;
 pub mod service;
 pub mod shell;
+pub mod cli;
+pub mod plugin;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use driver::{
-    ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Answer, Asker,
+    ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Announcer, Answer, Asker,
     COLLECTED_PER_POLL_MAX, Driver, Job, JobId, JournalRecord, ReconcileReport, Reconciliation,
     Retention, WAITERS_MAX,
 };

@@ -1,7 +1,5 @@
 //! The binary `payecs`: see `payecs --help`.
 
-mod cli;
-
 use std::process::ExitCode;
 
 /// Records are made on one thread and freed on another, in many small pieces.
@@ -9,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::run()
+    payflow_default::cli::run()
 }

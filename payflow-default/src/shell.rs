@@ -32,7 +32,7 @@ use journal::Journal;
 use ledger_store::store::Store;
 use node::NodeThread;
 use std::{
-    io,
+    fmt, io,
     sync::Arc,
     task::{Wake, Waker},
     thread::{self, JoinHandle},
@@ -94,6 +94,17 @@ pub struct Shell {
     watchers: Watchers,
     /// Whether there were any when it was last looked.
     watched: bool,
+    /// Who is told that a round has ended.
+    rounds: Option<Rounds>,
+}
+
+/// What is called at the end of each round.
+struct Rounds(Box<dyn Fn() + Send>);
+
+impl fmt::Debug for Rounds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Rounds")
+    }
 }
 
 /// What a shell leaves behind.
@@ -167,6 +178,7 @@ impl Shell {
             behind: false,
             watchers,
             watched: false,
+            rounds: None,
         };
         (shell, handle)
     }
@@ -194,6 +206,13 @@ impl Shell {
         self.node = Some(NodeThread::start(&mut self.driver, self.clock.clone())?);
         self.driver.set_waker(Waker::from(Arc::clone(&self.woken)));
         Ok(self)
+    }
+
+    /// The shell, calling that when what could be answered and announced was: who gathers both
+    /// sends them then, together.
+    #[must_use]
+    pub fn with_rounds(self, ended: impl Fn() + Send + 'static) -> Self {
+        Self { rounds: Some(Rounds(Box::new(ended))), ..self }
     }
 
     /// Runs the driver until [`Handle::stop`], until the last handle is dropped, or until nothing
@@ -340,6 +359,9 @@ impl Shell {
         }
         let cursor = self.driver.cursor();
         self.ended.send_if_modified(|ended| std::mem::replace(ended, cursor) != cursor);
+        if let Some(Rounds(ended)) = &self.rounds {
+            ended();
+        }
     }
 
     /// Waits for something to do. Stopping goes first, then the oldest work: plans, what the driver

@@ -1,7 +1,7 @@
-//! The command line. Only what is here writes to stdout.
+//! The command line of `payecs`. Only what is here writes to stdout, and what a plugin answers.
 
-mod demo;
-mod serve;
+pub(crate) mod demo;
+pub(crate) mod serve;
 mod call;
 mod pay;
 mod ask;
@@ -65,7 +65,8 @@ enum Command {
 }
 
 /// Does what the command line says. Exit codes: 0 done, 1 failed, 2 not understood.
-pub(crate) fn run() -> ExitCode {
+#[must_use]
+pub fn run() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = log_to_stderr(&cli.log) {
         eprintln!("error: --log {}: {error}", cli.log);

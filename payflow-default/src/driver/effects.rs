@@ -6,7 +6,7 @@ use super::{
     log::log_notice,
     receive::Claiming,
 };
-use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId, Write};
+use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId, Invoke, Write};
 use ecs_systems::{
     effects::{
         AskSigner, ChooseRoutes, DecodeByNode, HOLD_TIMER, OfferPart, RefuseHtlcs, SettleHtlcs,
@@ -90,6 +90,10 @@ impl Driver {
             self.say_all(htlcs);
         } else if let Some(RefuseHtlcs { htlcs }) = effect.read() {
             self.say_all(htlcs);
+        } else if effect.kind == Invoke::KIND
+            && let Some(announce) = &mut self.announcer
+        {
+            announce(effect.body);
         } else {
             debug_assert!(is_notice(&effect), "nobody does `{}`", effect.kind);
             log_notice(&effect);

@@ -261,6 +261,29 @@ impl Handle {
         self.0.desk.look(|driver| driver.look(caller, name, params))
     }
 
+    /// Does something with the driver on its own thread, as soon as there is room for it: from a
+    /// thread that may wait. What it answers, it gives to [`Driver::call_method`] or holds back
+    /// itself.
+    ///
+    /// # Errors
+    /// [`ShellError::DiskFull`], [`ShellError::Stopped`]: not taken in.
+    ///
+    /// # Panics
+    /// In a tokio runtime.
+    pub(crate) fn post_waiting(
+        &self,
+        command: impl FnOnce(&mut Driver, Timestamp) + Send + 'static,
+    ) -> Result<(), ShellError> {
+        if self.0.desk.is_full() {
+            return Err(ShellError::DiskFull);
+        }
+        self.0.desk.one_comes();
+        self.0.commands.blocking_send(Box::new(command)).map_err(|_| {
+            self.0.desk.one_is_done();
+            ShellError::Stopped
+        })
+    }
+
     fn post(&self, command: Command) -> Result<(), ShellError> {
         self.0.desk.one_comes();
         self.0.commands.try_send(command).map_err(|refused| {

@@ -40,8 +40,20 @@ impl Opening {
     /// # Errors
     /// Nobody can say what is needed for that.
     pub(crate) fn look(&mut self, looked: Looked) -> Result<bool, DemoError> {
+        self.look_and_say(looked, |text| eprintln!("{text}"))
+    }
+
+    /// The same, saying it elsewhere.
+    ///
+    /// # Errors
+    /// Nobody can say what is needed for that.
+    pub(crate) fn look_and_say(
+        &mut self,
+        looked: Looked,
+        say: impl FnOnce(&str),
+    ) -> Result<bool, DemoError> {
         match looked.reconciliation {
-            Reconciliation::Done(report) if looked.books_are_open => eprintln!("{}", told(&report)),
+            Reconciliation::Done(report) if looked.books_are_open => say(&told(&report)),
             Reconciliation::None
             | Reconciliation::Asking { .. }
             | Reconciliation::Booking { .. }

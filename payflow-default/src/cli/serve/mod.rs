@@ -2,7 +2,7 @@
 
 mod config;
 mod environment;
-mod network;
+pub(crate) mod network;
 mod web;
 
 use super::{

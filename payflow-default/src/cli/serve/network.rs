@@ -58,7 +58,11 @@ impl Service for Simulated {
     }
 }
 
-fn invoice(
+/// What [`SIM_INVOICE`] answers at a moment.
+///
+/// # Errors
+/// The caller lacks the scope, a param is none, or the network refuses.
+pub(crate) fn invoice(
     network: &SimNetwork,
     caller: &Caller,
     params: Option<&Json>,

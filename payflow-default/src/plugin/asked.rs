@@ -1,0 +1,175 @@
+//! What lightningd asks of us: the handshake, then every method.
+
+use super::{
+    Event, log,
+    manifest::{SHUTDOWN, manifest},
+    options::Options,
+    running::{Call, Running},
+};
+use ecs_core::{ErrorObject, Json, METHOD_NOT_FOUND, Method, did_you_mean};
+use rpc_bridge::{Answer, Asked, INVALID_REQUEST, Out, Outcome, Peer};
+use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf};
+use tokio::{runtime, sync::mpsc::UnboundedSender};
+use tracing::Level;
+
+/// The first method: what are you?
+const GETMANIFEST: &str = "getmanifest";
+/// The second: begin.
+const INIT: &str = "init";
+/// Longest part of an unknown name that is repeated.
+const NAME_SHOWN_CHARS_MAX: usize = 64;
+
+/// Whoever answers on the pipe.
+pub(super) struct Plugin {
+    pub(super) out: Out,
+    pub(super) events: UnboundedSender<Event>,
+    pub(super) methods: BTreeMap<String, &'static Method>,
+    pub(super) elsewhere: runtime::Handle,
+    pub(super) state: State,
+}
+
+/// How far the handshake is.
+#[derive(Debug)]
+pub(super) enum State {
+    /// `init` has not come.
+    New,
+    Runs(Box<Running>),
+    /// It came, and we can't.
+    Off(String),
+}
+
+impl Peer for Plugin {
+    fn take(&mut self, asked: Vec<Asked>) {
+        let mut calls = Vec::with_capacity(asked.len());
+        for Asked { method, params, answer } in asked {
+            match method.as_str() {
+                GETMANIFEST => answer.give_now(Ok(manifest(&self.methods))),
+                INIT => answer.give_now(self.init(params.as_ref())),
+                _ => calls.extend(self.call(&method, params, answer)),
+            }
+        }
+        if let State::Runs(running) = &self.state
+            && !calls.is_empty()
+        {
+            running.call(calls);
+        }
+    }
+
+    /// Only the word that lightningd stops is heard: nobody's notification runs anything here.
+    fn hear(&mut self, method: &str, _: Option<&Json>) -> ControlFlow<()> {
+        if method == SHUTDOWN { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Plugin {
+    /// What the engine is asked. `None`: it was answered here.
+    fn call(&self, name: &str, params: Option<Json>, answer: Answer) -> Option<Call> {
+        let Some(method) = self.methods.get(name) else {
+            let hint = did_you_mean(self.methods.keys().map(String::as_str), name);
+            let shown: String = name.chars().take(NAME_SHOWN_CHARS_MAX).collect();
+            let what = format!("Unknown command `{shown}`{hint}");
+            answer.give_now(Err(ErrorObject::new(METHOD_NOT_FOUND, what)));
+            return None;
+        };
+        let why = match &self.state {
+            State::Runs(_) => return Some(Call { method: method.name, params, answer }),
+            State::New => "`init` comes first".to_owned(),
+            State::Off(why) => format!("the engine was not started: {why}"),
+        };
+        answer.give_now(Err(not_now(&why)));
+        None
+    }
+
+    fn init(&mut self, params: Option<&Json>) -> Outcome {
+        if !matches!(self.state, State::New) {
+            return Err(not_now("`init` came already"));
+        }
+        self.state = match self.begin(params) {
+            Ok(running) => State::Runs(Box::new(running)),
+            Err(why) => State::Off(why),
+        };
+        Ok(match &self.state {
+            // lightningd says that in its log, and goes on without us.
+            State::Off(why) => Json::object([("disable", Json::of(why))]),
+            State::New | State::Runs(_) => Json::nothing(),
+        })
+    }
+
+    fn begin(&self, params: Option<&Json>) -> Result<Running, String> {
+        let (given, lightning_dir) = told(params)?;
+        let mut options =
+            Options::of(&given, lightning_dir.as_deref()).map_err(|wrong| wrong.to_string())?;
+        let dir = options.data_dir.display().to_string();
+        log::install(&self.out, std::mem::take(&mut options.log));
+        let (running, thread) = Running::start(options, &self.out, self.elsewhere.clone())
+            .map_err(|error| format!("{dir}: {error}"))?;
+        let what = format!(
+            "the engine of {dir} runs, on a simulated network: no channel of this \
+                            node is used"
+        );
+        log::log(&self.out, Level::INFO, &what);
+        let handle = running.handle.clone();
+        // Where nobody hears it, the process ends anyway.
+        let _ends = self.events.send(Event::Started { handle, thread });
+        Ok(running)
+    }
+}
+
+fn not_now(why: &str) -> ErrorObject {
+    ErrorObject::new(INVALID_REQUEST, format!("Invalid request: {why}"))
+}
+
+/// Options, and lightningd's directory, in the params of `init`: by name or by position. Whatever
+/// else stands there, or doesn't, is left alone.
+fn told(params: Option<&Json>) -> Result<(Json, Option<PathBuf>), String> {
+    let (options, configuration) = match params {
+        Some(params) if let Some(mut fields) = params.fields() => {
+            (fields.remove("options"), fields.remove("configuration"))
+        }
+        Some(params) => {
+            let mut items = params.items().unwrap_or_default().into_iter();
+            (items.next(), items.next())
+        }
+        None => (None, None),
+    };
+    let object = |name: &str, given: Option<Json>| match given.filter(|given| !given.is_null()) {
+        None => Ok(Json::nothing()),
+        Some(given) if given.fields().is_some() => Ok(given),
+        Some(given) => Err(format!("`{name}` must be an object, got {given}")),
+    };
+    let options = object("options", options)?;
+    let configuration = object("configuration", configuration)?.fields().unwrap_or_default();
+    let lightning_dir = configuration.get("lightning-dir").and_then(|dir| {
+        let dir = dir.as_str()?;
+        Some(PathBuf::from(dir.into_owned()))
+    });
+    Ok((options, lightning_dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn init_is_understood_by_name_by_position_and_with_almost_nothing() {
+        let own = Json::parse(r#"{"payecs-seed":3}"#).unwrap();
+        let configuration = r#"{"lightning-dir":"/ln","network":"regtest","feature_set":{}}"#;
+        for (params, options, dir) in [
+            (format!(r#"{{"options":{own},"configuration":{configuration}}}"#), &own, true),
+            (format!("[{own},{configuration}]"), &own, true),
+            (format!(r#"{{"options":{own}}}"#), &own, false),
+            (format!(r#"{{"options":{own},"configuration":{{}},"x":1}}"#), &own, false),
+            (format!(r#"{{"configuration":{configuration}}}"#), &Json::nothing(), true),
+            ("{}".to_owned(), &Json::nothing(), false),
+            ("[]".to_owned(), &Json::nothing(), false),
+        ] {
+            let (found, found_dir) = told(Some(&Json::parse(&params).unwrap())).unwrap();
+            assert_eq!(&found, options, "{params}");
+            assert_eq!(found_dir.as_deref(), dir.then_some(Path::new("/ln")), "{params}");
+        }
+        assert_eq!(told(None).unwrap().1, None);
+        let wrong = Json::parse(r#"{"options":[1]}"#).unwrap();
+        assert!(told(Some(&wrong)).unwrap_err().contains("`options` must be an object"));
+    }
+}

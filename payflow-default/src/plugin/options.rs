@@ -1,0 +1,293 @@
+//! What lightningd is told of us in its configuration, and hands on in `init`.
+
+use crate::{
+    cli::demo::{
+        wanted::{Balances, NODES_MAX, Wanted},
+        world::Accepts,
+    },
+    shell::Speed,
+};
+use clap::ValueEnum as _;
+use ecs_core::Json;
+use ecs_systems::port::Decision;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+use tracing_subscriber::EnvFilter;
+
+/// An option of lightningd.
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    /// `string`, `int` or `flag`, as lightningd has them.
+    pub(super) kind: &'static str,
+    pub(super) default: Option<&'static str>,
+    pub(super) description: &'static str,
+}
+
+const fn string(
+    name: &'static str,
+    default: Option<&'static str>,
+    description: &'static str,
+) -> Known {
+    Known { name, kind: "string", default, description }
+}
+
+const fn int(name: &'static str, description: &'static str) -> Known {
+    Known { name, kind: "int", default: None, description }
+}
+
+/// All of them.
+pub(super) const ALL: &[Known] = &[
+    string(
+        "payecs-dir",
+        Some("payecs"),
+        "Where the engine keeps everything: a directory, below lightningd's own unless it begins \
+         with a slash; made where it is missing, for its owner alone",
+    ),
+    int(
+        "payecs-nodes",
+        "How many nodes the simulated network has, when it is made: 2 to 250000 (default 100)",
+    ),
+    string(
+        "payecs-graph",
+        None,
+        "A gossip store, packed with zstd or not: the simulated network has its channels, when it \
+         is made",
+    ),
+    string(
+        "payecs-balances",
+        None,
+        "How hidden balances are spread, when the network is made: uniform or bimodal",
+    ),
+    int("payecs-seed", "What the simulated network comes from, when it is made (default 2)"),
+    string(
+        "payecs-speed",
+        Some("1"),
+        "How many times faster than real time the simulated network lives",
+    ),
+    string(
+        "payecs-announce",
+        Some("all"),
+        "Which Systems payecs_system_invoke tells of: all, or external ones alone",
+    ),
+    string(
+        "payecs-log",
+        Some("warn"),
+        "What goes to lightningd's log: off, warn, info, payflow::send=debug, …",
+    ),
+    Known {
+        name: "payecs-accept-unknown",
+        kind: "flag",
+        default: None,
+        description: "After a backup was restored: take on new payments though the node can't say \
+                      what became of some parts",
+    },
+    string(
+        "payecs-accept-forgotten",
+        None,
+        "After a backup was restored: take on new payments though the node's list of parts has a \
+         gap, and why",
+    ),
+    string("payecs-operator", None, "Who decides that"),
+];
+
+/// Settings that are complete.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) data_dir: PathBuf,
+    pub(super) wanted: Wanted,
+    pub(super) speed: Speed,
+    /// Whether Systems of the flow are announced too.
+    pub(super) announce_all: bool,
+    pub(super) log: EnvFilter,
+    pub(super) accepts: Accepts,
+}
+
+/// Why an option does not do: its name, and what would.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {why}")]
+pub(super) struct Wrong {
+    name: &'static str,
+    why: String,
+}
+
+impl Options {
+    /// What `init` says: `options` by name, and `lightning-dir` of its configuration. What
+    /// lightningd leaves out is as by default; options of others are not looked at.
+    ///
+    /// # Errors
+    /// An option has a value that it can't have.
+    pub(super) fn of(given: &Json, lightning_dir: Option<&Path>) -> Result<Self, Wrong> {
+        let given = Given(given.fields().unwrap_or_default());
+        let nodes = given.int("payecs-nodes")?;
+        let graph = given.text("payecs-graph")?.map(PathBuf::from);
+        if nodes.is_some() && graph.is_some() {
+            let why = "a network has `payecs-nodes` or a `payecs-graph`, not both".to_owned();
+            return Err(Wrong { name: "payecs-graph", why });
+        }
+        let nodes = nodes.map(|nodes| {
+            let fits = u32::try_from(nodes).ok().filter(|it| (2..=NODES_MAX).contains(it));
+            let why = || format!("expected 2 to {NODES_MAX}, got {nodes}");
+            fits.ok_or_else(|| Wrong { name: "payecs-nodes", why: why() })
+        });
+        let wanted = Wanted {
+            nodes: nodes.transpose()?,
+            graph,
+            seed: given.int("payecs-seed")?,
+            balances: given.read("payecs-balances", |text| Balances::from_str(text, true))?,
+        };
+        let why = given.filled("payecs-accept-forgotten")?;
+        let who = given.filled("payecs-operator")?;
+        let forgotten = match (why, who) {
+            (Some(why), Some(who)) => Some(Decision { who, why }),
+            (None, None) => None,
+            (Some(_), None) => {
+                let why = "say who decides that, with `payecs-operator`".to_owned();
+                return Err(Wrong { name: "payecs-accept-forgotten", why });
+            }
+            (None, Some(_)) => {
+                let why = "say what is decided, with `payecs-accept-forgotten`".to_owned();
+                return Err(Wrong { name: "payecs-operator", why });
+            }
+        };
+        let unknown = given.flag("payecs-accept-unknown")?;
+        let data_dir = PathBuf::from(given.need("payecs-dir")?);
+        Ok(Self {
+            // What is absolute replaces the directory that it is joined to.
+            data_dir: lightning_dir.map_or(data_dir.clone(), |dir| dir.join(data_dir)),
+            wanted,
+            speed: given.read_or_default("payecs-speed", str::parse)?,
+            announce_all: given.read_or_default("payecs-announce", announced)?,
+            log: given.read_or_default("payecs-log", |text| EnvFilter::try_new(text))?,
+            accepts: Accepts { unknown, forgotten },
+        })
+    }
+}
+
+fn announced(text: &str) -> Result<bool, String> {
+    match text {
+        "all" => Ok(true),
+        "external" => Ok(false),
+        other => Err(format!("expected `all` or `external`, got `{other}`")),
+    }
+}
+
+/// What was given, by name.
+struct Given(BTreeMap<String, Json>);
+
+impl Given {
+    fn value(&self, name: &str) -> Option<&Json> {
+        debug_assert!(ALL.iter().any(|known| known.name == name), "{name} is in the table");
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, name: &'static str) -> Result<Option<String>, Wrong> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        match value.as_str() {
+            Some(text) => Ok(Some(text.into_owned())),
+            // A number or a word, as some write it.
+            None if !value.text().starts_with(['{', '[']) => Ok(Some(value.text().to_owned())),
+            None => Err(Wrong { name, why: format!("expected a string, got {value}") }),
+        }
+    }
+
+    /// A text that says something.
+    fn filled(&self, name: &'static str) -> Result<Option<String>, Wrong> {
+        match self.text(name)? {
+            Some(text) if text.trim().is_empty() => {
+                Err(Wrong { name, why: "it says nothing".to_owned() })
+            }
+            text => Ok(text),
+        }
+    }
+
+    fn need(&self, name: &'static str) -> Result<String, Wrong> {
+        let default = ALL.iter().find(|known| known.name == name).and_then(|known| known.default);
+        Ok(self.filled(name)?.unwrap_or_else(|| default.unwrap_or_default().to_owned()))
+    }
+
+    fn int(&self, name: &'static str) -> Result<Option<u64>, Wrong> {
+        self.read(name, |text| {
+            text.parse().map_err(|_| format!("expected an integer from 0, got `{text}`"))
+        })
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, Wrong> {
+        let wrong = |text: &str| format!("expected true or false, got `{text}`");
+        let read = self.read(name, |text| text.parse().map_err(|_| wrong(text)))?;
+        Ok(read.unwrap_or(false))
+    }
+
+    fn read<T, E: ToString>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Wrong> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        read(&text).map(Some).map_err(|why| Wrong { name, why: why.to_string() })
+    }
+
+    fn read_or_default<T, E: ToString>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Wrong> {
+        read(&self.need(name)?).map_err(|why| Wrong { name, why: why.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(given: &str) -> Result<Options, String> {
+        let given = Json::parse(given).unwrap();
+        Options::of(&given, Some(Path::new("/ln"))).map_err(|wrong| wrong.to_string())
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_by_default_and_what_is_said_counts() {
+        let default = of("{}").unwrap();
+        assert_eq!(default.data_dir, Path::new("/ln/payecs"));
+        assert_eq!((default.speed, default.announce_all), (Speed::REAL, true));
+        assert_eq!(default.wanted, Wanted::default());
+        assert!(!default.accepts.unknown && default.accepts.forgotten.is_none());
+        let said = r#"{"payecs-dir":"/elsewhere","payecs-nodes":30,"payecs-seed":"7",
+            "payecs-balances":"bimodal","payecs-speed":"10","payecs-announce":"external",
+            "payecs-log":"info","payecs-accept-unknown":true,"payecs-accept-forgotten":"old list",
+            "payecs-operator":"me","payecs-graph":null,"others":[1]}"#;
+        let said = of(said).unwrap();
+        assert_eq!(said.data_dir, Path::new("/elsewhere"));
+        let (nodes, seed, balances) = (Some(30), Some(7), Some(Balances::Bimodal));
+        assert_eq!(said.wanted, Wanted { nodes, seed, balances, graph: None });
+        assert!(!said.announce_all && said.accepts.unknown);
+        let decision = said.accepts.forgotten.unwrap();
+        assert_eq!((decision.who.as_str(), decision.why.as_str()), ("me", "old list"));
+        let nowhere = Options::of(&Json::nothing(), None).unwrap();
+        assert_eq!(nowhere.data_dir, Path::new("payecs"), "lightningd runs us in its directory");
+    }
+
+    #[test]
+    fn a_value_that_can_not_be_is_refused_by_the_name_of_its_option() {
+        for (given, said) in [
+            (r#"{"payecs-nodes":1}"#, "payecs-nodes: expected 2 to 250000, got 1"),
+            (r#"{"payecs-nodes":4294967298}"#, "payecs-nodes: expected 2 to 250000"),
+            (r#"{"payecs-nodes":"many"}"#, "payecs-nodes: expected an integer"),
+            (r#"{"payecs-nodes":9,"payecs-graph":"G"}"#, "not both"),
+            (r#"{"payecs-seed":-1}"#, "payecs-seed: "),
+            (r#"{"payecs-balances":"even"}"#, "payecs-balances: "),
+            (r#"{"payecs-speed":0}"#, "payecs-speed: expected a speed"),
+            (r#"{"payecs-announce":"some"}"#, "payecs-announce: expected `all`"),
+            (r#"{"payecs-log":"=="}"#, "payecs-log: "),
+            (r#"{"payecs-dir":""}"#, "payecs-dir: it says nothing"),
+            (r#"{"payecs-dir":["D"]}"#, "payecs-dir: expected a string"),
+            (r#"{"payecs-accept-forgotten":"old"}"#, "payecs-operator"),
+            (r#"{"payecs-operator":"me"}"#, "payecs-accept-forgotten"),
+            (r#"{"payecs-accept-unknown":"perhaps"}"#, "payecs-accept-unknown: "),
+        ] {
+            let refused = of(given).unwrap_err();
+            assert!(refused.contains(said), "{given}: {refused}");
+        }
+    }
+}
