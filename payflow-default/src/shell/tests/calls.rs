@@ -3,6 +3,7 @@
 use super::{driver, invoice, network, shell, *};
 use crate::{Asker, WAITERS_MAX};
 use ecs_core::{Caller, ErrorObject, Reply};
+use ledger_store::store::Kept;
 
 /// Somebody who writes down what he is told, as a code, or 0; and may be gone.
 struct Told(Arc<Mutex<Vec<i32>>>, bool);
@@ -78,4 +79,64 @@ async fn who_waits_when_it_stops_is_told_so() {
     let (paid, (), ended) = tokio::join!(pays, stops, shell.run());
     assert_eq!(paid.unwrap_err().code, -5);
     assert!(ended.journal.is_ok());
+}
+
+/// Somebody who writes down that he was answered.
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Asker for Heard {
+    fn answer(self: Box<Self>, reply: Result<Reply, ErrorObject>) {
+        self.0.lock().unwrap().push(reply.map_or_else(|error| error.message, |_| "ok".to_owned()));
+    }
+
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_system_is_announced_before_the_answer_and_neither_before_its_record() {
+    let network = network();
+    let mut driver = driver(network.connect(START));
+    driver.keep_journal(0);
+    driver.announce_all(true);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let announced = Arc::clone(&heard);
+    driver.announce_to(Box::new(move |body| {
+        announced.lock().unwrap().push(body.fields().unwrap()["system"].to_string());
+    }));
+    let systems = r#"{"systems":["lightningd:generate_nonce"]}"#;
+    let write = format!(r#"[[{{"entity":7,"lightningd:systems":{systems}}}]]"#);
+    for (name, params) in [("payecs_setcomponents", &*write), ("payecs_advance", "[7]")] {
+        let (asker, params) = (Box::new(Heard(Arc::clone(&heard))), Json::parse(params).unwrap());
+        driver.call_method(START, &Caller::owner(), (name, Some(&params)), asker);
+    }
+    let last = driver.last_record();
+    assert_eq!(*heard.lock().unwrap(), [""; 0], "nothing is kept yet");
+    driver.records_kept(START, Kept { written: last - 1, synced: last - 1 });
+    assert_eq!(*heard.lock().unwrap(), ["ok"]);
+    driver.records_kept(START, Kept { written: last, synced: last });
+    assert_eq!(*heard.lock().unwrap(), ["ok", "\"lightningd:generate_nonce\"", "ok"]);
+    assert!(driver.take_notices().is_empty(), "it is told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_ends_behind_what_was_answered_in_it() {
+    let network = network();
+    let (shell, handle) = shell(&network, Limits::default());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let (rounds, asker) = (Arc::clone(&heard), Box::new(Heard(Arc::clone(&heard))));
+    let shell = shell.with_rounds(move || rounds.lock().unwrap().push("round".to_owned()));
+    let outside = async {
+        let call = move |driver: &mut Driver, now| {
+            let new = ("payecs_newentity", None);
+            driver.call_method(now, &Caller::owner(), new, asker);
+        };
+        handle.call(call).await.unwrap();
+        handle.stop();
+    };
+    let (_ended, ()) = tokio::join!(shell.run(), outside);
+    let heard = heard.lock().unwrap();
+    let answered = heard.iter().position(|one| one == "ok").unwrap();
+    assert_eq!(heard.get(answered + 1).map(String::as_str), Some("round"), "{heard:?}");
 }
