@@ -267,7 +267,7 @@ impl Engine {
     }
 
     /// Traces, counts and, where someone watches, announces a System that is about to run.
-    fn note_run(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
+    pub(crate) fn note_run(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
         let now_ms = self.world.resource::<Inputs>().now_ms;
         let matched = self.matched(entity, index);
         let system = self.systems.get_mut(index);

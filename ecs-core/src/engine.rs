@@ -17,6 +17,7 @@ use crate::{
     names::Names,
     queue::Queue,
     registry::{Owner, Registry, SystemIndex},
+    serving::Servers,
     system::{Answer, On, SystemDef},
     systems::{Failed, Failing, Systems, SystemsFinal},
     trace::Traces,
@@ -97,6 +98,7 @@ pub struct Engine {
     /// The counters as the last delta has them.
     pub(crate) recorded_counters: (EntityId, u64, u64),
     pub(crate) waits: Waits,
+    pub(crate) servers: Servers,
     /// Components that an Entity waits by, or that others wait for. Empty during a restore.
     pub(crate) waiting: Vec<ComponentId>,
     /// Entities whose list came or went; `None`: nobody asks.
@@ -158,6 +160,7 @@ impl Engine {
             replayed: Values::default(),
             recorded_counters: (EntityId::FIRST, 1, 1),
             waits: Waits::default(),
+            servers: Servers::default(),
             waiting: vec![systems_id, wake_at_id, join_id],
             listed: None,
             scans: None,

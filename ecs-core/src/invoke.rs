@@ -2,10 +2,11 @@
 
 use crate::{
     Engine, EntityId, Error, Json,
+    dispatch::matches,
     effect::{EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT, Invoke},
-    inputs::Inputs,
-    life::{Invocation, Life},
+    life::Invocation,
     registry::{Body, SystemIndex},
+    serving::Open,
     trace::Matched,
     write::{Expected, Write, Writer},
 };
@@ -69,7 +70,7 @@ impl Engine {
     }
 
     pub(crate) fn current_invocation(&self, id: EntityId) -> Option<&Invocation> {
-        self.world.get::<Life>(self.find(id)?)?.invocation.as_ref()
+        self.life_of(id)?.invocation.as_ref()
     }
 
     /// Tells whoever watches or serves that a System runs.
@@ -86,18 +87,24 @@ impl Engine {
 
     /// Announces an external System and begins to wait for its answer.
     pub(crate) fn invoke(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
+        let open = Open::first(id, &self.systems.get(index).def.system);
+        self.invoke_as(id, entity, index, open);
+    }
+
+    fn invoke_as(&mut self, id: EntityId, entity: Entity, index: SystemIndex, open: Open) {
         let system = self.systems.get(index);
         let Body::External { timeout_ms } = system.body else { return };
         let name = system.def.system.to_string();
         let number = self.next_invocation;
         self.next_invocation += 1;
-        let since_ms = self.world.resource::<Inputs>().now_ms;
+        let since_ms = self.now_ms();
         let at_ms = since_ms.saturating_add(timeout_ms);
         let at_ms = (self.deadline)(&self.world, entity).map_or(at_ms, |end| at_ms.min(end));
         let mut life = self.life_mut(id, entity);
         life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
         let matched = self.matched(entity, index);
         self.announce(id, &name, &matched, Some(number));
+        self.open_invocation(id, open);
         let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
         self.emit(
             id,
@@ -112,8 +119,8 @@ impl Engine {
 
     /// An advance answers the outstanding invocation, if there is one.
     pub(crate) fn answer_invocation(&mut self, id: EntityId) {
-        let Some(invocation) = self.take_invocation(id) else { return };
-        let now_ms = self.world.resource::<Inputs>().now_ms;
+        let Some((invocation, _)) = self.take_invocation(id) else { return };
+        let now_ms = self.now_ms();
         if let Some(index) = self.systems.find(&invocation.system) {
             let counts = &mut self.systems.get_mut(index).counts;
             counts.answers += 1;
@@ -121,24 +128,47 @@ impl Engine {
         }
     }
 
-    fn take_invocation(&mut self, id: EntityId) -> Option<Invocation> {
+    /// Ends the wait for an answer: what was awaited, and who had it.
+    pub(crate) fn take_invocation(&mut self, id: EntityId) -> Option<(Invocation, Open)> {
         let entity = self.find(id)?;
-        self.world.get::<Life>(entity)?.invocation.as_ref()?;
+        let number = self.current_invocation(id)?.number;
         let invocation = self.life_mut(id, entity).invocation.take()?;
         self.cancel_timers(id, INVOCATION_TIMEOUT);
-        Some(invocation)
+        let open = self.servers.close(number);
+        let open = open.unwrap_or_else(|| Open::first(id, &invocation.system));
+        Some((invocation, open))
     }
 
-    /// An external System has not answered in time. `false`: that timer is no longer set.
+    /// An external System has not answered in time: where a server had it and another one serves
+    /// the System, it is announced to that one, under another number. `false`: that timer is no
+    /// longer set.
     pub(crate) fn time_out_invocation(&mut self, id: EntityId, timer: EffectId) -> bool {
         if !self.outstanding(id).iter().any(|effect| effect.id == timer) {
             return false;
         }
-        let Some(invocation) = self.take_invocation(id) else { return false };
+        self.look_who_serves();
+        let Some((invocation, open)) = self.take_invocation(id) else { return false };
+        if self.may_try_again(id, &open) && self.invoke_again(id, &invocation.system, open) {
+            return true;
+        }
         self.mute(id, &invocation.system);
         let what = format!("System `{}` did not answer in time.", invocation.system);
         self.fail(id, &invocation.system, Error::SystemFailed(what).into());
         self.run();
+        true
+    }
+
+    /// `false`: the System doesn't match any more.
+    fn invoke_again(&mut self, id: EntityId, system: &str, open: Open) -> bool {
+        let (Some(entity), Some(index)) = (self.find(id), self.systems.find(system)) else {
+            return false;
+        };
+        let (world, life) = (self.world.entity(entity), self.life_of(id));
+        if !life.is_some_and(|life| matches(self.systems.get(index), world, life)) {
+            return false;
+        }
+        self.note_run(id, entity, index);
+        self.invoke_as(id, entity, index, open.again());
         true
     }
 }

@@ -51,6 +51,7 @@ mod advance;
 mod resting;
 mod waits;
 mod invoke;
+mod serving;
 pub mod method;
 mod args;
 mod methods;
@@ -59,6 +60,7 @@ mod snapshot;
 mod delta;
 
 pub use self::{dispatch::LISTS_MAX, names::FOREIGN_NAMES_MAX, names::did_you_mean};
+pub use self::{life::Given, life::Id, plugin::Plugin, registry::Owner};
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
 pub use args::{Args, Fields};
 pub use component::{
@@ -74,10 +76,8 @@ pub use entity::{EntityId, EntityIdError};
 pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Refusal};
 pub use inputs::{Entities, Inputs};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
-pub use life::{Given, Id};
 pub use method::{Caller, Kind, Method, NOT_PERMITTED, Param, Reply, Scope, optional, required};
-pub use plugin::Plugin;
-pub use registry::Owner;
+pub use serving::{AT_ONCE_DEFAULT, AT_ONCE_MAX, Delivery, ServerId, Serving, TRIES_MAX};
 pub use snapshot::{EntityState, Image, Snapshot};
 pub use system::{
     Answer, Next, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, Step, SystemDef,

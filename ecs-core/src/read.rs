@@ -5,7 +5,7 @@ use crate::{
     component::{ComponentSpec, WireComponent},
     effect::{Effect, EffectClass},
     engine::Engine,
-    inputs::Entities,
+    inputs::{Entities, Inputs},
     life::{Foreign, Life, Texts},
     names::Named,
     registry::Owner,
@@ -131,6 +131,11 @@ impl Engine {
         self.find(id)
             .and_then(|entity| self.world.get::<Life>(entity))
             .map_or(&[], |life| life.outstanding.as_slice())
+    }
+
+    /// The moment of the command.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.world.resource::<Inputs>().now_ms
     }
 
     /// Whether no System runs on the Entity, and no reply and no external System is awaited.

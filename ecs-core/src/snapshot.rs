@@ -82,9 +82,11 @@ impl Engine {
         restored
     }
 
-    /// Looks through the state for who waits for whom: after the last [`Engine::apply_delta`].
+    /// Looks through the state for who waits for whom, and for what external Systems are to answer:
+    /// after the last [`Engine::apply_delta`].
     pub fn finish_restore(&mut self) {
         self.find_waits();
+        self.find_invocations();
     }
 
     fn restore_all(&mut self, snapshot: &Snapshot) -> Result<(), Error> {

@@ -20,12 +20,14 @@ mod orphans;
 mod receive;
 mod reconcile;
 mod recover;
+mod serving;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
 pub use calls::{Asker, WAITERS_MAX};
 pub use finished::{COLLECTED_PER_POLL_MAX, Retention};
 pub use gate::{Answer, JournalRecord};
 pub use reconcile::{ReconcileReport, Reconciliation};
+pub use serving::Outlet;
 
 use crate::entropy::Entropy;
 use asking::Asking;
@@ -43,6 +45,7 @@ use late_words::LateWords;
 use orphans::Orphans;
 use receive::Claiming;
 use reconcile::Asked;
+use serving::Served;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A plan in the making: what to run elsewhere, and whom the answer is for.
@@ -130,6 +133,8 @@ pub struct Driver {
     finished: Finished,
     /// Callers that wait for what is still to come.
     waiters: Waiters,
+    /// Servers of external Systems.
+    served: Served,
     /// Where effects wait for their record; `None`: nothing is kept, and nothing waits.
     gate: Option<Gate>,
     /// Who hears of each System in its turn among the answers.
@@ -194,6 +199,7 @@ impl Driver {
             ended: 0,
             finished: Finished::default(),
             waiters: Waiters::default(),
+            served: Served::default(),
             gate: None,
             announcer: None,
         };
@@ -271,6 +277,7 @@ impl Driver {
         self.fire_timers();
         self.ask_again();
         self.let_waiters_look();
+        self.let_servers_leave();
         self.collect_finished();
     }
 

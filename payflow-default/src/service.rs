@@ -11,7 +11,7 @@ use crate::{
 };
 use ecs_core::{ErrorObject, Json, Method};
 use ecs_systems::units::Timestamp;
-use feeds::{EndsFeed, SystemsFeed};
+use feeds::{EndsFeed, ServerFeed, SystemsFeed};
 use rpc_bridge::{BoxFuture, Feed, Grant, Outcome, Service, Topic};
 use std::{collections::BTreeMap, future::ready, sync::Arc};
 
@@ -103,6 +103,19 @@ impl Service for ShellService {
                 }
             };
             Ok(feed)
+        })
+    }
+
+    fn serve(
+        &self,
+        grant: Arc<Grant>,
+        systems: Vec<String>,
+        at_once: Option<u32>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        let handle = self.handle.clone();
+        Box::pin(async move {
+            let feed = ServerFeed::begin(handle, grant.caller.clone(), systems, at_once).await?;
+            Ok(Box::new(feed) as Box<dyn Feed>)
         })
     }
 }

@@ -1,13 +1,13 @@
 //! An engine behind a lock: the service of the tests.
 
-use crate::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic, call::spawn};
+use crate::{BoxFuture, Feed, Given, Grant, Heard, Outcome, Service, Topic, call::spawn};
 use ecs_core::{Engine, ErrorObject, Inputs, Json, Kind, Method, Param, optional};
 use std::{
     collections::BTreeMap,
     future::ready,
     sync::{Arc, Mutex},
 };
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 
 /// Events that wait for a slow feed.
 pub(crate) const FEED_MAX: usize = 8;
@@ -25,6 +25,22 @@ pub(crate) struct Fake {
     /// Held by every `wait` that nobody has forgotten.
     pub(crate) waits: Arc<()>,
     news: broadcast::Sender<Heard>,
+    /// Those who serve, with what they named.
+    pub(crate) servers: Mutex<Vec<FakeServer>>,
+}
+
+/// Somebody who serves.
+pub(crate) struct FakeServer {
+    pub(crate) systems: Vec<String>,
+    pub(crate) at_once: Option<u32>,
+    to: mpsc::UnboundedSender<Json>,
+    given: Given,
+}
+
+impl FakeServer {
+    pub(crate) fn is_gone(&self) -> bool {
+        self.to.is_closed()
+    }
 }
 
 impl Fake {
@@ -32,7 +48,7 @@ impl Fake {
         let engine = Engine::new();
         let mut methods: BTreeMap<_, _> =
             engine.methods().map(|method| (method.name, method)).collect();
-        for name in ["echo", "slow", "wait", "large", "panic", "panic_later"] {
+        for name in ["echo", "give", "slow", "wait", "large", "panic", "panic_later"] {
             let like = methods["payecs_newentity"];
             methods.insert(name, Box::leak(Box::new(Method { name, ..*like })));
         }
@@ -44,7 +60,8 @@ impl Fake {
         let seen = Mutex::default();
         let gate = Arc::new(Semaphore::new(0));
         let waits = Arc::default();
-        Arc::new(Self { engine: Mutex::new(engine), methods, seen, gate, waits, news })
+        let (engine, servers) = (Mutex::new(engine), Mutex::default());
+        Arc::new(Self { engine, methods, seen, gate, waits, news, servers })
     }
 
     pub(crate) fn served(self: &Arc<Self>) -> Arc<dyn Service> {
@@ -95,13 +112,33 @@ impl Feed for FakeFeed {
     }
 }
 
+/// What a server is given; it is slow to say so.
+struct FakeWork(mpsc::UnboundedReceiver<Json>, Given);
+
+impl Feed for FakeWork {
+    fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
+        Box::pin(async {
+            let params = self.0.recv().await?;
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            Some(Heard::Event { topic: Topic::SystemInvoke, params })
+        })
+    }
+
+    fn given(&self) -> Option<Given> {
+        Some(self.1.clone())
+    }
+}
+
 impl Service for Fake {
     fn methods(&self) -> &BTreeMap<&'static str, &'static Method> {
         &self.methods
     }
 
     /// `slow` acts until the gate lets it, `wait` waits for ever, `echo` answers its params,
-    /// `large` so many bytes, `panic` panics; everything else is the engine's.
+    /// `give` the same once all servers have them, `large` so many bytes, `panic` panics;
+    /// everything else is the engine's.
     fn call(
         &self,
         grant: Arc<Grant>,
@@ -133,6 +170,14 @@ impl Service for Fake {
                 panic!("later")
             }),
             "echo" => Box::pin(ready(Ok(params.unwrap_or_else(Json::null)))),
+            "give" => {
+                let params = params.unwrap_or_else(Json::null);
+                for server in &*self.servers.lock().unwrap() {
+                    server.given.one_more();
+                    drop(server.to.send(params.clone()));
+                }
+                Box::pin(ready(Ok(params)))
+            }
             "large" => {
                 let [bytes] = params.unwrap().decode().unwrap();
                 Box::pin(ready(Ok(Json::of(&"x".repeat(bytes)))))
@@ -156,6 +201,21 @@ impl Service for Fake {
             return Box::pin(ready(Err(ErrorObject::invalid("`since`: there is none"))));
         }
         let feed = FakeFeed(self.news.subscribe(), topic, since);
+        Box::pin(ready(Ok(Box::new(feed) as Box<dyn Feed>)))
+    }
+
+    fn serve(
+        &self,
+        _: Arc<Grant>,
+        systems: Vec<String>,
+        at_once: Option<u32>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        if systems.is_empty() {
+            return Box::pin(ready(Err(ErrorObject::invalid("`systems`: name one"))));
+        }
+        let ((to, work), given) = (mpsc::unbounded_channel(), Given::default());
+        let feed = FakeWork(work, given.clone());
+        self.servers.lock().unwrap().push(FakeServer { systems, at_once, to, given });
         Box::pin(ready(Ok(Box::new(feed) as Box<dyn Feed>)))
     }
 

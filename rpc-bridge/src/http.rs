@@ -9,6 +9,7 @@ mod frames;
 mod gate;
 mod post;
 mod rpc;
+mod streams;
 mod subscriptions;
 mod wire;
 

@@ -30,7 +30,7 @@ pub use limits::{
     BATCH_MAX, CALLS_MAX, CONNECTIONS_MAX, Limits, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
     STRANGERS_MAX, SUBSCRIPTIONS_MAX, UNSENT_BYTES_MAX, WAITING_MAX,
 };
-pub use service::{BoxFuture, Feed, Grant, Heard, Outcome, Service, Topic};
+pub use service::{BoxFuture, Feed, Given, Grant, Heard, Outcome, Service, Topic};
 pub use stdio::{Answer, Asked, Out, Peer, read};
 pub use tokens::{NewToken, Secret, TOKENS_MAX, TokenError, TokenInfo, Tokens};
 pub use unix::{Socket, SocketError};

@@ -6,7 +6,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Something that is waited for, on any thread.
@@ -50,6 +53,18 @@ pub trait Service: Send + Sync + 'static {
         &self,
         topic: Topic,
         since: Option<u64>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>>;
+
+    /// Serves external Systems until the feed is dropped: it tells of each of their invocations
+    /// that is given to it, `at_once` at most that are not answered yet.
+    ///
+    /// # Errors
+    /// What is named can't be served (−32602), or not by whoever asks (1502).
+    fn serve(
+        &self,
+        grant: Arc<Grant>,
+        systems: Vec<String>,
+        at_once: Option<u32>,
     ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>>;
 
     /// What is measured, in the text format of Prometheus. `None`: nothing is.
@@ -113,6 +128,29 @@ impl fmt::Display for Topic {
 pub trait Feed: Send {
     /// The next thing. `None`: the service has ended. A future that is dropped loses nothing.
     fn next(&mut self) -> BoxFuture<'_, Option<Heard>>;
+
+    /// How much it was given to tell. Who listens is told of it before a call of its own is
+    /// answered that brought it about. `None`: answers don't wait for this feed.
+    fn given(&self) -> Option<Given> {
+        None
+    }
+}
+
+/// How much a feed was given. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Given(Arc<AtomicU64>);
+
+impl Given {
+    /// Before it is given one thing more, and before whatever brought that about is answered.
+    pub fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+
+    /// How much it was given so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// One thing that a feed tells.

@@ -274,6 +274,15 @@ impl Service for Alone {
     ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
         Box::pin(ready(Ok(Box::new(Silence) as Box<dyn Feed>)))
     }
+
+    fn serve(
+        &self,
+        _: Arc<Grant>,
+        _: Vec<String>,
+        _: Option<u32>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        Box::pin(ready(Ok(Box::new(Silence) as Box<dyn Feed>)))
+    }
 }
 
 /// Nothing is told.

@@ -74,6 +74,7 @@ impl Engine {
 
     /// Takes an Entity away, with everything noted of it.
     pub(crate) fn end(&mut self, id: EntityId) {
+        self.forget_invocation(id);
         if let Some(entity) = self.world.resource_mut::<Entities>().remove(id) {
             self.world.despawn(entity);
             self.traces.end(id);

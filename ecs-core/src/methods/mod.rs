@@ -7,6 +7,7 @@ mod systems;
 mod defaults;
 mod check;
 mod wait;
+mod serve;
 mod explain;
 mod discover;
 
@@ -15,7 +16,7 @@ pub(crate) use check::CHECK;
 use crate::method::{Kind, Method};
 
 /// All of them.
-pub(crate) const ALL: [&Method; 15] = [
+pub(crate) const ALL: [&Method; 17] = [
     &entities::NEW_ENTITY,
     &entities::LIST_ENTITIES,
     &entities::DELETE_ENTITY,
@@ -29,13 +30,15 @@ pub(crate) const ALL: [&Method; 15] = [
     &defaults::SET_DEFAULT_SYSTEMS,
     &CHECK,
     &wait::WAIT,
+    &serve::SERVE,
+    &serve::INVOCATIONS,
     &explain::EXPLAIN,
     &discover::DISCOVER,
 ];
 
 /// Those that a caller may call who is for some Components only: they read and write no others for
 /// it.
-pub(crate) const KEEP_TO_COMPONENTS: [&str; 11] = [
+pub(crate) const KEEP_TO_COMPONENTS: [&str; 13] = [
     entities::NEW_ENTITY.name,
     entities::LIST_ENTITIES.name,
     components::GET_COMPONENTS.name,
@@ -47,6 +50,8 @@ pub(crate) const KEEP_TO_COMPONENTS: [&str; 11] = [
     defaults::GET_DEFAULT_SYSTEMS.name,
     CHECK.name,
     wait::WAIT.name,
+    serve::SERVE.name,
+    serve::INVOCATIONS.name,
 ];
 
 const NAMES: Kind = Kind::TEXTS.saying("an array of at most 1000 component names, or one name");

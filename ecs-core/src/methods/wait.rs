@@ -12,20 +12,19 @@ use crate::{
 };
 
 /// Without `timeout` a caller waits so long.
-const TIMEOUT_S_DEFAULT: u64 = 60;
+pub(super) const TIMEOUT_S_DEFAULT: u64 = 60;
 /// Longest wait: a day.
 const TIMEOUT_S_MAX: u64 = 86_400;
+
+pub(super) const TIMEOUT: Kind = Kind { fits: is_timeout, ..Kind::COUNT }
+    .saying("how long to wait, in seconds: an integer from 0 to 86400");
 
 pub(super) const WAIT: Method = Method {
     name: "payecs_wait",
     params: &[
         required("entity", Kind::ENTITY),
         optional("until", Kind::TEXT.saying("the name of a component")),
-        optional(
-            "timeout",
-            Kind { fits: is_timeout, ..Kind::COUNT }
-                .saying("how long to wait, in seconds: an integer from 0 to 86400"),
-        ),
+        optional("timeout", TIMEOUT),
     ],
     scope: Scope::Read,
     errors: &[NOT_PERMITTED, 2204, 2000],

@@ -5,6 +5,7 @@ mod model;
 mod dispatch;
 mod misbehaving;
 mod external;
+mod serving;
 mod progress;
 mod freeze;
 mod snapshot;

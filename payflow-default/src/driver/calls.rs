@@ -115,6 +115,10 @@ impl Driver {
         let mut worked = false;
         let mut next_time = Vec::new();
         for mut waiter in std::mem::take(&mut self.waiters.0) {
+            // Who is gone is told nothing, and takes nothing away.
+            if waiter.asker.is_gone() {
+                continue;
+            }
             if waiter.at_work && worked {
                 next_time.push(waiter);
                 continue;
@@ -127,7 +131,6 @@ impl Driver {
                     let late = waiter.late.map(Reply::Now).ok_or_else(timed_out);
                     self.give(waiter.asker, late);
                 }
-                None if waiter.asker.is_gone() => {}
                 None => self.waiters.0.push(waiter),
             }
         }

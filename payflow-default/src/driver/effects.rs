@@ -25,15 +25,17 @@ impl Driver {
         let effects = self.engine.take_effects();
         let mut delta = self.engine.take_delta();
         let effects = self.learn_of(effects, delta.as_mut());
-        let ended = self.ends();
+        let (ended, deliveries) = (self.ends(), self.engine.take_deliveries());
         let Some(gate) = &mut self.gate else {
             for effect in effects {
                 self.perform(effect);
             }
+            self.deliver(deliveries);
             self.ended = ended;
             return;
         };
         gate.add(&self.engine, delta, effects);
+        gate.hold_deliveries(deliveries);
         gate.hold_ends(ended);
         self.perform_kept();
     }
@@ -60,6 +62,7 @@ impl Driver {
                         self.perform(effect);
                     }
                 }
+                Held::Deliveries(deliveries) => self.deliver(deliveries),
                 Held::Word(htlc) => self.say(htlc),
                 Held::Answer(answer) => answer(),
                 Held::Ended(cursor) => self.ended = cursor,

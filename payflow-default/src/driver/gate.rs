@@ -1,7 +1,7 @@
 //! What has been done but may not be seen yet: effects wait until their record is durable.
 
 use super::Driver;
-use ecs_core::{Delta, Effect, EffectClass, Engine};
+use ecs_core::{Delivery, Delta, Effect, EffectClass, Engine};
 use ecs_systems::{port::HtlcId, units::Timestamp};
 use ledger_store::store::Kept;
 use std::collections::VecDeque;
@@ -29,6 +29,8 @@ pub(super) enum Held {
     Word(HtlcId),
     /// What a command answers.
     Answer(Answer),
+    /// What external Systems are to do, to those who serve them.
+    Deliveries(Vec<Delivery>),
     /// Payments have ended, the last one in that entry of the ledger.
     Ended(u64),
 }
@@ -78,6 +80,13 @@ impl Gate {
         }
         if !effects.is_empty() {
             self.hold(self.last_to_sync, Held::Effects(effects));
+        }
+    }
+
+    /// Holds back what servers are to be told until the records are kept in which it began.
+    pub(super) fn hold_deliveries(&mut self, deliveries: Vec<Delivery>) {
+        if !deliveries.is_empty() {
+            self.hold(self.last_to_sync, Held::Deliveries(deliveries));
         }
     }
 

@@ -1,11 +1,19 @@
-//! What those hear who subscribed: the ends of payments from the ledger, and Systems as they run.
+//! What those hear who subscribed: the ends of payments from the ledger, Systems as they run, and
+//! what external Systems are to do.
 
-use crate::shell::{Handle, News, Notice, Subscription};
-use ecs_core::{Caller, EffectBody, ErrorObject, Invoke, Json, Scope};
+use crate::{
+    Outlet,
+    shell::{Handle, News, Notice, Subscription},
+};
+use ecs_core::{AT_ONCE_DEFAULT, Caller, EffectBody, ErrorObject, Invoke, Json, Scope};
 use ecs_systems::refusal::{DISK_FULL, HISTORY_OPENING, SHUTDOWN, TOO_BUSY};
-use rpc_bridge::{BoxFuture, Feed, Heard, Topic};
-use std::{collections::VecDeque, time::Duration};
-use tokio::sync::watch;
+use rpc_bridge::{BoxFuture, Feed, Given, Heard, Topic};
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
 
 /// Most events that are read ahead for one feed.
 const READ_AHEAD_MAX: u32 = 100;
@@ -156,4 +164,73 @@ fn invocation(notice: &Notice) -> Option<Json> {
     let cursor = ("cursor".to_owned(), Json::of(&notice.cursor));
     let fields = notice.effect.body.entries().unwrap_or_default();
     Some(Json::object(fields.into_iter().chain([cursor])))
+}
+
+/// What the external Systems are to do that somebody serves.
+pub(super) struct ServerFeed {
+    handle: Handle,
+    invokes: mpsc::Receiver<Invoke>,
+    given: Given,
+}
+
+impl ServerFeed {
+    /// What is outstanding and nobody has, then what comes.
+    ///
+    /// # Errors
+    /// As `Engine::serve`; the shell doesn't take the call.
+    pub(super) async fn begin(
+        handle: Handle,
+        caller: Caller,
+        systems: Vec<String>,
+        at_once: Option<u32>,
+    ) -> Result<Self, ErrorObject> {
+        // What ran out of time may still lie there when as much is given again.
+        let lie_there_max = 2 * at_once.unwrap_or(AT_ONCE_DEFAULT) as usize;
+        let (to, invokes) = mpsc::channel(lie_there_max);
+        let given = Given::default();
+        let feed = Self { handle, invokes, given: given.clone() };
+        let outlet = Line { to, given, overflown: AtomicBool::new(false) };
+        feed.handle.serve(caller, (systems, at_once), Box::new(outlet)).await?;
+        Ok(feed)
+    }
+}
+
+impl Feed for ServerFeed {
+    fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
+        Box::pin(async {
+            let params = Json::of(&self.invokes.recv().await?);
+            Some(Heard::Event { topic: Topic::SystemInvoke, params })
+        })
+    }
+
+    fn given(&self) -> Option<Given> {
+        Some(self.given.clone())
+    }
+}
+
+impl Drop for ServerFeed {
+    fn drop(&mut self) {
+        self.invokes.close();
+        self.handle.look_again();
+    }
+}
+
+/// The way to a server.
+struct Line {
+    to: mpsc::Sender<Invoke>,
+    given: Given,
+    overflown: AtomicBool,
+}
+
+impl Outlet for Line {
+    fn give(&self, invoke: Invoke) {
+        self.given.one_more();
+        if self.to.try_send(invoke).is_err() {
+            self.overflown.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.to.is_closed() || self.overflown.load(Ordering::Relaxed)
+    }
 }

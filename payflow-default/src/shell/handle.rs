@@ -1,7 +1,7 @@
 //! What the outside holds of a shell: calls into it, and news out of it.
 
 use super::desk::{Desk, LOOKS};
-use crate::{Asker, Driver};
+use crate::{Asker, Driver, Outlet};
 use ecs_core::{
     Caller, Effect, EntityId, Error, ErrorObject, INTERNAL, Json, Name, Reply, WireComponent, Write,
 };
@@ -282,6 +282,27 @@ impl Handle {
             self.0.desk.one_is_done();
             ShellError::Stopped
         })
+    }
+
+    /// Begins to serve external Systems, as [`Driver::serve`] does. Whoever is behind the outlet
+    /// says [`Handle::look_again`] when it goes.
+    ///
+    /// # Errors
+    /// As [`Driver::serve`]; the call is not taken in.
+    pub(crate) async fn serve(
+        &self,
+        caller: Caller,
+        (systems, at_once): (Vec<String>, Option<u32>),
+        outlet: Box<dyn Outlet>,
+    ) -> Result<(), ErrorObject> {
+        let serve =
+            move |driver: &mut Driver, now| driver.serve(now, (&caller, &systems, at_once), outlet);
+        self.call(serve).await.map_err(refused)?
+    }
+
+    /// Has the driver look who is gone. Where commands wait it does so anyway.
+    pub(crate) fn look_again(&self) {
+        let _looks_anyway = self.post(Box::new(|_, _| {}));
     }
 
     fn post(&self, command: Command) -> Result<(), ShellError> {

@@ -261,7 +261,7 @@ def fits(schema, found):
 
 
 # They tell something later, which needs a WebSocket.
-SUBSCRIPTIONS = ("payecs_observe", "subscribe_pay_success", "subscribe_pay_failure")
+SUBSCRIPTIONS = ("payecs_serve", "payecs_observe", "subscribe_pay_success", "subscribe_pay_failure")
 
 
 def params(daemon, guard):
@@ -300,8 +300,8 @@ def params(daemon, guard):
 # A value of each parameter that must be given: it is of the right kind.
 EXAMPLES = {
     "entity": 5, "components": [], "writes": [], "system": "acme:s", "required": ["acme:x"],
-    "string": "x", "invstring": "x", "amount_msat": 1, "layers": [], "maxfee_msat": 0,
-    "final_cltv": 18, "source": "02" * 33, "destination": "02" * 33,
+    "systems": ["acme:s"], "string": "x", "invstring": "x", "amount_msat": 1, "layers": [],
+    "maxfee_msat": 0, "final_cltv": 18, "source": "02" * 33, "destination": "02" * 33,
 }
 
 

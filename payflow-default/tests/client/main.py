@@ -11,6 +11,7 @@ import time
 import bad
 import codes
 import life
+import serving
 from rpc import SEEN, Daemon
 
 
@@ -26,6 +27,8 @@ def main():
             life.live(daemon, place)
         elif part == "bad":
             bad.all_of_it(daemon)
+        elif part == "serving":
+            serving.all_of_it(daemon)
         elif part == "codes":
             codes.all_of_them(daemon, place)
         else:

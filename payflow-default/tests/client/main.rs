@@ -61,6 +61,14 @@ fn bad_input_is_refused_with_its_code_and_writes_nothing() {
 }
 
 #[test]
+fn each_invocation_goes_to_one_server_and_to_the_next_where_that_one_goes_away() {
+    let Some(seen) = run("serving") else { return };
+    for code in [-32_602, -32_601, 2_201, 2_203, 2_205, 2_207, 2_244] {
+        assert!(seen.contains_key(&code), "{code} did not come: {seen:?}");
+    }
+}
+
+#[test]
 fn a_daemon_says_every_code_that_it_can_be_brought_to_say() {
     let Some(seen) = run("codes") else { return };
     let (seen, said): (BTreeSet<i32>, _) = (seen.into_keys().collect(), codes::said_by_a_daemon());

@@ -1,6 +1,9 @@
 //! What a connection holds, and whether it is read on.
 
-use super::frames::{Fault, Frames};
+use super::{
+    frames::{Fault, Frames},
+    streams::Streams,
+};
 use crate::Limits;
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -20,6 +23,8 @@ pub(super) struct Flow {
     state: Mutex<State>,
     /// Answers were taken.
     taken: Notify,
+    /// What is told before calls are answered.
+    pub(super) streams: Streams,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +51,8 @@ impl Flow {
     pub(super) fn new(limits: &Limits) -> Self {
         let (held_max, message_max) = (limits.unsent_bytes.into(), limits.request_bytes.into());
         let (state, taken, waiting_max) = (Mutex::default(), Notify::new(), limits.waiting);
-        Self { held_max, message_max, waiting_max, state, taken }
+        let streams = Streams::default();
+        Self { held_max, message_max, waiting_max, state, taken, streams }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -93,7 +93,9 @@ impl Inner {
             return self.subscription(request).await;
         }
         let params = request.params.as_ref().map(|params| params.get());
-        let payload = match self.outcome(&request.method, params).await {
+        let outcome = self.outcome(&request.method, params).await;
+        self.flow.streams.told().await;
+        let payload = match outcome {
             Ok(result) => ResponsePayload::success(result),
             Err(error) => ResponsePayload::error(owned(error)),
         };

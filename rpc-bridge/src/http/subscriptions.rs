@@ -23,20 +23,24 @@ struct Subscribe {
     topic: Topic,
     start: &'static str,
     end: &'static str,
+    /// Whether what is told is given to this subscription alone, to be done.
+    serves: bool,
 }
 
-const ALL: [Subscribe; 3] = [
-    Subscribe { topic: Topic::SystemInvoke, start: "payecs_observe", end: "payecs_unobserve" },
+impl Subscribe {
+    const fn to(topic: Topic, start: &'static str, end: &'static str) -> Self {
+        Self { topic, start, end, serves: false }
+    }
+}
+
+const ALL: [Subscribe; 4] = [
     Subscribe {
-        topic: Topic::PaySuccess,
-        start: "subscribe_pay_success",
-        end: "unsubscribe_pay_success",
+        serves: true,
+        ..Subscribe::to(Topic::SystemInvoke, "payecs_serve", "payecs_unserve")
     },
-    Subscribe {
-        topic: Topic::PayFailure,
-        start: "subscribe_pay_failure",
-        end: "unsubscribe_pay_failure",
-    },
+    Subscribe::to(Topic::SystemInvoke, "payecs_observe", "payecs_unobserve"),
+    Subscribe::to(Topic::PaySuccess, "subscribe_pay_success", "unsubscribe_pay_success"),
+    Subscribe::to(Topic::PayFailure, "subscribe_pay_failure", "unsubscribe_pay_failure"),
 ];
 
 /// How many subscriptions there are.
@@ -77,7 +81,7 @@ pub fn ends() -> impl Iterator<Item = &'static str> {
 /// Registers the subscriptions.
 pub(super) fn register(module: &mut RpcModule<Arc<Bridge>>) -> Result<(), RegisterMethodError> {
     for subscribe in ALL {
-        let Subscribe { topic, start, end } = subscribe;
+        let Subscribe { topic, start, end, .. } = subscribe;
         module.register_subscription_raw(
             start,
             topic.name(),
@@ -99,18 +103,16 @@ async fn begin(
     bridge: Arc<Bridge>,
     extensions: Extensions,
 ) {
-    let grant = extensions.get::<Arc<Grant>>();
     let (Some(session), Some(flow)) = (extensions.get::<Session>(), extensions.get::<Arc<Flow>>())
     else {
         return;
     };
-    let since = grant.map_or_else(
-        || Err(not_permitted("nobody")),
-        |grant| may(grant).and_then(|()| since(&*bridge.service, grant, subscribe.start, params)),
-    );
-    let begun = match since {
-        Ok(since) => bridge.service.subscribe(subscribe.topic, since).await,
-        Err(refused) => Err(refused),
+    let begun = match extensions.get::<Arc<Grant>>() {
+        Some(grant) if subscribe.serves => {
+            serve(&*bridge.service, grant, subscribe.start, params).await
+        }
+        Some(grant) => hear(&*bridge.service, grant, subscribe, params).await,
+        None => Err(not_permitted("nobody")),
     };
     let mut feed = match begun {
         Ok(feed) => feed,
@@ -118,12 +120,45 @@ async fn begin(
     };
     // Before whoever asked is answered.
     let _one = bridge.subscribed.one_more();
+    let telling = feed.given().map(|given| flow.streams.add(given));
     let Ok(sink) = pending.accept().await else { return };
     while let Some(heard) = next(&mut *feed, &sink).await {
         if bridge.tokens.grant(session.pass).is_none() || !tell(&sink, flow, heard).await {
             return;
         }
+        if let Some(telling) = &telling {
+            telling.one_more();
+        }
     }
+}
+
+type Begun = Result<Box<dyn Feed>, ErrorObject>;
+
+/// Begins to serve.
+async fn serve(
+    service: &dyn Service,
+    grant: &Arc<Grant>,
+    start: &str,
+    params: Option<String>,
+) -> Begun {
+    if !grant.caller.may(Scope::Flow) {
+        return Err(not_permitted("it lacks scope `flow`"));
+    }
+    let bind = |args: Args<'_>| Ok((args.strings("systems")?, args.read("limit")?));
+    let (systems, at_once) = bound(service, grant, start, params, bind)?;
+    service.serve(Arc::clone(grant), systems, at_once).await
+}
+
+/// Begins to hear.
+async fn hear(
+    service: &dyn Service,
+    grant: &Grant,
+    subscribe: Subscribe,
+    params: Option<String>,
+) -> Begun {
+    may(grant)?;
+    let since = bound(service, grant, subscribe.start, params, |args| args.read("since"))?;
+    service.subscribe(subscribe.topic, since).await
 }
 
 /// What is told shows Components, of any name.
@@ -137,21 +172,22 @@ fn may(grant: &Grant) -> Result<(), ErrorObject> {
     }
 }
 
-/// The cursor that is asked for.
-fn since(
+/// What is asked for.
+fn bound<T: Default>(
     service: &dyn Service,
     grant: &Grant,
     start: &str,
     params: Option<String>,
-) -> Result<Option<u64>, ErrorObject> {
+    read: impl FnOnce(Args<'_>) -> Result<T, ErrorObject>,
+) -> Result<T, ErrorObject> {
     let params = params
         .map(|text| Json::parse(text.trim()))
         .transpose()
         .map_err(|error| ErrorObject::new(PARSE_ERROR, format!("Parse error: {error}")))?;
     let params = params.filter(|params| !params.is_null());
     match service.methods().get(start) {
-        Some(method) => Args::bind(method, params.as_ref(), &grant.caller)?.read("since"),
-        None => Ok(None),
+        Some(method) => read(Args::bind(method, params.as_ref(), &grant.caller)?),
+        None => Ok(T::default()),
     }
 }
 

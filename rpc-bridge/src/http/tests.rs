@@ -3,6 +3,7 @@
 mod attacks;
 mod calls;
 mod heads;
+mod serving;
 mod stops;
 mod told;
 mod websocket;

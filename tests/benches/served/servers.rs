@@ -78,6 +78,15 @@ impl Service for Constant {
     ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
         Box::pin(ready(Ok(Box::new(Silence) as Box<dyn Feed>)))
     }
+
+    fn serve(
+        &self,
+        _: Arc<Grant>,
+        _: Vec<String>,
+        _: Option<u32>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        Box::pin(ready(Ok(Box::new(Silence) as Box<dyn Feed>)))
+    }
 }
 
 /// This server with a constant: HTTP, WebSocket, unix socket. It runs until the process ends.

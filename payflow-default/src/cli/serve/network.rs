@@ -56,6 +56,15 @@ impl Service for Simulated {
     ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
         self.shell.subscribe(topic, since)
     }
+
+    fn serve(
+        &self,
+        grant: Arc<Grant>,
+        systems: Vec<String>,
+        at_once: Option<u32>,
+    ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>> {
+        self.shell.serve(grant, systems, at_once)
+    }
 }
 
 /// What [`SIM_INVOICE`] answers at a moment.

@@ -1,0 +1,209 @@
+"""Servers of external Systems: each invocation goes to one, and to the next where it goes away."""
+
+import json
+
+from life import opened
+from rpc import SEEN, Http, Unix, WebSocket, check, request, same, until
+
+# Longer than anything takes here, whatever the daemon's speed.
+LONG_S = 80_000
+
+
+def heard(socket, count):
+    """The next invocations of a server, in the order in which they came."""
+    while len(socket.events) < count:
+        kind, body = socket.frame_in()
+        if kind == WebSocket.PING:
+            socket.stream.sendall(socket.frame(body, WebSocket.PONG))
+        else:
+            same(kind, WebSocket.TEXT, "only work comes")
+            socket.events.append(json.loads(body))
+    taken, socket.events = socket.events[:count], socket.events[count:]
+    for one in taken:
+        same(one["method"], "payecs_system_invoke", "the name of what comes")
+    return [one["params"]["result"] for one in taken]
+
+
+def quiet(socket):
+    """Nothing comes that did not come before the answer to a call."""
+    socket.call("getinfo")
+    same(socket.events, [], "no work")
+
+
+def server(daemon, systems, *more):
+    socket = WebSocket(daemon)
+    socket.call("payecs_serve", systems, *more)
+    return socket
+
+
+def registered(http, system, flag, **more):
+    http.call("payecs_newsystem", system=system, required=[f"acme:go-{flag}"],
+              disallowed=[f"acme:done-{flag}"], **{"timeout": LONG_S, **more})
+
+
+def started(transport, entity, systems, flag):
+    """An Entity on which that System runs."""
+    transport.call("payecs_advance", entity, {
+        "entity": entity, "lightningd:systems": {"systems": systems}, f"acme:go-{flag}": 1})
+
+
+def done(transport, entity, flag, number, **more):
+    return transport.code("payecs_advance", entity=entity, invocation=number,
+                          writes={"entity": entity, f"acme:done-{flag}": True}, **more)
+
+
+def turns(daemon, http):
+    """Two servers have half of the work each, and what is done in one call leaves in its order."""
+    registered(http, "acme:turns", "turns")
+    both = [server(daemon, ["acme:turns"]), server(daemon, "acme:turns")]
+    entities = range(1_000, 1_010)
+    for entity in entities:
+        started(http, entity, ["acme:turns"], "turns")
+    works = [heard(socket, 5) for socket in both]
+    for socket in both:
+        quiet(socket)
+    had = [work["entity"]["entity"] for some in works for work in some]
+    same(sorted(had), list(entities), "each once")
+    for socket, some in zip(both, works):
+        for work in some:
+            entity, number = work["entity"]["entity"], work["invocation"]
+            same(work["entity"], {"entity": entity, "acme:go-turns": 1})
+            same(done(socket, entity, "turns", number), 2201, "nothing is left to do")
+            same(done(http, entity, "turns", number), 2207, "it was answered")
+    for socket in both:
+        socket.close()
+
+
+def order(daemon, http):
+    """On one connection work comes before the answer to what brought it about."""
+    registered(http, "acme:order", "order")
+    socket = server(daemon, ["acme:order"], 1000)
+    for entity in range(2_000, 2_100):
+        started(socket, entity, ["acme:order"], "order")
+        check(len(socket.events) == 1, "it is there when the answer is", entity)
+        same(heard(socket, 1)[0]["entity"]["entity"], entity)
+    socket.close()
+
+
+def gone(daemon, http):
+    """What a server had that goes away goes to the next, with the same number; also all of it."""
+    registered(http, "acme:gone", "gone")
+    first = server(daemon, ["acme:gone"], 2)
+    for entity in range(3_000, 3_003):
+        started(http, entity, ["acme:gone"], "gone")
+    works = heard(first, 2)
+    quiet(first)
+    second = server(daemon, ["acme:gone"])
+    rest = heard(second, 1)
+    same(rest[0]["entity"]["entity"], 3_002, "what nobody had")
+    first.close()
+    same(heard(second, 2), works, "the same once more")
+    other = second.call("payecs_serve", ["acme:turns"])
+    same(second.call("payecs_unserve", other), True, "one of two is ended")
+    same(done(second, 3_000, "gone", works[0]["invocation"]), 2201, "it is its own now")
+    second.close()
+
+
+def polled(daemon, http):
+    """Whoever has no connection that is kept asks for work, and each piece is given once."""
+    registered(http, "acme:polled", "polled")
+    same(http.call("payecs_invocations", "acme:polled", 0), {"invocations": []})
+    unix, others = Unix(daemon), Http(daemon)
+    unix.send(request("payecs_invocations", ["acme:polled", LONG_S]))
+    started(http, 4_000, ["acme:polled"], "polled")
+    work, = json.loads(unix.next())["result"]["invocations"]
+    same((work["system"], work["entity"]["entity"]), ("acme:polled", 4_000))
+    same(others.call("payecs_invocations", "acme:polled", 0), {"invocations": []}, "it is taken")
+    unix.close()
+    for entity in (4_001, 4_002, 4_003):
+        started(http, entity, ["acme:polled"], "polled")
+    found = others.call("payecs_invocations", "acme:polled", LONG_S, 10)["invocations"]
+    same([one["entity"]["entity"] for one in found], [4_001, 4_002, 4_003], "the oldest first")
+    for one in [work, *found]:
+        same(done(others, one["entity"]["entity"], "polled", one["invocation"]), 2201)
+    others.close()
+
+
+def one_call(daemon, http):
+    """Writing and advancing is one call: all of it, or nothing."""
+    registered(http, "acme:one", "one")
+    bolt11 = http.call("sim_invoice", amount_msat="3sat", payee="n1")["bolt11"]
+    entity = http.call("payecs_newentity")["entity"]
+    http.call("payecs_setcomponents", {"entity": entity, "lightningd:invoice": bolt11,
+                                       "lightningd:main-payment": True})
+    # It holds the payment up once it is claimed.
+    http.call("payecs_newsystem", "acme:claimed", ["lightningd:claim"], ["acme:done-one"], LONG_S)
+    http.call("payecs_setdefaultsystems", entity, "acme:claimed")
+    socket = server(daemon, ["acme:claimed"])
+    socket.call("payecs_advance", entity)
+    number = heard(socket, 1)[0]["invocation"]
+    write = {"entity": entity, "acme:done-one": True}
+    absent, wrong = {"entity": entity, "acme:done-one": None}, {"entity": entity, "acme:x": 1}
+    for transport in (socket, http, Unix(daemon)):
+        same(transport.code("payecs_advance", entity), 2205, "it is outstanding")
+        same(transport.code("payecs_advance", entity, write), 2205, "it is outstanding")
+        same(done(transport, entity, "one", number + 1), 2207, "another number")
+        same(done(transport, entity, "one", number, expected=wrong), 2244)
+        same(transport.code("payecs_setcomponents", write, wrong, number), 2244)
+        same(transport.code("payecs_setcomponents", write, absent, number + 1), 2207)
+        same(transport.code("payecs_getcomponents", entity, ["acme:done-one"]), 0)
+        same(transport.call("payecs_getcomponents", entity, "acme:done-one"),
+             {"entity": entity, "acme:done-one": None}, "nothing was written")
+    same(done(socket, entity, "one", number, expected=absent), 0, "it goes on")
+    same(done(socket, entity, "one", number), 2207, "once")
+    until("it is paid", lambda: http.call("paystatus", entity=entity)["status"] == "complete")
+    socket.close()
+
+
+def late(daemon, http):
+    """Who takes too long is passed over, and then the System has not answered."""
+    registered(http, "acme:late", "late", timeout=20)
+    first, second = server(daemon, ["acme:late"]), server(daemon, ["acme:late"])
+    started(http, 5_000, ["acme:late"], "late")
+    work, again = heard(first, 1)[0], heard(second, 1)[0]
+    check(again["invocation"] > work["invocation"], "under a new number", work, again)
+    same(again["entity"], work["entity"], "the same work")
+    same(done(first, 5_000, "late", work["invocation"]), 2207, "too late")
+    http.call("payecs_wait", 5_000, "lightningd:error", LONG_S)
+    error = http.call("payecs_getcomponents", 5_000, "lightningd:error")["lightningd:error"]
+    same(error["code"], 2203, "nobody answered")
+    SEEN[error["code"]].add(http.name)
+    first.close()
+    second.close()
+
+
+def killed(daemon, http):
+    """What is outstanding is there after a `kill -9`, for whoever comes then."""
+    registered(http, "acme:killed", "killed")
+    socket = server(daemon, ["acme:killed"])
+    for entity in (6_000, 6_001):
+        started(socket, entity, ["acme:killed"], "killed")
+    works = heard(socket, 2)
+    daemon.kill()
+    opened(daemon.start())
+    http = Http(daemon)
+    socket = server(daemon, ["acme:killed"])
+    same(heard(socket, 2), works, "the same numbers")
+    for work in works:
+        entity = work["entity"]["entity"]
+        same(done(socket, entity, "killed", work["invocation"]), 2201, "it counts")
+    socket.close()
+    http.close()
+
+
+def refused(daemon, http):
+    """What can't be served."""
+    socket = WebSocket(daemon)
+    for systems in ("acme:nobody", "lightningd:settle", []):
+        same(socket.code("payecs_serve", systems), -32602, systems)
+        same(http.code("payecs_invocations", systems), -32602, systems)
+    for transport in (http, Unix(daemon)):
+        same(transport.code("payecs_serve", "acme:turns"), -32601, transport.name)
+    socket.close()
+
+
+def all_of_it(daemon):
+    opened(daemon)
+    http = Http(daemon)
+    for part in (turns, order, gone, polled, one_call, late, refused, killed):
+        part(daemon, http)
