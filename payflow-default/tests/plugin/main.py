@@ -91,6 +91,8 @@ def whole_life(binary, place):
     check("lightningd:settle" in str(plugin.call("payecs_listsystems")), "Systems")
     check("lightningd:settle" in plugin.call("payecs_getdefaultsystems")["systems"], "the list")
     same(plugin.call("payecs_events", 0)["events"][0]["event"], "pay_success")
+    plugin.call("payecs_newsystem", "acme:tip", "acme:tip:asked")
+    same(plugin.call("payecs_invocations", "acme:tip", 0), {"invocations": []})
     left = set(plugin.names.values()) - called
     same(left, set(), "every command was called")
     same(plugin.ends(), ([], 0))
