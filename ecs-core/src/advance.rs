@@ -221,9 +221,10 @@ impl Engine {
     }
 
     fn run_system(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
+        let system = self.systems.get(index);
+        let (name, number) = (Arc::clone(&system.def.system), system.number);
         let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
-        let (before, in_a_row) = (life.changes, life.matched_in_a_row(index));
-        let name = Arc::clone(&self.systems.get(index).def.system);
+        let (before, in_a_row) = (life.changes, life.matched_in_a_row(number));
         if in_a_row >= IDLE_RUNS_EXTERNAL_MAX && self.is_external(index) {
             self.fail_as_loop(id, &name, in_a_row);
             return;

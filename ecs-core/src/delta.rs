@@ -5,12 +5,12 @@ pub(crate) mod shared;
 use crate::{
     Engine, EntityId, Error, Json,
     commit::change::decode_stored,
+    declared::External,
     effect::{Effect, EffectId},
     error::Refusal,
     inputs::{Entities, Inputs},
     life::{Given, Invocation, Life},
     names::ForeignId,
-    system::SystemDef,
     systems::{ListProgress, Systems},
     write::Record,
 };
@@ -58,8 +58,10 @@ pub enum Change {
     Life(EntityId, Notes),
     /// What an Entity's list says of its last match, without the list.
     Progress(EntityId, ListProgress),
-    /// An external System was registered, or its timeout changed.
-    Registered(SystemDef, u64),
+    /// An external System was registered, or something else is said of it.
+    Registered(External),
+    /// An external System was taken away.
+    Unregistered(String),
     /// A word about an Entity that whoever drives the engine added to the record: the engine passes
     /// over it.
     Noted(EntityId, Cow<'static, str>),
@@ -233,8 +235,12 @@ impl Engine {
                     systems.set_progress(progress.clone());
                 }
             }
-            Change::Registered(def, timeout_ms) => {
-                self.systems.add_external(def.clone(), Some(*timeout_ms), &mut self.names)?;
+            Change::Registered(External(def, timeout_ms, declared)) => {
+                let (def, declared) = (def.clone(), declared.clone());
+                self.systems.add_external(def, Some(*timeout_ms), declared, &mut self.names)?;
+            }
+            Change::Unregistered(name) => {
+                self.systems.remove_external(name);
             }
             Change::Noted(..) => {}
         }
@@ -375,17 +381,6 @@ impl Engine {
             recording.matched.insert(id);
         }
         self.world.get_mut::<Systems>(entity)
-    }
-
-    /// Registers an external System, and notes it.
-    pub(crate) fn register_external(
-        &mut self,
-        def: SystemDef,
-        timeout_ms: Option<u64>,
-    ) -> Result<(), Error> {
-        let timeout_ms = self.systems.add_external(def.clone(), timeout_ms, &mut self.names)?;
-        self.note(|| Change::Registered(def, timeout_ms));
-        Ok(())
     }
 }
 

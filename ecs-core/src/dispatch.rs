@@ -97,7 +97,7 @@ impl Lists {
     }
 
     /// The first System of the list that matches and may run. A name that is not registered ends
-    /// the scan, or is passed over.
+    /// the scan, or is passed over: always where the Entity failed on it.
     pub(crate) fn find(
         &mut self,
         id: ListId,
@@ -117,10 +117,11 @@ impl Lists {
         let foreign = entity.get::<Foreign>().expect("every Entity has one");
         for position in fitting.iter() {
             let Some(index) = list.entries[usize::from(*position)] else {
-                if pass_over {
+                let name = &list.names[usize::from(*position)];
+                if pass_over || life.muted.contains(name) {
                     continue;
                 }
-                return Found::Unregistered(Arc::clone(&list.names[usize::from(*position)]));
+                return Found::Unregistered(Arc::clone(name));
             };
             let system = registry.get(index);
             if system.fits_foreign(&foreign.mask) && may_run(system, life) {

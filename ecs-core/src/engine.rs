@@ -232,26 +232,6 @@ impl Engine {
         self.systems.add_here(def, owner, system, parts).map(|_| ())
     }
 
-    /// Registers an external System: it is announced, and its answer is an advance.
-    ///
-    /// # Errors
-    /// The name is taken by another, it requires nothing, or a name is no name.
-    pub fn add_external_system(&mut self, def: SystemDef) -> Result<(), Error> {
-        self.register_external(def, None)
-    }
-
-    /// The same with a timeout of its own, in milliseconds; that given last holds.
-    ///
-    /// # Errors
-    /// See [`Engine::add_external_system`].
-    pub fn add_external_system_for(
-        &mut self,
-        def: SystemDef,
-        timeout_ms: u64,
-    ) -> Result<(), Error> {
-        self.register_external(def, Some(timeout_ms))
-    }
-
     /// Sets the list that `payecs_setdefaultsystems` writes.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::{
     dispatch::matches,
     effect::{EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT, Invoke},
     life::Invocation,
-    registry::{Body, SystemIndex},
+    registry::{Owner, SystemIndex},
     serving::Open,
     trace::Matched,
     write::{Expected, Write, Writer},
@@ -93,28 +93,83 @@ impl Engine {
 
     fn invoke_as(&mut self, id: EntityId, entity: Entity, index: SystemIndex, open: Open) {
         let system = self.systems.get(index);
-        let Body::External { timeout_ms } = system.body else { return };
+        if system.owner != Owner::External {
+            return;
+        }
         let name = system.def.system.to_string();
         let number = self.next_invocation;
         self.next_invocation += 1;
         let since_ms = self.now_ms();
-        let at_ms = since_ms.saturating_add(timeout_ms);
-        let at_ms = (self.deadline)(&self.world, entity).map_or(at_ms, |end| at_ms.min(end));
         let mut life = self.life_mut(id, entity);
         life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
         let matched = self.matched(entity, index);
         self.announce(id, &name, &matched, Some(number));
         self.open_invocation(id, open);
+        if let Some(at_ms) = self.due_ms(id, since_ms) {
+            self.set_due(id, number, at_ms);
+        }
+    }
+
+    /// By when the invocation of an Entity must be answered if its time began at `since_ms`: never
+    /// past the deadline, and sooner where nobody serves the System and it says how long it may be
+    /// without a server.
+    fn due_ms(&self, id: EntityId, since_ms: u64) -> Option<u64> {
+        let invocation = self.current_invocation(id)?;
+        let (timeout_ms, grace_ms) = self.times_of(&invocation.system)?;
+        let at_ms = since_ms.saturating_add(timeout_ms);
+        let end = (self.deadline)(&self.world, self.find(id)?);
+        let lost = grace_ms.filter(|_| self.servers.is_lost(invocation.number));
+        let lost = lost.map(|grace_ms| self.now_ms().saturating_add(grace_ms));
+        Some([end, lost].into_iter().flatten().fold(at_ms, u64::min))
+    }
+
+    fn set_due(&mut self, id: EntityId, number: u64, at_ms: u64) {
+        let set = self.outstanding(id).iter().find(|effect| effect.kind == INVOCATION_TIMEOUT);
         let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
-        self.emit(
-            id,
-            EffectRequest {
-                kind: INVOCATION_TIMEOUT,
-                class,
-                body: Json::of(&number),
-                entity: None,
-            },
-        );
+        if set.is_some_and(|set| set.class == class) {
+            return;
+        }
+        self.cancel_timers(id, INVOCATION_TIMEOUT);
+        let (kind, body) = (INVOCATION_TIMEOUT, Json::of(&number));
+        self.emit(id, EffectRequest { kind, class, body, entity: None });
+    }
+
+    /// Their System is served again, or no longer: where it says how long it may be without a
+    /// server, their time is another.
+    pub(crate) fn time_invocations(&mut self, ids: Vec<EntityId>) {
+        for id in ids {
+            let Some(Invocation { number, system, since_ms }) = self.current_invocation(id) else {
+                continue;
+            };
+            let (number, since_ms) = (*number, *since_ms);
+            let has_grace = self.times_of(system).is_some_and(|(_, grace_ms)| grace_ms.is_some());
+            if let Some(at_ms) = self.due_ms(id, since_ms).filter(|_| has_grace) {
+                self.set_due(id, number, at_ms);
+            }
+        }
+    }
+
+    /// Gives what is outstanding after a restart its time: what ran out while nobody could answer
+    /// has it again. As part of a command, before timers are taken up.
+    pub fn resume_invocations(&mut self) {
+        let now_ms = self.now_ms();
+        for id in self.servers.awaiting() {
+            let (Some(entity), Some(invocation)) = (self.find(id), self.current_invocation(id))
+            else {
+                continue;
+            };
+            let (number, mut since_ms) = (invocation.number, invocation.since_ms);
+            let times = self.times_of(&invocation.system);
+            if times.is_some_and(|(timeout_ms, _)| since_ms.saturating_add(timeout_ms) <= now_ms) {
+                since_ms = now_ms;
+                if let Some(invocation) = &mut self.life_mut(id, entity).invocation {
+                    invocation.since_ms = now_ms;
+                }
+            }
+            if let Some(at_ms) = self.due_ms(id, since_ms) {
+                self.set_due(id, number, at_ms);
+            }
+        }
     }
 
     /// An advance answers the outstanding invocation, if there is one.
@@ -143,10 +198,10 @@ impl Engine {
     /// the System, it is announced to that one, under another number. `false`: that timer is no
     /// longer set.
     pub(crate) fn time_out_invocation(&mut self, id: EntityId, timer: EffectId) -> bool {
+        self.look_who_serves();
         if !self.outstanding(id).iter().any(|effect| effect.id == timer) {
             return false;
         }
-        self.look_who_serves();
         let Some((invocation, open)) = self.take_invocation(id) else { return false };
         if self.may_try_again(id, &open) && self.invoke_again(id, &invocation.system, open) {
             return true;

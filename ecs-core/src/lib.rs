@@ -37,6 +37,7 @@ mod systems;
 mod effect;
 mod write;
 mod system;
+mod declared;
 mod registry;
 mod dispatch;
 mod inputs;
@@ -50,6 +51,7 @@ mod commit;
 mod advance;
 mod resting;
 mod waits;
+mod externals;
 mod invoke;
 mod serving;
 pub mod method;
@@ -60,21 +62,19 @@ mod snapshot;
 mod delta;
 
 pub use self::{dispatch::LISTS_MAX, names::FOREIGN_NAMES_MAX, names::did_you_mean};
-pub use self::{life::Given, life::Id, plugin::Plugin, registry::Owner};
+pub use self::{effect::Invoke, life::Given, life::Id, plugin::Plugin, registry::Owner};
+pub use self::{entity::EntityId, entity::EntityIdError, inputs::Entities, inputs::Inputs};
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
 pub use args::{Args, Fields};
 pub use component::{
     Attached, ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent,
     Writable, check_name,
 };
+pub use declared::{Declared, External, OWNER_BYTES_MAX};
 pub use delta::{Change, Delta, Line, Notes};
-pub use effect::{
-    Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT, Invoke,
-};
+pub use effect::{Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT};
 pub use engine::{AtRest, Deadline, Engine, Keeper, Rest};
-pub use entity::{EntityId, EntityIdError};
 pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Refusal};
-pub use inputs::{Entities, Inputs};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
 pub use method::{Caller, Kind, Method, NOT_PERMITTED, Param, Reply, Scope, optional, required};
 pub use serving::{AT_ONCE_DEFAULT, AT_ONCE_MAX, Delivery, ServerId, Serving, TRIES_MAX};

@@ -10,7 +10,6 @@ use crate::{
     component::TypedComponent,
     effect::EffectClass,
     names::{ForeignId, Mask},
-    registry::SystemIndex,
 };
 use bevy_ecs::{
     component::{Component, ComponentId},
@@ -106,7 +105,8 @@ pub(crate) struct Invocation {
 /// The System that matched last, and how often in a row on the Entity as it is.
 #[derive(Clone, Copy)]
 struct Streak {
-    system: SystemIndex,
+    /// The number of its registration.
+    system: u64,
     changes: u64,
     runs: u32,
 }
@@ -162,7 +162,7 @@ impl Life {
 
     /// Notes that a System matches, and answers how often in a row it has, this time included,
     /// while nothing changed.
-    pub(crate) fn matched_in_a_row(&mut self, system: SystemIndex) -> u32 {
+    pub(crate) fn matched_in_a_row(&mut self, system: u64) -> u32 {
         let runs = match self.streak {
             Some(last) if last.system == system && last.changes == self.changes => last.runs + 1,
             _ => 1,

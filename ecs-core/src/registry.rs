@@ -2,6 +2,7 @@
 
 use crate::{
     Error,
+    declared::{Declared, External},
     names::{Mask, Named, Names},
     system::{Answer, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, SystemDef},
 };
@@ -57,6 +58,12 @@ pub(crate) struct Registered {
     pub(crate) def: SystemDef,
     pub(crate) owner: Owner,
     pub(crate) body: Body,
+    /// What is said of an external one.
+    pub(crate) declared: Declared,
+    /// Its place is free.
+    removed: bool,
+    /// Counted up, so that it is told from what had its place before.
+    pub(crate) number: u64,
     /// What is shown of a match: the required Components, each once, without the secret ones.
     pub(crate) shown: Shown,
     required: Vec<ComponentId>,
@@ -153,36 +160,55 @@ impl Registry {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Registered> {
-        self.systems.iter()
+        self.systems.iter().filter(|system| !system.removed)
     }
 
-    /// Registers an external System. The same again is no error and no second System; the timeout
-    /// given last holds, and is the answer.
+    /// Registers an external System. The same again is no error and no second System; what is said
+    /// of it last holds. Answers what holds now.
     pub(crate) fn add_external(
         &mut self,
         def: SystemDef,
         timeout_ms: Option<u64>,
+        declared: Declared,
         names: &mut Names,
-    ) -> Result<u64, Error> {
-        let Some(index) = self.find(&def.system) else {
-            let timeout_ms = timeout_ms.unwrap_or(SYSTEM_TIMEOUT_MS);
-            self.add(def, Owner::External, Body::External { timeout_ms }, names)?;
-            return Ok(timeout_ms);
+    ) -> Result<External, Error> {
+        let index = if let Some(index) = self.find(&def.system) {
+            index
+        } else {
+            let body = Body::External { timeout_ms: SYSTEM_TIMEOUT_MS };
+            self.add(def.clone(), Owner::External, body, names)?
         };
         let existing = self.get_mut(index);
         match (&mut existing.body, existing.def == def) {
             (Body::External { timeout_ms: known }, true) => {
                 *known = timeout_ms.unwrap_or(*known);
-                Ok(*known)
+                existing.declared.update(declared);
+                Ok(External(def, *known, existing.declared.clone()))
             }
             (Body::External { .. }, false) | (Body::Here(_), _) => Err(conflict(&def.system)),
         }
     }
 
-    /// The external Systems with their timeouts, as they were registered.
-    pub(crate) fn externals(&self) -> impl Iterator<Item = (&SystemDef, u64)> {
-        self.systems.iter().filter_map(|system| match system.body {
-            Body::External { timeout_ms } => Some((&system.def, timeout_ms)),
+    /// Takes an external System away. `false`: there is none of that name.
+    pub(crate) fn remove_external(&mut self, name: &str) -> bool {
+        let Some(index) = self.find(name) else { return false };
+        let system = self.get_mut(index);
+        if system.owner != Owner::External {
+            return false;
+        }
+        system.removed = true;
+        self.by_name.remove(name);
+        self.generation += 1;
+        true
+    }
+
+    /// The external Systems by name: the same after a restart, whichever places they have.
+    pub(crate) fn externals(&self) -> impl Iterator<Item = External> + '_ {
+        let by_name = self.by_name.values().map(|index| self.get(*index));
+        by_name.filter_map(|system| match system.body {
+            Body::External { timeout_ms } => {
+                Some(External(system.def.clone(), timeout_ms, system.declared.clone()))
+            }
             Body::Here(_) => None,
         })
     }
@@ -219,12 +245,17 @@ impl Registry {
         let ((required, required_foreign), (disallowed, disallowed_foreign)) =
             (required, resolve(&def.disallowed, names)?);
         let shown = shown(&def.required, names);
-        let index = SystemIndex(u16::try_from(self.systems.len()).expect("SYSTEMS_MAX fits"));
+        let free = self.systems.iter().position(|system| system.removed);
+        let place = free.unwrap_or(self.systems.len());
+        let index = SystemIndex(u16::try_from(place).expect("SYSTEMS_MAX fits"));
         self.by_name.insert(Arc::clone(&def.system), index);
-        self.systems.push(Registered {
+        let system = Registered {
             def,
             owner,
             body,
+            declared: Declared::default(),
+            removed: false,
+            number: self.generation,
             shown,
             required,
             disallowed,
@@ -232,7 +263,11 @@ impl Registry {
             disallowed_foreign,
             panics: 0,
             counts: Counts::default(),
-        });
+        };
+        match free {
+            Some(place) => self.systems[place] = system,
+            None => self.systems.push(system),
+        }
         self.generation += 1;
         Ok(index)
     }
@@ -258,7 +293,7 @@ impl Registry {
             let why = format!("System `{name}` names more than {SYSTEM_NAMES_MAX} components");
             return Err(Error::Invalid(why));
         }
-        if self.systems.len() >= SYSTEMS_MAX {
+        if self.by_name.len() >= SYSTEMS_MAX {
             let why = format!("System `{name}`: {SYSTEMS_MAX} Systems are registered, the limit");
             return Err(Error::Invalid(why));
         }

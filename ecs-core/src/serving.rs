@@ -8,7 +8,7 @@ mod servers;
 pub(crate) use servers::{Open, Servers};
 
 use crate::{
-    Engine, EntityId, ErrorObject,
+    Engine, EntityId, Error, ErrorObject,
     effect::Invoke,
     life::Life,
     method::{Caller, permit_component},
@@ -125,7 +125,8 @@ impl Engine {
     ) -> Result<Serving, ErrorObject> {
         self.may_serve(caller, systems)?;
         self.look_who_serves();
-        let server = self.servers.enter(systems, at_once);
+        let (server, waited) = self.servers.enter(systems, at_once);
+        self.time_invocations(waited);
         let (left, taken) = (Arc::clone(&self.servers.left), Vec::new());
         Ok(Serving { server, left, taken })
     }
@@ -157,7 +158,8 @@ impl Engine {
     /// Gives what those had who left to others.
     pub fn look_who_serves(&mut self) {
         for (server, taken) in self.servers.left.take() {
-            self.servers.leave(server, &taken);
+            let waiting = self.servers.leave(server, &taken);
+            self.time_invocations(waiting);
         }
     }
 
@@ -218,6 +220,13 @@ impl Engine {
             let (number, open) = (invocation.number, Open::first(id, &invocation.system));
             self.servers.open(number, open);
         }
+    }
+
+    /// What an Entity awaits of an external System that is no longer there.
+    pub(crate) fn fail_invocation(&mut self, id: EntityId, why: String) {
+        let Some((invocation, _)) = self.take_invocation(id) else { return };
+        self.mute(id, &invocation.system);
+        self.fail(id, &invocation.system, Error::SystemFailed(why).into());
     }
 
     pub(crate) fn life_of(&self, id: EntityId) -> Option<&Life> {

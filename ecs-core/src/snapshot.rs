@@ -6,6 +6,7 @@ pub use image::Image;
 
 use crate::{
     Engine, EntityId, Error, Json, Name,
+    declared::External,
     delta::{
         Notes,
         shared::{SinceSnapshot, Values, unnamed},
@@ -13,7 +14,6 @@ use crate::{
     effect::Effect,
     inputs::{Entities, Inputs},
     life::Life,
-    system::SystemDef,
     write::{Write, Writer},
 };
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,8 @@ pub struct Snapshot {
     /// Values that Entities share, in the order in which they are found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<Json>,
-    /// The external Systems, with their timeouts in milliseconds.
-    pub externals: Vec<(SystemDef, u64)>,
+    /// The external Systems.
+    pub externals: Vec<External>,
     next_entity: EntityId,
     next_effect: u64,
     next_invocation: u64,
@@ -100,8 +100,8 @@ impl Engine {
         self.shared = SinceSnapshot::default();
         let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
         self.world.insert_resource(now);
-        for (def, timeout_ms) in &snapshot.externals {
-            self.register_external(def.clone(), Some(*timeout_ms))?;
+        for External(def, timeout_ms, declared) in &snapshot.externals {
+            self.register_external(def.clone(), Some(*timeout_ms), declared.clone())?;
         }
         for state in &snapshot.entities {
             for (name, value) in &state.components {

@@ -195,6 +195,44 @@ fn a_part_that_was_held_back_does_not_leave_after_its_payment_was_cancelled() {
 }
 
 #[test]
+fn a_system_that_is_removed_ends_what_waits_for_it_and_strands_no_part() {
+    for (waits_on, code) in [
+        ("lightningd:claim", Some(2203)),
+        ("lightningd:part", Some(2203)),
+        ("lightningd:parts:open", None),
+    ] {
+        for crashes in [false, true] {
+            let mut payer = Payer::new(&nets::line());
+            let now = payer.now;
+            let holds = system("acme:x").requires([waits_on]).disallows(["acme:ok"]);
+            payer
+                .driver
+                .command(now, |engine| engine.add_external_system_for(holds, DAY_MS))
+                .expect("a proper System");
+            let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
+            let list = first(&payer);
+            let id = payer.start(&invoice, list);
+            payer.run_for(1_000);
+            let now = payer.now;
+            payer
+                .driver
+                .command(now, |engine| engine.remove_external_system("acme:x"))
+                .expect("it is there");
+            if crashes {
+                payer.crash();
+            }
+            let outcome = payer.finish(id);
+            assert!(outcome.is_final(), "{waits_on}: {outcome:?}");
+            if let Some(code) = code {
+                assert_eq!(outcome.code(), code, "{waits_on}: {}", payer.story(id));
+                assert_eq!(payer.submitted_in_all(), 0, "{waits_on}");
+            }
+            payer.assert_books_agree();
+        }
+    }
+}
+
+#[test]
 fn two_payments_that_planned_on_the_same_channel_are_both_paid() {
     let mut payer = Payer::new(&nets::diamond(nets::HALF));
     let most = || InvoiceRequest::of(Msat(300_000_000));

@@ -13,6 +13,10 @@ const SYSTEM_NAMES: Kind = Kind::TEXTS.saying("an array of names of Systems, or 
 const REPLACE: Kind =
     Kind::OBJECT.saying("an object: the name of a default System, and of the one in its place");
 
+const BESIDE: Kind = Kind::OBJECT.saying(
+    "an object: the name of a default System, and those that go beside it (a name or an array)",
+);
+
 pub(super) const GET_DEFAULT_SYSTEMS: Method = Method {
     name: "payecs_getdefaultsystems",
     params: &[],
@@ -31,13 +35,16 @@ pub(super) const SET_DEFAULT_SYSTEMS: Method = Method {
         optional("prepend", SYSTEM_NAMES),
         optional("append", SYSTEM_NAMES),
         optional("replace", REPLACE),
+        optional("before", BESIDE),
+        optional("after", BESIDE),
     ],
     scope: Scope::Flow,
     errors: &[2205],
     result: "{}",
     doc: "Sets `systems` of the Entity's `lightningd:systems` to the default list, with Systems \
-          before, after, or in place of some of it. Other fields stay; a value that is no object \
-          is replaced.",
+          before, after, or in place of some of it; `before` and `after` put Systems right before \
+          or after one of it, by name, also where that one is replaced. Other fields stay; a value \
+          that is no object is replaced.",
     handle: set_default_systems,
     check: |engine, args| {
         let write = list_asked_for(engine, args)?;
@@ -92,6 +99,34 @@ fn replaced(engine: &Engine, args: &Args<'_>) -> Result<Vec<Arc<str>>, ErrorObje
         }
         new_names.insert(old, Arc::from(&*new));
     }
-    let new_name = |name: &Arc<str>| new_names.get(&**name).unwrap_or(name).clone();
-    Ok(engine.default_systems().iter().map(new_name).collect())
+    let (before, after) = (beside(engine, args, "before")?, beside(engine, args, "after")?);
+    let mut names = Vec::new();
+    for name in engine.default_systems() {
+        names.extend(before.get(&**name).into_iter().flatten().cloned());
+        names.push(new_names.get(&**name).unwrap_or(name).clone());
+        names.extend(after.get(&**name).into_iter().flatten().cloned());
+    }
+    Ok(names)
+}
+
+/// What goes beside which default System.
+fn beside(
+    engine: &Engine,
+    args: &Args<'_>,
+    param: &str,
+) -> Result<BTreeMap<String, Vec<Arc<str>>>, ErrorObject> {
+    let mut beside = BTreeMap::new();
+    for (name, others) in args.objects(param)?.into_iter().flatten() {
+        if engine.default_systems().iter().all(|known| **known != *name) {
+            let what = format!("`{param}`: System `{name}` is not in the default list");
+            return Err(ErrorObject::invalid(what));
+        }
+        let others: Vec<String> = match others.as_str() {
+            Some(one) => vec![one.into_owned()],
+            None => others.decode().map_err(|_| args.misshapen(param))?,
+        };
+        engine.check_registered(&others)?;
+        beside.insert(name, others.into_iter().map(Arc::from).collect());
+    }
+    Ok(beside)
 }

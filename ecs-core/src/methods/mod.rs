@@ -16,7 +16,7 @@ pub(crate) use check::CHECK;
 use crate::method::{Kind, Method};
 
 /// All of them.
-pub(crate) const ALL: [&Method; 17] = [
+pub(crate) const ALL: [&Method; 18] = [
     &entities::NEW_ENTITY,
     &entities::LIST_ENTITIES,
     &entities::DELETE_ENTITY,
@@ -25,6 +25,7 @@ pub(crate) const ALL: [&Method; 17] = [
     &advance::ADVANCE,
     &advance::TRACE,
     &systems::NEW_SYSTEM,
+    &systems::REMOVE_SYSTEM,
     &systems::LIST_SYSTEMS,
     &defaults::GET_DEFAULT_SYSTEMS,
     &defaults::SET_DEFAULT_SYSTEMS,
@@ -38,7 +39,7 @@ pub(crate) const ALL: [&Method; 17] = [
 
 /// Those that a caller may call who is for some Components only: they read and write no others for
 /// it.
-pub(crate) const KEEP_TO_COMPONENTS: [&str; 13] = [
+pub(crate) const KEEP_TO_COMPONENTS: [&str; 14] = [
     entities::NEW_ENTITY.name,
     entities::LIST_ENTITIES.name,
     components::GET_COMPONENTS.name,
@@ -46,6 +47,7 @@ pub(crate) const KEEP_TO_COMPONENTS: [&str; 13] = [
     advance::ADVANCE.name,
     advance::TRACE.name,
     systems::NEW_SYSTEM.name,
+    systems::REMOVE_SYSTEM.name,
     systems::LIST_SYSTEMS.name,
     defaults::GET_DEFAULT_SYSTEMS.name,
     CHECK.name,

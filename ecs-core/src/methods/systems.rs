@@ -2,8 +2,10 @@
 
 use super::NAMES;
 use crate::{
-    Engine, ErrorObject, Json, Owner, SystemDef,
+    Declared, Engine, ErrorObject, External, Json, OWNER_BYTES_MAX, Owner, SYSTEM_NAMES_MAX,
+    SYSTEM_TIMEOUT_MS, SystemDef,
     args::Args,
+    component::check_name,
     method::{
         CHECK_KINDS, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit_component,
         required,
@@ -22,18 +24,44 @@ pub(super) const NEW_SYSTEM: Method = Method {
         required("required", NAMES),
         optional("disallowed", NAMES),
         optional("timeout", TIMEOUT),
+        optional("owner", OWNER),
+        optional("grace", GRACE),
+        optional("reads", NAMES),
+        optional("writes", NAMES),
     ],
     scope: Scope::Flow,
     errors: &[NOT_PERMITTED],
-    result: "{}",
+    result: r#"{"warning": text}"#,
     doc: "Registers an external System: where it matches, it is announced as \
           `payecs_system_invoke`, and its answer is payecs_advance. The same again, with identical \
-          lists in identical order, is no error. Without `timeout`: 60 seconds.",
+          lists in identical order, is no error, and what is given besides holds from the next \
+          announcement on. Without `timeout`: 60 seconds. With `grace`, what nobody has fails with \
+          2203 once nobody has served the System for so long (payecs_serve, payecs_invocations), \
+          and not only after `timeout`. `owner`, `reads` and `writes` say who runs it, and which \
+          Components it reads besides, attaches or detaches. `warning`, only where there is one: \
+          with those `writes` it would go on matching, which ends in 2202.",
     handle: new_system,
     check: |engine, args| {
-        let (def, _) = external(args)?;
+        let External(def, ..) = external(args)?.0;
         Ok(engine.systems.judge_external(&def, &mut engine.names)?)
     },
+};
+
+pub(super) const REMOVE_SYSTEM: Method = Method {
+    name: "payecs_removesystem",
+    params: &[required("system", Kind::TEXT.saying("the name of an external System"))],
+    scope: Scope::Flow,
+    errors: &[NOT_PERMITTED],
+    result: "{}",
+    doc: "Takes an external System away. What awaits its answer fails with 2203. Lists that name \
+          it are as those that name a System that was never registered: 2200, and once a payment \
+          is claimed 2203. Its name is free then, and whoever served it has to ask to serve again.",
+    handle: |engine, args| {
+        let name = removable(engine, args)?;
+        engine.remove_external_system(&name)?;
+        Ok(Json::nothing().into())
+    },
+    check: |engine, args| removable(engine, args).map(drop),
 };
 
 pub(super) const LIST_SYSTEMS: Method = Method {
@@ -42,13 +70,15 @@ pub(super) const LIST_SYSTEMS: Method = Method {
     scope: Scope::Read,
     errors: &[],
     result: "{\"systems\": [{\"system\", \"required\", \"disallowed\", \"owner\", \"builtin\", \
-             \"invocations\", \"answers\", \"latency_ms\"}, …]}",
-    doc: "Lists the registered Systems in order of registration: who owns each (`payecs`, the \
-          prefix of a plugin in this process, or `external`), how often it was run or announced, \
-          and of external ones how many announcements were answered, and after how many \
-          milliseconds on average (null before the first answer).",
+             \"invocations\", \"answers\", \"latency_ms\", \"timeout\", \"grace\", \"reads\", \
+             \"writes\", \"servers\"}, …]}",
+    doc: "Lists the registered Systems: who owns each (`payecs`, the prefix of a plugin in this \
+          process, the `owner` of an external one, or `external`), how often it was run or \
+          announced, and of external ones how many announcements were answered, after how many \
+          milliseconds on average (null before the first answer), what was said of each (null \
+          where nothing was), and how many serve it now; these are left out for others.",
     handle: |engine, _| {
-        let systems = engine.systems.iter().map(system_object);
+        let systems = engine.systems.iter().map(|system| system_object(engine, system));
         Ok(Json::object([("systems", Json::array(systems))]).into())
     },
     check: CHECK_KINDS,
@@ -58,16 +88,40 @@ const TIMEOUT: Kind =
     Kind { fits: |json| matches!(json.decode(), Ok(1_u64..=TIMEOUT_S_MAX)), ..Kind::COUNT }
         .saying("seconds an invocation may take: an integer from 1 to 86400");
 
-fn new_system(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
-    match external(args)? {
-        (def, None) => engine.add_external_system(def)?,
-        (def, Some(seconds)) => engine.add_external_system_for(def, seconds * 1_000)?,
-    }
-    Ok(Json::nothing().into())
+const OWNER: Kind = Kind {
+    fits: |json| json.as_str().is_some_and(|it| (1..=OWNER_BYTES_MAX).contains(&it.len())),
+    ..Kind::TEXT
+}
+.saying("a string of 1 to 128 bytes: who runs the System");
+
+const GRACE: Kind = Kind { fits: is_grace, ..Kind::COUNT }
+    .saying("seconds it may be without a server: an integer from 0 to 86400");
+
+fn is_grace(json: &Json) -> bool {
+    json.decode::<u64>().is_ok_and(|seconds| seconds <= TIMEOUT_S_MAX)
 }
 
-/// The System that is to be registered, and its timeout in seconds.
-fn external(args: &Args<'_>) -> Result<(SystemDef, Option<u64>), ErrorObject> {
+fn new_system(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
+    let (External(def, _, declared), timeout_ms) = external(args)?;
+    let warning = declared.warning(&def);
+    engine.register_external(def, timeout_ms, declared)?;
+    Ok(Json::object(warning.map(|text| ("warning", Json::of(&text)))).into())
+}
+
+/// The System of that name, if the caller may take it away.
+fn removable(engine: &Engine, args: &Args<'_>) -> Result<String, ErrorObject> {
+    let name = args.need::<String>("system")?;
+    engine.check_removable(&name)?;
+    if let Some(system) = engine.systems.named(&name) {
+        for component in system.def.required.iter().chain(&system.def.disallowed) {
+            permit_component(args.caller(), component)?;
+        }
+    }
+    Ok(name)
+}
+
+/// The System that is to be registered, and its timeout in milliseconds if that is given.
+fn external(args: &Args<'_>) -> Result<(External, Option<u64>), ErrorObject> {
     let owned = |names: Vec<String>| names.into_iter().map(Cow::Owned).collect();
     let def = SystemDef {
         system: args.need::<String>("system")?.into(),
@@ -77,18 +131,46 @@ fn external(args: &Args<'_>) -> Result<(SystemDef, Option<u64>), ErrorObject> {
     for name in def.required.iter().chain(&def.disallowed) {
         permit_component(args.caller(), name)?;
     }
-    Ok((def, args.read("timeout")?))
+    let declared = Declared {
+        owner: args.read("owner")?,
+        grace_ms: in_ms(args, "grace")?,
+        reads: components(args, "reads")?,
+        writes: components(args, "writes")?,
+    };
+    let timeout_ms = in_ms(args, "timeout")?;
+    Ok((External(def, timeout_ms.unwrap_or(SYSTEM_TIMEOUT_MS), declared), timeout_ms))
 }
 
-fn system_object(system: &Registered) -> Json {
-    let owner = match &system.owner {
-        Owner::BuiltIn => "payecs",
-        Owner::Plugin(prefix) => prefix.trim_end_matches(':'),
-        Owner::External => "external",
+fn in_ms(args: &Args<'_>, name: &str) -> Result<Option<u64>, ErrorObject> {
+    Ok(args.read::<u64>(name)?.map(|seconds| seconds * 1_000))
+}
+
+fn components(args: &Args<'_>, param: &str) -> Result<Option<Vec<String>>, ErrorObject> {
+    if args.given(param).is_none() {
+        return Ok(None);
+    }
+    let names = args.strings(param)?;
+    if names.len() > SYSTEM_NAMES_MAX {
+        let what = format!("`{param}` names more than {SYSTEM_NAMES_MAX} components");
+        return Err(ErrorObject::invalid(what));
+    }
+    for name in &names {
+        check_name(name)?;
+        permit_component(args.caller(), name)?;
+    }
+    Ok(Some(names))
+}
+
+fn system_object(engine: &Engine, system: &Registered) -> Json {
+    let owner = match (&system.owner, &system.declared.owner) {
+        (Owner::BuiltIn, _) => "payecs",
+        (Owner::Plugin(prefix), _) => prefix.trim_end_matches(':'),
+        (Owner::External, Some(name)) => name.as_str(),
+        (Owner::External, None) => "external",
     };
     let counts = system.counts;
     let latency_ms = counts.answers_ms.checked_div(counts.answers);
-    Json::object([
+    let mut fields = vec![
         ("system", Json::of(&system.def.system)),
         ("required", Json::of(&system.def.required)),
         ("disallowed", Json::of(&system.def.disallowed)),
@@ -97,5 +179,16 @@ fn system_object(system: &Registered) -> Json {
         ("invocations", Json::of(&counts.runs)),
         ("answers", Json::of(&counts.answers)),
         ("latency_ms", Json::of(&latency_ms)),
-    ])
+    ];
+    if let Some((timeout_ms, grace_ms)) = engine.times_of(&system.def.system) {
+        let Declared { reads, writes, .. } = &system.declared;
+        fields.extend([
+            ("timeout", Json::of(&(timeout_ms / 1_000))),
+            ("grace", Json::of(&grace_ms.map(|ms| ms / 1_000))),
+            ("reads", Json::of(reads)),
+            ("writes", Json::of(writes)),
+            ("servers", Json::of(&engine.servers.count(&system.def.system))),
+        ]);
+    }
+    Json::object(fields)
 }

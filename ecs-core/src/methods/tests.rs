@@ -1,5 +1,6 @@
 //! Tests of the methods, over the wire.
 
+mod defaults;
 mod looking;
 
 use crate::{Caller, Engine, ErrorObject, Inputs, Json, On, Scope, Step, system};
@@ -180,70 +181,11 @@ fn a_new_system_twice_is_once_and_another_of_its_name_is_a_conflict() {
                  \"latency_ms\":null},\
                  {\"system\":\"acme:s\",\"required\":[\"acme:a\",\"acme:b\"],\"disallowed\":[],\
                  \"owner\":\"external\",\"builtin\":false,\"invocations\":0,\"answers\":0,\
-                 \"latency_ms\":null}]}",
+                 \"latency_ms\":null,\"timeout\":5,\"grace\":null,\"reads\":null,\
+                 \"writes\":null,\"servers\":0}]}",
             ),
         ],
     );
-}
-
-#[test]
-fn default_systems_are_set_around_and_into_what_is_there() {
-    let mut app = Engine::new();
-    for name in ["acme:one", "acme:two", "acme:mine"] {
-        let def = system(name).requires(["acme:x"]);
-        app.add_payment_system(def, |_: On| Ok(Step::wait())).unwrap();
-    }
-    app.set_default_systems(&["acme:one", "acme:two"]).unwrap();
-    app.set_replaceable_systems(&["acme:one"]).unwrap();
-    let is = r#"{"entity":1,"lightningd:systems":"#;
-    let one_two = format!(r#"{is}{{"systems":["acme:one","acme:two"]}}}}"#);
-    let around = format!(
-        r#"{is}{{"systems":["acme:mine","acme:one","acme:two","acme:mine","acme:one"]}}}}"#
-    );
-    let in_place =
-        format!(r#"{is}{{"current":0,"note":"n","systems":["acme:mine","acme:two"]}}}}"#);
-    let read = r#"[1,"lightningd:systems"]"#;
-    check(
-        &mut app,
-        &[
-            ("getdefaultsystems", "[]", r#"{"systems":["acme:one","acme:two"]}"#),
-            ("setdefaultsystems", "[1]", "{}"),
-            ("getcomponents", read, &one_two),
-            ("setdefaultsystems", r#"[1,"acme:mine",["acme:mine","acme:one"]]"#, "{}"),
-            ("getcomponents", read, &around),
-            ("setdefaultsystems", r#"[1,"acme:gone"]"#, "-32602 Unregistered system: acme:gone"),
-            ("setdefaultsystems", r#"[1,[],["x"]]"#, "-32602 Unregistered system: x"),
-            ("getcomponents", read, &around),
-            ("setcomponents", r#"[{"entity":1,"lightningd:systems":7}]"#, "{}"),
-            ("setdefaultsystems", "[1]", "{}"),
-            ("getcomponents", read, &one_two),
-            (
-                "setcomponents",
-                r#"[{"entity":1,"lightningd:systems":{"note":"n","systems":"x","current":0}}]"#,
-                "{}",
-            ),
-            ("setdefaultsystems", r#"{"entity":1,"replace":{"acme:one":"acme:mine"}}"#, "{}"),
-            ("getcomponents", read, &in_place),
-            (
-                "setdefaultsystems",
-                r#"{"entity":1,"replace":{"acme:two":"acme:mine"}}"#,
-                "-32602 System `acme:two` cannot be replaced",
-            ),
-            (
-                "setdefaultsystems",
-                r#"{"entity":1,"replace":{"acme:one":"acme:gone"}}"#,
-                "-32602 Unregistered system: acme:gone",
-            ),
-            (
-                "setdefaultsystems",
-                r#"{"entity":1,"replace":[["acme:one","acme:mine"]]}"#,
-                "-32602 `replace`: expected an object…",
-            ),
-        ],
-    );
-    let many = vec!["acme:mine"; 255];
-    let params = format!("[1,{}]", Json::of(&many));
-    assert!(call(&mut app, "setdefaultsystems", &params).starts_with("-32602 a list holds"));
 }
 
 #[test]
@@ -288,7 +230,7 @@ fn an_entity_is_advanced_with_writes_in_one_call_and_its_steps_are_traced() {
         ],
     );
     let listed = call(&mut app, "listsystems", "{}");
-    assert!(listed.contains(r#""invocations":1,"answers":1,"latency_ms":0}"#), "{listed}");
+    assert!(listed.contains(r#""invocations":1,"answers":1,"latency_ms":0,"#), "{listed}");
 }
 
 #[test]

@@ -78,11 +78,14 @@ impl Open {
 }
 
 impl Servers {
-    /// A server comes, and is given what it serves and nobody has.
-    pub(super) fn enter(&mut self, systems: &[String], at_once: u32) -> ServerId {
+    /// A server comes, and is given what it serves and nobody has. Answers also what waited while
+    /// nobody served it.
+    pub(super) fn enter(&mut self, systems: &[String], at_once: u32) -> (ServerId, Vec<EntityId>) {
         let id = ServerId(self.next_server);
         self.next_server += 1;
         let systems: BTreeSet<Arc<str>> = systems.iter().map(|name| name.as_str().into()).collect();
+        let unserved = systems.iter().filter(|system| !self.is_served(system));
+        let waited = unserved.flat_map(|system| self.idle_of(system)).collect();
         for system in &systems {
             self.by_system.entry(Arc::clone(system)).or_default().insert(id);
         }
@@ -90,7 +93,7 @@ impl Servers {
         let server = Server { systems, at_once, has, turn: 0, is_told: false };
         self.all.insert(id, server);
         self.fill(id);
-        id
+        (id, waited)
     }
 
     /// From now on a server is told of what it is given, and of what it has.
@@ -102,8 +105,9 @@ impl Servers {
     }
 
     /// A server has left. What it has taken away stays its own; what else it has goes to others.
-    pub(super) fn leave(&mut self, id: ServerId, taken: &[u64]) {
-        let Some(server) = self.all.remove(&id) else { return };
+    /// Answers what waits and nobody serves any more.
+    pub(super) fn leave(&mut self, id: ServerId, taken: &[u64]) -> Vec<EntityId> {
+        let Some(server) = self.all.remove(&id) else { return Vec::new() };
         for system in &server.systems {
             if let Some(servers) = self.by_system.get_mut(system) {
                 servers.remove(&id);
@@ -122,6 +126,8 @@ impl Servers {
             open.holder = Holder::Nobody;
             self.give(number);
         }
+        let unserved = server.systems.iter().filter(|system| !self.is_served(system));
+        unserved.flat_map(|system| self.idle_of(system)).collect()
     }
 
     /// An invocation is outstanding.
@@ -144,6 +150,45 @@ impl Servers {
             }
         }
         Some(open)
+    }
+
+    /// Whether somebody serves a System.
+    pub(crate) fn is_served(&self, system: &str) -> bool {
+        self.by_system.contains_key(system)
+    }
+
+    /// How many serve a System.
+    pub(crate) fn count(&self, system: &str) -> usize {
+        self.by_system.get(system).map_or(0, BTreeSet::len)
+    }
+
+    /// Nobody serves a System any more. Answers the Entities that await an answer of it.
+    pub(crate) fn forget(&mut self, system: &str) -> Vec<EntityId> {
+        for id in self.by_system.remove(system).into_iter().flatten() {
+            if let Some(server) = self.all.get_mut(&id) {
+                server.systems.remove(system);
+            }
+        }
+        let of_it = self.open.values().filter(|open| *open.system == *system);
+        of_it.map(|open| open.entity).collect()
+    }
+
+    /// The Entities that await an answer of a System and whose invocation nobody has.
+    fn idle_of(&self, system: &str) -> Vec<EntityId> {
+        let idle = self.idle.get(system).into_iter().flatten();
+        idle.map(|number| self.open[number].entity).collect()
+    }
+
+    /// All Entities that await an answer of a System.
+    pub(crate) fn awaiting(&self) -> Vec<EntityId> {
+        self.open.values().map(|open| open.entity).collect()
+    }
+
+    /// Whether nobody has an invocation, and nobody serves its System.
+    pub(crate) fn is_lost(&self, number: u64) -> bool {
+        self.open
+            .get(&number)
+            .is_none_or(|open| open.holder == Holder::Nobody && !self.is_served(&open.system))
     }
 
     /// Whether somebody had it, and another may have it.

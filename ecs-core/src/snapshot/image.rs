@@ -3,6 +3,7 @@
 use super::{EntityState, Snapshot};
 use crate::{
     Engine, EntityId, Json, Name,
+    declared::External,
     delta::{
         Notes,
         shared::{Values, is_shared},
@@ -10,7 +11,6 @@ use crate::{
     effect::Effect,
     inputs::{Entities, Inputs},
     life::{Foreign, ForeignValues, Given, Life, Texts},
-    system::SystemDef,
     systems::Systems,
 };
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct Image {
     entities: Vec<EntityImage>,
     foreign_names: Vec<Arc<str>>,
-    externals: Vec<(SystemDef, u64)>,
+    externals: Vec<External>,
     next_entity: EntityId,
     next_effect: u64,
     next_invocation: u64,
@@ -58,7 +58,7 @@ impl Engine {
         Image {
             entities: entities.after(None).map(|id| self.entity_image(id)).collect(),
             foreign_names: self.names.foreign_texts().to_vec(),
-            externals: self.systems.externals().map(|(def, ms)| (def.clone(), ms)).collect(),
+            externals: self.systems.externals().collect(),
             next_entity: entities.next,
             next_effect: self.next_effect,
             next_invocation: self.next_invocation,

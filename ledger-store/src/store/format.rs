@@ -47,6 +47,7 @@ impl Entry {
             | Change::Life(..)
             | Change::Progress(..)
             | Change::Registered(..)
+            | Change::Unregistered(..)
             | Change::Noted(..) => None,
         };
         delta.changes.iter().filter_map(entry).collect()

@@ -215,7 +215,9 @@ impl Driver {
 fn concerns_money(engine: &Engine, delta: &Delta, effects: &[Effect]) -> bool {
     let asks = effects.iter().any(|effect| effect.class == EffectClass::Reply);
     asks || delta.changes.iter().any(|change| match change {
-        ecs_core::Change::Lines(..) | ecs_core::Change::Registered(..) => true,
+        ecs_core::Change::Lines(..)
+        | ecs_core::Change::Registered(..)
+        | ecs_core::Change::Unregistered(..) => true,
         ecs_core::Change::Component(id, ..)
         | ecs_core::Change::Shared(id, ..)
         | ecs_core::Change::Over(id, _)

@@ -39,6 +39,7 @@ impl Driver {
     /// Goes on, where the books know what the node knows, or all of it that can be learned now.
     pub(super) fn go_on(&mut self, now: Timestamp) {
         self.begin(now);
+        self.engine.resume_invocations();
         let entities = self.engine.entities();
         let outstanding = entities.iter().map(|entity| self.engine.outstanding(*entity).to_vec());
         let effects: Vec<Effect> = outstanding.flatten().collect();

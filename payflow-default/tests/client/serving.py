@@ -121,7 +121,72 @@ def polled(daemon, http):
     same([one["entity"]["entity"] for one in found], [4_001, 4_002, 4_003], "the oldest first")
     for one in [work, *found]:
         same(done(others, one["entity"]["entity"], "polled", one["invocation"]), 2201)
+    # Who goes away has taken nothing, once that was seen.
+    unix = Unix(daemon)
+    unix.send(request("payecs_invocations", ["acme:polled", LONG_S]))
+    until("it waits", lambda: servers(http, "acme:polled") == 1)
+    unix.close()
+    until("it is gone", lambda: servers(http, "acme:polled") == 0)
+    started(http, 4_004, ["acme:polled"], "polled")
+    work, = others.call("payecs_invocations", "acme:polled", LONG_S)["invocations"]
+    same(work["entity"]["entity"], 4_004, "nobody had it")
     others.close()
+
+
+def listed(http, system):
+    found = [one for one in http.call("payecs_listsystems")["systems"] if one["system"] == system]
+    return found[0] if found else None
+
+
+def servers(http, system):
+    """How many serve a System."""
+    return listed(http, system)["servers"]
+
+
+def left(daemon, http):
+    """What nobody serves any more fails, and not only when its time is over."""
+    said = {"timeout": LONG_S, "grace": 10, "owner": "shop", "reads": ["acme:x"]}
+    registered(http, "acme:left", "left", writes="acme:done-left", **said)
+    found = listed(http, "acme:left")
+    same({name: found[name] for name in said}, said, "what was said of it")
+    socket = server(daemon, ["acme:left"])
+    started(http, 7_000, ["acme:left"], "left")
+    work, = heard(socket, 1)
+    socket.close()
+    http.call("payecs_wait", 7_000, "lightningd:error", LONG_S)
+    error = http.call("payecs_getcomponents", 7_000, "lightningd:error")["lightningd:error"]
+    same((error["code"], error["data"]["system"]), (2203, "acme:left"))
+    same(done(http, 7_000, "left", work["invocation"]), 2207, "too late")
+    answer = http.call("payecs_newsystem", system="acme:loops", required="acme:go-x",
+                       writes=["acme:other"])
+    check("2202" in answer["warning"], answer)
+
+
+def removed(daemon, http):
+    """A System that is taken away is awaited no more."""
+    registered(http, "acme:removed", "removed")
+    started(http, 8_000, ["acme:removed"], "removed")
+    same(http.call("payecs_removesystem", "acme:removed"), {})
+    error = http.call("payecs_getcomponents", 8_000, "lightningd:error")["lightningd:error"]
+    same(error["code"], 2203, "it was removed")
+    same(listed(http, "acme:removed"), None)
+    same(http.code("payecs_removesystem", "acme:removed"), -32602, "it is gone")
+    same(http.code("payecs_removesystem", "lightningd:settle"), -32602, "it is ours")
+    entity = http.call("payecs_newentity")["entity"]
+    same(http.code("payecs_setdefaultsystems", entity, "acme:removed"), -32602, "unregistered")
+    registered(http, "acme:removed", "removed")
+    beside = {"lightningd:dispatch": "acme:removed"}
+    http.call("payecs_setdefaultsystems", entity=entity, before=beside,
+              after={"lightningd:plan": ["acme:turns"]})
+    found = http.call("payecs_getcomponents", entity, "lightningd:systems")
+    names = found["lightningd:systems"]["systems"]
+    at = names.index("lightningd:dispatch")
+    same(names[at - 1], "acme:removed")
+    same(names[names.index("lightningd:plan") + 1], "acme:turns")
+    same([name for name in names if not name.startswith("acme:")],
+         http.call("payecs_getdefaultsystems")["systems"], "all of ours are there")
+    same(http.code("payecs_setdefaultsystems", entity=entity, before={"acme:turns": "acme:one"}),
+         -32602, "it is not in the list")
 
 
 def one_call(daemon, http):
@@ -205,5 +270,5 @@ def refused(daemon, http):
 def all_of_it(daemon):
     opened(daemon)
     http = Http(daemon)
-    for part in (turns, order, gone, polled, one_call, late, refused, killed):
+    for part in (turns, order, gone, polled, one_call, late, left, removed, refused, killed):
         part(daemon, http)
