@@ -1,6 +1,7 @@
 //! What is known of each direction, in shards that copies share until one of them changes it.
 
 use super::{Learned, twin_of};
+use litemap::LiteMap;
 use payecs_units::{ChannelDirection, Direction, Msat, ShortChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,8 +31,8 @@ impl Way {
     }
 }
 
-/// Both directions of each channel.
-type Shard = BTreeMap<ShortChannelId, [Way; 2]>;
+/// Both directions of each channel, in order: most changes copy it.
+type Shard = LiteMap<ShortChannelId, [Way; 2]>;
 
 /// What is known, by direction. Nothing is kept of a direction of which nothing is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +89,9 @@ impl Ways {
         if way == Way::default() && twin == way {
             shard.remove(&direction.scid);
         } else {
-            let both = shard.entry(direction.scid).or_default();
+            let mut both = [twin; 2];
             both[usize::from(direction.direction.bit())] = way;
+            shard.insert(direction.scid, both);
         }
     }
 
