@@ -8,8 +8,7 @@ use crate::{
     effect::{Effect, EffectClass, EffectId, EffectRequest},
     engine::Rest,
     error::{ErrorObject, Refusal},
-    inputs::Inputs,
-    life::Life,
+    names::Named,
     registry::{Body, Owner, SystemIndex},
     resting::permit_step,
     system::{Next, Step},
@@ -108,8 +107,8 @@ impl Engine {
 
     /// One System on one Entity; the Entity is put back onto the queue if it may go on.
     fn step(&mut self, id: EntityId) -> Result<(), Error> {
-        let Some(entity) = self.find(id) else { return Ok(()) };
-        let life = self.world.get::<Life>(entity).expect("spawned with it");
+        let Some(entity) = self.find_and_keep(id) else { return Ok(()) };
+        let life = self.lives.of(entity);
         if life.is_busy() || life.invocation.is_some() {
             return Ok(());
         }
@@ -141,8 +140,7 @@ impl Engine {
             let names = self.attached_names(entity);
             self.scans.get_or_insert_default().push(names);
         }
-        let world = self.world.entity(entity);
-        let life = world.get::<Life>().expect("spawned with it");
+        let (world, life) = (self.world.entity(entity), self.lives.of(entity));
         let pass_over = world.contains::<Failing>() && self.is_frozen(id);
         match self.lists.find(list, &self.systems, (world, life), pass_over) {
             Found::System { index, position } => Ok(Scanned::Run(index, Some(position))),
@@ -159,8 +157,7 @@ impl Engine {
     }
 
     fn nothing_matches(&mut self, id: EntityId, entity: Entity) -> Result<Scanned, Error> {
-        let world = self.world.entity(entity);
-        let life = world.get::<Life>().expect("spawned with it");
+        let (world, life) = (self.world.entity(entity), self.lives.of(entity));
         let fits = |index: &&SystemIndex| matches(self.systems.get(**index), world, life);
         if let Some(system) = self.epilogue.iter().find(fits) {
             return Ok(Scanned::Run(*system, None));
@@ -187,7 +184,7 @@ impl Engine {
 
     /// The change counter of an Entity, while it exists.
     pub(crate) fn changes(&self, id: EntityId) -> Option<u64> {
-        Some(self.world.get::<Life>(self.find(id)?)?.changes)
+        Some(self.life_of(id)?.changes)
     }
 
     fn count_step(&mut self, id: EntityId) -> u32 {
@@ -200,9 +197,9 @@ impl Engine {
     /// the flow's own Systems go on, and the list is scanned again.
     fn exceeds_bounds(&mut self, id: EntityId, entity: Entity) -> bool {
         let taken = self.count_step(id);
-        let now_ms = self.world.resource::<Inputs>().now_ms;
+        let now_ms = self.now_ms;
         let lasting = self.lasting.iter().any(|id| self.world.entity(entity).contains_id(*id));
-        let mut life = self.life_mut(id, entity);
+        let life = self.life_mut(id, entity);
         let age_ms = now_ms.saturating_sub(life.born_ms);
         let old = !lasting && (life.steps >= STEPS_PER_LIFE_MAX || age_ms > LIFE_MS_MAX);
         life.steps = life.steps.saturating_add(1);
@@ -223,7 +220,7 @@ impl Engine {
     fn run_system(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
         let system = self.systems.get(index);
         let (name, number) = (Arc::clone(&system.def.system), system.number);
-        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+        let life = self.lives.of_mut(entity);
         let (before, in_a_row) = (life.changes, life.matched_in_a_row(number));
         if in_a_row >= IDLE_RUNS_EXTERNAL_MAX && self.is_external(index) {
             self.fail_as_loop(id, &name, in_a_row);
@@ -255,7 +252,8 @@ impl Engine {
                 self.fail(id, &name, error.into());
             }
         }
-        let unchanged = self.world.get::<Life>(entity).is_some_and(|life| life.changes == before);
+        let unchanged =
+            self.world.get_entity(entity).is_ok() && self.lives.of(entity).changes == before;
         if unchanged && !rests && in_a_row >= IDLE_RUNS_MAX && !self.is_external(index) {
             self.fail_as_loop(id, &name, in_a_row);
         } else if self.steps.get(&id).is_some_and(|taken| *taken > 2 * STEPS_PER_ADVANCE_MAX) {
@@ -269,7 +267,7 @@ impl Engine {
 
     /// Traces, counts and, where someone watches, announces a System that is about to run.
     pub(crate) fn note_run(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
-        let now_ms = self.world.resource::<Inputs>().now_ms;
+        let now_ms = self.now_ms;
         let matched = self.matched(entity, index);
         let system = self.systems.get_mut(index);
         system.counts.runs += 1;
@@ -282,9 +280,13 @@ impl Engine {
 
     /// The required Components as they are now, secrets left out.
     pub(crate) fn matched(&self, entity: Entity, index: SystemIndex) -> Matched {
-        let entity = self.world.entity(entity);
+        let (life, place) = (self.lives.of(entity), self.world.entity(entity));
         let (names, shown) = &self.systems.get(index).shown;
-        let values = shown.iter().map(|named| Self::value(entity, named)).collect();
+        let value = |named: &Named| match named {
+            Named::Typed(typed) => typed.text(place, &life.texts),
+            Named::Foreign(name) => life.foreign.values.get(name).cloned(),
+        };
+        let values = shown.iter().map(value).collect();
         Matched { names: Arc::clone(names), values }
     }
 
@@ -325,9 +327,9 @@ impl Engine {
         if effect.class != EffectClass::Notice
             && let Some(entity) = self.find(id)
         {
-            let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+            let life = self.lives.of_mut(entity);
             life.outstanding.push(effect.clone());
-            self.note(|| Change::Awaited(effect.clone()));
+            self.note(|| Change::Awaited(Box::new(effect.clone())));
         }
         self.effects.push(effect);
         number
@@ -335,7 +337,7 @@ impl Engine {
 
     pub(crate) fn cancel_timers(&mut self, id: EntityId, kind: &str) {
         if let Some(entity) = self.find(id) {
-            let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
+            let life = self.lives.of_mut(entity);
             let of_kind = |effect: &mut Effect| {
                 effect.kind == kind && matches!(effect.class, EffectClass::Timer { .. })
             };

@@ -7,9 +7,12 @@ use crate::{
     effect::{Effect, EffectClass, EffectId, INVOCATION_TIMEOUT},
     engine::Engine,
     inputs::{Entities, Inputs},
-    life::Life,
     write::{Expected, Record, Write, Writer},
 };
+
+/// After so many commands what bevy notes of removals is dropped: it costs a little for each
+/// Component that there is.
+const COMMANDS_NOTED_MAX: u32 = 64;
 
 impl Engine {
     /// Takes the time and randomness of the next command. `now_ms` never goes back.
@@ -21,9 +24,24 @@ impl Engine {
     /// assert_eq!(app.resource::<Inputs>().unwrap().now_ms, 7);
     /// ```
     pub fn begin(&mut self, inputs: Inputs) {
-        let mut current = self.world.resource_mut::<Inputs>();
-        let now_ms = inputs.now_ms.max(current.now_ms);
-        *current = Inputs { now_ms, ..inputs };
+        self.take_inputs(Inputs { now_ms: inputs.now_ms.max(self.now_ms), ..inputs });
+        self.forget_removals();
+    }
+
+    /// Takes the time and randomness as they are.
+    pub(crate) fn take_inputs(&mut self, inputs: Inputs) {
+        self.now_ms = inputs.now_ms;
+        *self.world.resource_mut::<Inputs>() = inputs;
+    }
+
+    /// bevy notes each Component that is removed until it is told that everybody who wants to know
+    /// has looked. Nobody here wants to.
+    pub(crate) fn forget_removals(&mut self) {
+        self.commands_noted += 1;
+        if self.commands_noted >= COMMANDS_NOTED_MAX {
+            self.commands_noted = 0;
+            self.world.clear_trackers();
+        }
     }
 
     /// Gives out a number for a new Entity. It exists once it has a Component.
@@ -134,7 +152,7 @@ impl Engine {
 
     fn take_outstanding(&mut self, entity: EntityId, id: EffectId) -> Option<Effect> {
         let found = self.find(entity)?;
-        let effect = self.world.get_mut::<Life>(found)?.take_outstanding(id)?;
+        let effect = self.lives.of_mut(found).take_outstanding(id)?;
         self.note(|| Change::Over(entity, id));
         Some(effect)
     }
@@ -144,5 +162,29 @@ impl Engine {
     #[must_use]
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Json;
+
+    #[test]
+    fn what_bevy_notes_of_removals_does_not_pile_up() {
+        let mut app = Engine::new();
+        let entity = app.new_entity();
+        let id = app.world.register_component::<crate::Failing>();
+        let error = Json::parse(r#"{"code":1,"message":"m"}"#).unwrap();
+        for now_ms in 0..u64::from(10 * COMMANDS_NOTED_MAX) {
+            app.begin(Inputs { now_ms, ..Inputs::default() });
+            let there = Write::to(entity).attach_json("acme:x", Json::yes());
+            let failing = there.attach_json("lightningd:failing", error.clone());
+            app.set_components(&Writer::Engine, &[failing], &[]).unwrap();
+            let gone = Write::to(entity).detach::<crate::Failing>();
+            app.set_components(&Writer::Engine, &[gone], &[]).unwrap();
+        }
+        let noted = app.world.removed_components().get(id).expect("it was removed").len();
+        assert!(noted > 0 && noted <= 2 * COMMANDS_NOTED_MAX as usize, "{noted}");
     }
 }

@@ -8,14 +8,14 @@ use crate::{
     component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, WireComponent, Writable},
     delta,
     dispatch::ListId,
-    inputs::{Entities, Inputs},
-    life::{Foreign, Given, Id, Life, Texts},
+    inputs::Entities,
+    life::{Given, Id, Life},
     names::{ForeignId, Named},
     systems::{Systems, no_list},
     trace::Kept,
     write::{Record, Write, Writer},
 };
-use bevy_ecs::{entity::Entity, world::EntityWorldMut};
+use bevy_ecs::entity::Entity;
 use change::{Change, decode};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -41,21 +41,26 @@ impl Engine {
             Ok(changes)
         });
         let mut changes = judged.inspect_err(|_| self.names.forget_since(names))?;
-        let mut touched: Vec<EntityId> = changes.iter().map(|(entity, _)| *entity).collect();
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.extend(changes.iter().map(|(entity, _)| *entity));
+        // Mostly one alone.
+        touched.dedup();
         touched.sort_unstable();
         touched.dedup();
-        let (mut waiting, mut place) = (BTreeSet::new(), None);
+        let mut waiting = BTreeSet::new();
+        mark_ends(&mut changes);
         for (entity, change) in changes.drain(..) {
             if self.concerns_waits(&change) {
                 waiting.insert(entity);
             }
-            self.apply_at(entity, change, &mut place);
+            self.apply(entity, change);
         }
         self.judged = changes;
         self.note_given(batch);
-        for entity in touched {
+        for entity in touched.drain(..) {
             self.follow_up(entity);
         }
+        self.touched = touched;
         if !waiting.is_empty() {
             self.follow_waits(&waiting);
         }
@@ -169,7 +174,7 @@ impl Engine {
 
     /// Traces a line and, where someone watches, announces it, as the System it is named for.
     fn note_line(&mut self, id: EntityId, record: &Record) {
-        let now_ms = self.world.resource::<Inputs>().now_ms;
+        let now_ms = self.now_ms;
         let matched = self.traces.line(&record.shown);
         if self.announces {
             self.announce(id, &record.system, &matched, None);
@@ -178,54 +183,56 @@ impl Engine {
         self.traces.push(id, Kept { now_ms, system, matched });
     }
 
-    pub(crate) fn apply(&mut self, entity: EntityId, change: Change) {
-        self.apply_at(entity, change, &mut None);
-    }
-
-    /// Applies a change. `place` is where the Entity of the change before is: mostly the same.
-    fn apply_at(&mut self, id: EntityId, change: Change, place: &mut Option<(EntityId, Entity)>) {
-        let known = place.filter(|(last, _)| *last == id).map(|(_, target)| target);
-        let target = match known.or_else(|| self.find(id)) {
+    /// Applies a change. It makes the Entity, if it attaches something.
+    pub(crate) fn apply(&mut self, id: EntityId, change: Change) {
+        let target = match self.find_and_keep(id) {
             Some(target) => target,
             None if change.attaches() => self.spawn(id),
             None => return,
         };
-        *place = Some((id, target));
         self.apply_to(id, target, change);
     }
 
     fn apply_to(&mut self, entity: EntityId, target: Entity, change: Change) {
         match change {
             Change::Clear => self.clear(entity, target),
+            Change::End => {
+                self.release_list(target);
+                self.end(entity);
+                self.note(|| delta::Change::Ended(entity));
+            }
             Change::AttachTyped(typed, json, insertion) => {
                 let is_list = typed.id == self.systems_id;
                 if is_list {
                     self.release_list(target);
                 }
-                let mut place = self.world.entity_mut(target);
+                let (life, text) = (self.lives.of_mut(target), json.plain());
                 let old = if is_list {
-                    place.get::<Systems>().map(Systems::to_json)
+                    self.world.get::<Systems>(target).map(Systems::to_json)
                 } else {
-                    Texts::put(&mut place, &typed, &json)
+                    life.texts.put(&typed, &text)
                 };
-                if old.as_ref().is_none_or(|old| !old.is_same_text(&json)) {
+                if old.as_ref().is_none_or(|old| !old.is_same_text(&text)) {
                     // A type writes a value in one way: another text is another value.
-                    insertion(&mut place);
-                    count(&mut place, i64::from(old.is_none()));
-                    self.note_component(entity, typed.spec.name, Some(&json));
+                    life.count(i64::from(old.is_none()));
+                    let mut place = self.world.entity_mut(target);
+                    match insertion {
+                        Some(insertion) => insertion(&mut place),
+                        None => (typed.insert_carried)(&json, &mut place),
+                    }
+                    self.note_component(entity, typed.spec.name, Some(text));
                 }
                 if is_list {
                     self.take_list(target);
                 }
             }
             Change::AttachForeign(id, json) => {
-                let mut place = self.world.entity_mut(target);
-                let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
-                let old = Arc::make_mut(&mut foreign.values).insert(id, json.clone());
-                foreign.mask.insert(id);
+                let life = self.lives.of_mut(target);
+                let old = Arc::make_mut(&mut life.foreign.values).insert(id, json.clone());
+                life.foreign.mask.insert(id);
                 // The new text always stays; but only another value is a change.
                 if old.as_ref() != Some(&json) {
-                    count(&mut place, i64::from(old.is_none()));
+                    life.count(i64::from(old.is_none()));
                 }
                 self.note_foreign(entity, id, Some(&json));
             }
@@ -238,17 +245,17 @@ impl Engine {
                 }
                 let mut place = self.world.entity_mut(target);
                 (typed.remove)(&mut place);
-                Texts::remove(&mut place, typed.id);
-                count(&mut place, -1);
+                let life = self.lives.of_mut(target);
+                life.texts.remove(typed.id);
+                life.count(-1);
                 self.note_component(entity, typed.spec.name, None);
             }
             Change::DetachForeign(id) => {
-                let mut place = self.world.entity_mut(target);
-                let mut foreign = place.get_mut::<Foreign>().expect("spawned with it");
-                if foreign.values.contains_key(&id) {
-                    Arc::make_mut(&mut foreign.values).remove(&id);
-                    foreign.mask.remove(id);
-                    count(&mut place, -1);
+                let life = self.lives.of_mut(target);
+                if life.foreign.values.contains_key(&id) {
+                    Arc::make_mut(&mut life.foreign.values).remove(&id);
+                    life.foreign.mask.remove(id);
+                    life.count(-1);
                     self.note_foreign(entity, id, None);
                 }
             }
@@ -257,7 +264,7 @@ impl Engine {
 
     fn concerns_waits(&self, change: &Change) -> bool {
         match change {
-            Change::Clear => !self.waiting.is_empty(),
+            Change::Clear | Change::End => !self.waiting.is_empty(),
             Change::AttachTyped(typed, ..) | Change::DetachTyped(typed) => {
                 self.waiting.contains(&typed.id)
             }
@@ -271,45 +278,43 @@ impl Engine {
         for component in typed.cloned().collect::<Vec<_>>() {
             self.apply_to(entity, target, Change::DetachTyped(component));
         }
-        let foreign = self.world.get::<Foreign>(target).expect("spawned with it");
-        let names: Vec<ForeignId> = foreign.values.keys().copied().collect();
+        let names: Vec<ForeignId> = self.lives.of(target).foreign.values.keys().copied().collect();
         for id in names {
             self.apply_to(entity, target, Change::DetachForeign(id));
         }
     }
 
     fn take_list(&mut self, target: Entity) {
-        let lists = &mut self.lists;
         let mut systems = self.world.get_mut::<Systems>(target).expect("attached just now");
-        let list = systems.shared_names().ok().and_then(|names| lists.take(names, systems.list));
-        systems.list = list;
+        let names = systems.shared_names().ok();
+        let list = names.and_then(|names| self.lists.take(names, systems.list));
+        (systems.list, self.lives.of_mut(target).list) = (list, list);
     }
 
     /// The interned list of an Entity; tried again if there was no room for it when it was written.
     pub(crate) fn list_of(&mut self, target: Entity) -> Result<ListId, Error> {
-        let systems = self.world.get::<Systems>(target).ok_or_else(no_list)?;
-        systems.shared_names()?;
-        if systems.list.is_none() {
-            self.take_list(target);
+        if let Some(list) = self.lives.of(target).list {
+            return Ok(list);
         }
-        let list = self.world.get::<Systems>(target).and_then(|systems| systems.list);
-        list.ok_or_else(|| {
+        self.world.get::<Systems>(target).ok_or_else(no_list)?.shared_names()?;
+        self.take_list(target);
+        self.lives.of(target).list.ok_or_else(|| {
             Error::InvalidSystems("too many different lists are in use, use fewer.".to_owned())
         })
     }
 
     fn release_list(&mut self, target: Entity) {
-        if let Some(list) = self.world.get::<Systems>(target).and_then(|systems| systems.list) {
+        if let Some(list) = self.lives.of_mut(target).list.take() {
             self.lists.give_back(list);
         }
     }
 
     /// Makes the Entity with that number; there is none.
     fn spawn(&mut self, id: EntityId) -> Entity {
-        let born_ms = self.world.resource::<Inputs>().now_ms;
-        let notes = (Foreign::default(), Given::default(), Texts::default());
-        let entity = self.world.spawn((Id(id), Life::new(born_ms), notes)).id();
+        let entity = self.world.spawn((Id(id), Given::default())).id();
+        self.lives.begin(entity, Life::new(self.now_ms));
         self.world.resource_mut::<Entities>().add(id, entity);
+        self.last = Some((id, entity));
         self.note_life(id);
         entity
     }
@@ -318,9 +323,8 @@ impl Engine {
     /// nothing any more is gone.
     fn follow_up(&mut self, id: EntityId) {
         let Some(entity) = self.find(id) else { return };
-        let place = self.world.entity(entity);
-        let empty = place.get::<Life>().is_some_and(|life| life.attached == 0);
-        let given = place.get::<Given>().is_some_and(|given| !given.0.is_empty());
+        let empty = self.lives.of(entity).attached == 0;
+        let given = self.world.get::<Given>(entity).is_some_and(|given| !given.0.is_empty());
         if given && self.is_frozen(id) {
             self.replace_given(id, Some(Given::default()));
         }
@@ -331,12 +335,16 @@ impl Engine {
     }
 }
 
-/// Notes a change, and how the number of attached Components changed with it.
-fn count(place: &mut EntityWorldMut<'_>, attached: i64) {
-    let mut life = place.get_mut::<Life>().expect("spawned with it");
-    life.changes += 1;
-    let now = i64::from(life.attached) + attached;
-    life.attached = u32::try_from(now).expect("as many detached as attached");
+/// What is cleared and not written to again is over: that is one change, not one for each
+/// Component.
+fn mark_ends(changes: &mut [(EntityId, Change)]) {
+    for at in 0..changes.len() {
+        let (id, change) = &changes[at];
+        let is_last = || changes[at + 1..].iter().all(|(other, _)| other != id);
+        if matches!(change, Change::Clear) && is_last() {
+            changes[at].1 = Change::End;
+        }
+    }
 }
 
 fn permit_foreign(

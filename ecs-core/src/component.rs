@@ -3,7 +3,6 @@
 use crate::{Error, Json, life::Texts};
 use bevy_ecs::{
     component::{Component, ComponentId},
-    query::QueryData,
     world::{EntityRef, EntityWorldMut, World},
 };
 use std::sync::Arc;
@@ -156,22 +155,6 @@ pub trait WireComponent: Component + Clone {
     fn to_json(&self) -> Json;
 }
 
-/// A Component with the text that it was written as, for a System that gives it to another Entity.
-#[derive(QueryData, Debug)]
-pub struct Attached<C: WireComponent> {
-    value: &'static C,
-    texts: &'static Texts,
-}
-
-impl<C: WireComponent> AttachedItem<'_, '_, C> {
-    /// What to attach: the same value in the same text.
-    #[must_use]
-    pub fn json(&self) -> Json {
-        let text = self.texts.named(C::SPEC.name).cloned();
-        text.unwrap_or_else(|| self.value.to_json()).with(self.value.clone(), C::to_json)
-    }
-}
-
 /// Puts an already decoded value onto an Entity.
 pub(crate) type Insertion = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Sync>;
 
@@ -185,17 +168,18 @@ pub(crate) struct TypedComponent {
     pub(crate) name: Arc<str>,
     pub(crate) id: ComponentId,
     pub(crate) decode: fn(&Json) -> Result<Decoded, Shape>,
-    /// The value beside a text, if it is of this type.
-    pub(crate) carried: fn(&Json) -> Option<Decoded>,
+    /// Whether the value beside a text is of this type.
+    pub(crate) is_carried: fn(&Json) -> bool,
+    /// Puts the value beside a text onto an Entity.
+    pub(crate) insert_carried: fn(&Json, &mut EntityWorldMut<'_>),
     pub(crate) remove: fn(&mut EntityWorldMut<'_>),
     get: fn(EntityRef<'_>) -> Option<Json>,
 }
 
 impl TypedComponent {
-    /// What is attached, as it was written.
-    pub(crate) fn text(&self, entity: EntityRef<'_>) -> Option<Json> {
-        let written = entity.get::<Texts>().and_then(|texts| texts.get(self.id).cloned());
-        written.or_else(|| (self.get)(entity))
+    /// What is attached to an Entity with these texts, as it was written.
+    pub(crate) fn text(&self, entity: EntityRef<'_>, texts: &Texts) -> Option<Json> {
+        texts.get(self.id).cloned().or_else(|| (self.get)(entity))
     }
 
     pub(crate) fn of<C: WireComponent>(world: &mut World) -> Self {
@@ -207,14 +191,19 @@ impl TypedComponent {
                 let value = C::from_json(json)?;
                 Ok((value.to_json(), insertion(value)))
             },
-            carried: |json| {
-                let value = json.carried::<C>()?;
+            is_carried: |json| {
+                let carried = json.carried::<C>().is_some();
                 debug_assert!(
-                    C::from_json(&json.plain()).is_ok_and(|it| it.to_json().is_same_text(json)),
+                    !carried
+                        || C::from_json(&json.plain())
+                            .is_ok_and(|it| it.to_json().is_same_text(json)),
                     "`{}` reads what it has written: {json}",
                     C::SPEC.name
                 );
-                Some((json.plain(), insertion(value.clone())))
+                carried
+            },
+            insert_carried: |json, entity| {
+                entity.insert(json.carried::<C>().expect("asked before").clone());
             },
             remove: |entity| {
                 entity.remove::<C>();

@@ -1,6 +1,9 @@
 //! What one command changed, as data: a state and the deltas after it give the state after them.
 
+mod recording;
 pub(crate) mod shared;
+
+pub(crate) use recording::Recording;
 
 use crate::{
     Engine, EntityId, Error, Json,
@@ -9,18 +12,19 @@ use crate::{
     effect::{Effect, EffectId},
     error::Refusal,
     inputs::{Entities, Inputs},
-    life::{Given, Invocation, Life},
+    life::{Given, Invocation, Life, Recorded},
     names::ForeignId,
     systems::{ListProgress, Systems},
     write::Record,
 };
 use bevy_ecs::entity::Entity;
+use recording::{CHANGES_USUAL, in_order};
 use serde::{Deserialize, Serialize};
 use shared::{SinceSnapshot, unnamed};
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    mem,
+    collections::BTreeMap,
+    mem::{self, replace},
     sync::Arc,
 };
 
@@ -51,15 +55,15 @@ pub enum Change {
     /// Lines were kept beside the Components, on behalf of the Entity that the keeper named.
     Lines(Option<EntityId>, Vec<Line>),
     /// An effect is awaited from now on.
-    Awaited(Effect),
+    Awaited(Box<Effect>),
     /// It no longer is.
     Over(EntityId, EffectId),
     /// What the engine notes of an Entity.
-    Life(EntityId, Notes),
+    Life(EntityId, Box<Notes>),
     /// What an Entity's list says of its last match, without the list.
     Progress(EntityId, ListProgress),
     /// An external System was registered, or something else is said of it.
-    Registered(External),
+    Registered(Box<External>),
     /// An external System was taken away.
     Unregistered(String),
     /// A word about an Entity that whoever drives the engine added to the record: the engine passes
@@ -119,23 +123,11 @@ impl Notes {
     }
 }
 
-/// So many changes a command of a payment makes.
-const CHANGES_USUAL: usize = 64;
-
-/// What has changed and was not taken yet.
-#[derive(Debug, Default)]
-pub(crate) struct Recording {
-    changes: Vec<Change>,
-    /// Entities whose notes changed.
-    noted: BTreeSet<EntityId>,
-    /// Entities whose list says something else of its last match.
-    matched: BTreeSet<EntityId>,
-}
-
 impl Engine {
     /// Begins to note what changes, for [`Engine::take_delta`], or stops it.
     pub fn record_changes(&mut self, record: bool) {
         self.recording = record.then(Recording::default);
+        self.lives.all_mut().for_each(|life| life.recorded = Recorded::default());
         self.shared = SinceSnapshot::default();
     }
 
@@ -162,15 +154,19 @@ impl Engine {
         let (lives, matched) = (mem::take(&mut recording.noted), mem::take(&mut recording.matched));
         let room = if recording.changes.is_empty() { 0 } else { CHANGES_USUAL };
         let mut changes = mem::replace(&mut recording.changes, Vec::with_capacity(room));
-        let systems = matched
-            .into_iter()
-            .filter_map(|id| Some(Change::Progress(id, self.get::<Systems>(id)?.progress()?)));
-        changes.extend(systems);
-        let notes = lives.into_iter().filter_map(|id| {
-            let entity = self.world.entity(self.find(id)?);
-            Some(Change::Life(id, Notes::of(entity.get()?, entity.get()?)))
-        });
-        changes.extend(notes);
+        for id in in_order(matched) {
+            let Some(entity) = self.find(id) else { continue };
+            self.lives.of_mut(entity).recorded.progress = false;
+            let progress = self.world.get::<Systems>(entity).and_then(Systems::progress);
+            changes.extend(progress.map(|progress| Change::Progress(id, progress)));
+        }
+        for id in in_order(lives) {
+            let Some(entity) = self.find(id) else { continue };
+            let life = self.lives.of_mut(entity);
+            life.recorded.notes = false;
+            let given = self.world.get::<Given>(entity).expect("spawned with it");
+            changes.push(Change::Life(id, Box::new(Notes::of(life, given))));
+        }
         let next_entity = self.world.resource::<Entities>().next;
         let counters = (next_entity, self.next_effect, self.next_invocation);
         if changes.is_empty() && counters == self.recorded_counters {
@@ -195,9 +191,10 @@ impl Engine {
     pub fn apply_delta(&mut self, delta: &Delta) -> Result<(), Error> {
         let recording = self.recording.take();
         let waiting = mem::take(&mut self.waiting);
-        self.world.insert_resource(delta.inputs);
+        self.take_inputs(delta.inputs);
         let applied = delta.changes.iter().try_for_each(|change| self.redo(change));
         self.effects.clear();
+        self.forget_removals();
         self.world.resource_mut::<Entities>().next = delta.next_entity;
         self.next_effect = delta.next_effect;
         self.next_invocation = delta.next_invocation;
@@ -223,7 +220,7 @@ impl Engine {
                 self.keep_lines(*subject, &records_of(lines)).map_err(Error::Refused)?;
             }
             Change::Awaited(effect) => self.with_life(effect.entity, |life| {
-                life.outstanding.push(effect.clone());
+                life.outstanding.push(Effect::clone(effect));
             }),
             Change::Over(id, effect) => self.with_life(*id, |life| {
                 life.take_outstanding(*effect);
@@ -235,7 +232,8 @@ impl Engine {
                     systems.set_progress(progress.clone());
                 }
             }
-            Change::Registered(External(def, timeout_ms, declared)) => {
+            Change::Registered(external) => {
+                let External(def, timeout_ms, declared) = &**external;
                 let (def, declared) = (def.clone(), declared.clone());
                 self.systems.add_external(def, Some(*timeout_ms), declared, &mut self.names)?;
             }
@@ -284,13 +282,13 @@ impl Engine {
 
     fn with_life(&mut self, id: EntityId, change: impl FnOnce(&mut Life)) {
         if let Some(entity) = self.find(id) {
-            change(&mut self.world.get_mut::<Life>(entity).expect("spawned with it"));
+            change(self.lives.of_mut(entity));
         }
     }
 
     pub(crate) fn put_notes(&mut self, id: EntityId, notes: &Notes) {
         let Some(entity) = self.find(id) else { return };
-        notes.put(&mut self.world.get_mut::<Life>(entity).expect("spawned with it"));
+        notes.put(self.lives.of_mut(entity));
         let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
         given.0.clone_from(&notes.given);
     }
@@ -316,22 +314,17 @@ impl Engine {
     }
 
     /// Notes that a Component was attached, replaced or detached.
-    pub(crate) fn note_component(
-        &mut self,
-        id: EntityId,
-        name: &'static str,
-        value: Option<&Json>,
-    ) {
+    pub(crate) fn note_component(&mut self, id: EntityId, name: &'static str, value: Option<Json>) {
         let Some(recording) = &mut self.recording else { return };
         let name = Cow::Borrowed(name);
-        let Some(value) = value.filter(|value| shared::is_shared(&name, value)) else {
-            recording.changes.push(Change::Component(id, name, value.cloned()));
+        let Some(shared) = value.as_ref().filter(|value| shared::is_shared(&name, value)) else {
+            recording.changes.push(Change::Component(id, name, value));
             return;
         };
         let values = self.shared.values();
-        let number = values.find(value).unwrap_or_else(|| {
-            let number = values.add(value);
-            recording.changes.push(Change::Value(number, value.clone()));
+        let number = values.find(shared).unwrap_or_else(|| {
+            let number = values.add(shared);
+            recording.changes.push(Change::Value(number, shared.clone()));
             number
         });
         recording.changes.push(Change::Shared(id, name, number));
@@ -347,8 +340,8 @@ impl Engine {
 
     /// Notes that what the engine notes of an Entity changed.
     pub(crate) fn note_life(&mut self, id: EntityId) {
-        if let Some(recording) = &mut self.recording {
-            recording.noted.insert(id);
+        if let Some(entity) = self.find(id) {
+            self.life_mut(id, entity);
         }
     }
 
@@ -362,13 +355,14 @@ impl Engine {
     }
 
     /// An Entity's life, to be changed.
-    pub(crate) fn life_mut(
-        &mut self,
-        id: EntityId,
-        entity: Entity,
-    ) -> bevy_ecs::change_detection::Mut<'_, Life> {
-        self.note_life(id);
-        self.world.get_mut::<Life>(entity).expect("spawned with it")
+    pub(crate) fn life_mut(&mut self, id: EntityId, entity: Entity) -> &mut Life {
+        let life = self.lives.of_mut(entity);
+        if let Some(recording) = &mut self.recording
+            && !replace(&mut life.recorded.notes, true)
+        {
+            recording.noted.push(id);
+        }
+        life
     }
 
     /// An Entity's list, to note its last match.
@@ -377,8 +371,10 @@ impl Engine {
         id: EntityId,
         entity: Entity,
     ) -> Option<bevy_ecs::change_detection::Mut<'_, Systems>> {
-        if let Some(recording) = &mut self.recording {
-            recording.matched.insert(id);
+        if let Some(recording) = &mut self.recording
+            && !replace(&mut self.lives.of_mut(entity).recorded.progress, true)
+        {
+            recording.matched.push(id);
         }
         self.world.get_mut::<Systems>(entity)
     }

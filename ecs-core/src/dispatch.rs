@@ -4,11 +4,12 @@
 //! its typed Components; what is left to test of those are the foreign names, bit by bit.
 
 use crate::{
-    life::{Foreign, Life},
+    life::Life,
     registry::{Owner, Registered, Registry, SystemIndex},
     systems::Names,
 };
 use bevy_ecs::world::EntityRef;
+use foldhash::HashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Most lists that are kept resolved at a time; unused ones make room.
@@ -34,13 +35,15 @@ struct List {
     /// The state of the registry that `entries` were resolved against.
     generation: Option<u64>,
     entries: Vec<Option<SystemIndex>>,
-    fitting: BTreeMap<usize, Arc<[u16]>>,
+    /// By archetype: asked for one at a time.
+    fitting: HashMap<usize, Box<[u16]>>,
 }
 
 /// The interned lists.
 #[derive(Default)]
 pub(crate) struct Lists {
-    by_number: BTreeMap<u64, List>,
+    /// Asked for one at a time: its order is random.
+    by_number: HashMap<u64, List>,
     by_names: BTreeMap<Names, u64>,
     next: u64,
     /// How many pairs of list and archetype are kept resolved.
@@ -70,7 +73,7 @@ impl Lists {
         let number = self.next;
         self.next += 1;
         self.by_names.insert(Arc::clone(names), number);
-        let (entries, fitting) = (Vec::new(), BTreeMap::new());
+        let (entries, fitting) = (Vec::new(), HashMap::default());
         let names = Arc::clone(names);
         self.by_number.insert(number, List { names, users: 1, generation: None, entries, fitting });
         Some(ListId(number))
@@ -112,9 +115,9 @@ impl Lists {
         let list = self.by_number.get_mut(&id.0).expect("an attached list is interned");
         let resolved = list.fitting.len();
         list.refresh(registry);
-        let fitting = list.fitting(registry, entity);
+        let key = list.fit(registry, entity);
         self.fitting = self.fitting + list.fitting.len() - resolved;
-        let foreign = entity.get::<Foreign>().expect("every Entity has one");
+        let fitting = &list.fitting[&key];
         for position in fitting.iter() {
             let Some(index) = list.entries[usize::from(*position)] else {
                 let name = &list.names[usize::from(*position)];
@@ -124,7 +127,7 @@ impl Lists {
                 return Found::Unregistered(Arc::clone(name));
             };
             let system = registry.get(index);
-            if system.fits_foreign(&foreign.mask) && may_run(system, life) {
+            if system.fits_foreign(&life.foreign.mask) && may_run(system, life) {
                 return Found::System { index, position: u32::from(*position) };
             }
         }
@@ -134,9 +137,8 @@ impl Lists {
 
 /// Whether a System that is on no list matches and may run.
 pub(crate) fn matches(system: &Registered, entity: EntityRef<'_>, life: &Life) -> bool {
-    let foreign = entity.get::<Foreign>().expect("every Entity has one");
     system.fits_archetype(|id| entity.contains_id(id))
-        && system.fits_foreign(&foreign.mask)
+        && system.fits_foreign(&life.foreign.mask)
         && may_run(system, life)
 }
 
@@ -154,14 +156,15 @@ impl List {
         }
     }
 
-    /// The positions whose Systems fit the Entity's archetype, and those of unregistered names.
-    fn fitting(&mut self, registry: &Registry, entity: EntityRef<'_>) -> Arc<[u16]> {
+    /// Finds the positions whose Systems fit the Entity's archetype, and those of unregistered
+    /// names. Answers where they are kept.
+    fn fit(&mut self, registry: &Registry, entity: EntityRef<'_>) -> usize {
         let archetype = entity.archetype();
         let key = archetype.id().index();
-        if let Some(fitting) = self.fitting.get(&key) {
-            return Arc::clone(fitting);
+        if self.fitting.contains_key(&key) {
+            return key;
         }
-        let fitting: Arc<[u16]> = self
+        let fitting = self
             .entries
             .iter()
             .zip(0_u16..)
@@ -172,7 +175,7 @@ impl List {
             })
             .map(|(_, position)| position)
             .collect();
-        self.fitting.insert(key, Arc::clone(&fitting));
-        fitting
+        self.fitting.insert(key, fitting);
+        key
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     effect::Effect,
     error::Refusal,
     inputs::{Entities, Inputs},
+    life::Lives,
     method::{Method, Scope},
     methods,
     names::Names,
@@ -32,6 +33,7 @@ use bevy_ecs::{
     system::{IntoSystem, ReadOnlySystem},
     world::World,
 };
+use foldhash::HashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -65,11 +67,19 @@ pub enum Rest {
 /// what came of it goes in through [`Engine::reply`].
 pub struct Engine {
     pub(crate) world: World,
+    pub(crate) lives: Lives,
+    /// The Entity that was looked for last, and where it is: most of what a command does concerns
+    /// one.
+    pub(crate) last: Option<(EntityId, Entity)>,
+    /// The time in the `Inputs`.
+    pub(crate) now_ms: u64,
     pub(crate) names: Names,
     pub(crate) systems: Registry,
     pub(crate) lists: Lists,
     /// Empty between commits: its room is used again.
     pub(crate) judged: Vec<(EntityId, Change)>,
+    /// The same.
+    pub(crate) touched: Vec<EntityId>,
     pub(crate) traces: Traces,
     pub(crate) systems_id: ComponentId,
     pub(crate) freezing: Vec<ComponentId>,
@@ -86,7 +96,7 @@ pub struct Engine {
     pub(crate) methods: BTreeMap<&'static str, &'static Method>,
     pub(crate) queue: Queue,
     /// The steps each Entity took since the queue was last empty.
-    pub(crate) steps: BTreeMap<EntityId, u32>,
+    pub(crate) steps: HashMap<EntityId, u32>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) next_effect: u64,
     pub(crate) next_invocation: u64,
@@ -105,6 +115,8 @@ pub struct Engine {
     pub(crate) listed: Option<BTreeSet<EntityId>>,
     /// What was attached wherever a list was scanned; `None`: nobody asks.
     pub(crate) scans: Option<Vec<Vec<Arc<str>>>>,
+    /// Commands since bevy's notes of removals were dropped.
+    pub(crate) commands_noted: u32,
 }
 
 impl Default for Engine {
@@ -133,10 +145,14 @@ impl Engine {
         let join_id = world.register_component::<Join>();
         let mut engine = Self {
             world,
+            lives: Lives::default(),
+            last: None,
+            now_ms: 0,
             names: Names::default(),
             systems: Registry::default(),
             lists: Lists::default(),
             judged: Vec::new(),
+            touched: Vec::new(),
             traces: Traces::default(),
             systems_id,
             freezing: Vec::new(),
@@ -150,7 +166,7 @@ impl Engine {
             guarded: BTreeMap::new(),
             methods: BTreeMap::new(),
             queue: Queue::default(),
-            steps: BTreeMap::new(),
+            steps: HashMap::default(),
             effects: Vec::new(),
             next_effect: 1,
             next_invocation: 1,
@@ -164,6 +180,7 @@ impl Engine {
             waiting: vec![systems_id, wake_at_id, join_id],
             listed: None,
             scans: None,
+            commands_noted: 0,
         };
         engine.add_component::<Systems>();
         engine.add_component::<SystemsFinal>();

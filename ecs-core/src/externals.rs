@@ -40,7 +40,7 @@ impl Engine {
         declared: Declared,
     ) -> Result<(), Error> {
         let external = self.systems.add_external(def, timeout_ms, declared, &mut self.names)?;
-        self.note(|| Change::Registered(external));
+        self.note(|| Change::Registered(Box::new(external)));
         Ok(())
     }
 

@@ -100,7 +100,7 @@ impl Engine {
         let number = self.next_invocation;
         self.next_invocation += 1;
         let since_ms = self.now_ms();
-        let mut life = self.life_mut(id, entity);
+        let life = self.life_mut(id, entity);
         life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
         let matched = self.matched(entity, index);
         self.announce(id, &name, &matched, Some(number));

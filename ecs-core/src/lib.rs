@@ -67,8 +67,8 @@ pub use self::{entity::EntityId, entity::EntityIdError, inputs::Entities, inputs
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
 pub use args::{Args, Fields};
 pub use component::{
-    Attached, ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent,
-    Writable, check_name,
+    ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent, Writable,
+    check_name,
 };
 pub use declared::{Declared, External, OWNER_BYTES_MAX};
 pub use delta::{Change, Delta, Line, Notes};

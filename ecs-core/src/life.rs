@@ -8,12 +8,13 @@ pub use given::Given;
 use crate::{
     Effect, EffectId, EntityId, Json,
     component::TypedComponent,
+    dispatch::ListId,
     effect::EffectClass,
     names::{ForeignId, Mask},
 };
 use bevy_ecs::{
     component::{Component, ComponentId},
-    world::EntityWorldMut,
+    entity::Entity,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -22,8 +23,7 @@ use std::{
 };
 
 /// All Components of an Entity that have no type, and which those are as bits.
-#[derive(Component, Default)]
-#[component(storage = "Table")]
+#[derive(Debug, Default)]
 pub(crate) struct Foreign {
     pub(crate) mask: Mask,
     pub(crate) values: ForeignValues,
@@ -39,56 +39,58 @@ const COMPONENTS_EXPECTED: usize = 16;
 /// The texts of an Entity's typed Components, as each was written last: what shows or records one
 /// need not write it again. Not of its list, which says itself where it stands.
 /// Shared with images of the state, until it changes.
-#[derive(Component, Clone, Debug, Default)]
-#[component(storage = "Table")]
-pub(crate) struct Texts(Arc<Vec<(ComponentId, &'static str, Json)>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Texts(Arc<Written>);
+
+/// By the numbers of the Components: those lie close together, since they are looked through for
+/// each read and write.
+#[derive(Clone, Debug, Default)]
+struct Written {
+    ids: Vec<u32>,
+    /// In the same order.
+    texts: Vec<(&'static str, Json)>,
+}
+
+/// So many Components there are in a program.
+fn number(component: ComponentId) -> u32 {
+    u32::try_from(component.index()).expect("far fewer Components than numbers")
+}
 
 impl Texts {
     pub(crate) fn get(&self, component: ComponentId) -> Option<&Json> {
-        let place = self.place(component).ok()?;
-        Some(&self.0[place].2)
+        let place = self.0.ids.binary_search(&number(component)).ok()?;
+        Some(&self.0.texts[place].1)
     }
 
-    /// The text of the Component with that name.
-    pub(crate) fn named(&self, name: &str) -> Option<&Json> {
-        self.iter().find(|(_, known, _)| *known == name).map(|(_, _, json)| json)
-    }
-
-    /// By id, with their names.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (ComponentId, &'static str, &Json)> {
-        self.0.iter().map(|(id, name, json)| (*id, *name, json))
-    }
-
-    fn place(&self, component: ComponentId) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&component, |(id, ..)| *id)
+    /// With their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Json)> {
+        self.0.texts.iter().map(|(name, json)| (*name, json))
     }
 
     /// Notes the text of a Component that is attached, and answers what was there.
-    pub(crate) fn put(
-        entity: &mut EntityWorldMut<'_>,
-        component: &TypedComponent,
-        text: &Json,
-    ) -> Option<Json> {
-        let mut texts = entity.get_mut::<Self>().expect("spawned with it");
-        let place = texts.place(component.id);
-        let all = Arc::make_mut(&mut texts.0);
-        match place {
-            Ok(place) => Some(std::mem::replace(&mut all[place].2, text.clone())),
+    pub(crate) fn put(&mut self, component: &TypedComponent, text: &Json) -> Option<Json> {
+        let Written { ids, texts } = Arc::make_mut(&mut self.0);
+        let number = number(component.id);
+        match ids.binary_search(&number) {
+            Ok(place) => Some(std::mem::replace(&mut texts[place].1, text.clone())),
             Err(place) => {
-                if all.is_empty() {
-                    all.reserve(COMPONENTS_EXPECTED);
+                if ids.is_empty() {
+                    ids.reserve(COMPONENTS_EXPECTED);
+                    texts.reserve(COMPONENTS_EXPECTED);
                 }
-                all.insert(place, (component.id, component.spec.name, text.clone()));
+                ids.insert(place, number);
+                texts.insert(place, (component.spec.name, text.clone()));
                 None
             }
         }
     }
 
     /// Forgets the text of a Component that is detached.
-    pub(crate) fn remove(entity: &mut EntityWorldMut<'_>, component: ComponentId) {
-        let mut texts = entity.get_mut::<Self>().expect("spawned with it");
-        if let Ok(place) = texts.place(component) {
-            Arc::make_mut(&mut texts.0).remove(place);
+    pub(crate) fn remove(&mut self, component: ComponentId) {
+        if let Ok(place) = self.0.ids.binary_search(&number(component)) {
+            let Written { ids, texts } = Arc::make_mut(&mut self.0);
+            ids.remove(place);
+            texts.remove(place);
         }
     }
 }
@@ -103,7 +105,7 @@ pub(crate) struct Invocation {
 }
 
 /// The System that matched last, and how often in a row on the Entity as it is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Streak {
     /// The number of its registration.
     system: u64,
@@ -116,9 +118,8 @@ struct Streak {
 #[component(storage = "Table")]
 pub struct Id(pub EntityId);
 
-/// The engine's own notes.
-#[derive(Component)]
-#[component(storage = "Table")]
+/// The engine's own notes of an Entity.
+#[derive(Debug)]
 pub(crate) struct Life {
     /// How many Components are attached.
     pub(crate) attached: u32,
@@ -137,6 +138,52 @@ pub(crate) struct Life {
     pub(crate) muted: BTreeSet<Arc<str>>,
     /// No System of a third party may run here any more.
     pub(crate) own_systems_only: bool,
+    pub(crate) foreign: Foreign,
+    pub(crate) texts: Texts,
+    /// What its list of Systems is interned as.
+    pub(crate) list: Option<ListId>,
+    /// What the delta that is recorded has of it.
+    pub(crate) recorded: Recorded,
+}
+
+/// What of an Entity is to go into the next delta as it is then.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recorded {
+    pub(crate) notes: bool,
+    pub(crate) progress: bool,
+}
+
+/// The notes of all Entities, by the numbers bevy has for them: those are small and used again.
+#[derive(Debug, Default)]
+pub(crate) struct Lives(Vec<Option<Box<Life>>>);
+
+fn place(entity: Entity) -> usize {
+    entity.index_u32() as usize
+}
+
+impl Lives {
+    pub(crate) fn begin(&mut self, entity: Entity, life: Life) {
+        if self.0.len() <= place(entity) {
+            self.0.resize_with(place(entity) + 1, || None);
+        }
+        self.0[place(entity)] = Some(Box::new(life));
+    }
+
+    pub(crate) fn end(&mut self, entity: Entity) {
+        self.0[place(entity)] = None;
+    }
+
+    pub(crate) fn of(&self, entity: Entity) -> &Life {
+        self.0[place(entity)].as_deref().expect("begun when it was spawned")
+    }
+
+    pub(crate) fn of_mut(&mut self, entity: Entity) -> &mut Life {
+        self.0[place(entity)].as_deref_mut().expect("begun when it was spawned")
+    }
+
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Life> {
+        self.0.iter_mut().filter_map(|life| life.as_deref_mut())
+    }
 }
 
 impl Life {
@@ -152,7 +199,18 @@ impl Life {
             streak: None,
             muted: BTreeSet::new(),
             own_systems_only: false,
+            foreign: Foreign::default(),
+            texts: Texts::default(),
+            list: None,
+            recorded: Recorded::default(),
         }
+    }
+
+    /// Notes that a value changed, and how the number of attached Components changed with it.
+    pub(crate) fn count(&mut self, attached: i64) {
+        self.changes += 1;
+        let now = i64::from(self.attached) + attached;
+        self.attached = u32::try_from(now).expect("as many detached as attached");
     }
 
     /// Whether an effect's reply is awaited.

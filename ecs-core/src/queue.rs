@@ -1,13 +1,15 @@
 //! The Entities that are to be advanced, each once.
 
 use crate::EntityId;
-use std::collections::{BTreeSet, VecDeque};
+use foldhash::HashSet;
+use std::collections::VecDeque;
 
 /// A queue in which every Entity stands at most once.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     order: VecDeque<EntityId>,
-    members: BTreeSet<EntityId>,
+    /// Asked for one at a time: its order is random.
+    members: HashSet<EntityId>,
 }
 
 impl Queue {

@@ -5,15 +5,14 @@ use crate::{
     component::{ComponentSpec, WireComponent},
     effect::{Effect, EffectClass},
     engine::Engine,
-    inputs::{Entities, Inputs},
-    life::{Foreign, Life, Texts},
+    inputs::Entities,
     names::Named,
     registry::Owner,
     system::SystemDef,
     systems::Systems,
     trace::TraceEntry,
 };
-use bevy_ecs::{entity::Entity, world::EntityRef};
+use bevy_ecs::entity::Entity;
 use std::sync::Arc;
 
 impl Engine {
@@ -24,32 +23,34 @@ impl Engine {
     }
 
     pub(crate) fn find(&self, id: EntityId) -> Option<Entity> {
-        self.world.resource::<Entities>().get(id)
+        let last = self.last.filter(|(last, _)| *last == id).map(|(_, entity)| entity);
+        last.or_else(|| self.world.resource::<Entities>().get(id))
+    }
+
+    /// The same, for an Entity that much is done with.
+    pub(crate) fn find_and_keep(&mut self, id: EntityId) -> Option<Entity> {
+        let entity = self.find(id)?;
+        self.last = Some((id, entity));
+        Some(entity)
     }
 
     /// One Component; `None` where it, or the Entity, isn't there.
     #[must_use]
     pub fn component(&self, id: EntityId, name: &str) -> Option<Json> {
-        Self::value(self.world.entity(self.find(id)?), &self.names.find(name)?)
-    }
-
-    /// What is attached under a name.
-    pub(crate) fn value(entity: EntityRef<'_>, name: &Named) -> Option<Json> {
-        match name {
-            Named::Typed(typed) => typed.text(entity),
-            Named::Foreign(name) => entity.get::<Foreign>()?.values.get(name).cloned(),
+        let entity = self.find(id)?;
+        match self.names.find(name)? {
+            Named::Typed(typed) => {
+                typed.text(self.world.entity(entity), &self.lives.of(entity).texts)
+            }
+            Named::Foreign(name) => self.lives.of(entity).foreign.values.get(&name).cloned(),
         }
     }
 
     pub(crate) fn is_attached(&self, id: EntityId, name: &Named) -> bool {
-        let Some(entity) = self.find(id).map(|entity| self.world.entity(entity)) else {
-            return false;
-        };
+        let Some(entity) = self.find(id) else { return false };
         match name {
-            Named::Typed(typed) => entity.contains_id(typed.id),
-            Named::Foreign(name) => {
-                entity.get::<Foreign>().is_some_and(|foreign| foreign.values.contains_key(name))
-            }
+            Named::Typed(typed) => self.world.entity(entity).contains_id(typed.id),
+            Named::Foreign(name) => self.lives.of(entity).foreign.values.contains_key(name),
         }
     }
 
@@ -63,12 +64,11 @@ impl Engine {
     #[must_use]
     pub fn components(&self, id: EntityId) -> Vec<(Arc<str>, Json)> {
         let Some(entity) = self.find(id) else { return Vec::new() };
-        let entity = self.world.entity(entity);
-        let texts = entity.get::<Texts>().into_iter().flat_map(Texts::iter);
-        let typed = texts.map(|(_, name, json)| (Arc::from(name), json.clone()));
+        let (life, entity) = (self.lives.of(entity), self.world.entity(entity));
+        let typed = life.texts.iter().map(|(name, json)| (Arc::from(name), json.clone()));
         let list = entity.get::<Systems>();
         let list = list.map(|list| (Arc::from(Systems::SPEC.name), list.to_json()));
-        let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| foreign.values.iter());
+        let foreign = life.foreign.values.iter();
         let foreign =
             foreign.map(|(name, json)| (Arc::clone(self.names.text(*name)), json.clone()));
         let mut all: Vec<(Arc<str>, Json)> = typed.chain(list).chain(foreign).collect();
@@ -78,9 +78,9 @@ impl Engine {
 
     /// The names of all Components, in byte order.
     pub(crate) fn attached_names(&self, entity: Entity) -> Vec<Arc<str>> {
-        let entity = self.world.entity(entity);
+        let (foreign, entity) = (&self.lives.of(entity).foreign, self.world.entity(entity));
         let typed = self.names.typed().filter(|typed| entity.contains_id(typed.id));
-        let foreign = entity.get::<Foreign>().into_iter().flat_map(|foreign| foreign.values.keys());
+        let foreign = foreign.values.keys();
         let mut names: Vec<Arc<str>> = typed
             .map(|typed| Arc::clone(&typed.name))
             .chain(foreign.map(|name| Arc::clone(self.names.text(*name))))
@@ -128,20 +128,17 @@ impl Engine {
     /// The effects of an Entity that will still say something.
     #[must_use]
     pub fn outstanding(&self, id: EntityId) -> &[Effect] {
-        self.find(id)
-            .and_then(|entity| self.world.get::<Life>(entity))
-            .map_or(&[], |life| life.outstanding.as_slice())
+        self.life_of(id).map_or(&[], |life| life.outstanding.as_slice())
     }
 
     /// The moment of the command.
     pub(crate) fn now_ms(&self) -> u64 {
-        self.world.resource::<Inputs>().now_ms
+        self.now_ms
     }
 
     /// Whether no System runs on the Entity, and no reply and no external System is awaited.
     pub(crate) fn is_idle(&self, id: EntityId) -> bool {
-        let invoked = |entity| self.world.get::<Life>(entity).map(|life| life.invocation.is_some());
-        let is_invoked = self.find(id).and_then(invoked).unwrap_or_default();
+        let is_invoked = self.life_of(id).is_some_and(|life| life.invocation.is_some());
         self.queue.is_empty() && !self.is_busy(id) && !is_invoked
     }
 

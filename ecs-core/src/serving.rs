@@ -230,6 +230,6 @@ impl Engine {
     }
 
     pub(crate) fn life_of(&self, id: EntityId) -> Option<&Life> {
-        self.world.get::<Life>(self.find(id)?)
+        Some(self.lives.of(self.find(id)?))
     }
 }

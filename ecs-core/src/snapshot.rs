@@ -13,7 +13,6 @@ use crate::{
     },
     effect::Effect,
     inputs::{Entities, Inputs},
-    life::Life,
     write::{Write, Writer},
 };
 use serde::{Deserialize, Serialize};
@@ -99,7 +98,7 @@ impl Engine {
         self.replayed = Values::default();
         self.shared = SinceSnapshot::default();
         let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
-        self.world.insert_resource(now);
+        self.take_inputs(now);
         for External(def, timeout_ms, declared) in &snapshot.externals {
             self.register_external(def.clone(), Some(*timeout_ms), declared.clone())?;
         }
@@ -127,8 +126,7 @@ impl Engine {
 
     fn restore_life(&mut self, state: &EntityState) {
         let Some(entity) = self.find(state.entity) else { return };
-        let mut life = self.world.get_mut::<Life>(entity).expect("spawned with it");
-        life.outstanding.clone_from(&state.outstanding);
+        self.lives.of_mut(entity).outstanding.clone_from(&state.outstanding);
         self.put_notes(state.entity, &state.notes);
     }
 }

@@ -73,7 +73,7 @@ impl Default for Traces {
 impl Traces {
     /// What is shown of a line of the books, as if its System had matched it.
     pub(crate) fn line(&self, shown: &Json) -> Matched {
-        let values = Box::from([Some(shown.plain())]);
+        let values = Box::from([Some(shown.clone())]);
         Matched { names: Arc::clone(&self.line_names), values }
     }
 

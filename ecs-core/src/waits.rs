@@ -4,8 +4,7 @@ use crate::{
     Engine, EntityId, Error, Json,
     component::{ComponentSpec, Shape, WireComponent},
     effect::{Effect, EffectClass, EffectRequest},
-    inputs::{Entities, Inputs},
-    life::Life,
+    inputs::Entities,
     systems::Systems,
     time::{parse_utc, utc_text},
     write::Write,
@@ -165,7 +164,7 @@ impl Engine {
         if name == WakeAt::SPEC.name
             && let Ok(WakeAt(at_ms)) = WakeAt::from_json(json)
         {
-            let now_ms = self.world.resource::<Inputs>().now_ms;
+            let now_ms = self.now_ms;
             if at_ms > now_ms.saturating_add(WAKE_AHEAD_MS_MAX) {
                 return Err(Error::Invalid(format!("`{name}`: more than a day ahead")));
             }
@@ -243,7 +242,7 @@ impl Engine {
     /// holds up what is frozen.
     pub(crate) fn awaits(&self, id: EntityId, entity: Entity) -> bool {
         let world = self.world.entity(entity);
-        let life = world.get::<Life>().expect("spawned with it");
+        let life = self.lives.of(entity);
         let frozen = self.is_frozen(id);
         let counts = |effect: &Effect| !frozen || effect.kind != WAKE_TIMER;
         life.invocation.is_some()

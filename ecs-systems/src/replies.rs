@@ -82,7 +82,7 @@ pub fn preapproved(reply: Result<(), NodeError>) -> Vec<Write> {
 #[must_use]
 pub fn planned(reply: Result<Plan, NoPlan>) -> Vec<Write> {
     match reply {
-        Ok(plan) => vec![Write::here().attach(&Planned(plan))],
+        Ok(plan) => vec![Write::here().attach(&Planned::new(plan))],
         Err(no_plan) => failed(from_no_plan(&no_plan)),
     }
 }

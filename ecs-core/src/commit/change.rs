@@ -11,7 +11,10 @@ use std::sync::Arc;
 /// A change that was judged and decoded: it cannot fail any more.
 pub(crate) enum Change {
     Clear,
-    AttachTyped(Arc<TypedComponent>, Json, Insertion),
+    /// Takes the Entity away.
+    End,
+    /// Without an insertion, the value is beside the text.
+    AttachTyped(Arc<TypedComponent>, Json, Option<Insertion>),
     AttachForeign(ForeignId, Json),
     DetachTyped(Arc<TypedComponent>),
     DetachForeign(ForeignId),
@@ -22,7 +25,7 @@ impl Change {
     pub(crate) fn attaches(&self) -> bool {
         match self {
             Self::AttachTyped(..) | Self::AttachForeign(..) => true,
-            Self::Clear | Self::DetachTyped(_) | Self::DetachForeign(_) => false,
+            Self::Clear | Self::End | Self::DetachTyped(_) | Self::DetachForeign(_) => false,
         }
     }
 }
@@ -37,9 +40,9 @@ pub(crate) fn decode(
 ) -> Result<Change, Error> {
     if *writer == Writer::Engine
         && let (Named::Typed(typed), Some(json)) = (&named, value)
-        && let Some((text, insertion)) = (typed.carried)(json)
+        && (typed.is_carried)(json)
     {
-        return Ok(Change::AttachTyped(Arc::clone(typed), text, insertion));
+        return Ok(Change::AttachTyped(Arc::clone(typed), json.clone(), None));
     }
     if let Some(json) = value {
         json.check().map_err(|error| Error::Invalid(format!("`{name}`: {error}")))?;
@@ -53,7 +56,7 @@ pub(crate) fn decode_stored(named: Named, value: Option<&Json>) -> Result<Change
         (Named::Typed(typed), Some(json)) => {
             let (canonical, insertion) =
                 (typed.decode)(json).map_err(|shape| misshapen(&typed.spec, json, &shape))?;
-            Ok(Change::AttachTyped(typed, canonical, insertion))
+            Ok(Change::AttachTyped(typed, canonical, Some(insertion)))
         }
         (Named::Typed(typed), None) => Ok(Change::DetachTyped(typed)),
         (Named::Foreign(id), Some(json)) => Ok(Change::AttachForeign(id, json.plain())),

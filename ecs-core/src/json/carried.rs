@@ -10,8 +10,14 @@ use std::{
 
 /// A value, and its text once there is one.
 pub(super) struct Written<V: ?Sized> {
-    text: OnceLock<Arc<RawValue>>,
+    text: Text,
     carried: V,
+}
+
+enum Text {
+    Known(Arc<RawValue>),
+    /// Written when somebody looks.
+    Later(OnceLock<Arc<RawValue>>),
 }
 
 /// A value that says how it is written.
@@ -48,15 +54,15 @@ impl Json {
     /// ```
     #[must_use]
     pub fn carrying<T: Serialize + Clone + Any + Send + Sync>(value: &T) -> Self {
-        Self::value(OnceLock::new(), value.clone(), Self::of)
+        Self::value(Text::Later(OnceLock::new()), value.clone(), Self::of)
     }
 
     /// With the value beside it that this text was written from, and what wrote it.
     pub(crate) fn with<T: Any + Send + Sync>(self, value: T, write: fn(&T) -> Self) -> Self {
-        Self::value(Arc::clone(self.raw()).into(), value, write)
+        Self::value(Text::Known(Arc::clone(self.raw())), value, write)
     }
 
-    fn value<T>(text: OnceLock<Arc<RawValue>>, value: T, write: fn(&T) -> Self) -> Self
+    fn value<T>(text: Text, value: T, write: fn(&T) -> Self) -> Self
     where
         T: Any + Send + Sync,
     {
@@ -66,7 +72,10 @@ impl Json {
     pub(super) fn raw(&self) -> &Arc<RawValue> {
         match &self.0 {
             Inner::Text(raw) => raw,
-            Inner::Value(it) => it.text.get_or_init(|| Arc::clone(it.carried.write().raw())),
+            Inner::Value(it) => match &it.text {
+                Text::Known(raw) => raw,
+                Text::Later(raw) => raw.get_or_init(|| Arc::clone(it.carried.write().raw())),
+            },
         }
     }
 

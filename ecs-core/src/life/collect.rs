@@ -4,8 +4,7 @@ use crate::{
     Engine, EntityId,
     delta::Change,
     effect::{EffectBody, EffectRequest},
-    inputs::{Entities, Inputs},
-    life::Life,
+    inputs::Entities,
     systems::Systems,
 };
 use std::collections::BTreeSet;
@@ -43,13 +42,13 @@ impl Engine {
     /// one.
     #[must_use]
     pub fn ended_ms(&self, id: EntityId) -> Option<u64> {
-        self.world.get::<Life>(self.find(id)?)?.ended_ms
+        self.life_of(id)?.ended_ms
     }
 
     /// Since when there is an Entity, in milliseconds since 1970.
     #[must_use]
     pub fn born_ms(&self, id: EntityId) -> Option<u64> {
-        Some(self.world.get::<Life>(self.find(id)?)?.born_ms)
+        Some(self.life_of(id)?.born_ms)
     }
 
     /// Takes Entities away that are over, with everything noted of them: as part of a command, like
@@ -75,7 +74,9 @@ impl Engine {
     /// Takes an Entity away, with everything noted of it.
     pub(crate) fn end(&mut self, id: EntityId) {
         self.forget_invocation(id);
+        self.last = self.last.filter(|(last, _)| *last != id);
         if let Some(entity) = self.world.resource_mut::<Entities>().remove(id) {
+            self.lives.end(entity);
             self.world.despawn(entity);
             self.traces.end(id);
             self.note_list(id);
@@ -94,7 +95,7 @@ impl Engine {
         let Some(entity) = self.find(id) else { return };
         let runs = self.world.entity(entity).contains::<Systems>();
         if self.ended_ms(id).is_some() == runs {
-            let now_ms = self.world.resource::<Inputs>().now_ms;
+            let now_ms = self.now_ms;
             self.life_mut(id, entity).ended_ms = (!runs).then_some(now_ms);
         }
     }

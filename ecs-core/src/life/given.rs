@@ -1,6 +1,6 @@
 //! What callers asked for.
 
-use crate::{Engine, EntityId, Json, Writer, commit::Batch, life::Life};
+use crate::{Engine, EntityId, Json, Writer, commit::Batch};
 use bevy_ecs::component::Component;
 use std::collections::BTreeMap;
 
@@ -11,6 +11,24 @@ use std::collections::BTreeMap;
 #[component(storage = "Table")]
 pub struct Given(pub BTreeMap<String, Json>);
 
+impl Given {
+    /// Whether that is news.
+    fn give(&mut self, name: &str, value: Option<Json>) -> bool {
+        match (self.0.get_mut(name), value) {
+            (Some(before), Some(value)) => {
+                let changed = *before != value;
+                if changed {
+                    *before = value;
+                }
+                changed
+            }
+            (None, Some(value)) => self.0.insert(name.to_owned(), value).is_none(),
+            (Some(_), None) => self.0.remove(name).is_some(),
+            (None, None) => false,
+        }
+    }
+}
+
 impl Engine {
     /// Notes what a batch's writer gave.
     pub(crate) fn note_given(&mut self, batch: &Batch<'_>) {
@@ -19,27 +37,24 @@ impl Engine {
         }
         for write in batch.writes {
             let Some(id) = write.entity.or(batch.subject) else { continue };
-            let given = self.given(id).map(|mut given| {
-                if write.exact {
-                    given.0.clear();
-                }
-                for (name, _) in &write.components {
-                    match self.component(id, name) {
-                        Some(json) => given.0.insert(name.to_string(), json),
-                        None => given.0.remove(&**name),
-                    };
-                }
-                given
-            });
-            self.replace_given(id, given);
+            let Some(entity) = self.find(id) else { continue };
+            if self.lives.of(entity).invocation.is_some() {
+                continue;
+            }
+            let values = write.components.iter().map(|(name, _)| self.component(id, name));
+            let values: Vec<Option<Json>> = values.collect();
+            let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
+            let mut changed = write.exact && !given.0.is_empty();
+            if write.exact {
+                given.0.clear();
+            }
+            for ((name, _), value) in write.components.iter().zip(values) {
+                changed |= given.give(name, value);
+            }
+            if changed {
+                self.note_life(id);
+            }
         }
-    }
-
-    /// What was given to an Entity that no external System has.
-    fn given(&self, id: EntityId) -> Option<Given> {
-        let entity = self.world.entity(self.find(id)?);
-        let invoked = entity.get::<Life>().is_some_and(|life| life.invocation.is_some());
-        entity.get::<Given>().filter(|_| !invoked).cloned()
     }
 
     pub(crate) fn replace_given(&mut self, id: EntityId, given: Option<Given>) {

@@ -44,7 +44,7 @@ struct Judged<'a> {
 fn explain(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
     let Some(entity) = engine.find(id) else { return Err(Error::UnknownEntity(id).into()) };
-    let life = engine.world.get::<Life>(entity).expect("spawned with it");
+    let life = engine.lives.of(entity);
     let judge = |name| judge(engine, id, life, name, engine.systems.named(name));
     let names = engine.world.get::<Systems>(entity).and_then(Systems::names);
     let listed = names.unwrap_or_default().iter().map(|name| judge(name));

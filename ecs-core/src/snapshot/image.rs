@@ -10,7 +10,7 @@ use crate::{
     },
     effect::Effect,
     inputs::{Entities, Inputs},
-    life::{Foreign, ForeignValues, Given, Life, Texts},
+    life::{ForeignValues, Given, Texts},
     systems::Systems,
 };
 use std::sync::Arc;
@@ -67,13 +67,13 @@ impl Engine {
     }
 
     fn entity_image(&self, id: EntityId) -> EntityImage {
-        let entity = self.world.entity(self.find(id).expect("listed as live"));
-        let life = entity.get::<Life>().expect("spawned with it");
+        let entity = self.find(id).expect("listed as live");
+        let (life, entity) = (self.lives.of(entity), self.world.entity(entity));
         EntityImage {
             entity: id,
-            texts: entity.get::<Texts>().expect("spawned with it").clone(),
+            texts: life.texts.clone(),
             list: entity.get::<Systems>().map(crate::WireComponent::to_json),
-            foreign: entity.get::<Foreign>().expect("spawned with it").values.clone(),
+            foreign: ForeignValues::clone(&life.foreign.values),
             outstanding: life.outstanding.clone(),
             notes: Notes::of(life, entity.get::<Given>().expect("spawned with it")),
         }
@@ -102,7 +102,7 @@ impl EntityImage {
     fn state(self, foreign_names: &[Arc<str>], values: &mut Values) -> EntityState {
         let list =
             self.list.map(|list| (Name::from(<Systems as crate::WireComponent>::SPEC.name), list));
-        let typed = self.texts.iter().map(|(_, name, json)| (Name::from(name), json.clone()));
+        let typed = self.texts.iter().map(|(name, json)| (Name::from(name), json.clone()));
         let name_of = |id: u32| foreign_names[id as usize].to_string();
         let foreign = self.foreign.iter().map(|(id, json)| (name_of(id.0).into(), json.clone()));
         let (mut components, mut shared) = (Vec::new(), Vec::new());

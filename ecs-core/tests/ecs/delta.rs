@@ -109,6 +109,27 @@ fn everything_a_command_leaves_is_in_its_delta() {
 }
 
 #[test]
+fn an_entity_that_is_taken_away_is_one_change_unless_something_is_written_behind() {
+    let end = Write::end(crate::common::id(1));
+    let again = end.clone().attach_json("acme:again", Json::yes());
+    let mut ended = Vec::new();
+    for writes in [vec![end.clone()], vec![again.clone()], vec![end.clone(), again], vec![end; 2]] {
+        let (mut app, mut follower) = followed(&[&|app| {
+            entity(app, &["acme:nap"], &["acme:go", "acme:x"]);
+        }]);
+        app.set_components(&Writer::Engine, &writes, &[]).unwrap();
+        let delta = app.take_delta().expect("everything went");
+        follower.apply_delta(&delta).unwrap();
+        assert_eq!(follower.snapshot(), app.snapshot());
+        let is_end = |change: &&Change| matches!(change, Change::Ended(_));
+        ended.push((delta.changes.len(), delta.changes.iter().filter(is_end).count()));
+        assert_eq!(app.trace(crate::common::id(1)), [], "nothing has run");
+    }
+    let [alone, again, both, twice] = ended[..] else { unreachable!("one for each") };
+    assert_eq!((alone, again.1, both.1, twice), ((1, 1), 0, 0, (4, 1)));
+}
+
+#[test]
 fn a_command_that_changes_nothing_leaves_no_delta() {
     let mut app = with_systems();
     assert_eq!(app.take_delta(), None, "nothing is recorded yet");

@@ -5,12 +5,14 @@ mod shape;
 mod inputs;
 mod invoice;
 mod flags;
+mod planned;
 mod progress;
 mod receive;
 
 pub use flags::*;
 pub use inputs::*;
 pub use invoice::*;
+pub use planned::Planned;
 pub use progress::*;
 pub use receive::*;
 pub use shape::{

@@ -4,7 +4,7 @@ use super::kinds::{amounts, texts, values};
 use super::shape;
 use crate::port::{Claim, Decision, EntryId, Failure, PartKey};
 use ecs_core::{ComponentSpec, EntityId};
-use payecs_planner::{Plan, Route};
+use payecs_planner::Route;
 use payecs_units::{
     BlockHeight, Blocks, GroupId, Msat, PartId, PaymentHash, PaymentSecret, Preimage, Timestamp,
 };
@@ -203,9 +203,6 @@ values! {
     /// Row 30.
     PlanningEntity(EntityId) = ComponentSpec::engine("lightningd:planning-entity", "an entity id",
         "The plan Entity that this payment waits for.");
-    /// Row P1.
-    Planned(Plan) = ComponentSpec::engine("lightningd:plan", "an object",
-        "Routes with amounts, fees, expiries and probability.");
     /// Row 31.
     Part(PartFacts) = ComponentSpec::engine("lightningd:part", "an object",
         "One part: its key, route, and what all parts sum to.").freezing();

@@ -2,10 +2,7 @@
 
 use crate::components::{Attempt, PaidPreimage, Parent, Planned, PlanningEntity};
 use bevy_ecs::prelude::{Entity, Has, In, Query, Res};
-use ecs_core::{
-    Answer, Attached, Entities, EntityId, Failing, Id, On, Step, SystemSpec, Systems,
-    WireComponent, Write,
-};
+use ecs_core::{Answer, Entities, EntityId, Failing, Id, On, Step, SystemSpec, Systems, Write};
 
 /// Gives the plan to the payment.
 pub const HAND_OVER: SystemSpec = SystemSpec {
@@ -23,7 +20,7 @@ type Waits<'w> = (&'w PlanningEntity, Has<Failing>, Has<PaidPreimage>, Has<Plann
 
 pub(crate) fn hand_over(
     In(entity): On,
-    plans: Query<(&Id, &Parent, Attached<Planned>)>,
+    plans: Query<(&Id, &Parent, &Planned)>,
     payments: Query<Waits<'_>>,
     entities: Res<Entities>,
 ) -> Answer {
@@ -32,8 +29,7 @@ pub(crate) fn hand_over(
     if !waits(*id, entities.get(*parent), &payments) {
         return Ok(ended);
     }
-    let given = Write::to(*parent).attach_json(Planned::SPEC.name, plan.json());
-    Ok(ended.write(given).wake(*parent))
+    Ok(ended.write(Write::to(*parent).attach(plan)).wake(*parent))
 }
 
 /// Gives the failure to the payment.

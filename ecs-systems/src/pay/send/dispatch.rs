@@ -103,7 +103,7 @@ impl DispatchingItem<'_, '_> {
         books: &Books,
         inputs: &Inputs,
     ) -> Result<Msat, String> {
-        let plan = &self.plan.0;
+        let plan = self.plan.plan();
         let amount_msat = plan.amount().ok_or("its amounts overflow")?;
         if amount_msat > self.remaining.0 {
             return Err(format!("it delivers {amount_msat} of {} that remain", self.remaining.0));
@@ -133,9 +133,9 @@ impl DispatchingItem<'_, '_> {
     ) -> Answer {
         let claim = &self.target.claim.0;
         let mut open = self.open.map(|open| open.0.clone()).unwrap_or_default();
-        let mut holds = Vec::with_capacity(self.plan.0.routes.len());
+        let mut holds = Vec::with_capacity(self.plan.plan().routes.len());
         let mut step = Step::advance();
-        for (route, number) in self.plan.0.routes.iter().zip(entities.free()) {
+        for (route, number) in self.plan.plan().routes.iter().zip(entities.free()) {
             let part_id = facts.next_part;
             facts.next_part = PartId(part_id.0 + 1);
             open.push(opened(number, part_id, route));

@@ -3,6 +3,7 @@
 use super::LedgerEntry;
 use ecs_core::Json;
 use payecs_units::PaymentHash;
+use serde::{Serialize, Serializer};
 
 impl LedgerEntry {
     /// The hash that a line is about; none for one about a channel or about all books, and for
@@ -95,8 +96,18 @@ impl LedgerEntry {
         if !matches!(self, Self::Complete { .. } | Self::Prove { .. }) {
             return written.clone();
         }
-        let mut fields = written.fields().unwrap_or_default();
+        Json::carrying(&WithoutPreimage(self.clone()))
+    }
+}
+
+/// An entry that is written without its preimage, if somebody looks.
+#[derive(Clone)]
+struct WithoutPreimage(LedgerEntry);
+
+impl Serialize for WithoutPreimage {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Json::of(&self.0).fields().unwrap_or_default();
         fields.remove("preimage");
-        Json::of(&fields)
+        fields.serialize(to)
     }
 }

@@ -38,7 +38,7 @@ fn not_waiting() -> Vec<(&'static str, Write)> {
         ("waits for another", waiting().attach(&PlanningEntity(other()))),
         ("fails", waiting().attach(&failing(210))),
         ("is paid", waiting().attach(&PaidPreimage(PREIMAGE))),
-        ("has a plan", waiting().attach(&Planned(plan_of(BUDGET)))),
+        ("has a plan", waiting().attach(&Planned::new(plan_of(BUDGET)))),
         ("has ended", without("lightningd:systems")),
     ]
 }
@@ -57,7 +57,7 @@ fn given(parent: Option<Write>, spec: &SystemSpec, plan: Write) -> (Bench, Ran) 
 
 #[test]
 fn a_payment_that_waits_gets_its_plan_and_goes_on() {
-    let plan = Planned(plan_of(AMOUNT));
+    let plan = Planned::new(plan_of(AMOUNT));
     let (mut bench, ran) = given(Some(waiting()), &HAND_OVER, here().attach(&plan));
     assert_eq!(ran.names_on(payment()), ["plan"]);
     assert_eq!(bench.app.get::<Planned>(payment()), Some(&plan));
@@ -67,12 +67,12 @@ fn a_payment_that_waits_gets_its_plan_and_goes_on() {
 #[test]
 fn a_plan_nobody_waits_for_is_dropped() {
     for (why, parent) in not_waiting() {
-        let plan = here().attach(&Planned(plan_of(AMOUNT)));
+        let plan = here().attach(&Planned::new(plan_of(AMOUNT)));
         let (mut bench, ran) = given(Some(parent), &HAND_OVER, plan);
         assert!(ran.names_on(payment()).is_empty(), "{why}");
         assert!(bench.woken().is_empty(), "{why}");
     }
-    let (bench, _) = given(None, &HAND_OVER, here().attach(&Planned(plan_of(AMOUNT))));
+    let (bench, _) = given(None, &HAND_OVER, here().attach(&Planned::new(plan_of(AMOUNT))));
     assert!(bench.app.entities().is_empty(), "a payment that is gone is not made anew");
 }
 

@@ -18,7 +18,7 @@ fn attempt() -> AttemptFacts {
 
 fn planned(plan: Plan, remaining: Msat) -> Write {
     here()
-        .attach(&Planned(plan))
+        .attach(&Planned::new(plan))
         .attach(&Remaining(remaining))
         .attach(&Reservation(reservation()))
         .attach(&Claimed(claim()))
