@@ -9,6 +9,8 @@ use std::{
     thread,
 };
 
+/// Says to this program that it is the plugin.
+pub(crate) const IS_PLUGIN: &str = "PAYECS_BENCH_PLUGIN";
 /// How an answer begins; what is announced begins otherwise.
 const ANSWER: &[u8] = br#"{"jsonrpc":"2.0","id""#;
 
@@ -65,7 +67,11 @@ impl Plugin {
     pub(crate) fn start(binary: &Path, dir: &Path) -> Self {
         fs::create_dir_all(dir).unwrap();
         let mut command = Command::new(binary);
-        let command = command.current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let command = command
+            .env(IS_PLUGIN, "1")
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let from = child.stdout.take().unwrap();
         let from = Messages { from, bytes: Vec::new(), looked: 0, begin: 0 };
@@ -135,9 +141,7 @@ impl Plugin {
 
     /// What it holds of memory, in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let (_, rest) = status.split_once("VmRSS:").unwrap();
-        rest.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1_024
+        resident_bytes(&self.child.id().to_string())
     }
 
     /// Ends its input, and waits.
@@ -152,4 +156,11 @@ impl Plugin {
 /// A request.
 pub(crate) fn request(id: u64, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+}
+
+/// What a process holds of memory, in bytes: a number, or `self`.
+pub(crate) fn resident_bytes(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let (_, rest) = status.split_once("VmRSS:").unwrap();
+    rest.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1_024
 }

@@ -1,10 +1,7 @@
 //! What a call costs the plugin process over stdin and stdout.
 //!
-//! `cargo bench -p payecs-tests --bench stdio -- [--quick] [--binary FILE]`
-//!
-//! Without `--binary` it is `payecs-plugin` of the profile that was built last, `dist` or
-//! `release`: `cargo build --profile dist --bin payecs-plugin`. The CPU is user and system time of
-//! all threads of that process, from `/proc`, in µs for each call, median of the turns. Everything
+//! Without `--binary` it is this program. The CPU is user and system time of all threads of that
+//! process, from `/proc`, in µs for each call, median of the turns. Everything
 //! is kept in a journal in the directory of the build: drafts are written before the answer and
 //! synced within 100 ms. Each System is announced.
 //!
@@ -21,16 +18,10 @@
 //! Beside them stand the figures of payz, which decodes no invoice itself and keeps nothing, and
 //! the target. Nothing is asserted of a time.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
-#![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
-
-mod child;
-
-use child::{Plugin, request};
+use crate::child::{Plugin, request};
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
-    process::exit,
 };
 
 const IN_FLIGHT: [usize; 3] = [1, 64, 4_096];
@@ -57,20 +48,12 @@ const ROWS: [Row; 6] = [
     Row { name: "7 steps, invoice", payz: "142/325", target_us: 40.0, told: 7, calls: decoded },
 ];
 
-fn main() {
-    // Cargo adds `--bench`.
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let quick = words.iter().any(|word| word == "--quick");
-    let named = words.iter().position(|word| word == "--binary").and_then(|at| words.get(at + 1));
-    let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let binary = named.map_or_else(|| newest(build.parent().unwrap()), PathBuf::from);
-    // It is started in another directory.
-    let binary = binary.canonicalize().unwrap_or(binary);
-    let dir = build.join("stdio");
+pub(crate) fn rows(quick: bool, binary: Option<PathBuf>) {
+    let binary = binary.unwrap_or_else(|| env::current_exe().unwrap());
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stdio");
     let _ = fs::remove_dir_all(&dir);
     let (turns, calls) = if quick { (1, 2_000) } else { (5, 10_000) };
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("{}: {turns} turns of {calls} calls; load {}", binary.display(), load.trim());
+    println!("{}: {turns} turns of {calls} calls", binary.display());
     println!(
         "{:<18}{:>9}{:>9}{:>9}{:>12}{:>9}",
         "CPU µs per call", "1", "64", "4096", "payz 1/64", "target"
@@ -81,17 +64,6 @@ fn main() {
     }
     list(&binary, &dir, turns);
     let _ = fs::remove_dir_all(&dir);
-}
-
-/// The binary that was built last.
-fn newest(target: &Path) -> PathBuf {
-    let found = ["dist", "release"].map(|profile| target.join(profile).join("payecs-plugin"));
-    let built = |path: &PathBuf| fs::metadata(path).and_then(|it| it.modified()).ok();
-    let newest = found.into_iter().filter(|path| built(path).is_some()).max_by_key(built);
-    newest.unwrap_or_else(|| {
-        eprintln!("there is no payecs-plugin: cargo build --profile dist --bin payecs-plugin");
-        exit(2)
-    })
 }
 
 fn measure(row: &Row, binary: &Path, dir: &Path, (turns, count): (usize, usize)) {
