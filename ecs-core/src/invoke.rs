@@ -7,6 +7,7 @@ use crate::{
     life::Invocation,
     registry::{Owner, SystemIndex},
     serving::Open,
+    systems::{Failed, Systems},
     trace::Matched,
     write::{Expected, Write, Writer},
 };
@@ -15,7 +16,9 @@ use std::sync::Arc;
 
 impl Engine {
     /// Writes and advances in one call, so that an external System costs one round trip: nothing is
-    /// written unless the invocation is current and `expected` holds.
+    /// written unless the invocation is current and `expected` holds. Writes that detach the list
+    /// of the Entity end it, so that nothing is advanced; an answer that attaches
+    /// `lightningd:error` to a draft fails it.
     /// ```
     /// # use ecs_core::{Engine, Json, Systems, Write, system};
     /// let mut app = Engine::new();
@@ -40,11 +43,30 @@ impl Engine {
         expected: &[Expected],
     ) -> Result<(), Error> {
         self.check_invocation(id, invocation)?;
+        let was_listed = self.get::<Systems>(id).is_some();
         self.set_components(&Writer::Caller, writes, expected)?;
         if !writes.is_empty() && self.find(id).is_none() {
             return Ok(());
         }
+        if was_listed && self.get::<Systems>(id).is_none() {
+            // These writes have ended it: that is the answer, and nothing is left to advance.
+            self.answer_invocation(id);
+            self.run();
+            return Ok(());
+        }
+        if invocation.is_some() {
+            self.fail_as_answered(id);
+        }
         self.advance(id, invocation)
+    }
+
+    /// An answer that attaches `lightningd:error` to a draft fails it, and it ends as any failure
+    /// does: the error alone would let its list go on.
+    fn fail_as_answered(&mut self, id: EntityId) {
+        let Some(Failed(error)) = self.get::<Failed>(id).cloned() else { return };
+        let Some(system) = self.current_invocation(id).map(|it| it.system.clone()) else { return };
+        self.write_as_engine(id, &[Write::to(id).detach::<Failed>()]);
+        self.fail(id, &system, error);
     }
 
     /// The external System at work on an Entity, as it would be announced now: for whoever takes

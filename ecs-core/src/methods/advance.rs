@@ -21,7 +21,9 @@ pub(super) const ADVANCE: Method = Method {
     result: "{}",
     doc: "Runs the first System of the Entity's list that matches, and again from the top, until \
           the Entity rests. With `writes` and `expected` those come first, in the same record, as \
-          payecs_setcomponents would. A busy Entity is advanced when its reply is in. Errors after \
+          payecs_setcomponents would; those that detach the Entity's `lightningd:systems` end it, \
+          and nothing is advanced. An answer (`invocation`) that attaches `lightningd:error` to a \
+          draft fails it with that. A busy Entity is advanced when its reply is in. Errors after \
           the first match are only recorded in `lightningd:systems`.",
     handle: advance,
     check: |engine, args| {

@@ -2,8 +2,8 @@
 
 use crate::common::{Claim, at, code_of, engine, entity, id, json, ran, recorded};
 use ecs_core::{
-    Effect, Engine, EntityId, INVOCATION_TIMEOUT, Invoke, Json, STEPS_PER_LIFE_MAX, Step, Write,
-    Writer, system,
+    Effect, Engine, EntityId, INVOCATION_TIMEOUT, Invoke, Json, STEPS_PER_LIFE_MAX, Step, Systems,
+    Write, Writer, system,
 };
 
 /// An engine with the external Systems `acme:one` (until `acme:done`) and `acme:two` (after it).
@@ -123,6 +123,39 @@ fn an_advance_without_a_number_rescans_but_not_where_money_is_claimed() {
     app.set_components(&Writer::Engine, &[claim], &[]).unwrap();
     assert_eq!(app.advance(entity, None).unwrap_err().code(), 2205);
     app.advance(entity, Some(2)).unwrap();
+}
+
+#[test]
+fn an_answer_that_detaches_the_list_ends_the_entity_and_meets_whoever_waits_for_it() {
+    let mut app = with_external();
+    let entity = started(&mut app);
+    let waiting = app.new_entity();
+    let join = format!(r#"{{"entities":[{entity}],"mode":"all"}}"#);
+    let join = Write::to(waiting).attach_json("lightningd:join", json(&join));
+    app.set_components(&Writer::Caller, &[join], &[]).unwrap();
+    let done = Write::to(entity).attach_json("acme:done", Json::yes()).detach::<Systems>();
+    app.advance_with(entity, Some(1), &[done], &[]).unwrap();
+    assert_eq!(app.component(entity, "lightningd:systems"), None, "no error is recorded in one");
+    assert_eq!(app.component(entity, "acme:done"), Some(Json::yes()));
+    assert!(app.invocation(entity).is_none() && app.outstanding(entity).is_empty());
+    assert!(app.component(waiting, "lightningd:join:done").is_some());
+    assert_eq!(app.advance(entity, None).unwrap_err().code(), 2200, "there is no list");
+}
+
+#[test]
+fn an_answer_with_an_error_fails_a_draft_as_any_failure_does() {
+    let mut app = with_external();
+    let entity = started(&mut app);
+    let error = json(r#"{"code":7001,"message":"not today","data":{"open":9}}"#);
+    let refuses = [Write::to(entity).attach_json("lightningd:error", error)];
+    app.advance_with(entity, Some(1), &refuses, &[]).unwrap();
+    assert_eq!(code_of(&app, entity, "lightningd:failing"), Some(7001));
+    let failing = app.component(entity, "lightningd:failing").unwrap();
+    for fact in [r#""open":9"#, r#""system":"acme:one""#] {
+        assert!(failing.text().contains(fact), "{failing:?}");
+    }
+    assert_eq!(app.component(entity, "lightningd:error"), None, "until it has ended");
+    assert_eq!(app.advance_with(entity, Some(1), &[], &[]).unwrap_err().code(), 2207);
 }
 
 #[test]
