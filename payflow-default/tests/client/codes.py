@@ -229,9 +229,29 @@ def restored(daemon, place):
         other.kill()
 
 
+def asked(daemon, place):
+    """An operator who is asked, and says no."""
+    options = ("--ask-above", "2sat", "--approval-timeout", "80000")
+    other = Daemon(daemon.binary, pathlib.Path(place) / "asked", *options, speed="60")
+    opened(other.start())
+    http, question = Http(other), "lightningd:approval:asked"
+    try:
+        bolt = http.call("sim_invoice", "3sat", "n2")["bolt11"]
+        entity = http.call("payecs_newentity")["entity"]
+        http.call("payecs_setdefaultsystems", entity)
+        http.call("payecs_advance", entity, {"entity": entity, "lightningd:invoice": bolt,
+                                             "lightningd:main-payment": True})
+        until("it is asked", lambda: http.call("payecs_getcomponents", entity, question)[question])
+        http.call("payecs_advance", entity, {"entity": entity, "lightningd:approval": False})
+        same(ended(http, entity), 2310, "a no")
+    finally:
+        other.kill()
+
+
 def all_of_them(daemon, place):
     """Provokes each code that can be; which came is noted with the transports."""
     opened(daemon)
     for act in (requests, entities, invoices, payments, limits, stopping, history):
         act(daemon)
+    asked(daemon, place)
     restored(daemon, place)

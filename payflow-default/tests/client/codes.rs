@@ -75,14 +75,7 @@ const ROWS: &[(i32, By)] = &[
     (2_205, By::Client),
     (2_207, By::Client),
     (2_244, By::Client),
-    (
-        2_310,
-        By::Test {
-            file: "tests/payments/policy.rs",
-            name: "a_window_is_full_until_enough_of_it_has_passed",
-            why: "a daemon has no setting for policy and limits",
-        },
-    ),
+    (2_310, By::Client),
     (
         2_320,
         By::Test {

@@ -19,7 +19,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-use ecs_systems::units::Msat;
+use ecs_systems::{policy::Policy, units::Msat};
 use ledger_store::{SeedFileError, store::StoreError};
 use payflow_default::shell::{JournalError, ShellError, Speed};
 use std::{
@@ -226,6 +226,7 @@ impl Args {
             },
             announce_all: self.load.is_none(),
             accepts: self.accept.accepts(),
+            policy: Policy::default(),
         }
     }
 

@@ -83,6 +83,8 @@ pub(crate) struct Start<'a> {
     pub(crate) announce_all: bool,
     /// What an operator takes on after a restored backup.
     pub(crate) accepts: Accepts,
+    /// What an operator allows.
+    pub(crate) policy: Policy,
 }
 
 /// What an operator takes on after a restored backup.
@@ -104,7 +106,7 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
         None => MemoryLedger::new(OUR_NAME),
     };
     let mut engine = engine(Parts {
-        policy: Policy::default(),
+        policy: start.policy.clone(),
         ledger: Box::new(ledger),
         receipts: Box::new(MemoryReceipts::default()),
         plugins: Vec::new(),

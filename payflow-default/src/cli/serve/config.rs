@@ -5,11 +5,16 @@ use crate::cli::demo::{
     accept,
     wanted::{Balances, NODES_MAX, Wanted},
 };
+use ecs_systems::{
+    policy::Policy,
+    units::{Msat, Seconds},
+};
 use payflow_default::shell::Speed;
 use serde::Deserialize;
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +22,8 @@ use std::{
 const FILE: &str = "payecs.toml";
 /// Where a daemon is reached unless it is told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9_741);
+/// How long an operator may have for an answer, in seconds: to a day.
+const APPROVAL_S: RangeInclusive<u64> = 1..=86_400;
 
 /// Every setting of a daemon. An option counts more than the environment, that more than the file,
 /// and that more than the default. In the file the names are those of the options without the
@@ -59,11 +66,37 @@ pub(super) struct Settings {
     #[arg(long, env = "PAYECS_METRICS", num_args = 0..=1, default_missing_value = "true",
           value_name = "BOOL")]
     pub(super) metrics: Option<bool>,
+    /// A payment that could spend more than this, its fee budget included, is asked about: it
+    /// waits until whoever has the scope `approve` attaches `lightningd:approval`. Default: none
+    /// is.
+    #[arg(long, value_name = "AMOUNT", env = "PAYECS_ASK_ABOVE")]
+    #[serde(default, deserialize_with = "amount")]
+    pub(super) ask_above: Option<Msat>,
+    /// How many seconds an operator has for an answer, 1 to 86400; then the payment fails with
+    /// 2310. Default: 600.
+    #[arg(long, value_name = "N", env = "PAYECS_APPROVAL_TIMEOUT",
+          value_parser = clap::value_parser!(u64).range(APPROVAL_S))]
+    pub(super) approval_timeout: Option<u64>,
 }
 
 fn listen<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(from)?;
     web::listen(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn amount<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Msat>, D::Error> {
+    /// As people write it.
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "an amount is msat, or a text such as \"5sat\"")]
+    enum Written {
+        Msat(u64),
+        Text(String),
+    }
+    let text = match Written::deserialize(from)? {
+        Written::Msat(msat) => msat.to_string(),
+        Written::Text(text) => text,
+    };
+    text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::Error> {
@@ -125,6 +158,7 @@ pub(super) struct Config {
     pub(super) wanted: Wanted,
     pub(super) speed: Speed,
     pub(super) metrics: bool,
+    pub(super) policy: Policy,
 }
 
 /// Why there are no settings.
@@ -162,6 +196,14 @@ pub(super) enum ConfigError {
         /// What it says.
         nodes: u32,
     },
+    /// Nobody can answer within that time, or it is longer than anything waits.
+    #[error("{}: `approval-timeout` must be 1 to 86400 seconds, got {seconds}", file.display())]
+    ApprovalTimeout {
+        /// Which file.
+        file: PathBuf,
+        /// What it says.
+        seconds: u64,
+    },
     /// Two networks at once.
     #[error("{}: a network has `nodes` or a `graph`, not both", file.display())]
     TwoNetworks {
@@ -185,6 +227,8 @@ impl Args {
         let (nodes, graph) =
             if says { (given.nodes, given.graph) } else { (filed.nodes, filed.graph) };
         let seed = given.seed.or(filed.seed);
+        let approval_timeout = given.approval_timeout.or(filed.approval_timeout).map(Seconds);
+        let default = Policy::default();
         let balances = given.balances.or(filed.balances);
         Ok(Config {
             listen: given.listen.or(filed.listen).unwrap_or(LISTEN),
@@ -192,6 +236,11 @@ impl Args {
             wanted: Wanted { nodes, seed, graph, balances },
             speed: given.speed.or(filed.speed).unwrap_or(Speed::REAL),
             metrics: given.metrics.or(filed.metrics).unwrap_or(false),
+            policy: Policy {
+                ask_above_msat: given.ask_above.or(filed.ask_above),
+                approval_timeout: approval_timeout.unwrap_or(default.approval_timeout),
+                ..default
+            },
         })
     }
 
@@ -214,6 +263,9 @@ fn read(file: &Path, text: &str) -> Result<Settings, ConfigError> {
     let file = file.to_owned();
     let settings: Settings = toml::from_str(text)
         .map_err(|error| ConfigError::Misshapen { file: file.clone(), error: Box::new(error) })?;
+    if let Some(seconds) = settings.approval_timeout.filter(|it| !APPROVAL_S.contains(it)) {
+        return Err(ConfigError::ApprovalTimeout { file, seconds });
+    }
     match settings.nodes {
         Some(nodes) if !(2..=NODES_MAX).contains(&nodes) => Err(ConfigError::Nodes { file, nodes }),
         Some(_) if settings.graph.is_some() => Err(ConfigError::TwoNetworks { file }),
@@ -245,11 +297,21 @@ mod tests {
         assert_eq!((default.listen, default.speed), (LISTEN, Speed::REAL));
         assert_eq!(default.wanted, Wanted::default());
         assert!(!default.metrics);
+        assert_eq!(default.policy, Policy::default(), "nobody is asked");
         let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = 10\n\
-                    metrics = true\n";
+                    metrics = true\nask-above = \"5sat\"\napproval-timeout = 7\n";
         fs::write(dir.path().join(FILE), file).unwrap();
         let filed = config(dir.path(), &["--nodes", "60"]).unwrap();
         assert_eq!((filed.listen, filed.wanted.nodes), ("[::1]:7".parse().unwrap(), Some(60)));
+        let asking =
+            |config: &Config| (config.policy.ask_above_msat, config.policy.approval_timeout);
+        assert_eq!(asking(&filed), (Some(Msat(5_000)), Seconds(7)));
+        let asked = config(dir.path(), &["--ask-above", "9", "--approval-timeout", "8"]).unwrap();
+        assert_eq!(asking(&asked), (Some(Msat(9)), Seconds(8)));
+        fs::write(dir.path().join("amount.toml"), "ask-above = 7000\n").unwrap();
+        let amount = dir.path().join("amount.toml");
+        let bare = config(dir.path(), &["--config", amount.to_str().unwrap()]).unwrap();
+        assert_eq!(bare.policy.ask_above_msat, Some(Msat(7_000)));
         let of_file = config(dir.path(), &["--graph", "G", "--balances", "bimodal"]).unwrap();
         let balances = Some(Balances::Bimodal);
         let graph = Some(PathBuf::from("G"));
@@ -294,6 +356,10 @@ mod tests {
             ("nodes = 9\ngraph = \"G\"", "not both"),
             ("balances = \"even\"", "balances"),
             ("speed = \"0\"", "speed"),
+            ("ask-above = \"5 sat\"", "ask-above"),
+            ("ask-above = -1", "ask-above"),
+            ("approval-timeout = 0", "`approval-timeout` must be 1 to 86400 seconds, got 0"),
+            ("approval-timeout = 86401", "must be 1 to 86400"),
             ("nodes =", "nodes"),
         ] {
             fs::write(dir.path().join(FILE), text).unwrap();

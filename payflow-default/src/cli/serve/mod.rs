@@ -85,6 +85,7 @@ fn serve(args: &Args) -> Result<(), RunError> {
         wanted: config.wanted.clone(),
         announce_all: false,
         accepts: args.accept.accepts(),
+        policy: config.policy.clone(),
     };
     let Opening { driver, kept, world } = build(&start)?;
     let clock = Clock::scaled(driver.now(), config.speed);
