@@ -1,5 +1,6 @@
 //! The limit.
 
+use crate::Most;
 use ecs_core::bevy_ecs::prelude::{In, Query};
 use ecs_core::{Engine, Error, Json, On, Plugin, Refusal, Step, system};
 use ecs_systems::{components::Amount, units::Msat};
@@ -11,12 +12,16 @@ pub const OVER_THE_LIMIT: i32 = 7_001;
 #[derive(Clone, Copy, Debug)]
 pub struct Limit(pub Msat);
 
+/// What the System reads: Components as the types that they are, found once and not by name.
+type Payments<'w, 's> = Query<'w, 's, (&'static Amount, Option<&'static Most>)>;
+
 impl Plugin for Limit {
     fn name(&self) -> &'static str {
         "acme"
     }
 
     fn build(&self, app: &mut Engine) -> Result<(), Error> {
+        app.add_component::<Most>();
         let Limit(most) = *self;
         // It ends by itself: what it attaches, it disallows. It leaves payments alone that are
         // failing, and those that are paid.
@@ -25,8 +30,9 @@ impl Plugin for Limit {
             "lightningd:failing",
             "lightningd:preimage",
         ]);
-        app.add_payment_system(limit, move |In(payment): On, amounts: Query<&Amount>| {
-            let Amount(amount) = amounts.get(payment)?;
+        app.add_payment_system(limit, move |In(payment): On, payments: Payments| {
+            let (Amount(amount), given) = payments.get(payment)?;
+            let most = given.map_or(most, |Most(given)| most.min(*given));
             if *amount > most {
                 let words = format!("acme pays at most {most}, not {amount}");
                 return Err(Refusal::new(OVER_THE_LIMIT, words));
