@@ -10,7 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # The client that shares no code with the daemon, nor with the examples.
 sys.path.insert(0, str(HERE.parent / "client"))
 
-PARTS = ("tips", "approvals", "fee_limits", "exchanges")
+PARTS = ("tips", "approvals", "fee_limits", "exchanges", "guide")
 
 
 def main():

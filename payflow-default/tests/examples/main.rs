@@ -1,4 +1,4 @@
-//! The examples of `docs/examples/python` against the binary.
+//! The examples of `docs/examples/python`, and the guide `docs/PLUGINS.md`, against the binary.
 
 use std::{env, io::ErrorKind, path::Path, process::Command};
 
@@ -40,6 +40,11 @@ fn a_human_is_asked_and_silence_is_a_no() {
 #[test]
 fn a_label_limits_what_fees_may_be() {
     run("fee_limits");
+}
+
+#[test]
+fn the_guide_to_plugins_shows_what_happens() {
+    run("guide");
 }
 
 #[test]
