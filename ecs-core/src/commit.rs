@@ -47,6 +47,7 @@ impl Engine {
         touched.dedup();
         touched.sort_unstable();
         touched.dedup();
+        let made = self.to_be_made(batch.writer, &touched);
         let mut waiting = BTreeSet::new();
         mark_ends(&mut changes);
         for (entity, change) in changes.drain(..) {
@@ -57,6 +58,7 @@ impl Engine {
         }
         self.judged = changes;
         self.note_given(batch);
+        self.note_maker(&made);
         for entity in touched.drain(..) {
             self.follow_up(entity);
         }
@@ -71,6 +73,7 @@ impl Engine {
         &mut self,
         batch: &Batch<'_>,
     ) -> Result<Vec<(EntityId, Change)>, Error> {
+        let names = self.names.mark();
         let mut changes = std::mem::take(&mut self.judged);
         changes.clear();
         for write in batch.writes {
@@ -78,6 +81,10 @@ impl Engine {
                 Error::Invalid("a write outside a System must name its entity".to_owned())
             })?;
             self.judge(batch.writer, entity, write, &mut changes)?;
+        }
+        if *batch.writer != Writer::Engine {
+            self.check_names(names)?;
+            self.check_quotas(&changes)?;
         }
         Ok(changes)
     }
@@ -215,6 +222,13 @@ impl Engine {
                 if old.as_ref().is_none_or(|old| !old.is_same_text(&text)) {
                     // A type writes a value in one way: another text is another value.
                     life.count(i64::from(old.is_none()));
+                    let before = match &old {
+                        Some(_) if is_list => {
+                            self.world.get::<Systems>(target).map(Systems::weight)
+                        }
+                        old => old.as_ref().map(|old| old.text().len()),
+                    };
+                    self.held.weigh(life, before, Some(text.text().len()));
                     let mut place = self.world.entity_mut(target);
                     match insertion {
                         Some(insertion) => insertion(&mut place),
@@ -230,6 +244,8 @@ impl Engine {
                 let life = self.lives.of_mut(target);
                 let old = Arc::make_mut(&mut life.foreign.values).insert(id, json.clone());
                 life.foreign.mask.insert(id);
+                let before = old.as_ref().map(|old| old.text().len());
+                self.held.weigh(life, before, Some(json.text().len()));
                 // The new text always stays; but only another value is a change.
                 if old.as_ref() != Some(&json) {
                     life.count(i64::from(old.is_none()));
@@ -243,19 +259,24 @@ impl Engine {
                 if typed.id == self.systems_id {
                     self.release_list(target);
                 }
-                let mut place = self.world.entity_mut(target);
-                (typed.remove)(&mut place);
+                let listed = self.world.get::<Systems>(target);
+                let before = listed.filter(|_| typed.id == self.systems_id).map(Systems::weight);
+                (typed.remove)(&mut self.world.entity_mut(target));
                 let life = self.lives.of_mut(target);
-                life.texts.remove(typed.id);
+                let text = life.texts.remove(typed.id);
                 life.count(-1);
+                let before = before.or_else(|| text.map(|text| text.text().len()));
+                self.held.weigh(life, before, None);
                 self.note_component(entity, typed.spec.name, None);
             }
             Change::DetachForeign(id) => {
                 let life = self.lives.of_mut(target);
                 if life.foreign.values.contains_key(&id) {
-                    Arc::make_mut(&mut life.foreign.values).remove(&id);
+                    let old = Arc::make_mut(&mut life.foreign.values).remove(&id);
                     life.foreign.mask.remove(id);
                     life.count(-1);
+                    let before = old.map(|old| old.text().len());
+                    self.held.weigh(life, before, None);
                     self.note_foreign(entity, id, None);
                 }
             }

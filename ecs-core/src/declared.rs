@@ -2,6 +2,7 @@
 
 use crate::system::SystemDef;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Longest name of an owner.
 pub const OWNER_BYTES_MAX: usize = 128;
@@ -14,6 +15,10 @@ pub struct Declared {
     /// Who runs it, in a name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The token of whoever registered it: only who comes with it serves it, says more of it, or
+    /// takes it away. `None`: the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Arc<str>>,
     /// How long it may be without a server, in milliseconds, before what nobody has fails; without
     /// it as long as it may take to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +42,8 @@ const ENDS: [&str; 3] = ["lightningd:systems", "lightningd:failing", "lightningd
 impl Declared {
     /// The same, with what is said now.
     pub(crate) fn update(&mut self, now: Self) {
-        let Self { owner, grace_ms, reads, writes } = now;
+        let Self { owner, token, grace_ms, reads, writes } = now;
+        self.token = token.or(self.token.take());
         self.owner = owner.or(self.owner.take());
         self.grace_ms = grace_ms.or(self.grace_ms);
         self.reads = reads.or(self.reads.take());

@@ -95,6 +95,9 @@ pub struct Notes {
     /// No System of a third party may run on it any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_systems_only: bool,
+    /// The token of whoever made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) maker: Option<Arc<str>>,
     /// See [`Given`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) given: BTreeMap<String, Json>,
@@ -109,6 +112,7 @@ impl Notes {
             invocation: life.invocation.clone(),
             muted: life.muted.iter().map(ToString::to_string).collect(),
             own_systems_only: life.own_systems_only,
+            maker: life.maker.clone(),
             given: given.clone(),
         }
     }
@@ -288,7 +292,9 @@ impl Engine {
 
     pub(crate) fn put_notes(&mut self, id: EntityId, notes: &Notes) {
         let Some(entity) = self.find(id) else { return };
-        notes.put(self.lives.of_mut(entity));
+        let life = self.lives.of_mut(entity);
+        notes.put(life);
+        self.held.give(life, notes.maker.clone());
         let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
         given.0.clone_from(&notes.given);
     }

@@ -17,6 +17,7 @@ use crate::{
     methods,
     names::Names,
     queue::Queue,
+    quotas::{Held, Quotas},
     registry::{Owner, Registry, SystemIndex},
     serving::Servers,
     system::{Answer, On, SystemDef},
@@ -109,6 +110,10 @@ pub struct Engine {
     pub(crate) recorded_counters: (EntityId, u64, u64),
     pub(crate) waits: Waits,
     pub(crate) servers: Servers,
+    pub(crate) quotas: Quotas,
+    pub(crate) held: Held,
+    /// The token that calls now; `None`: the owner, or the engine itself.
+    pub(crate) calling: Option<Arc<str>>,
     /// Components that an Entity waits by, or that others wait for. Empty during a restore.
     pub(crate) waiting: Vec<ComponentId>,
     /// Entities whose list came or went; `None`: nobody asks.
@@ -177,6 +182,9 @@ impl Engine {
             recorded_counters: (EntityId::FIRST, 1, 1),
             waits: Waits::default(),
             servers: Servers::default(),
+            quotas: Quotas::default(),
+            held: Held::default(),
+            calling: None,
             waiting: vec![systems_id, wake_at_id, join_id],
             listed: None,
             scans: None,

@@ -1,6 +1,9 @@
 //! Errors, with the code each has over JSON-RPC.
 
-use crate::{EntityId, Json};
+use crate::{
+    EntityId, Json,
+    quotas::{QUOTA_REACHED, QuotaReached},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -91,6 +94,10 @@ pub enum Error {
     /// The invocation is not the current one: it was answered, timed out, or overtaken. Code 2207.
     #[error("Invocation {0} is not current.")]
     StaleInvocation(u64),
+    /// There is as much of something as there may be. Code 2208. Let some of it go, or have the
+    /// quota raised.
+    #[error(transparent)]
+    Quota(#[from] QuotaReached),
     /// `expected` did not hold. Code 2244. Read again, decide again.
     #[error("Validation of expected failed.")]
     Unexpected,
@@ -112,6 +119,7 @@ impl Error {
             Self::UnknownEntity(_) => 2204,
             Self::Frozen(_) => 2205,
             Self::StaleInvocation(_) => 2207,
+            Self::Quota(_) => QUOTA_REACHED,
             Self::Unexpected => 2244,
             Self::Refused(refusal) => refusal.code,
         }
@@ -127,10 +135,23 @@ impl From<bevy_ecs::query::QueryEntityError> for ErrorObject {
 
 impl From<&Error> for ErrorObject {
     fn from(error: &Error) -> Self {
-        if let Error::Refused(refusal) = error {
-            return refusal.clone();
+        let said = || Self::new(error.code(), error.to_string());
+        match error {
+            Error::Refused(refusal) => refusal.clone(),
+            Error::Quota(QuotaReached { quota, max }) => {
+                let facts = [("quota", Json::of(quota.name())), ("max", Json::of(max))];
+                Self { data: Some(Json::object(facts)), ..said() }
+            }
+            Error::Invalid(_)
+            | Error::InvalidSystems(_)
+            | Error::NoMatch
+            | Error::Loop(_)
+            | Error::SystemFailed(_)
+            | Error::UnknownEntity(_)
+            | Error::Frozen(_)
+            | Error::StaleInvocation(_)
+            | Error::Unexpected => said(),
         }
-        Self::new(error.code(), error.to_string())
     }
 }
 

@@ -4,9 +4,11 @@ use crate::{
     Engine, Error,
     declared::Declared,
     delta::Change,
-    registry::{Body, Owner},
+    quotas::Quota,
+    registry::{Body, Owner, Registered},
     system::SystemDef,
 };
+use std::collections::BTreeSet;
 
 impl Engine {
     /// Registers an external System: it is announced, and its answer is an advance.
@@ -39,8 +41,29 @@ impl Engine {
         timeout_ms: Option<u64>,
         declared: Declared,
     ) -> Result<(), Error> {
+        self.judge_external(&def)?;
         let external = self.systems.add_external(def, timeout_ms, declared, &mut self.names)?;
         self.note(|| Change::Registered(Box::new(external)));
+        Ok(())
+    }
+
+    /// Refuses what [`Engine::register_external`] would.
+    pub(crate) fn judge_external(&mut self, def: &SystemDef) -> Result<(), Error> {
+        self.systems.judge_external(def, &mut self.names)?;
+        if self.has_system(&def.system) {
+            return Ok(());
+        }
+        let names = def.required.iter().chain(&def.disallowed);
+        let new: BTreeSet<_> = names.filter(|name| self.names.find(name).is_none()).collect();
+        if !new.is_empty() {
+            self.within(Quota::Names, (self.names.mark() + new.len()) as u64)?;
+        }
+        self.within(Quota::Systems, self.systems.count() as u64 + 1)?;
+        if let Some(token) = &self.calling {
+            let is_its = |system: &&Registered| system.declared.token.as_deref() == Some(token);
+            let count = self.systems.iter().filter(is_its).count() as u64;
+            self.within(Quota::TokenSystems, count + 1)?;
+        }
         Ok(())
     }
 

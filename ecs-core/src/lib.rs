@@ -50,6 +50,7 @@ mod command;
 mod commit;
 mod advance;
 mod resting;
+mod quotas;
 mod waits;
 mod externals;
 mod invoke;
@@ -61,11 +62,12 @@ mod plugin;
 mod snapshot;
 mod delta;
 
+pub use self::{args::Args, args::Fields, system::SystemSpec, system::system};
 pub use self::{dispatch::LISTS_MAX, names::FOREIGN_NAMES_MAX, names::did_you_mean};
 pub use self::{effect::Invoke, life::Given, life::Id, plugin::Plugin, registry::Owner};
 pub use self::{entity::EntityId, entity::EntityIdError, inputs::Entities, inputs::Inputs};
+pub use self::{snapshot::EntityState, snapshot::Image, snapshot::Snapshot, system::SystemDef};
 pub use advance::{LIFE_MS_MAX, STEPS_PER_ADVANCE_MAX, STEPS_PER_LIFE_MAX};
-pub use args::{Args, Fields};
 pub use component::{
     ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent, Writable,
     check_name,
@@ -77,12 +79,9 @@ pub use engine::{AtRest, Deadline, Engine, Keeper, Rest};
 pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Refusal};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
 pub use method::{Caller, Kind, Method, NOT_PERMITTED, Param, Reply, Scope, optional, required};
+pub use quotas::{QUOTA_REACHED, Quota, QuotaReached, QuotaTooHigh, Quotas};
 pub use serving::{AT_ONCE_DEFAULT, AT_ONCE_MAX, Delivery, ServerId, Serving, TRIES_MAX};
-pub use snapshot::{EntityState, Image, Snapshot};
-pub use system::{
-    Answer, Next, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, Step, SystemDef,
-    SystemSpec, system,
-};
+pub use system::{Answer, Next, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, Step};
 pub use systems::{Failed, Failing, LIST_LENGTH_MAX, ListProgress, Systems, SystemsFinal};
 pub use trace::{ENDED_TRACES_MAX, TRACE_LENGTH_MAX, TraceEntry};
 pub use waits::{JOINED_MAX, Join, JoinAllOrAny, JoinDone, JoinMode, WAKE_AHEAD_MS_MAX, WakeAt};

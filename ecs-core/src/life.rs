@@ -85,13 +85,12 @@ impl Texts {
         }
     }
 
-    /// Forgets the text of a Component that is detached.
-    pub(crate) fn remove(&mut self, component: ComponentId) {
-        if let Ok(place) = self.0.ids.binary_search(&number(component)) {
-            let Written { ids, texts } = Arc::make_mut(&mut self.0);
-            ids.remove(place);
-            texts.remove(place);
-        }
+    /// Forgets the text of a Component that is detached, and answers what it was.
+    pub(crate) fn remove(&mut self, component: ComponentId) -> Option<Json> {
+        let place = self.0.ids.binary_search(&number(component)).ok()?;
+        let Written { ids, texts } = Arc::make_mut(&mut self.0);
+        ids.remove(place);
+        Some(texts.remove(place).1)
     }
 }
 
@@ -123,6 +122,10 @@ pub struct Id(pub EntityId);
 pub(crate) struct Life {
     /// How many Components are attached.
     pub(crate) attached: u32,
+    /// How many bytes their values have.
+    pub(crate) bytes: u64,
+    /// The token of whoever made it; `None`: the engine or its owner.
+    pub(crate) maker: Option<Arc<str>>,
     /// Bumped whenever a value really changes.
     pub(crate) changes: u64,
     /// Steps taken so far.
@@ -190,6 +193,8 @@ impl Life {
     pub(crate) fn new(born_ms: u64) -> Self {
         Self {
             attached: 0,
+            bytes: 0,
+            maker: None,
             changes: 0,
             steps: 0,
             born_ms,

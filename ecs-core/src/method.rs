@@ -5,7 +5,7 @@ mod kind;
 mod reply;
 
 pub use caller::{Caller, NOT_PERMITTED, Scope};
-pub(crate) use caller::{permit, permit_component, permit_exact};
+pub(crate) use caller::{permit, permit_component, permit_exact, permit_write};
 pub use kind::{Kind, Param, TEXTS_MAX, optional, required};
 pub use reply::{Later, Look, Reply, WAIT_TIMEOUT, timed_out};
 
@@ -89,7 +89,10 @@ impl Engine {
         }
         let args = Args::bind(method, params, caller)?;
         self.begin(inputs);
-        (method.handle)(self, &args)
+        self.calling.clone_from(&caller.token);
+        let reply = (method.handle)(self, &args);
+        self.calling = None;
+        reply
     }
 
     /// Judges a call: its command is the first of the params, or named `command_to_check`; the
@@ -104,7 +107,10 @@ impl Engine {
         let method = self.permitted(caller, &name)?;
         let args = Args::bind(method, Some(&params), caller)?;
         self.begin(inputs);
-        (method.check)(self, &args)?;
+        self.calling.clone_from(&caller.token);
+        let checked = (method.check)(self, &args);
+        self.calling = None;
+        checked?;
         Ok(Json::object([("command_to_check", Json::of(&name))]))
     }
 

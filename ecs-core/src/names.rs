@@ -7,8 +7,8 @@ use crate::{
 use foldhash::HashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Most foreign names an engine takes in its life.
-pub const FOREIGN_NAMES_MAX: u32 = 4_096;
+/// Most foreign names an engine takes in its life, those of the flow among them.
+pub const FOREIGN_NAMES_MAX: u32 = 4_352;
 
 /// An interned foreign name: the number of its bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,9 +1,11 @@
 //! The registered Systems.
 
 use crate::{
-    Error,
+    Error, ErrorObject,
     declared::{Declared, External},
+    method::{Caller, NOT_PERMITTED, Scope, permit_component},
     names::{Mask, Named, Names},
+    quotas::{Quota, QuotaReached},
     system::{Answer, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, SystemDef},
 };
 use bevy_ecs::{
@@ -202,6 +204,11 @@ impl Registry {
         true
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.by_name.len()
+    }
+
     /// The external Systems by name: the same after a restart, whichever places they have.
     pub(crate) fn externals(&self) -> impl Iterator<Item = External> + '_ {
         let by_name = self.by_name.values().map(|index| self.get(*index));
@@ -294,14 +301,33 @@ impl Registry {
             return Err(Error::Invalid(why));
         }
         if self.by_name.len() >= SYSTEMS_MAX {
-            let why = format!("System `{name}`: {SYSTEMS_MAX} Systems are registered, the limit");
-            return Err(Error::Invalid(why));
+            return Err(QuotaReached { quota: Quota::Systems, max: SYSTEMS_MAX as u64 }.into());
         }
         let mark = names.mark();
         let resolved = resolve(&def.required, names).and_then(|_| resolve(&def.disallowed, names));
         names.forget_since(mark);
         resolved.map(drop)
     }
+}
+
+/// Refuses a System that the caller has no part in: it is another token's, or the owner's, or names
+/// a Component that the caller is not for.
+pub(crate) fn permit_system(caller: &Caller, system: &Registered) -> Result<(), ErrorObject> {
+    let SystemDef { system: name, required, disallowed } = &system.def;
+    for component in required.iter().chain(disallowed) {
+        permit_component(caller, component)?;
+    }
+    let token = &system.declared.token;
+    if caller.may(Scope::Admin) || caller.token == *token {
+        return Ok(());
+    }
+    let whose =
+        token.as_ref().map_or("the owner's".to_owned(), |token| format!("token `{token}`'s"));
+    let what = format!(
+        "Not permitted: System `{name}` is {whose}. Who has scope `admin` may give it to another \
+         token: payecs_newsystem, `token`."
+    );
+    Err(ErrorObject::new(NOT_PERMITTED, what))
 }
 
 fn conflict(name: &str) -> Error {

@@ -11,8 +11,9 @@ use crate::{
     Engine, EntityId, Error, ErrorObject,
     effect::Invoke,
     life::Life,
-    method::{Caller, permit_component},
-    registry::Owner,
+    method::Caller,
+    quotas::Quota,
+    registry::{Owner, permit_system},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -103,17 +104,31 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// No System is named; one is not registered, or is run by the engine itself (−32602); the
-    /// caller is not for a Component that one of them names (1502).
+    /// No System is named; one is not registered, or is run by the engine itself (−32602); one is
+    /// another token's, or names a Component that the caller is not for (1502); there are as many
+    /// servers as there may be (2208).
     pub fn serve(
         &mut self,
         caller: &Caller,
         systems: &[String],
         at_once: Option<u32>,
     ) -> Result<Serving, ErrorObject> {
+        self.may_serve(caller, systems)?;
+        self.look_who_serves();
+        self.may_be_one_more(caller)?;
         let serving = self.enter(caller, systems, at_once.unwrap_or(AT_ONCE_DEFAULT))?;
         self.servers.is_told(serving.server);
         Ok(serving)
+    }
+
+    /// Refuses a server that would be one too many.
+    fn may_be_one_more(&self, caller: &Caller) -> Result<(), Error> {
+        let (all, own) = self.servers.told(caller.token.as_ref());
+        self.within(Quota::Servers, all + 1)?;
+        if caller.token.is_some() {
+            self.within(Quota::TokenServers, own + 1)?;
+        }
+        Ok(())
     }
 
     /// The same for a server that looks itself what it has.
@@ -125,7 +140,7 @@ impl Engine {
     ) -> Result<Serving, ErrorObject> {
         self.may_serve(caller, systems)?;
         self.look_who_serves();
-        let (server, waited) = self.servers.enter(systems, at_once);
+        let (server, waited) = self.servers.enter((systems, at_once), caller.token.clone());
         self.time_invocations(waited);
         let (left, taken) = (Arc::clone(&self.servers.left), Vec::new());
         Ok(Serving { server, left, taken })
@@ -142,9 +157,7 @@ impl Engine {
                 let what = format!("System `{}` runs in the engine itself", system.def.system);
                 return Err(ErrorObject::invalid(what));
             }
-            for component in system.def.required.iter().chain(&system.def.disallowed) {
-                permit_component(caller, component)?;
-            }
+            permit_system(caller, system)?;
         }
         Ok(())
     }
@@ -187,6 +200,13 @@ impl Engine {
     pub(crate) fn held_by(&self, server: ServerId) -> Vec<Invoke> {
         let entities = self.servers.held_by(server).into_iter();
         entities.filter_map(|entity| self.invocation(entity)).collect()
+    }
+
+    /// Why a server need not wait any longer: a System that it serves was removed.
+    pub(crate) fn why_gone(&self, server: ServerId) -> Option<ErrorObject> {
+        let name = self.servers.lost_by(server)?;
+        let what = format!("System `{name}` was removed: ask again once it is registered");
+        Some(ErrorObject::invalid(what))
     }
 
     /// An invocation has begun: a server is looked for.

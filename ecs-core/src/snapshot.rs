@@ -100,7 +100,8 @@ impl Engine {
         let now = Inputs { now_ms: snapshot.now_ms, ..Inputs::default() };
         self.take_inputs(now);
         for External(def, timeout_ms, declared) in &snapshot.externals {
-            self.register_external(def.clone(), Some(*timeout_ms), declared.clone())?;
+            let (def, declared) = (def.clone(), declared.clone());
+            self.systems.add_external(def, Some(*timeout_ms), declared, &mut self.names)?;
         }
         for state in &snapshot.entities {
             for (name, value) in &state.components {

@@ -44,6 +44,8 @@ struct Stored {
     /// What of it is kept whatever is laid over it.
     kept: BTreeMap<String, Json>,
     names: Option<Names>,
+    /// How many names there are, where that is too many.
+    too_many: Option<usize>,
     current: Option<u32>,
     error: Option<ErrorObject>,
     /// The value with another `current` and no error, by `current`: it is shown and recorded again
@@ -100,7 +102,17 @@ impl Systems {
     }
 
     pub(crate) fn shared_names(&self) -> Result<&Names, Error> {
-        self.stored.names.as_ref().ok_or_else(no_list)
+        self.stored.names.as_ref().ok_or_else(|| match self.stored.too_many {
+            Some(count) => Error::InvalidSystems(format!(
+                "`systems` has {count} names, and may have {LIST_LENGTH_MAX}."
+            )),
+            None => no_list(),
+        })
+    }
+
+    /// How many bytes were stored, whatever is laid over them.
+    pub(crate) fn weight(&self) -> usize {
+        self.stored.text.text().len()
     }
 
     /// What it says of the last match, if anything was said since it was written.
@@ -160,10 +172,12 @@ impl Stored {
     fn read(text: &Json) -> Self {
         let mut kept = text.fields().unwrap_or_default();
         let names = kept.get("systems").and_then(|list| names_in(list.text()));
+        let too_many = names.as_ref().map(|names| names.len()).filter(|it| *it > LIST_LENGTH_MAX);
+        let names = names.filter(|_| too_many.is_none());
         let current = kept.get("current").and_then(|it| it.decode().ok());
         let error = kept.remove("error").and_then(|it| it.decode().ok());
         let laid_over = Mutex::default();
-        Self { text: text.plain(), kept, names, current, error, laid_over }
+        Self { text: text.plain(), kept, names, too_many, current, error, laid_over }
     }
 
     /// The value with this laid over it.
@@ -194,7 +208,7 @@ fn names_in(list: &str) -> Option<Names> {
         return Some(Arc::from([Arc::from(name)]));
     }
     let names: Vec<String> = serde_json::from_str(list).ok()?;
-    (names.len() <= LIST_LENGTH_MAX).then(|| names.into_iter().map(Arc::from).collect())
+    Some(names.into_iter().map(Arc::from).collect())
 }
 
 impl WireComponent for Systems {

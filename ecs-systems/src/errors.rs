@@ -233,6 +233,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "Drop the answer: somebody else goes on.",
     ),
     code(
+        2_208,
+        "QUOTA_REACHED",
+        "There is as much of something as there may be; nothing was written.",
+        "Let some of it go, or have the quota raised: `data` names it.",
+    ),
+    code(
         2_244,
         "SETCOMPONENTS_UNEXPECTED",
         "`expected` did not hold; nothing was written.",

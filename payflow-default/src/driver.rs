@@ -23,7 +23,7 @@ mod recover;
 mod serving;
 
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
-pub use calls::{Asker, WAITERS_MAX};
+pub use calls::Asker;
 pub use finished::{COLLECTED_PER_POLL_MAX, Retention};
 pub use gate::{Answer, JournalRecord};
 pub use reconcile::{ReconcileReport, Reconciliation};

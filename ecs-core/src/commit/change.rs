@@ -23,9 +23,14 @@ pub(crate) enum Change {
 impl Change {
     /// Whether it makes an Entity where there is none.
     pub(crate) fn attaches(&self) -> bool {
+        self.value().is_some()
+    }
+
+    /// What it attaches.
+    pub(crate) fn value(&self) -> Option<&Json> {
         match self {
-            Self::AttachTyped(..) | Self::AttachForeign(..) => true,
-            Self::Clear | Self::End | Self::DetachTyped(_) | Self::DetachForeign(_) => false,
+            Self::AttachTyped(_, json, _) | Self::AttachForeign(_, json) => Some(json),
+            Self::Clear | Self::End | Self::DetachTyped(_) | Self::DetachForeign(_) => None,
         }
     }
 }

@@ -76,6 +76,7 @@ impl Engine {
         self.forget_invocation(id);
         self.last = self.last.filter(|(last, _)| *last != id);
         if let Some(entity) = self.world.resource_mut::<Entities>().remove(id) {
+            self.held.forget(self.lives.of(entity));
             self.lives.end(entity);
             self.world.despawn(entity);
             self.traces.end(id);

@@ -1,7 +1,7 @@
 //! Who calls, and what is allowed.
 
-use crate::ErrorObject;
-use std::collections::BTreeSet;
+use crate::{ErrorObject, OWN_PREFIX};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What a caller may do. Each method asks for one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,13 +36,25 @@ pub struct Caller {
     /// What the names of the Components begin with that it may read and write; it may call only
     /// methods that keep to them. `None`: all Components, all methods.
     pub components: Option<BTreeSet<String>>,
+    /// What the names of the Components begin with that it may write, and those of the Systems that
+    /// it may register; it may write what is documented for callers besides. `None`: all.
+    pub writes: Option<BTreeSet<String>>,
+    /// The name of the token that it came with. `None`: it came without, as the owner's programs
+    /// do.
+    pub token: Option<Arc<str>>,
 }
 
 impl Caller {
     /// The owner: everything.
     #[must_use]
     pub fn owner() -> Self {
-        Self { scopes: Scope::ALL.into(), secrets: true, components: None }
+        Self {
+            scopes: Scope::ALL.into(),
+            secrets: true,
+            components: None,
+            writes: None,
+            token: None,
+        }
     }
 
     /// Someone with these scopes, who may read no secrets.
@@ -53,7 +65,8 @@ impl Caller {
     /// ```
     #[must_use]
     pub fn with(scopes: impl IntoIterator<Item = Scope>) -> Self {
-        Self { scopes: scopes.into_iter().collect(), secrets: false, components: None }
+        let scopes = scopes.into_iter().collect();
+        Self { scopes, secrets: false, components: None, writes: None, token: None }
     }
 
     /// Whether it has that scope.
@@ -70,11 +83,31 @@ impl Caller {
     /// ```
     #[must_use]
     pub fn may_touch(&self, component: &str) -> bool {
-        let begins = |prefixes: &BTreeSet<String>| {
-            prefixes.iter().any(|prefix| component.starts_with(prefix.as_str()))
-        };
-        self.components.as_ref().is_none_or(begins)
+        self.components.as_ref().is_none_or(|prefixes| begins(component, prefixes))
     }
+
+    /// Whether it may write a Component of that name, as far as names go.
+    /// ```
+    /// # use ecs_core::Caller;
+    /// let tip = Caller { writes: Some(["tip:".to_owned()].into()), ..Caller::owner() };
+    /// assert!(tip.may_write("tip:done") && tip.may_write("lightningd:amount"));
+    /// assert!(tip.may_touch("shop:order") && !tip.may_write("shop:order"));
+    /// ```
+    #[must_use]
+    pub fn may_write(&self, component: &str) -> bool {
+        let may = |prefixes| component.starts_with(OWN_PREFIX) || begins(component, prefixes);
+        self.may_touch(component) && self.writes.as_ref().is_none_or(may)
+    }
+
+    /// Whether it may register a System of that name, as far as names go.
+    #[must_use]
+    pub fn may_name(&self, system: &str) -> bool {
+        self.writes.as_ref().is_none_or(|prefixes| begins(system, prefixes))
+    }
+}
+
+fn begins(name: &str, prefixes: &BTreeSet<String>) -> bool {
+    prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
 }
 
 /// The code where a caller lacks a scope; Core Lightning's for a rune that does not permit a call.
@@ -98,9 +131,19 @@ pub(crate) fn permit_component(caller: &Caller, name: &str) -> Result<(), ErrorO
     Err(ErrorObject::new(NOT_PERMITTED, what))
 }
 
+/// Refuses a Component that the caller may not write.
+pub(crate) fn permit_write(caller: &Caller, name: &str) -> Result<(), ErrorObject> {
+    permit_component(caller, name)?;
+    if caller.may_write(name) {
+        return Ok(());
+    }
+    let what = format!("Not permitted: the caller may not write Component `{name}`.");
+    Err(ErrorObject::new(NOT_PERMITTED, what))
+}
+
 /// Refuses `exact` where the caller is not for all Components: it concerns all that are attached.
 pub(crate) fn permit_exact(caller: &Caller, exact: bool) -> Result<(), ErrorObject> {
-    if !exact || caller.components.is_none() {
+    if !exact || (caller.components.is_none() && caller.writes.is_none()) {
         return Ok(());
     }
     let what = "Not permitted: `exact` needs a caller who is for all Components.";

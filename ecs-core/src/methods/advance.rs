@@ -2,7 +2,7 @@
 
 use super::{EXPECTED, INVOCATION, WRITES, components};
 use crate::{
-    Engine, EntityId, ErrorObject, Json, TraceEntry, Writer,
+    Engine, EntityId, ErrorObject, Json, QUOTA_REACHED, TraceEntry, Writer,
     args::Args,
     method::{CHECK_KINDS, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, required},
     time::utc_text,
@@ -17,7 +17,7 @@ pub(super) const ADVANCE: Method = Method {
         optional("invocation", INVOCATION),
     ],
     scope: Scope::Flow,
-    errors: &[NOT_PERMITTED, 2207, 2205, 2244, 2200, 2201],
+    errors: &[NOT_PERMITTED, 2207, 2205, 2244, QUOTA_REACHED, 2200, 2201],
     result: "{}",
     doc: "Runs the first System of the Entity's list that matches, and again from the top, until \
           the Entity rests. With `writes` and `expected` those come first, in the same record, as \

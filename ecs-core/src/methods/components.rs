@@ -2,12 +2,12 @@
 
 use super::{EXPECTED, INVOCATION, NAMES, WRITES};
 use crate::{
-    Engine, EntityId, Error, ErrorObject, Expected, Json, Name, Write, Writer,
+    Engine, EntityId, Error, ErrorObject, Expected, Json, Name, QUOTA_REACHED, Write, Writer,
     args::{Args, Fields},
     component::check_name,
     method::{
         Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit, permit_component,
-        permit_exact, required,
+        permit_exact, permit_write, required,
     },
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -32,7 +32,7 @@ pub(super) const SET_COMPONENTS: Method = Method {
         optional("invocation", INVOCATION),
     ],
     scope: Scope::Flow,
-    errors: &[NOT_PERMITTED, 2207, 2244, 2205],
+    errors: &[NOT_PERMITTED, 2207, 2244, 2205, QUOTA_REACHED],
     result: "{}",
     doc: "Writes Components, all or nothing. First all `expected` are compared with the state \
           before the call: values by meaning, numbers exactly. Then the writes are applied in \
@@ -113,6 +113,7 @@ pub(super) fn writes(engine: &Engine, args: &Args<'_>) -> Result<Vec<Write>, Err
         let components = components.into_iter().map(|(name, value)| (name.into(), value));
         let components: Vec<(Name, _)> = components.collect();
         for (name, _) in &components {
+            permit_write(args.caller(), name)?;
             if let Some(scope) = engine.guarded.get(&**name) {
                 permit(args.caller(), *scope, &format!("writing `{name}`"))?;
             }

@@ -1,7 +1,7 @@
 //! The default list of Systems.
 
 use crate::{
-    Engine, ErrorObject, Json, Systems, Write, Writer,
+    Engine, ErrorObject, Json, QUOTA_REACHED, Systems, Write, Writer,
     args::Args,
     component::WireComponent,
     method::{CHECK_KINDS, Kind, Method, Reply, Scope, optional, required},
@@ -39,7 +39,7 @@ pub(super) const SET_DEFAULT_SYSTEMS: Method = Method {
         optional("after", BESIDE),
     ],
     scope: Scope::Flow,
-    errors: &[2205],
+    errors: &[2205, QUOTA_REACHED],
     result: "{}",
     doc: "Sets `systems` of the Entity's `lightningd:systems` to the default list, with Systems \
           before, after, or in place of some of it; `before` and `after` put Systems right before \

@@ -8,7 +8,7 @@ use crate::{
     inputs::Entities,
     method::{
         CHECK_KINDS, Caller, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit_component,
-        required,
+        permit_write, required,
     },
     names::Named,
 };
@@ -58,9 +58,10 @@ pub(super) const DELETE_ENTITY: Method = Method {
     name: "payecs_delentity",
     params: &[required("entity", Kind::ENTITY)],
     scope: Scope::Flow,
-    errors: &[2204, 2205],
+    errors: &[NOT_PERMITTED, 2204, 2205],
     result: "{}",
-    doc: "Ends an Entity: detaches everything. Refused once the Entity is frozen.",
+    doc: "Ends an Entity: detaches everything, which the caller must be allowed to. Refused once \
+          the Entity is frozen.",
     handle: delete_entity,
     check: |engine, args| doomed(engine, args).map(drop),
 };
@@ -174,6 +175,10 @@ fn doomed(engine: &Engine, args: &Args<'_>) -> Result<EntityId, ErrorObject> {
     }
     if engine.is_frozen(id) {
         return Err(frozen_error(id, "it").into());
+    }
+    if args.caller().writes.is_some() {
+        let components = engine.components(id);
+        components.iter().try_for_each(|(name, _)| permit_write(args.caller(), name))?;
     }
     Ok(id)
 }

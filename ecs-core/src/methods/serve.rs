@@ -2,7 +2,7 @@
 
 use super::wait::{TIMEOUT, TIMEOUT_S_DEFAULT};
 use crate::{
-    Engine, ErrorObject, Json,
+    Engine, ErrorObject, Json, QUOTA_REACHED,
     args::Args,
     effect::Invoke,
     error::METHOD_NOT_FOUND,
@@ -22,7 +22,7 @@ pub(super) const SERVE: Method = Method {
     name: "payecs_serve",
     params: &[required("systems", SYSTEMS), optional("limit", LIMIT)],
     scope: Scope::Flow,
-    errors: &[NOT_PERMITTED],
+    errors: &[NOT_PERMITTED, QUOTA_REACHED],
     result: "{\"subscription\", \"result\": {\"system\", \"invocation\", \"entity\": {\"entity\": \
              id, …}}} with each payecs_system_invoke",
     doc: "Over WebSocket: serves these external Systems. Each invocation goes to one of those who \
@@ -55,8 +55,9 @@ pub(super) const INVOCATIONS: Method = Method {
           that nobody has, the oldest first, and none once it has waited for `timeout`. Each goes \
           to one server alone, as payecs_serve says; it is the caller's until it is answered by \
           payecs_advance with `invocation`, or runs out of time: then it goes to another, under a \
-          new number, where one waits. Who goes away before the answer has taken none. One \
-          invocation where there is no `limit`, 60 seconds without `timeout`.",
+          new number, where one waits. Who goes away before the answer has taken none. Where one \
+          of the Systems is removed, the answer is an error, at once. One invocation where there \
+          is no `limit`, 60 seconds without `timeout`.",
     handle: invocations,
     check: |engine, args| engine.may_serve(args.caller(), &args.strings("systems")?),
 };
@@ -65,14 +66,19 @@ fn invocations(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObjec
     let systems = args.strings("systems")?;
     let seconds = args.read::<u64>("timeout")?.unwrap_or(TIMEOUT_S_DEFAULT);
     let limit = args.read::<u32>("limit")?.unwrap_or(TAKEN_DEFAULT);
-    let mut serving = engine.enter(args.caller(), &systems, limit)?;
+    let mut serving = Some(engine.enter(args.caller(), &systems, limit)?);
     let look = move |engine: &Engine| {
-        let has = engine.held_by(serving.server());
+        let server = serving.as_ref()?.server();
+        let has = engine.held_by(server);
         if has.is_empty() {
-            return None;
+            return engine.why_gone(server).map(Err);
         }
-        serving.takes(has.iter().filter_map(|invoke| invoke.invocation).collect());
-        Some(Ok(answer(&has).into()))
+        // It has them once it is given the answer: who is gone by then has taken none.
+        let mut serving = serving.take()?;
+        Some(Ok(Reply::Elsewhere(Box::new(move || {
+            serving.takes(has.iter().filter_map(|invoke| invoke.invocation).collect());
+            Ok(answer(&has))
+        }))))
     };
     Ok(Reply::waiting(look, Some(seconds * 1_000)).or_when_late(answer(&[])))
 }

@@ -2,17 +2,17 @@
 
 use super::NAMES;
 use crate::{
-    Declared, Engine, ErrorObject, External, Json, OWNER_BYTES_MAX, Owner, SYSTEM_NAMES_MAX,
-    SYSTEM_TIMEOUT_MS, SystemDef,
+    Declared, Engine, ErrorObject, External, Json, OWNER_BYTES_MAX, Owner, QUOTA_REACHED,
+    SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SystemDef,
     args::Args,
     component::check_name,
     method::{
-        CHECK_KINDS, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit_component,
+        CHECK_KINDS, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit, permit_component,
         required,
     },
-    registry::Registered,
+    registry::{Registered, permit_system},
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 /// Longest timeout a System may ask for: a day.
 const TIMEOUT_S_MAX: u64 = 86_400;
@@ -28,9 +28,10 @@ pub(super) const NEW_SYSTEM: Method = Method {
         optional("grace", GRACE),
         optional("reads", NAMES),
         optional("writes", NAMES),
+        optional("token", TOKEN),
     ],
     scope: Scope::Flow,
-    errors: &[NOT_PERMITTED],
+    errors: &[NOT_PERMITTED, QUOTA_REACHED],
     result: r#"{"warning": text}"#,
     doc: "Registers an external System: where it matches, it is announced as \
           `payecs_system_invoke`, and its answer is payecs_advance. The same again, with identical \
@@ -38,12 +39,14 @@ pub(super) const NEW_SYSTEM: Method = Method {
           announcement on. Without `timeout`: 60 seconds. With `grace`, what nobody has fails with \
           2203 once nobody has served the System for so long (payecs_serve, payecs_invocations), \
           and not only after `timeout`. `owner`, `reads` and `writes` say who runs it, and which \
-          Components it reads besides, attaches or detaches. `warning`, only where there is one: \
-          with those `writes` it would go on matching, which ends in 2202.",
+          Components it reads besides, attaches or detaches. It is the token's that registered it: \
+          only who comes with that token, or has scope `admin`, serves it, says something else of \
+          it, or takes it away; whoever has `admin` may give it to a `token`. `warning`, only \
+          where there is one: with those `writes` it would go on matching, which ends in 2202.",
     handle: new_system,
     check: |engine, args| {
-        let External(def, ..) = external(args)?.0;
-        Ok(engine.systems.judge_external(&def, &mut engine.names)?)
+        let External(def, ..) = asked_for(engine, args)?.0;
+        Ok(engine.judge_external(&def)?)
     },
 };
 
@@ -71,12 +74,13 @@ pub(super) const LIST_SYSTEMS: Method = Method {
     errors: &[],
     result: "{\"systems\": [{\"system\", \"required\", \"disallowed\", \"owner\", \"builtin\", \
              \"invocations\", \"answers\", \"latency_ms\", \"timeout\", \"grace\", \"reads\", \
-             \"writes\", \"servers\"}, …]}",
+             \"writes\", \"token\", \"servers\"}, …]}",
     doc: "Lists the registered Systems: who owns each (`payecs`, the prefix of a plugin in this \
           process, the `owner` of an external one, or `external`), how often it was run or \
           announced, and of external ones how many announcements were answered, after how many \
           milliseconds on average (null before the first answer), what was said of each (null \
-          where nothing was), and how many serve it now; these are left out for others.",
+          where nothing was), whose token it is, and how many serve it now; these are left out \
+          for others.",
     handle: |engine, _| {
         let systems = engine.systems.iter().map(|system| system_object(engine, system));
         Ok(Json::object([("systems", Json::array(systems))]).into())
@@ -94,6 +98,9 @@ const OWNER: Kind = Kind {
 }
 .saying("a string of 1 to 128 bytes: who runs the System");
 
+const TOKEN: Kind = Kind { fits: OWNER.fits, ..Kind::TEXT }
+    .saying("the name of a token, a string of 1 to 128 bytes: whose the System is");
+
 const GRACE: Kind = Kind { fits: is_grace, ..Kind::COUNT }
     .saying("seconds it may be without a server: an integer from 0 to 86400");
 
@@ -102,7 +109,7 @@ fn is_grace(json: &Json) -> bool {
 }
 
 fn new_system(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
-    let (External(def, _, declared), timeout_ms) = external(args)?;
+    let (External(def, _, declared), timeout_ms) = asked_for(engine, args)?;
     let warning = declared.warning(&def);
     engine.register_external(def, timeout_ms, declared)?;
     Ok(Json::object(warning.map(|text| ("warning", Json::of(&text)))).into())
@@ -113,14 +120,33 @@ fn removable(engine: &Engine, args: &Args<'_>) -> Result<String, ErrorObject> {
     let name = args.need::<String>("system")?;
     engine.check_removable(&name)?;
     if let Some(system) = engine.systems.named(&name) {
-        for component in system.def.required.iter().chain(&system.def.disallowed) {
-            permit_component(args.caller(), component)?;
-        }
+        permit_system(args.caller(), system)?;
     }
     Ok(name)
 }
 
-/// The System that is to be registered, and its timeout in milliseconds if that is given.
+/// The System that is to be registered, if the caller may do that. Of another's, one may say again
+/// what is known.
+fn asked_for(engine: &Engine, args: &Args<'_>) -> Result<(External, Option<u64>), ErrorObject> {
+    let (mut external, timeout_ms) = external(args)?;
+    let External(def, _, declared) = &mut external;
+    match engine.systems.named(&def.system) {
+        Some(known) if timeout_ms.is_some() || *declared != Declared::default() => {
+            permit_system(args.caller(), known)?;
+        }
+        Some(_) => {}
+        None if args.caller().may_name(&def.system) => {
+            declared.token = declared.token.take().or_else(|| args.caller().token.clone());
+        }
+        None => {
+            let what = format!("Not permitted: the caller may not name a System `{}`.", def.system);
+            return Err(ErrorObject::new(NOT_PERMITTED, what));
+        }
+    }
+    Ok((external, timeout_ms))
+}
+
+/// The System that is named, and its timeout in milliseconds if that is given.
 fn external(args: &Args<'_>) -> Result<(External, Option<u64>), ErrorObject> {
     let owned = |names: Vec<String>| names.into_iter().map(Cow::Owned).collect();
     let def = SystemDef {
@@ -133,12 +159,22 @@ fn external(args: &Args<'_>) -> Result<(External, Option<u64>), ErrorObject> {
     }
     let declared = Declared {
         owner: args.read("owner")?,
+        token: token(args)?,
         grace_ms: in_ms(args, "grace")?,
         reads: components(args, "reads")?,
         writes: components(args, "writes")?,
     };
     let timeout_ms = in_ms(args, "timeout")?;
     Ok((External(def, timeout_ms.unwrap_or(SYSTEM_TIMEOUT_MS), declared), timeout_ms))
+}
+
+/// The token that a System is given to.
+fn token(args: &Args<'_>) -> Result<Option<Arc<str>>, ErrorObject> {
+    let token = args.read::<String>("token")?;
+    if token.is_some() {
+        permit(args.caller(), Scope::Admin, "giving a System to a token")?;
+    }
+    Ok(token.map(Into::into))
 }
 
 fn in_ms(args: &Args<'_>, name: &str) -> Result<Option<u64>, ErrorObject> {
@@ -187,6 +223,7 @@ fn system_object(engine: &Engine, system: &Registered) -> Json {
             ("grace", Json::of(&grace_ms.map(|ms| ms / 1_000))),
             ("reads", Json::of(reads)),
             ("writes", Json::of(writes)),
+            ("token", Json::of(&system.declared.token)),
             ("servers", Json::of(&engine.servers.count(&system.def.system))),
         ]);
     }

@@ -182,7 +182,7 @@ fn a_new_system_twice_is_once_and_another_of_its_name_is_a_conflict() {
                  {\"system\":\"acme:s\",\"required\":[\"acme:a\",\"acme:b\"],\"disallowed\":[],\
                  \"owner\":\"external\",\"builtin\":false,\"invocations\":0,\"answers\":0,\
                  \"latency_ms\":null,\"timeout\":5,\"grace\":null,\"reads\":null,\
-                 \"writes\":null,\"servers\":0}]}",
+                 \"writes\":null,\"token\":null,\"servers\":0}]}",
             ),
         ],
     );

@@ -32,6 +32,10 @@ struct Server {
     turn: u64,
     /// Whether it is told of what it is given. Else it looks itself.
     is_told: bool,
+    /// A System that it served and that was removed.
+    lost: Option<Arc<str>>,
+    /// The token that it came with.
+    token: Option<Arc<str>>,
 }
 
 impl Server {
@@ -80,7 +84,11 @@ impl Open {
 impl Servers {
     /// A server comes, and is given what it serves and nobody has. Answers also what waited while
     /// nobody served it.
-    pub(super) fn enter(&mut self, systems: &[String], at_once: u32) -> (ServerId, Vec<EntityId>) {
+    pub(super) fn enter(
+        &mut self,
+        (systems, at_once): (&[String], u32),
+        token: Option<Arc<str>>,
+    ) -> (ServerId, Vec<EntityId>) {
         let id = ServerId(self.next_server);
         self.next_server += 1;
         let systems: BTreeSet<Arc<str>> = systems.iter().map(|name| name.as_str().into()).collect();
@@ -90,7 +98,7 @@ impl Servers {
             self.by_system.entry(Arc::clone(system)).or_default().insert(id);
         }
         let (at_once, has) = (usize::try_from(at_once).unwrap_or(usize::MAX), BTreeSet::new());
-        let server = Server { systems, at_once, has, turn: 0, is_told: false };
+        let server = Server { systems, at_once, has, turn: 0, is_told: false, lost: None, token };
         self.all.insert(id, server);
         self.fill(id);
         (id, waited)
@@ -102,6 +110,13 @@ impl Servers {
             server.is_told = true;
             self.given.extend(server.has.iter().map(|number| (id, *number)));
         }
+    }
+
+    /// How many are told of what they are given, and how many of these came with that token.
+    pub(super) fn told(&self, token: Option<&Arc<str>>) -> (u64, u64) {
+        let told = || self.all.values().filter(|server| server.is_told);
+        let own = told().filter(|server| server.token.as_ref() == token);
+        (told().count() as u64, own.count() as u64)
     }
 
     /// A server has left. What it has taken away stays its own; what else it has goes to others.
@@ -166,7 +181,7 @@ impl Servers {
     pub(crate) fn forget(&mut self, system: &str) -> Vec<EntityId> {
         for id in self.by_system.remove(system).into_iter().flatten() {
             if let Some(server) = self.all.get_mut(&id) {
-                server.systems.remove(system);
+                server.lost = server.systems.take(system).or(server.lost.take());
             }
         }
         let of_it = self.open.values().filter(|open| *open.system == *system);
@@ -209,6 +224,11 @@ impl Servers {
     pub(super) fn held_by(&self, server: ServerId) -> Vec<EntityId> {
         let has = self.all.get(&server).map(|server| &server.has).into_iter().flatten();
         has.filter_map(|number| self.open.get(number)).map(|open| open.entity).collect()
+    }
+
+    /// A System that a server can't serve any more.
+    pub(super) fn lost_by(&self, server: ServerId) -> Option<&Arc<str>> {
+        self.all.get(&server)?.lost.as_ref()
     }
 
     pub(super) fn take_given(&mut self) -> Vec<(ServerId, u64, EntityId)> {

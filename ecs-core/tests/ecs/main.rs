@@ -6,6 +6,7 @@ mod dispatch;
 mod misbehaving;
 mod external;
 mod serving;
+mod owners;
 mod registering;
 mod progress;
 mod freeze;

@@ -61,8 +61,12 @@ fn poll(app: &mut Engine, params: &str) -> Later {
     }
 }
 
+/// What a poll is answered, once that arrives.
 fn looks(app: &Engine, later: &mut Later) -> Option<Vec<u64>> {
-    let answer = (later.look)(app)?.expect("no error").now().expect("at once");
+    let answer = match (later.look)(app)?.expect("no error") {
+        Reply::Elsewhere(arrives) => arrives().expect("no error"),
+        other @ (Reply::Now(_) | Reply::Later(_)) => panic!("{other:?}"),
+    };
     let all = answer.fields().expect("an object")["invocations"].items().expect("an array");
     Some(all.iter().map(|one| number(&one.decode().expect("an invocation"))).collect())
 }
@@ -235,6 +239,35 @@ fn who_goes_away_from_a_poll_has_taken_nothing() {
     drop(gone);
     let mut next = poll(&mut app, r#"["acme:one"]"#);
     assert_eq!(looks(&app, &mut next), Some(vec![1]));
+}
+
+#[test]
+fn an_answer_that_arrives_nowhere_takes_nothing_away() {
+    let mut app = app();
+    let mut gone = poll(&mut app, r#"["acme:one"]"#);
+    let _entity = started(&mut app);
+    let mut next = poll(&mut app, r#"["acme:one"]"#);
+    let answer = (gone.look)(&app).expect("it has one").expect("no error");
+    drop(gone);
+    assert_eq!(looks(&app, &mut next), None, "it is on its way");
+    drop(answer);
+    assert!(app.servers_left());
+    app.look_who_serves();
+    assert_eq!(looks(&app, &mut next), Some(vec![1]), "with the same number");
+}
+
+#[test]
+fn a_poll_for_a_system_that_is_removed_is_answered_at_once() {
+    let mut app = app();
+    let mut one = poll(&mut app, r#"["acme:one"]"#);
+    let mut both = poll(&mut app, r#"[["acme:two", "acme:one"]]"#);
+    let mut other = poll(&mut app, r#"["acme:two"]"#);
+    app.remove_external_system("acme:one").unwrap();
+    for poll in [&mut one, &mut both] {
+        let told = (poll.look)(&app).expect("it need not wait").map(drop).unwrap_err();
+        assert_eq!((told.code, told.message.contains("`acme:one` was removed")), (-32_602, true));
+    }
+    assert_eq!(looks(&app, &mut other), None);
 }
 
 #[test]

@@ -32,6 +32,7 @@ use tabled::{builder::Builder, settings::Style};
   payecs token create shop --data-dir D --scope read --scope receive
   payecs token create bot --data-dir D --scope pay --method pay --method decode --days 30
   payecs token create erp --data-dir D --scope read --scope flow --component erp:
+  payecs token create tip --data-dir D --scope read --scope flow --writes tip:
   payecs token list --data-dir D
   payecs token revoke bot --data-dir D")]
 pub(crate) struct Args {
@@ -72,6 +73,11 @@ struct Create {
     /// times. Methods that don't keep to that, such as `pay`, are refused then. Default: all.
     #[arg(long = "component", value_name = "PREFIX")]
     components: Vec<String>,
+    /// What the names of the Components begin with that it may write, besides what is documented
+    /// for callers, and those of the Systems that it may register; may be given several times.
+    /// Default: all.
+    #[arg(long = "writes", value_name = "PREFIX")]
+    writes: Vec<String>,
     /// It may read Components that are never shown, such as preimages.
     #[arg(long)]
     secrets: bool,
@@ -157,7 +163,8 @@ fn tokens(dir: &Dir) -> Result<Tokens, TokenError> {
 fn make(create: &Create) -> Result<(), TokenError> {
     let scopes = create.scopes.iter().map(|scope| Scope::from(*scope));
     let (secrets, components) = (create.secrets, some(&create.components));
-    let caller = Caller { secrets, components, ..Caller::with(scopes) };
+    let writes = some(&create.writes);
+    let caller = Caller { secrets, components, writes, ..Caller::with(scopes) };
     let grant = Grant { name: create.name.as_str().into(), caller, methods: some(&create.methods) };
     let expires_ms = create.days.map(|days| now_ms() + u64::from(days) * 86_400_000);
     let secret = tokens(&create.dir)?.create(&NewToken { grant, expires_ms })?;
@@ -172,7 +179,16 @@ fn some(given: &[String]) -> Option<BTreeSet<String>> {
 
 fn list(dir: &Dir) -> Result<(), TokenError> {
     let mut table = Builder::default();
-    table.push_record(["name", "scopes", "methods", "components", "secrets", "made", "until"]);
+    table.push_record([
+        "name",
+        "scopes",
+        "methods",
+        "components",
+        "writes",
+        "secrets",
+        "made",
+        "until",
+    ]);
     for token in tokens(dir)?.list()? {
         table.push_record(row(&token));
     }
@@ -180,7 +196,7 @@ fn list(dir: &Dir) -> Result<(), TokenError> {
     Ok(())
 }
 
-fn row(token: &TokenInfo) -> [String; 7] {
+fn row(token: &TokenInfo) -> [String; 8] {
     let TokenInfo { grant, created_ms, expires_ms } = token;
     let scopes: Vec<String> =
         grant.caller.scopes.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect();
@@ -190,10 +206,12 @@ fn row(token: &TokenInfo) -> [String; 7] {
     };
     let methods = told(&grant.methods, "all of these");
     let components = told(&grant.caller.components, "all");
+    let writes = told(&grant.caller.writes, "all of these");
     let until = expires_ms.map_or_else(|| "for ever".to_owned(), |at| Timestamp(at).to_string());
     let secrets = if grant.caller.secrets { "yes" } else { "no" };
     let made = Timestamp(*created_ms).to_string();
-    [grant.name.to_string(), scopes.join(" "), methods, components, secrets.to_owned(), made, until]
+    let (name, scopes, secrets) = (grant.name.to_string(), scopes.join(" "), secrets.to_owned());
+    [name, scopes, methods, components, writes, secrets, made, until]
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: when a token ends")]

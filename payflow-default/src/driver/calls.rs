@@ -2,7 +2,7 @@
 
 use super::Driver;
 use ecs_core::{
-    Caller, ErrorObject, Inputs, Json, Reply,
+    Caller, Error, ErrorObject, Inputs, Json, Quota, QuotaReached, Quotas, Reply,
     method::{Later, Look, timed_out},
 };
 use ecs_systems::{
@@ -10,11 +10,7 @@ use ecs_systems::{
     refusal::{SHUTDOWN, TOO_BUSY},
     units::Timestamp,
 };
-use std::fmt;
-
-/// Callers that may wait at a time for what they only look at; one more is refused with
-/// [`TOO_BUSY`]. Who has begun something, such as a payment, may always wait for it.
-pub const WAITERS_MAX: usize = 1_024;
+use std::{fmt, sync::Arc};
 
 /// Whoever called, and gets one answer.
 pub trait Asker: Send {
@@ -35,7 +31,13 @@ struct Waiter {
     late: Option<Json>,
     at_work: bool,
     acted: bool,
+    calling: Calling,
+}
+
+/// Whoever called, and the token that the call came with.
+struct Calling {
     asker: Box<dyn Asker>,
+    token: Option<Arc<str>>,
 }
 
 impl fmt::Debug for Waiters {
@@ -51,15 +53,24 @@ impl Waiters {
         self.0.iter().filter_map(at).min()
     }
 
-    /// How many only look.
-    fn looking(&self) -> usize {
-        self.0.iter().filter(|waiter| !waiter.acted).count()
+    /// Refuses one more who only looks, where so many do: all together, or with one token. Who has
+    /// begun something, such as a payment, may always wait for it.
+    fn may_be_one_more(
+        &self,
+        quotas: &Quotas,
+        token: Option<&Arc<str>>,
+    ) -> Result<(), QuotaReached> {
+        let looking = || self.0.iter().filter(|waiter| !waiter.acted);
+        quotas.check(Quota::Waiters, looking().count() as u64 + 1)?;
+        let Some(token) = token else { return Ok(()) };
+        let own = looking().filter(|waiter| waiter.calling.token.as_ref() == Some(token));
+        quotas.check(Quota::TokenWaiters, own.count() as u64 + 1)
     }
 }
 
-fn too_many() -> ErrorObject {
-    let what = format!("{WAITERS_MAX} callers wait already: try again later");
-    ErrorObject::new(TOO_BUSY, what)
+/// Who waits goes again, so that it is another code than that of other quotas.
+fn too_busy(reached: QuotaReached) -> ErrorObject {
+    ErrorObject { code: TOO_BUSY, ..Error::from(reached).into() }
 }
 
 impl Driver {
@@ -80,7 +91,7 @@ impl Driver {
         if let Some(asked) = self.engine.resource::<PlansAsked>() {
             asked.prepare(&*self.planner);
         }
-        self.give(asker, reply);
+        self.give(Calling { asker, token: caller.token.clone() }, reply);
     }
 
     /// What a method answers that changes nothing, draws no lots and waits for nothing, at the
@@ -116,7 +127,7 @@ impl Driver {
         let mut next_time = Vec::new();
         for mut waiter in std::mem::take(&mut self.waiters.0) {
             // Who is gone is told nothing, and takes nothing away.
-            if waiter.asker.is_gone() {
+            if waiter.calling.asker.is_gone() {
                 continue;
             }
             if waiter.at_work && worked {
@@ -126,10 +137,10 @@ impl Driver {
             worked |= waiter.at_work;
             let is_late = waiter.until.is_some_and(|until| until <= self.now);
             match (waiter.look)(&self.engine) {
-                Some(reply) => self.give(waiter.asker, reply),
+                Some(reply) => self.give(waiter.calling, reply),
                 None if is_late => {
                     let late = waiter.late.map(Reply::Now).ok_or_else(timed_out);
-                    self.give(waiter.asker, late);
+                    self.give(waiter.calling, late);
                 }
                 None => self.waiters.0.push(waiter),
             }
@@ -143,40 +154,40 @@ impl Driver {
     pub(crate) fn send_waiters_away(&mut self) {
         for waiter in std::mem::take(&mut self.waiters.0) {
             let what = "The engine stops: what was called goes on at the next start";
-            self.give(waiter.asker, Err(ErrorObject::new(SHUTDOWN, what)));
+            self.give(waiter.calling, Err(ErrorObject::new(SHUTDOWN, what)));
         }
     }
 
-    fn give(&mut self, asker: Box<dyn Asker>, reply: Result<Reply, ErrorObject>) {
+    fn give(&mut self, calling: Calling, reply: Result<Reply, ErrorObject>) {
         let reply = match reply {
-            Ok(Reply::Later(later)) => match self.wait(asker, later) {
+            Ok(Reply::Later(later)) => match self.wait(calling, later) {
                 Ok(()) => return,
-                Err((asker, error)) => return self.give(asker, Err(error)),
+                Err((calling, error)) => return self.give(calling, Err(error)),
             },
             given @ (Ok(Reply::Now(_) | Reply::Elsewhere(_)) | Err(_)) => given,
         };
-        self.answer_once_kept(Box::new(move || asker.answer(reply)));
+        self.answer_once_kept(Box::new(move || calling.asker.answer(reply)));
     }
 
-    fn wait(
-        &mut self,
-        asker: Box<dyn Asker>,
-        later: Later,
-    ) -> Result<(), (Box<dyn Asker>, ErrorObject)> {
+    fn wait(&mut self, calling: Calling, later: Later) -> Result<(), (Calling, ErrorObject)> {
         let Later { mut look, timeout_ms, late, at_work, acted } = later;
         if let Some(reply) = look(&self.engine) {
-            self.give(asker, reply);
+            self.give(calling, reply);
             return Ok(());
         }
-        if !acted && self.waiters.looking() >= WAITERS_MAX {
+        if !acted && self.may_wait(&calling).is_err() {
             // Who is gone holds no place, also before the next look.
-            self.waiters.0.retain(|waiter| !waiter.asker.is_gone());
-            if self.waiters.looking() >= WAITERS_MAX {
-                return Err((asker, too_many()));
+            self.waiters.0.retain(|waiter| !waiter.calling.asker.is_gone());
+            if let Err(reached) = self.may_wait(&calling) {
+                return Err((calling, too_busy(reached)));
             }
         }
         let until = timeout_ms.map(|ms| self.now.after_ms(ms));
-        self.waiters.0.push(Waiter { look, until, late, at_work, acted, asker });
+        self.waiters.0.push(Waiter { look, until, late, at_work, acted, calling });
         Ok(())
+    }
+
+    fn may_wait(&self, calling: &Calling) -> Result<(), QuotaReached> {
+        self.waiters.may_be_one_more(self.engine.quotas(), calling.token.as_ref())
     }
 }

@@ -1,14 +1,17 @@
 //! What lightningd is told of us in its configuration, and hands on in `init`.
 
 use crate::{
-    cli::demo::{
-        wanted::{Balances, NODES_MAX, Wanted},
-        world::Accepts,
+    cli::{
+        demo::{
+            wanted::{Balances, NODES_MAX, Wanted},
+            world::Accepts,
+        },
+        serve::quotas,
     },
     shell::Speed,
 };
 use clap::ValueEnum as _;
-use ecs_core::Json;
+use ecs_core::{Json, Quotas};
 use ecs_systems::port::Decision;
 use std::{
     collections::BTreeMap,
@@ -90,6 +93,11 @@ pub(super) const ALL: &[Known] = &[
          gap, and why",
     ),
     string("payecs-operator", None, "Who decides that"),
+    string(
+        "payecs-quotas",
+        None,
+        "How much callers and third parties may use up, such as entities=50000,names=1000",
+    ),
 ];
 
 /// Settings that are complete.
@@ -102,6 +110,7 @@ pub(super) struct Options {
     pub(super) announce_all: bool,
     pub(super) log: EnvFilter,
     pub(super) accepts: Accepts,
+    pub(super) quotas: Quotas,
 }
 
 /// Why an option does not do: its name, and what would.
@@ -161,6 +170,7 @@ impl Options {
             announce_all: given.read_or_default("payecs-announce", announced)?,
             log: given.read_or_default("payecs-log", |text| EnvFilter::try_new(text))?,
             accepts: Accepts { unknown, forgotten },
+            quotas: given.read("payecs-quotas", quotas::several)?.unwrap_or_default(),
         })
     }
 }
@@ -240,6 +250,7 @@ impl Given {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ecs_core::Quota;
 
     fn of(given: &str) -> Result<Options, String> {
         let given = Json::parse(given).unwrap();
@@ -256,11 +267,14 @@ mod tests {
         let said = r#"{"payecs-dir":"/elsewhere","payecs-nodes":30,"payecs-seed":"7",
             "payecs-balances":"bimodal","payecs-speed":"10","payecs-announce":"external",
             "payecs-log":"info","payecs-accept-unknown":true,"payecs-accept-forgotten":"old list",
-            "payecs-operator":"me","payecs-graph":null,"others":[1]}"#;
+            "payecs-operator":"me","payecs-graph":null,"payecs-quotas":"names=9,entities=7",
+            "others":[1]}"#;
         let said = of(said).unwrap();
         assert_eq!(said.data_dir, Path::new("/elsewhere"));
         let (nodes, seed, balances) = (Some(30), Some(7), Some(Balances::Bimodal));
         assert_eq!(said.wanted, Wanted { nodes, seed, balances, graph: None });
+        let max = [Quota::Names, Quota::Entities].map(|quota| said.quotas.max(quota));
+        assert_eq!((max, default.quotas), ([9, 7], Quotas::default()));
         assert!(!said.announce_all && said.accepts.unknown);
         let decision = said.accepts.forgotten.unwrap();
         assert_eq!((decision.who.as_str(), decision.why.as_str()), ("me", "old list"));
@@ -284,6 +298,7 @@ mod tests {
             (r#"{"payecs-dir":["D"]}"#, "payecs-dir: expected a string"),
             (r#"{"payecs-accept-forgotten":"old"}"#, "payecs-operator"),
             (r#"{"payecs-operator":"me"}"#, "payecs-accept-forgotten"),
+            (r#"{"payecs-quotas":"entitis=7"}"#, "payecs-quotas: there is no quota `entitis`"),
             (r#"{"payecs-accept-unknown":"perhaps"}"#, "payecs-accept-unknown: "),
         ] {
             let refused = of(given).unwrap_err();

@@ -95,6 +95,7 @@ impl Running {
             announce_all: options.announce_all,
             accepts: options.accepts,
             policy: Policy::default(),
+            quotas: options.quotas,
         };
         let Opening { mut driver, kept, world } = build(&start)?;
         let announced = out.clone();

@@ -230,7 +230,10 @@ impl Handle {
             driver.call_method(now, &caller, (&name, params.as_ref()), Box::new(Answering(answer)));
         };
         self.post(Box::new(command)).map_err(refused)?;
-        match answered.await.map_err(|_| refused(ShellError::Stopped))?? {
+        let waiting = Waiting(Some(self));
+        let answer = answered.await.map_err(|_| refused(ShellError::Stopped))?;
+        waiting.end();
+        match answer? {
             Reply::Now(json) => Ok(json),
             Reply::Elsewhere(work) => {
                 let _place = self.0.elsewhere.acquire().await;
@@ -341,6 +344,24 @@ impl Handle {
     /// Asks the shell to stop: it does what was taken in before, and nothing more. Again: nothing.
     pub fn stop(&self) {
         self.0.stopper.send_replace(true);
+    }
+}
+
+/// A caller that waits. If it goes before it has its answer, the driver is told to look who is
+/// gone: what it served goes to others.
+struct Waiting<'a>(Option<&'a Handle>);
+
+impl Waiting<'_> {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0 {
+            handle.look_again();
+        }
     }
 }
 

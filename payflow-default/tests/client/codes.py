@@ -60,6 +60,10 @@ def entities(daemon):
     refused(2200, http, "payecs_advance", new)
     refused(2244, http, "payecs_setcomponents", {"entity": new, "acme:x": 1},
             {"entity": new, "acme:x": 1})
+    many = {f"acme:x{number}": 1 for number in range(257)}
+    same(refused(2208, http, "payecs_setcomponents", {"entity": new, **many}),
+         {"quota": "components", "max": 256})
+    same(http.call("payecs_getcomponents", new, "acme:x0")["acme:x0"], None, "nothing is written")
     http.call("payecs_newsystem", "acme:slow", "acme:go", None, 1)
     listed = {"lightningd:systems": {"systems": ["acme:slow"]}}
     http.call("payecs_setcomponents", {"entity": new, **listed})

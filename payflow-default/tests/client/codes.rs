@@ -74,6 +74,7 @@ const ROWS: &[(i32, By)] = &[
     (2_204, By::Client),
     (2_205, By::Client),
     (2_207, By::Client),
+    (2_208, By::Client),
     (2_244, By::Client),
     (2_310, By::Client),
     (

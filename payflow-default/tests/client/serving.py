@@ -256,6 +256,34 @@ def killed(daemon, http):
     http.close()
 
 
+def owned(daemon, http):
+    """A System is its token's, which writes its own names and the documented inputs."""
+    flow = ["--scope", "read", "--scope", "flow"]
+    tip = Http(daemon, daemon.token("tip", *flow, "--writes", "tip:"))
+    other = Http(daemon, daemon.token("other", *flow))
+    tip.call("payecs_newsystem", "tip:x", "tip:go", "tip:done", LONG_S)
+    same(listed(http, "tip:x")["token"], "tip")
+    for code, method, params in [
+            (1502, "payecs_invocations", ["tip:x", 0]), (1502, "payecs_removesystem", ["tip:x"]),
+            (1502, "payecs_newsystem", ["tip:x", "tip:go", "tip:done", 1])]:
+        same(other.code(method, *params), code, "it is another's", method)
+    same(tip.code("payecs_setcomponents", {"entity": 7_100, "other:x": 1}), 1502, "not its own")
+    same(tip.code("payecs_newsystem", "other:x", "tip:go"), 1502, "not its own name")
+    tip.call("payecs_advance", 7_100, {
+        "entity": 7_100, "lightningd:systems": {"systems": ["tip:x"]}, "tip:go": 1})
+    work, = tip.call("payecs_invocations", "tip:x", LONG_S)["invocations"]
+    same(tip.code("payecs_advance", entity=7_100, invocation=work["invocation"],
+                  writes={"entity": 7_100, "tip:done": True}), 2201, "nothing is left to do")
+    # Who polls for what is removed need not wait.
+    unix = Unix(daemon)
+    unix.send(request("payecs_invocations", ["tip:x", LONG_S]))
+    until("it waits", lambda: servers(http, "tip:x") == 1)
+    tip.call("payecs_removesystem", "tip:x")
+    same(json.loads(unix.next())["error"]["code"], -32602, "it was removed")
+    for transport in (unix, tip, other):
+        transport.close()
+
+
 def refused(daemon, http):
     """What can't be served."""
     socket = WebSocket(daemon)
@@ -270,5 +298,6 @@ def refused(daemon, http):
 def all_of_it(daemon):
     opened(daemon)
     http = Http(daemon)
-    for part in (turns, order, gone, polled, one_call, late, left, removed, refused, killed):
+    for part in (turns, order, gone, polled, one_call, late, left, removed, owned, refused,
+                 killed):
         part(daemon, http)

@@ -66,6 +66,8 @@ pub(super) struct Stored {
     methods: Option<BTreeSet<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     components: Option<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    writes: Option<BTreeSet<String>>,
     created_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_ms: Option<u64>,
@@ -77,8 +79,10 @@ impl Stored {
             self.scopes.iter().map(|name| scope_named(name)).collect();
         let scopes = scopes.ok_or_else(|| self.damaged("a scope that is not known"))?;
         let (methods, components) = (self.methods.clone(), self.components.clone());
-        let caller = Caller { secrets: self.secrets, components, ..Caller::with(scopes) };
-        Ok(Grant { name: self.name.as_str().into(), caller, methods })
+        let (name, writes): (Arc<str>, _) = (self.name.as_str().into(), self.writes.clone());
+        let (secrets, token) = (self.secrets, Some(Arc::clone(&name)));
+        let caller = Caller { secrets, components, writes, token, ..Caller::with(scopes) };
+        Ok(Grant { name, caller, methods })
     }
 
     pub(super) fn info(&self) -> Result<TokenInfo, TokenError> {
@@ -160,6 +164,7 @@ pub(super) fn add(
         secrets: caller.secrets,
         methods: methods.clone(),
         components: caller.components.clone(),
+        writes: caller.writes.clone(),
         created_ms,
         expires_ms: new.expires_ms,
     });

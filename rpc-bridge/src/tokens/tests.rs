@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::{TempDir, tempdir};
 
 fn new(name: &str) -> NewToken {
-    let caller = Caller::with([Scope::Read, Scope::Pay]);
+    let token = Some(name.into());
+    let caller = Caller { token, ..Caller::with([Scope::Read, Scope::Pay]) };
     NewToken { grant: Grant { caller, ..Grant::owner(name) }, expires_ms: None }
 }
 
@@ -50,6 +51,8 @@ fn what_a_token_is_for_is_kept() {
         caller: Caller {
             secrets: true,
             components: Some(["acme:".to_owned()].into()),
+            writes: Some(["acme:x:".to_owned()].into()),
+            token: Some("narrow".into()),
             ..Caller::with(Scope::ALL)
         },
         methods: Some(["payecs_advance".to_owned()].into()),

@@ -71,7 +71,7 @@ proptest! {
         for event in events {
             match event {
                 Event::Enters(systems, room) => {
-                    let (id, _) = servers.enter(&names(&systems), room);
+                    let (id, _) = servers.enter((&names(&systems), room), None);
                     servers.is_told(id);
                 }
                 Event::Leaves(at, takes) => {
@@ -117,7 +117,7 @@ proptest! {
 #[test]
 fn servers_take_turns_and_none_is_passed_over() {
     let mut servers = Servers::default();
-    let all = [(); 3].map(|()| servers.enter(&names(&[0]), 100).0);
+    let all = [(); 3].map(|()| servers.enter((&names(&[0]), 100), None).0);
     for number in 1..=30 {
         servers.open(number, Open::first(EntityId::FIRST, SYSTEMS[0]));
     }

@@ -19,6 +19,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
+use ecs_core::Quotas;
 use ecs_systems::{policy::Policy, units::Msat};
 use ledger_store::{SeedFileError, store::StoreError};
 use payflow_default::shell::{JournalError, ShellError, Speed};
@@ -227,6 +228,7 @@ impl Args {
             announce_all: self.load.is_none(),
             accepts: self.accept.accepts(),
             policy: Policy::default(),
+            quotas: Quotas::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use super::{
     home::Kept,
     wanted::{Chosen, Wanted},
 };
+use ecs_core::Quotas;
 use ecs_systems::{
     planner::{Graph, KnowledgeConfig},
     policy::Policy,
@@ -85,6 +86,8 @@ pub(crate) struct Start<'a> {
     pub(crate) accepts: Accepts,
     /// What an operator allows.
     pub(crate) policy: Policy,
+    /// How much callers may use up.
+    pub(crate) quotas: Quotas,
 }
 
 /// What an operator takes on after a restored backup.
@@ -112,6 +115,7 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
         plugins: Vec::new(),
     })?;
     engine.add_method(&SIM_INVOICE);
+    engine.set_quotas(start.quotas.clone());
     let kept = start.data_dir.map(|dir| home::engine(dir, &mut engine, &history));
     let kept = kept.transpose()?;
     let now = kept.as_ref().map_or(START, |kept| kept.seen.max(START));

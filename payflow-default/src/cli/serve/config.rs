@@ -1,10 +1,11 @@
 //! What a daemon is told: by options, by the environment, by a file.
 
-use super::web;
+use super::{quotas, web};
 use crate::cli::demo::{
     accept,
     wanted::{Balances, NODES_MAX, Wanted},
 };
+use ecs_core::{Quota, Quotas};
 use ecs_systems::{
     policy::Policy,
     units::{Msat, Seconds},
@@ -77,6 +78,13 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", env = "PAYECS_APPROVAL_TIMEOUT",
           value_parser = clap::value_parser!(u64).range(APPROVAL_S))]
     pub(super) approval_timeout: Option<u64>,
+    /// How much of something callers and third parties may use up, e.g. `entities=50000`; may be
+    /// given several times. In the file they are a table, `[quotas]`. `docs/OPERATING.md` has all
+    /// quotas and their defaults.
+    #[arg(long = "quota", value_name = "NAME=N", env = "PAYECS_QUOTA", value_delimiter = ',',
+          value_parser = quotas::one)]
+    #[serde(default, rename = "quotas", deserialize_with = "quotas::table")]
+    pub(super) quota: Vec<(Quota, u64)>,
 }
 
 fn listen<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
@@ -136,7 +144,9 @@ fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::
 A file with the same settings, read where it is there: D/payecs.toml
   listen = \"127.0.0.1:9741\"
   origin = [\"http://localhost:3000\"]
-  nodes = 1000")]
+  nodes = 1000
+  [quotas]
+  entities = 50000")]
 pub(crate) struct Args {
     /// Where everything is kept; made where it is missing, for its owner alone.
     #[arg(long, value_name = "DIR", env = "PAYECS_DATA_DIR")]
@@ -159,6 +169,7 @@ pub(super) struct Config {
     pub(super) speed: Speed,
     pub(super) metrics: bool,
     pub(super) policy: Policy,
+    pub(super) quotas: Quotas,
 }
 
 /// Why there are no settings.
@@ -241,6 +252,7 @@ impl Args {
                 approval_timeout: approval_timeout.unwrap_or(default.approval_timeout),
                 ..default
             },
+            quotas: quotas::all(filed.quota.into_iter().chain(given.quota)),
         })
     }
 
@@ -324,6 +336,11 @@ mod tests {
         );
         let other = config(dir.path(), &["--origin", "http://b,http://c"]).unwrap();
         assert_eq!(other.origins, ["http://b", "http://c"]);
+        assert_eq!(other.quotas, Quotas::default());
+        fs::write(dir.path().join(FILE), "[quotas]\nentities = 5\nnames = 6").unwrap();
+        let quotas = config(dir.path(), &["--quota", "names=7,bytes=8"]).unwrap().quotas;
+        let max = [Quota::Entities, Quota::Names, Quota::Bytes].map(|quota| quotas.max(quota));
+        assert_eq!(max, [5, 7, 8]);
     }
 
     #[test]
@@ -361,6 +378,8 @@ mod tests {
             ("approval-timeout = 0", "`approval-timeout` must be 1 to 86400 seconds, got 0"),
             ("approval-timeout = 86401", "must be 1 to 86400"),
             ("nodes =", "nodes"),
+            ("[quotas]\nentitis = 1", "there is no quota `entitis`; `entities`?"),
+            ("[quotas]\nsystems = 2000", "at most 1024"),
         ] {
             fs::write(dir.path().join(FILE), text).unwrap();
             let refused = config(dir.path(), &[]).unwrap_err();

@@ -3,6 +3,7 @@
 mod config;
 mod environment;
 pub(crate) mod network;
+pub(crate) mod quotas;
 mod web;
 
 use super::{
@@ -86,6 +87,7 @@ fn serve(args: &Args) -> Result<(), RunError> {
         announce_all: false,
         accepts: args.accept.accepts(),
         policy: config.policy.clone(),
+        quotas: config.quotas.clone(),
     };
     let Opening { driver, kept, world } = build(&start)?;
     let clock = Clock::scaled(driver.now(), config.speed);

@@ -1,8 +1,8 @@
 //! Callers that wait.
 
 use super::{driver, invoice, network, shell, *};
-use crate::{Asker, WAITERS_MAX};
-use ecs_core::{Caller, ErrorObject, Reply};
+use crate::Asker;
+use ecs_core::{Caller, ErrorObject, Quota, Quotas, Reply};
 use ledger_store::store::Kept;
 
 /// Somebody who writes down what he is told, as a code, or 0; and may be gone.
@@ -34,7 +34,7 @@ fn too_many_who_look_are_refused_and_who_pays_may_always_wait() {
         call("payecs_setcomponents", Json::parse(r#"[{"entity":7,"acme:x":1}]"#).unwrap()) == [0]
     );
     let wait = Json::of(&(7, "acme:never", 5));
-    for _ in 0..WAITERS_MAX {
+    for _ in 0..Quota::Waiters.default_max() {
         assert!(call("payecs_wait", wait.clone()).is_empty());
     }
     assert_eq!(call("payecs_wait", wait), [2340]);
@@ -59,11 +59,33 @@ fn who_is_gone_holds_no_place_of_those_who_look() {
         driver.waiters()
     };
     assert_eq!(call("payecs_setcomponents", &made, false), 0);
-    for number in 1..=WAITERS_MAX {
+    for number in 1..=1_024 {
         assert_eq!(call("payecs_wait", &wait, number != 1), number);
     }
     assert_eq!(call("payecs_wait", &wait, false), 2, "those who are there");
     assert_eq!(*told.lock().unwrap(), [0], "nobody was refused");
+}
+
+#[test]
+fn a_token_whose_callers_wait_in_numbers_holds_up_no_other() {
+    let mut driver = driver(network().connect(START));
+    let few = Quotas::default().with(Quota::TokenWaiters, 2).unwrap();
+    driver.command(START, |engine| engine.set_quotas(few));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let mut call = |token: Option<&str>, name: &str, params: &str| {
+        let caller = Caller { token: token.map(Into::into), ..Caller::owner() };
+        let (asker, params) =
+            (Box::new(Told(Arc::clone(&told), false)), Json::parse(params).unwrap());
+        driver.call_method(START, &caller, (name, Some(&params)), asker);
+        std::mem::take(&mut *told.lock().unwrap())
+    };
+    let wait = r#"[7,"acme:never",5]"#;
+    assert_eq!(call(None, "payecs_setcomponents", r#"[{"entity":7,"acme:x":1}]"#), [0]);
+    for token in [Some("shop"), Some("shop"), None, None, None, Some("erp")] {
+        assert_eq!(call(token, "payecs_wait", wait), [0; 0], "{token:?}");
+    }
+    assert_eq!(call(Some("shop"), "payecs_wait", wait), [2340]);
+    assert_eq!(call(Some("erp"), "payecs_wait", wait), [0; 0]);
 }
 
 #[tokio::test(start_paused = true)]
