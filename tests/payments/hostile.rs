@@ -233,6 +233,36 @@ fn a_system_that_is_removed_ends_what_waits_for_it_and_strands_no_part() {
 }
 
 #[test]
+fn a_draft_that_fails_gets_to_its_end_past_any_system_that_was_removed() {
+    let mut payer = Payer::new(&nets::line());
+    let now = payer.now;
+    let holds = |name| system(name).requires(["lightningd:invoice"]).disallows(["acme:ok"]);
+    payer
+        .driver
+        .command(now, |engine| {
+            engine.add_external_system_for(holds("acme:x"), DAY_MS)?;
+            engine.add_external_system_for(holds("acme:y"), DAY_MS)
+        })
+        .expect("proper Systems");
+    let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
+    let names = payer.driver.engine().default_systems().iter().map(ToString::to_string);
+    let names = ["acme:x", "acme:y"].into_iter().map(str::to_owned).chain(names);
+    let list = Write::here().attach(&Systems::listing(names));
+    let id = payer.start(&invoice, list);
+    payer.run_for(1_000);
+    let now = payer.now;
+    for name in ["acme:y", "acme:x"] {
+        payer
+            .driver
+            .command(now, |engine| engine.remove_external_system(name))
+            .expect("it is there");
+    }
+    let outcome = payer.finish(id);
+    assert_eq!((outcome.code(), &*outcome.fact("system")), (2203, "\"acme:x\""), "{outcome:?}");
+    payer.assert_books_agree();
+}
+
+#[test]
 fn two_payments_that_planned_on_the_same_channel_are_both_paid() {
     let mut payer = Payer::new(&nets::diamond(nets::HALF));
     let most = || InvoiceRequest::of(Msat(300_000_000));
