@@ -38,6 +38,9 @@ fn every_law_holds_whatever_happens() {
     assert!(sum.outcomes.get(&0).is_some_and(|paid| *paid > 50), "hardly any is paid: {sum:?}");
     assert!(sum.outcomes.len() > 3, "hardly any fails: {sum:?}");
     assert!(sum.deaths > 0 && sum.received > 0, "hardly anything happens: {sum:?}");
+    for rogue in ["System of this process", "external System"] {
+        assert!(sum.faults.get(rogue).is_some_and(|met| *met > 0), "no {rogue}: {sum:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ use super::{
     faults::{FAULTS, Strike},
     host,
     plot::{Deed, Kind, What, Wish},
-    rogues::ROGUES,
     stage::{Due, Stage},
 };
 use ecs_core::{Json, Systems, Write};
@@ -114,12 +113,14 @@ impl Stage {
     }
 
     /// A payment in whose list a System stands that means no good.
-    fn pay_beside(&mut self, rogue: usize, before: usize, intent: Intent, write: Write) {
+    fn pay_beside(&mut self, rogue: &str, before: usize, intent: Intent, write: Write) {
         let mut names = self.config.flow.list();
-        names.insert(before % names.len(), ROGUES[rogue].name);
+        names.insert(before % names.len(), rogue);
         let write = write.attach(&Systems::listing(names));
         self.auditor.wants(intent);
-        self.report.fault("System that means no good");
+        let is_outside = rogue.starts_with("stranger:");
+        let kind = if is_outside { "external System" } else { "System of this process" };
+        self.report.fault(kind);
         let Some(host) = self.host.as_mut().filter(|host| !host.is_full) else { return };
         // Where it is refused, there is no payment.
         let _refused = host.driver.start_payment(host.now, write);

@@ -5,6 +5,7 @@ use super::{
     disk::WatchedDisk,
     plot::World,
     rogues::Rogues,
+    strangers::Program,
 };
 use crate::{
     Driver, JournalRecord, Retention,
@@ -61,6 +62,8 @@ pub(super) struct Host {
     pub(super) fuel: Option<u64>,
     /// The disk is full: nothing is kept at present, and no call is taken.
     pub(super) is_full: bool,
+    /// Whoever serves external Systems.
+    strangers: Program,
     store: Store,
     records: VecDeque<JournalRecord>,
     must_sync: bool,
@@ -164,8 +167,10 @@ impl Ground {
         driver.retain(Retention { age, ..Retention::default() });
         driver.keep_journal(store.last());
         driver.resume(now);
+        let strangers = Program::begin(&mut driver, now);
         let host = Host {
             driver,
+            strangers,
             now,
             fuel: None,
             is_full: false,
@@ -288,7 +293,8 @@ impl Host {
     /// When there is something to do next.
     fn next_at(&self) -> Option<Timestamp> {
         let own = [self.sync_at.filter(|_| !self.is_full), self.try_again_at];
-        own.into_iter().flatten().chain(self.driver.next_at()).min()
+        let strangers = self.strangers.next_at().filter(|_| !self.is_full);
+        own.into_iter().flatten().chain(strangers).chain(self.driver.next_at()).min()
     }
 
     /// Runs until nothing is left to be done before that moment, or the engine dies.
@@ -304,6 +310,7 @@ impl Host {
                 }
                 continue;
             }
+            self.strangers.listen(self.now);
             let Some(at) = self.next_at().filter(|at| *at <= until) else { break };
             turns = if at > self.now { 0 } else { turns + 1 };
             if turns > TURNS_MAX {
@@ -311,6 +318,9 @@ impl Host {
             }
             self.now = self.now.max(at);
             self.driver.poll(self.now);
+            if !self.is_full {
+                self.strangers.act(&mut self.driver, self.now);
+            }
             // Nobody listens here.
             drop(self.driver.take_notices());
         }

@@ -20,6 +20,7 @@ mod around;
 mod plot;
 mod faults;
 mod rogues;
+mod strangers;
 mod border;
 mod disk;
 mod host;

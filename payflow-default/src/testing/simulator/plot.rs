@@ -1,7 +1,7 @@
 //! What happens under a seed: a world and numbered deeds, each drawn for itself, so that one can be
 //! left out and all others stay what they are.
 
-use super::{faults, rogues};
+use super::{faults, rogues, strangers};
 use ecs_systems::{
     planner::Rng,
     units::{Msat, Ppm, Seconds},
@@ -103,8 +103,8 @@ pub(super) struct Wish {
     pub(super) key: bool,
     /// Whether the answer is to come with the last part.
     pub(super) waits_for_all: bool,
-    /// A System that means no good, and before which of the default ones it stands.
-    pub(super) rogue: Option<(usize, usize)>,
+    /// The name of a System that means no good, and before which of the default ones it stands.
+    pub(super) rogue: Option<(&'static str, usize)>,
 }
 
 /// Whose amount it is.
@@ -358,9 +358,16 @@ impl Wish {
             retry_for_s: rng.below(120),
             key: rng.chance(250_000),
             waits_for_all: rng.chance(300_000),
-            rogue: has_rogue.then(|| (index(rng, rogues::ROGUES.len()), index(rng, 1_000))),
+            rogue: has_rogue.then(|| (rogue(rng), index(rng, 1_000))),
         }
     }
+}
+
+/// A System that means no good, of this process or of another.
+fn rogue(rng: &mut Rng) -> &'static str {
+    let here = rogues::ROGUES.iter().map(|rogue| rogue.name);
+    let all: Vec<_> = here.chain(strangers::STRANGERS.iter().map(|it| it.name)).collect();
+    all[index(rng, all.len())]
 }
 
 /// From 1 msat to more than a channel has: most are small.
