@@ -1,7 +1,7 @@
 //! A cancel says what can still settle, and keeps saying it until nothing can.
 
 use crate::{answers::part_out, harness::Payer, invoices::hash_of, nets};
-use ecs_core::{EntityId, Failing, Json, Write};
+use ecs_core::{EntityId, Failing, Json, Quota, Quotas, Write};
 use ecs_systems::{
     components::{Amount, Cancel, Exposure, ExposureFacts, PartsOpen, RetryFor},
     units::Msat,
@@ -51,6 +51,33 @@ fn two_parts_out(payer: &mut Payer, by_bob_ms: u64, by_dave_ms: u64) -> (EntityI
     payer.run_for(1_000);
     assert_eq!(summed(payer, id).htlcs, 2);
     (id, invoice)
+}
+
+#[test]
+fn a_full_engine_begins_no_payment_and_ends_what_is_under_way() {
+    for cancels in [false, true] {
+        let mut payer = Payer::new(&nets::diamond(nets::HALF));
+        let (id, _) = two_parts_out(&mut payer, MINUTE_MS, 2 * MINUTE_MS);
+        let nothing = Quota::ALL
+            .into_iter()
+            .fold(Quotas::default(), |all, quota| all.with(quota, 0).expect("less than the most"));
+        let now = payer.now;
+        payer.driver.command(now, |engine| engine.set_quotas(nothing));
+        let another = payer.invoice("carol", InvoiceRequest::of(Msat(1_000)));
+        let refused = payer.begin_call("pay", &format!("[\"{another}\"]"));
+        payer.run_for(1_000);
+        let code = refused.answered().map(|answer| answer.map_err(|error| error.code));
+        assert_eq!(code, Some(Err(2208)));
+        if cancels {
+            let cancelled = payer.begin_call("cancelpay", &format!(r#"{{"entity":{id}}}"#));
+            payer.run_for(1_000);
+            assert!(cancelled.answered().is_some_and(|answer| answer.is_ok()), "it counts");
+        }
+        let outcome = payer.finish(id);
+        assert!(outcome.is_final(), "{}", payer.story(id));
+        assert!(cancels || outcome.status == "complete", "{outcome:?}");
+        payer.assert_books_agree();
+    }
 }
 
 #[test]

@@ -36,7 +36,8 @@ pub(super) const CANCEL_PAY: Method = Method {
 
 fn cancel(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = doomed(engine, args)?;
-    engine.set_components(&Writer::Caller, &[Write::to(id).attach(&Cancel)], &[])?;
+    // No quota holds up a cancel.
+    engine.set_components(&Writer::Engine, &[Write::to(id).attach(&Cancel)], &[])?;
     // Where a reply is awaited it is advanced once that is in; where no System matches, it rests.
     let advanced = engine.advance(id, None);
     tracing::info!(target: "payflow::limit", %id, ?advanced, "payment cancelled");

@@ -36,8 +36,8 @@ pub(super) const PAY: Method = Method {
     ],
     scope: Scope::Pay,
     errors: &[
-        207, 201, 200, 2321, 2322, 2330, 213, 2310, 203, 215, 210, 209, 206, 216, 220, 205, 2201,
-        2202, 2203, 2320, 2331,
+        2208, 207, 201, 200, 2321, 2322, 2330, 213, 2310, 203, 215, 210, 209, 206, 216, 220, 205,
+        2201, 2202, 2203, 2320, 2331,
     ],
     result: r#"{"payment_preimage", "payment_hash", "status": "complete", "amount_msat",
         "amount_sent_msat", "fee_msat", "successful_parts", "failed_parts", "created_at",
