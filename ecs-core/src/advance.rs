@@ -119,7 +119,7 @@ impl Engine {
                     systems.set_current(position);
                 }
                 if !self.exceeds_bounds(id, entity) {
-                    self.run_system(id, entity, system);
+                    self.run_traced(id, entity, system);
                 }
             }
             Ok(Scanned::Wrote) => self.wake(id),
@@ -217,7 +217,7 @@ impl Engine {
         true
     }
 
-    fn run_system(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
+    pub(crate) fn run_system(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
         let system = self.systems.get(index);
         let (name, number) = (Arc::clone(&system.def.system), system.number);
         let life = self.lives.of_mut(entity);
@@ -275,7 +275,7 @@ impl Engine {
         if self.announces && !self.is_external(index) {
             self.announce(id, &system, &matched, None);
         }
-        self.traces.push(id, Kept { now_ms, system, matched });
+        self.traces.push(id, Kept::new(now_ms, system, matched));
     }
 
     /// The required Components as they are now, secrets left out.

@@ -122,10 +122,17 @@ impl Engine {
         tracing::debug!(target: "payecs::effect", %entity, kind = effect.kind, "effect answered");
         let subject = Some(entity);
         let batch = Batch { writer: &Writer::Engine, subject, writes, records: &[] };
-        let written = self.commit(&batch);
-        if let Err(error) = &written {
-            self.fail(entity, &effect.kind, error.into());
-        }
+        let write = |app: &mut Self| {
+            let written = app.commit(&batch);
+            if let Err(error) = &written {
+                app.fail(entity, &effect.kind, error.into());
+            }
+            written
+        };
+        let written = match effect.class {
+            EffectClass::Reply => self.with_last_step(entity, None, write),
+            EffectClass::Timer { .. } | EffectClass::Notice => write(self),
+        };
         self.wake(entity);
         self.run();
         written.map(|()| true)

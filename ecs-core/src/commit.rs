@@ -12,7 +12,7 @@ use crate::{
     life::{Given, Id, Life},
     names::{ForeignId, Named},
     systems::{Systems, no_list},
-    trace::Kept,
+    trace::{ChangeKind, Kept},
     write::{Record, Write, Writer},
 };
 use bevy_ecs::entity::Entity;
@@ -187,7 +187,7 @@ impl Engine {
             self.announce(id, &record.system, &matched, None);
         }
         let system = record.system.as_str().into();
-        self.traces.push(id, Kept { now_ms, system, matched });
+        self.traces.push(id, Kept::new(now_ms, system, matched));
     }
 
     /// Applies a change. It makes the Entity, if it attaches something.
@@ -204,6 +204,7 @@ impl Engine {
         match change {
             Change::Clear => self.clear(entity, target),
             Change::End => {
+                self.trace_end(entity, target);
                 self.release_list(target);
                 self.end(entity);
                 self.note(|| delta::Change::Ended(entity));
@@ -234,6 +235,8 @@ impl Engine {
                         Some(insertion) => insertion(&mut place),
                         None => (typed.insert_carried)(&json, &mut place),
                     }
+                    let change = ChangeKind::of_attaching(old.is_some());
+                    self.trace_typed(entity, &typed, change, Some(&text));
                     self.note_component(entity, typed.spec.name, Some(text));
                 }
                 if is_list {
@@ -249,6 +252,8 @@ impl Engine {
                 // The new text always stays; but only another value is a change.
                 if old.as_ref() != Some(&json) {
                     life.count(i64::from(old.is_none()));
+                    let change = ChangeKind::of_attaching(old.is_some());
+                    self.trace_foreign(entity, id, change, Some(&json));
                 }
                 self.note_foreign(entity, id, Some(&json));
             }
@@ -267,6 +272,7 @@ impl Engine {
                 life.count(-1);
                 let before = before.or_else(|| text.map(|text| text.text().len()));
                 self.held.weigh(life, before, None);
+                self.trace_typed(entity, &typed, ChangeKind::Detached, None);
                 self.note_component(entity, typed.spec.name, None);
             }
             Change::DetachForeign(id) => {
@@ -277,6 +283,7 @@ impl Engine {
                     life.count(-1);
                     let before = old.map(|old| old.text().len());
                     self.held.weigh(life, before, None);
+                    self.trace_foreign(entity, id, ChangeKind::Detached, None);
                     self.note_foreign(entity, id, None);
                 }
             }

@@ -44,7 +44,12 @@ impl Engine {
     ) -> Result<(), Error> {
         self.check_invocation(id, invocation)?;
         let was_listed = self.get::<Systems>(id).is_some();
-        self.set_components(&Writer::Caller, writes, expected)?;
+        let answers = self.current_invocation(id).map(|current| current.system.clone());
+        let write = |app: &mut Self| app.set_components(&Writer::Caller, writes, expected);
+        match answers.filter(|_| !writes.is_empty()) {
+            Some(system) => self.with_last_step(id, Some(&system), write)?,
+            None => write(self)?,
+        }
         if !writes.is_empty() && self.find(id).is_none() {
             return Ok(());
         }
@@ -197,11 +202,12 @@ impl Engine {
     /// An advance answers the outstanding invocation, if there is one.
     pub(crate) fn answer_invocation(&mut self, id: EntityId) {
         let Some((invocation, _)) = self.take_invocation(id) else { return };
-        let now_ms = self.now_ms();
+        let answer_ms = self.now_ms().saturating_sub(invocation.since_ms);
+        self.trace_answer(id, &invocation.system, answer_ms);
         if let Some(index) = self.systems.find(&invocation.system) {
             let counts = &mut self.systems.get_mut(index).counts;
             counts.answers += 1;
-            counts.answers_ms += now_ms.saturating_sub(invocation.since_ms);
+            counts.answers_ms += answer_ms;
         }
     }
 

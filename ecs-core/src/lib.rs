@@ -42,7 +42,7 @@ mod registry;
 mod dispatch;
 mod inputs;
 mod time;
-mod trace;
+pub mod trace;
 mod queue;
 mod engine;
 mod read;

@@ -62,6 +62,11 @@ impl Texts {
         Some(&self.0.texts[place].1)
     }
 
+    /// Whose they are.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ComponentId> {
+        self.0.ids.iter().map(|number| ComponentId::new(*number as usize))
+    }
+
     /// With their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Json)> {
         self.0.texts.iter().map(|(name, json)| (*name, json))

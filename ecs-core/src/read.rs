@@ -10,7 +10,7 @@ use crate::{
     registry::Owner,
     system::SystemDef,
     systems::Systems,
-    trace::TraceEntry,
+    trace::Counts,
 };
 use bevy_ecs::entity::Entity;
 use std::sync::Arc;
@@ -113,16 +113,15 @@ impl Engine {
         self.systems.iter().map(|system| (&system.def, &system.owner))
     }
 
+    /// What is counted of each registered System, in the order of registration.
+    pub fn system_counts(&self) -> impl Iterator<Item = (&str, &Owner, &Counts)> {
+        self.systems.iter().map(|it| (&*it.def.system, &it.owner, &it.counts))
+    }
+
     /// Whether a System of that name is registered.
     #[must_use]
     pub fn has_system(&self, name: &str) -> bool {
         self.systems.find(name).is_some()
-    }
-
-    /// The Systems that ran on an Entity, oldest first, also after it ended.
-    #[must_use]
-    pub fn trace(&self, id: EntityId) -> Vec<TraceEntry> {
-        self.traces.of(id)
     }
 
     /// The effects of an Entity that will still say something.

@@ -7,6 +7,7 @@ use crate::{
     names::{Mask, Named, Names},
     quotas::{Quota, QuotaReached},
     system::{Answer, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, SystemDef},
+    trace::Counts,
 };
 use bevy_ecs::{
     component::ComponentId,
@@ -74,17 +75,6 @@ pub(crate) struct Registered {
     disallowed_foreign: Mask,
     panics: u8,
     pub(crate) counts: Counts,
-}
-
-/// What is counted of a System since the engine began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// How often it was run or announced.
-    pub(crate) runs: u64,
-    /// How many announcements were answered in time.
-    pub(crate) answers: u64,
-    /// How long those answers took, together, in milliseconds.
-    pub(crate) answers_ms: u64,
 }
 
 impl Registered {

@@ -1,7 +1,15 @@
-//! Which Systems ran on which Entity, and what they matched.
+//! Which Systems ran on which Entity, what they matched, and what they changed.
 
-use crate::{EntityId, Json};
+mod changed;
+mod run;
+
+pub use changed::{ChangeKind, TraceChange};
+pub use run::{Counts, Stopwatch, Took};
+
+use crate::{Engine, EntityId, Json};
+use changed::Notes;
 use foldhash::HashMap;
+use run::Noting;
 use serde::Serialize;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -9,16 +17,29 @@ use std::{collections::VecDeque, sync::Arc};
 pub const TRACE_LENGTH_MAX: usize = 512;
 /// Most ended Entities whose traces are kept.
 pub const ENDED_TRACES_MAX: usize = 1_000;
+/// How long after it was asked for last traces have values and durations, in milliseconds.
+pub const TRACE_DETAIL_MS: u64 = 10_000;
 
 /// One System that ran.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TraceEntry {
+    /// Its number among all steps that were traced since the engine began, from 1.
+    pub step: u64,
     /// When, in milliseconds since 1970.
     pub now_ms: u64,
     /// Which System.
     pub system: Arc<str>,
     /// What it required, as it matched, without secrets; or the line a `ledger:…` System wrote.
     pub components: Vec<(Arc<str>, Json)>,
+    /// What it changed on the Entity, in order: by its Step, by the reply to what it asked for, or
+    /// as an external System with its answer.
+    pub changes: Vec<TraceChange>,
+    /// Other Entities that it wrote to.
+    pub others: Vec<EntityId>,
+    /// How long the engine was at it, in microseconds; `None` where it was not timed.
+    pub took_us: Option<u64>,
+    /// After how many milliseconds an external System answered; `None` before, and for others.
+    pub answer_ms: Option<u64>,
 }
 
 /// What a System matched. All that one System matched share its names.
@@ -39,20 +60,61 @@ impl Matched {
 /// A step as it is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    pub(crate) now_ms: u64,
-    pub(crate) system: Arc<str>,
-    pub(crate) matched: Matched,
+    number: u64,
+    now_ms: u64,
+    system: Arc<str>,
+    matched: Matched,
+    changes: Notes,
+    /// What only few steps have.
+    more: Option<Box<More>>,
+}
+
+/// What is kept of a step where somebody looks, or an external System answers.
+#[derive(Clone, Debug, Default)]
+struct More {
+    /// What was attached: which of the changes, and the value.
+    values: Vec<(usize, Json)>,
+    took_us: Option<u64>,
+    answer_ms: Option<u64>,
 }
 
 impl Kept {
-    fn entry(&self) -> TraceEntry {
-        let (system, components) = (Arc::clone(&self.system), self.matched.pairs().collect());
-        TraceEntry { now_ms: self.now_ms, system, components }
+    pub(crate) fn new(now_ms: u64, system: Arc<str>, matched: Matched) -> Self {
+        Self { number: 0, now_ms, system, matched, changes: Notes::default(), more: None }
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 }
 
 /// The last steps of an Entity.
-type Ring = VecDeque<Kept>;
+#[derive(Debug, Default)]
+struct Ring {
+    /// How many went before the first.
+    gone: u64,
+    steps: VecDeque<Kept>,
+}
+
+impl Ring {
+    fn push(&mut self, kept: Kept) {
+        if self.steps.len() == TRACE_LENGTH_MAX {
+            self.steps.pop_front();
+            self.gone += 1;
+        }
+        self.steps.push_back(kept);
+    }
+
+    fn step(&mut self, number: u64) -> Option<&mut Kept> {
+        let place = self.steps.binary_search_by_key(&number, |kept| kept.number).ok()?;
+        self.steps.get_mut(place)
+    }
+
+    /// The steps behind that number.
+    fn after(&self, number: u64) -> impl Iterator<Item = &Kept> {
+        self.steps.range(self.steps.partition_point(|kept| kept.number <= number)..)
+    }
+}
 
 /// The traces of all Entities.
 #[derive(Debug)]
@@ -60,13 +122,30 @@ pub(crate) struct Traces {
     /// Asked for one Entity at a time: its order is random.
     live: HashMap<EntityId, Ring>,
     ended: VecDeque<(EntityId, Ring)>,
+    /// How many steps were traced.
+    count: u64,
     line_names: Arc<[Arc<str>]>,
+    /// What is changed by the run under way.
+    noting: Noting,
+    /// Until when values and durations are kept, in milliseconds since 1970.
+    detail_until_ms: u64,
+    pub(crate) stopwatch: Option<Stopwatch>,
+    /// Whether every run is timed.
+    pub(crate) measures: bool,
 }
 
 impl Default for Traces {
     fn default() -> Self {
-        let line_names = Arc::from([Arc::from("entry")]);
-        Self { live: HashMap::default(), ended: VecDeque::new(), line_names }
+        Self {
+            live: HashMap::default(),
+            ended: VecDeque::new(),
+            count: 0,
+            line_names: Arc::from([Arc::from("entry")]),
+            noting: Noting::default(),
+            detail_until_ms: 0,
+            stopwatch: None,
+            measures: false,
+        }
     }
 }
 
@@ -77,12 +156,10 @@ impl Traces {
         Matched { names: Arc::clone(&self.line_names), values }
     }
 
-    pub(crate) fn push(&mut self, entity: EntityId, entry: Kept) {
-        let ring = self.live.entry(entity).or_default();
-        if ring.len() == TRACE_LENGTH_MAX {
-            ring.pop_front();
-        }
-        ring.push_back(entry);
+    pub(crate) fn push(&mut self, entity: EntityId, kept: Kept) {
+        self.count += 1;
+        self.live.entry(entity).or_default().push(Kept { number: self.count, ..kept });
+        self.noting.pushed(entity, self.count);
     }
 
     pub(crate) fn end(&mut self, entity: EntityId) {
@@ -94,10 +171,58 @@ impl Traces {
         }
     }
 
-    pub(crate) fn of(&self, entity: EntityId) -> Vec<TraceEntry> {
+    fn ring(&self, entity: EntityId) -> Option<&Ring> {
         let ended = || self.ended.iter().rev().find(|(id, _)| *id == entity).map(|(_, ring)| ring);
-        let ring = self.live.get(&entity).or_else(ended);
-        ring.map_or_else(Vec::new, |ring| ring.iter().map(Kept::entry).collect())
+        self.live.get(&entity).or_else(ended)
+    }
+
+    /// The ring of an Entity that lives, or ended just now.
+    fn ring_mut(&mut self, entity: EntityId) -> Option<&mut Ring> {
+        let last = self.ended.back_mut().filter(|(id, _)| *id == entity).map(|(_, ring)| ring);
+        self.live.get_mut(&entity).or(last)
+    }
+}
+
+impl Engine {
+    /// The Systems that ran on an Entity, oldest first, also after it ended.
+    #[must_use]
+    pub fn trace(&self, id: EntityId) -> Vec<TraceEntry> {
+        self.trace_after(id, 0)
+    }
+
+    /// The same, behind the step of that number.
+    #[must_use]
+    pub fn trace_after(&self, id: EntityId, step: u64) -> Vec<TraceEntry> {
+        let Some(ring) = self.traces.ring(id) else { return Vec::new() };
+        let names = self.noted_names();
+        let entry = |kept: &Kept| {
+            let more = kept.more.as_deref();
+            let values = more.map_or(&[][..], |more| more.values.as_slice());
+            let (changes, others) = kept.changes.told(&names, values);
+            TraceEntry {
+                step: kept.number,
+                now_ms: kept.now_ms,
+                system: Arc::clone(&kept.system),
+                components: kept.matched.pairs().collect(),
+                changes,
+                others,
+                took_us: more.and_then(|more| more.took_us),
+                answer_ms: more.and_then(|more| more.answer_ms),
+            }
+        };
+        ring.after(step).map(entry).collect()
+    }
+
+    /// How many steps of an Entity are not kept any more.
+    #[must_use]
+    pub fn trace_gone(&self, id: EntityId) -> u64 {
+        self.traces.ring(id).map_or(0, |ring| ring.gone)
+    }
+
+    /// Keeps values and durations in the traces for a while: of everything that runs until
+    /// [`TRACE_DETAIL_MS`] from now. Somebody looks, and asks again in time.
+    pub fn trace_in_detail(&mut self) {
+        self.traces.detail_until_ms = self.now_ms().saturating_add(TRACE_DETAIL_MS);
     }
 }
 
@@ -105,21 +230,28 @@ impl Traces {
 mod tests {
     use super::*;
 
-    fn nothing() -> Matched {
-        Matched { names: Arc::from([]), values: Box::from([]) }
+    fn kept(now_ms: u64) -> Kept {
+        let nothing = Matched { names: Arc::from([]), values: Box::from([]) };
+        Kept::new(now_ms, "acme:x".into(), nothing)
     }
 
     #[test]
     fn a_trace_forgets_its_oldest_steps_and_outlives_its_entity() {
-        let mut traces = Traces::default();
+        let mut app = Engine::new();
         let entity = EntityId::FIRST;
         for step in 0..=TRACE_LENGTH_MAX as u64 {
-            traces.push(entity, Kept { now_ms: step, system: "acme:x".into(), matched: nothing() });
+            app.traces.push(entity, kept(step));
         }
-        let kept = traces.of(entity);
-        assert_eq!((kept.len(), kept[0].now_ms), (TRACE_LENGTH_MAX, 1));
-        traces.end(entity);
-        assert_eq!(traces.of(entity), kept);
-        assert_eq!(traces.of(entity.next()), []);
+        let steps = app.trace(entity);
+        assert_eq!((steps.len(), steps[0].now_ms, steps[0].step), (TRACE_LENGTH_MAX, 1, 2));
+        let last = TRACE_LENGTH_MAX as u64 + 1;
+        assert_eq!(app.trace_after(entity, last - 1), steps[TRACE_LENGTH_MAX - 1..]);
+        assert_eq!(app.trace_after(entity, last), []);
+        assert_eq!((app.trace_gone(entity), app.trace_gone(entity.next())), (1, 0));
+        app.traces.push(entity.next(), kept(0));
+        assert_eq!(app.trace(entity.next())[0].step, last + 1, "one count for all");
+        app.traces.end(entity);
+        assert_eq!(app.trace(entity), steps);
+        assert_eq!(app.trace(entity.next().next()), []);
     }
 }

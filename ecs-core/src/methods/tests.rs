@@ -222,11 +222,13 @@ fn an_entity_is_advanced_with_writes_in_one_call_and_its_steps_are_traced() {
                 "[1]",
                 "{\"entity\":1,\"trace\":[\
                  {\"time\":\"2000-02-29T00:00:00.123Z\",\"system\":\"acme:here\",\
-                 \"entity\":{\"entity\":1,\"acme:x\":0.50}},\
+                 \"entity\":{\"entity\":1,\"acme:x\":0.50},\"step\":1,\"changes\":[\
+                 {\"component\":\"acme:y\",\"change\":\"attached\"}]},\
                  {\"time\":\"2000-02-29T00:00:00.123Z\",\"system\":\"acme:there\",\
-                 \"entity\":{\"entity\":1,\"acme:y\":[1]}}]}",
+                 \"entity\":{\"entity\":1,\"acme:y\":[1]},\"step\":2,\"changes\":[\
+                 {\"component\":\"acme:z\",\"change\":\"attached\"}],\"answer_ms\":0}],\"gone\":0}",
             ),
-            ("systrace", "[2]", r#"{"entity":2,"trace":[]}"#),
+            ("systrace", "[2]", r#"{"entity":2,"trace":[],"gone":0}"#),
         ],
     );
     let listed = call(&mut app, "listsystems", "{}");

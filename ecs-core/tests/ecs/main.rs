@@ -13,3 +13,4 @@ mod freeze;
 mod snapshot;
 mod delta;
 mod waits;
+mod traced;

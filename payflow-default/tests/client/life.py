@@ -107,6 +107,9 @@ def external(voice, entity):
     late = voice.call("payecs_setcomponents", writes=done, invocation=number)
     same(late[0], 2207, "an invocation that was answered")
     for one in (trace := voice.call("payecs_systrace", entity=entity))["trace"]:
+        # Another step each time, and an answer as fast as the host.
+        check(one.pop("step") > 0 and one.pop("answer_ms") >= 0, "a step", one)
+        check(one.pop("duration_us", 0) >= 0, "timed where Systems are announced", one)
         del one["time"]
     yield "payecs_systrace", trace
 
