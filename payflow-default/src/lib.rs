@@ -6,6 +6,7 @@
 extern crate self as payflow_default;
 
 pub mod flow;
+pub mod outline;
 pub mod app;
 pub mod entropy;
 pub mod planner;

@@ -4,6 +4,7 @@ mod methods;
 
 use ecs_core::{ComponentSpec, Engine, Method, Plugin, SystemSpec, WhenFrozen, Writable};
 use ecs_systems::{PaymentSystems, flow::ROWS};
+use payflow_default::outline::Outline;
 use std::{fmt::Write, path::PathBuf};
 
 /// The prefix that the pages leave out.
@@ -24,6 +25,7 @@ pub fn pages() -> Vec<Page> {
     vec![
         Page { path: "docs/COMPONENTS.md".into(), text: components() },
         Page { path: "docs/SYSTEMS.md".into(), text: systems() },
+        Page { path: "docs/FLOW.md".into(), text: flow() },
         Page { path: "docs/RPC.md".into(), text: methods::methods() },
         Page { path: "docs/ERRORS.md".into(), text: methods::errors() },
     ]
@@ -101,6 +103,14 @@ fn systems() -> String {
             codes.join(", "),
         );
     }
+    page
+}
+
+fn flow() -> String {
+    let mut page = heading("ecs-systems/src/flow.rs and the specs it names");
+    page += include_str!("docgen/flow.txt");
+    page += &Outline::default_flow().mermaid();
+    page += "```\n";
     page
 }
 

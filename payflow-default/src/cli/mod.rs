@@ -8,6 +8,7 @@ mod ask;
 mod pays;
 mod plan;
 mod look;
+mod flow;
 mod token;
 mod backup;
 mod restore;
@@ -49,6 +50,7 @@ enum Command {
     Plan(plan::Args),
     Trace(look::TraceArgs),
     Explain(look::ExplainArgs),
+    Flow(flow::Args),
     Ledger(ask::LedgerArgs),
     Getinfo(ask::InfoArgs),
     Token(token::Args),
@@ -84,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => look::trace(&args),
         Command::Explain(args) => look::explain(&args),
+        Command::Flow(args) => flow::run(&args),
         Command::Ledger(args) => ask::ledger(&args),
         Command::Getinfo(args) => ask::info(&args),
         Command::Token(args) => token::run(&args),
@@ -120,6 +123,8 @@ mod tests {
             (vec!["demo", "--virtual", "--speed", "2"], "cannot be used with"),
             (vec!["payy"], "unrecognized subcommand"),
             (vec!["serve"], "--data-dir"),
+            (vec!["flow", "--format", "png"], "possible values: text, json, dot, mermaid"),
+            (vec!["flow", "--builtin", "--entity", "7"], "cannot be used with"),
             (vec!["call", "--data-dir", "D"], "<METHOD>"),
             (vec!["token", "create", "a", "--data-dir", "D"], "--scope"),
         ] {

@@ -1,6 +1,7 @@
 //! `payecs serve` and the commands that call it, as programs.
 
 mod first;
+mod looking;
 mod rig;
 
 use rig::{Daemon, payecs, said, text, token};
