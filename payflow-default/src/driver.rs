@@ -32,7 +32,7 @@ pub use serving::Outlet;
 use crate::entropy::Entropy;
 use asking::Asking;
 use calls::Waiters;
-use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Json, Write};
+use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Json, Write, trace::Stopwatch};
 use ecs_systems::{
     pay::start_payment,
     policy::GraphView,
@@ -230,6 +230,12 @@ impl Driver {
     /// Whether the flow's Systems are announced too.
     pub fn announce_all(&mut self, announce: bool) {
         self.engine.announce_all(announce);
+    }
+
+    /// What runs of Systems are timed by where somebody looks, and whether all are.
+    pub(crate) fn time_runs(&mut self, stopwatch: Stopwatch, all: bool) {
+        self.engine.set_stopwatch(stopwatch);
+        self.engine.measure_runs(all);
     }
 
     /// From now on every System is announced to that one, in its turn: before the answer to the

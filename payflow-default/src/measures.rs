@@ -4,6 +4,8 @@
 //! is asked of the engine when somebody looks. Nothing is measured, and nothing of it costs, before
 //! [`Measures::install`]. Amounts are floating-point numbers there: exact up to 2^53 msat.
 
+mod systems;
+
 use crate::Driver;
 use ecs_core::{Effect, Engine, Entities, EntityId, ErrorObject};
 use ecs_systems::{
@@ -19,6 +21,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+use systems::Systems;
 use tokio::time::Instant;
 
 const CALLS: &str = "payecs_calls_total";
@@ -64,9 +67,15 @@ impl Measures {
         Ok(Self(handle))
     }
 
-    /// Everything, in the text format of Prometheus.
-    pub(crate) fn text(&self) -> String {
-        self.0.render()
+    /// Everything, in the text format of Prometheus, with what is true of an engine now, or that
+    /// there is none that answers.
+    pub(crate) fn text(&self, standing: Option<&Standing>) -> String {
+        look(standing);
+        let mut text = self.0.render();
+        if let Some(standing) = standing {
+            standing.systems.write(&mut text);
+        }
+        text
     }
 
     /// Adds up what was told since the last time. Call it every few seconds: it is kept one by one
@@ -101,7 +110,8 @@ fn describe() {
     gauge!(SYNCED, "Whether the node is in step with the chain.");
 }
 
-fn is_measured() -> bool {
+/// Whether anything is measured in this process.
+pub(crate) fn is_measured() -> bool {
     MEASURED.load(Ordering::Relaxed)
 }
 
@@ -159,22 +169,26 @@ pub(crate) fn synced(took: Duration) {
 }
 
 /// Takes down what is true of an engine now, or that there is none that answers.
-pub(crate) fn look(standing: Option<&Standing>) {
+fn look(standing: Option<&Standing>) {
     gauge!(UP).set(f64::from(standing.is_some()));
-    for (name, labels, value) in standing.into_iter().flat_map(|standing| &standing.0) {
+    for (name, labels, value) in standing.into_iter().flat_map(|standing| &standing.gauges) {
         gauge!(*name, labels.iter()).set(*value);
     }
 }
 
-/// What is true of an engine at a moment: names, labels and values.
+/// What is true of an engine at a moment.
 #[derive(Debug, Default)]
-pub(crate) struct Standing(Vec<(&'static str, Vec<Label>, f64)>);
+pub(crate) struct Standing {
+    /// Names, labels and values.
+    gauges: Vec<(&'static str, Vec<Label>, f64)>,
+    systems: Systems,
+}
 
 impl Standing {
     /// What is true of this one.
     pub(crate) fn of(driver: &Driver) -> Self {
-        let mut standing = Self::default();
         let engine = driver.engine();
+        let mut standing = Self { systems: Systems::of(engine), ..Self::default() };
         standing.count(ENTITIES, engine.resource::<Entities>().map_or(0, Entities::count));
         standing.count(PARTS, driver.parts_in_flight());
         standing.count(WAITERS, driver.waiters());
@@ -208,7 +222,7 @@ impl Standing {
 
     fn add(&mut self, name: &'static str, label: Option<(&'static str, &'static str)>, value: f64) {
         let labels = label.map(|(key, value)| Label::from_static_parts(key, value));
-        self.0.push((name, labels.into_iter().collect(), value));
+        self.gauges.push((name, labels.into_iter().collect(), value));
     }
 }
 

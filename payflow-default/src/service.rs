@@ -84,8 +84,7 @@ impl Service for ShellService {
         let handle = self.handle.clone();
         Box::pin(async move {
             let standing = handle.call(|driver, _| Standing::of(driver)).await;
-            measures::look(standing.ok().as_ref());
-            Some(measures.text())
+            Some(measures.text(standing.ok().as_ref()))
         })
     }
 

@@ -150,6 +150,7 @@ impl Shell {
         let (ended, has_ended) = watch::channel(driver.cursor());
         let woken = Arc::new(Woken::default());
         driver.set_waker(Waker::from(Arc::clone(&woken)));
+        driver.time_runs(clock::stopwatch_ns, measures::is_measured());
         let invoices = driver.engine().resource::<DecodedInvoices>().cloned().unwrap_or_default();
         let watchers = Watchers::default();
         let desk = Arc::new(Desk::default());

@@ -6,6 +6,7 @@ use std::{
     fmt,
     num::NonZeroU64,
     str::FromStr,
+    sync::LazyLock,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -77,6 +78,12 @@ impl Clock {
             Kind::Scaled { speed, .. } => speed.real(left_ms),
         }
     }
+}
+
+/// Nanoseconds since it was read first in this process: what runs of Systems are timed by.
+pub(super) fn stopwatch_ns() -> u64 {
+    static SINCE: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(SINCE.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge")]
