@@ -1,7 +1,7 @@
-//! Commands that look at one Entity: `payecs trace` and `payecs explain`.
+//! `payecs explain`: why an Entity is where it is.
 
 use super::{
-    call::{Daemon, show, told},
+    call::{Daemon, told},
     client::{CallError, Client, block_on},
     demo::words::{counted, sat},
     pretty::fields,
@@ -9,23 +9,10 @@ use super::{
 use ecs_core::Json;
 use ecs_systems::{errors::explained, units::Msat};
 use serde::Deserialize;
-use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode};
 
 /// Longest value of a Component that is shown, in characters.
 const VALUE_CHARS_MAX: usize = 64;
-
-/// Shows the Systems that ran on an Entity, oldest first, each with the Components it matched.
-///
-/// Exit codes: 0 shown; 1 nobody answers; 2 for a bad option.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  payecs trace --data-dir D 17")]
-pub(crate) struct TraceArgs {
-    #[command(flatten)]
-    daemon: Daemon,
-    /// Its number.
-    entity: u32,
-}
 
 /// Says why an Entity is where it is: what runs next, what is awaited, for each System of its list
 /// which Component is missing or in the way, and of a payment which parts are out.
@@ -42,12 +29,6 @@ pub(crate) struct ExplainArgs {
     /// Also Systems that have run, or that wait for much.
     #[arg(long)]
     all: bool,
-}
-
-pub(crate) fn trace(args: &TraceArgs) -> ExitCode {
-    show(&args.daemon, "payecs_systrace", Json::of(&[args.entity]), |answer| {
-        Some(traced(&answer.decode().ok()?))
-    })
 }
 
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
@@ -80,33 +61,6 @@ struct Part {
     partid: u64,
     amount_msat: Msat,
     fee_msat: Msat,
-}
-
-#[derive(Deserialize)]
-struct Trace {
-    entity: u32,
-    trace: Vec<Step>,
-}
-
-#[derive(Deserialize)]
-struct Step {
-    time: String,
-    system: String,
-    entity: BTreeMap<String, Json>,
-}
-
-fn traced(trace: &Trace) -> String {
-    if trace.trace.is_empty() {
-        return format!("No System ran on Entity {}, or it is long over.\n", trace.entity);
-    }
-    let mut text = String::new();
-    for step in &trace.trace {
-        let _ = writeln!(text, "{}  {}", step.time, short(&step.system));
-        for (name, value) in step.entity.iter().filter(|(name, _)| *name != "entity") {
-            let _ = writeln!(text, "    {} = {}", short(name), cut(value.text()));
-        }
-    }
-    text
 }
 
 #[derive(Deserialize)]
@@ -210,11 +164,11 @@ impl Judged {
     }
 }
 
-fn short(name: &str) -> &str {
+pub(super) fn short(name: &str) -> &str {
     name.strip_prefix("lightningd:").unwrap_or(name)
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(VALUE_CHARS_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');

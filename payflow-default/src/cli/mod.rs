@@ -8,6 +8,7 @@ mod ask;
 mod pays;
 mod plan;
 mod look;
+mod trace;
 mod flow;
 mod token;
 mod backup;
@@ -48,7 +49,7 @@ enum Command {
     Cancelpay(pays::CancelArgs),
     Decode(ask::DecodeArgs),
     Plan(plan::Args),
-    Trace(look::TraceArgs),
+    Trace(trace::Args),
     Explain(look::ExplainArgs),
     Flow(flow::Args),
     Ledger(ask::LedgerArgs),
@@ -84,7 +85,7 @@ pub fn run() -> ExitCode {
         Command::Cancelpay(args) => pays::cancel(&args),
         Command::Decode(args) => ask::decode(&args),
         Command::Plan(args) => plan::run(&args),
-        Command::Trace(args) => look::trace(&args),
+        Command::Trace(args) => trace::run(&args),
         Command::Explain(args) => look::explain(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Ledger(args) => ask::ledger(&args),

@@ -1,6 +1,6 @@
-//! What an operator sees of Systems: the list.
+//! What an operator sees of Systems: the list, what runs, and how often.
 
-use crate::rig::{Daemon, payecs, said};
+use crate::rig::{Daemon, payecs, said, text};
 use serde_json::{Value, json};
 use std::process::Output;
 use tempfile::TempDir;
@@ -52,4 +52,44 @@ fn the_list_of_an_entity_is_shown_with_what_looks_wrong() {
     let nobody = daemon.run("flow", &["--entity", "77"]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(said(&nobody).contains("Entity 77 has no list of Systems"), "{}", said(&nobody));
+}
+
+#[test]
+fn a_payment_is_followed_to_its_end_with_its_plans_and_parts() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    let invoice = daemon.invoice("20sat");
+    daemon.wait_until("it is paid", || daemon.run("pay", &[&invoice]).status.success());
+    let status = daemon.answer(&["paystatus", &format!("bolt11={invoice}")]);
+    let entity = status["entity"].to_string();
+    let followed = daemon.run("trace", &[&entity, "--follow"]);
+    let shown = words(&followed);
+    for part in [
+        "parse_invoice +",
+        "plan 2 route ",
+        "part 3 send_part ",
+        "part 3 part_paid ",
+        " +preimage",
+        &format!("Entity {entity} is over: complete, 20 sat and a fee of"),
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let preimage = daemon.answer(&["payecs_getcomponents", &entity, "lightningd:preimage"]);
+    let preimage = preimage["lightningd:preimage"].as_str().unwrap().to_owned();
+    let lines = daemon.run("trace", &[&entity, "--follow", "--json"]);
+    for line in stdout(&lines).lines() {
+        let step: Value = serde_json::from_str(line).unwrap();
+        assert!(step["system"].is_string() && step["changes"].is_array(), "{line}");
+    }
+    assert!(!said(&lines).contains(&preimage) && !shown.contains(&preimage), "it is secret");
+    let nobody = daemon.run("trace", &["77777", "--follow"]);
+    assert!(nobody.status.code() == Some(1) && said(&nobody).contains("(code 2204)"));
+    let cookie = std::fs::read_to_string(format!("{}/access/cookie", text(dir.path()))).unwrap();
+    let measured = daemon.http_to("GET /metrics", Some(cookie.trim()), "");
+    for series in [
+        "payecs_system_runs_total{system=\"lightningd:parse_invoice\"} ",
+        "payecs_system_duration_seconds_count{system=\"lightningd:settle\"} ",
+    ] {
+        assert!(measured.contains(series), "{series}: {measured}");
+    }
 }
