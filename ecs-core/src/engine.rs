@@ -22,7 +22,7 @@ use crate::{
     serving::Servers,
     system::{Answer, On, SystemDef},
     systems::{Failed, Failing, Systems, SystemsFinal},
-    trace::Traces,
+    trace::{Spans, Traces},
     waits::{Join, JoinDone, Waits, WakeAt},
     write::{Record, Write},
 };
@@ -82,6 +82,7 @@ pub struct Engine {
     /// The same.
     pub(crate) touched: Vec<EntityId>,
     pub(crate) traces: Traces,
+    pub(crate) spans: Spans,
     pub(crate) systems_id: ComponentId,
     pub(crate) freezing: Vec<ComponentId>,
     pub(crate) keeper: Option<Keeper>,
@@ -159,6 +160,7 @@ impl Engine {
             judged: Vec::new(),
             touched: Vec::new(),
             traces: Traces::default(),
+            spans: Spans::default(),
             systems_id,
             freezing: Vec::new(),
             keeper: None,

@@ -2,9 +2,12 @@
 
 mod changed;
 mod run;
+mod spans;
 
 pub use changed::{ChangeKind, TraceChange};
 pub use run::{Counts, Stopwatch, Took};
+pub(crate) use spans::Spans;
+pub use spans::{Kin, KinOf};
 
 use crate::{Engine, EntityId, Json};
 use changed::Notes;

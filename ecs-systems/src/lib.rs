@@ -21,6 +21,7 @@ pub mod flow;
 pub mod replies;
 pub mod lessons;
 pub mod rest;
+pub mod kin;
 pub mod methods;
 mod entropy;
 mod plugin;

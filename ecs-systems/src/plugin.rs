@@ -3,7 +3,7 @@
 use crate::{
     bolt11::DecodedInvoices,
     components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
-    flow, methods,
+    flow, kin, methods,
     policy::{Intake, Policy},
     port::PlansAsked,
     records, rest,
@@ -55,6 +55,7 @@ impl Plugin for PaymentSystems {
         app.set_keeper(records::keep);
         app.set_at_rest(rest::at_rest);
         app.set_deadline(deadline_ms);
+        app.set_kin(kin::kin);
         // Its bound is the height at which it is refused.
         app.lift_life_bounds::<SetHeld>();
         // Its bound is that of the payment it waits for.

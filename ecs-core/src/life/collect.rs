@@ -80,6 +80,7 @@ impl Engine {
             self.lives.end(entity);
             self.world.despawn(entity);
             self.traces.end(id);
+            self.spans.close(id);
             self.note_list(id);
         }
     }
@@ -95,6 +96,9 @@ impl Engine {
         self.note_list(id);
         let Some(entity) = self.find(id) else { return };
         let runs = self.world.entity(entity).contains::<Systems>();
+        if !runs {
+            self.spans.close(id);
+        }
         if self.ended_ms(id).is_some() == runs {
             let now_ms = self.now_ms;
             self.life_mut(id, entity).ended_ms = (!runs).then_some(now_ms);

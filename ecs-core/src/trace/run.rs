@@ -166,6 +166,7 @@ impl Engine {
         let stopwatch = self.traces.stopwatch.filter(|_| timed);
         let began_ns = stopwatch.map(|stopwatch| stopwatch());
         self.traces.begin(id, None, detailed);
+        let _entered = self.enter_span(id, entity, index);
         self.run_system(id, entity, index);
         let ended_ns = stopwatch.map(|stopwatch| stopwatch());
         let took_ns = ended_ns.zip(began_ns).map(|(end, begin)| end.saturating_sub(begin));

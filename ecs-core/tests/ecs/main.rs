@@ -14,3 +14,4 @@ mod snapshot;
 mod delta;
 mod waits;
 mod traced;
+mod spans;
