@@ -1,21 +1,20 @@
 //! The one write path: everything that changes a Component goes through here, whole or not at all.
 
+mod apply;
 pub(crate) mod change;
 mod expected;
 
 use crate::{
     Engine, EntityId, Error,
-    component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, WireComponent, Writable},
+    component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, Writable},
     delta,
-    dispatch::ListId,
-    inputs::Entities,
-    life::{Given, Id, Life},
-    names::{ForeignId, Named},
-    systems::{Systems, no_list},
-    trace::{ChangeKind, Kept},
+    life::Given,
+    names::Named,
+    systems::Systems,
+    trace::Kept,
     write::{Record, Write, Writer},
 };
-use bevy_ecs::entity::Entity;
+use apply::mark_ends;
 use change::{Change, decode};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -190,106 +189,6 @@ impl Engine {
         self.traces.push(id, Kept::new(now_ms, system, matched));
     }
 
-    /// Applies a change. It makes the Entity, if it attaches something.
-    pub(crate) fn apply(&mut self, id: EntityId, change: Change) {
-        let target = match self.find_and_keep(id) {
-            Some(target) => target,
-            None if change.attaches() => self.spawn(id),
-            None => return,
-        };
-        self.apply_to(id, target, change);
-    }
-
-    fn apply_to(&mut self, entity: EntityId, target: Entity, change: Change) {
-        match change {
-            Change::Clear => self.clear(entity, target),
-            Change::End => {
-                self.trace_end(entity, target);
-                self.release_list(target);
-                self.end(entity);
-                self.note(|| delta::Change::Ended(entity));
-            }
-            Change::AttachTyped(typed, json, insertion) => {
-                let is_list = typed.id == self.systems_id;
-                if is_list {
-                    self.release_list(target);
-                }
-                let (life, text) = (self.lives.of_mut(target), json.plain());
-                let old = if is_list {
-                    self.world.get::<Systems>(target).map(Systems::to_json)
-                } else {
-                    life.texts.put(&typed, &text)
-                };
-                if old.as_ref().is_none_or(|old| !old.is_same_text(&text)) {
-                    // A type writes a value in one way: another text is another value.
-                    life.count(i64::from(old.is_none()));
-                    let before = match &old {
-                        Some(_) if is_list => {
-                            self.world.get::<Systems>(target).map(Systems::weight)
-                        }
-                        old => old.as_ref().map(|old| old.text().len()),
-                    };
-                    self.held.weigh(life, before, Some(text.text().len()));
-                    let mut place = self.world.entity_mut(target);
-                    match insertion {
-                        Some(insertion) => insertion(&mut place),
-                        None => (typed.insert_carried)(&json, &mut place),
-                    }
-                    let change = ChangeKind::of_attaching(old.is_some());
-                    self.trace_typed(entity, &typed, change, Some(&text));
-                    self.note_component(entity, typed.spec.name, Some(text));
-                }
-                if is_list {
-                    self.take_list(target);
-                }
-            }
-            Change::AttachForeign(id, json) => {
-                let life = self.lives.of_mut(target);
-                let old = Arc::make_mut(&mut life.foreign.values).insert(id, json.clone());
-                life.foreign.mask.insert(id);
-                let before = old.as_ref().map(|old| old.text().len());
-                self.held.weigh(life, before, Some(json.text().len()));
-                // The new text always stays; but only another value is a change.
-                if old.as_ref() != Some(&json) {
-                    life.count(i64::from(old.is_none()));
-                    let change = ChangeKind::of_attaching(old.is_some());
-                    self.trace_foreign(entity, id, change, Some(&json));
-                }
-                self.note_foreign(entity, id, Some(&json));
-            }
-            Change::DetachTyped(typed) => {
-                if !self.world.entity(target).contains_id(typed.id) {
-                    return;
-                }
-                if typed.id == self.systems_id {
-                    self.release_list(target);
-                }
-                let listed = self.world.get::<Systems>(target);
-                let before = listed.filter(|_| typed.id == self.systems_id).map(Systems::weight);
-                (typed.remove)(&mut self.world.entity_mut(target));
-                let life = self.lives.of_mut(target);
-                let text = life.texts.remove(typed.id);
-                life.count(-1);
-                let before = before.or_else(|| text.map(|text| text.text().len()));
-                self.held.weigh(life, before, None);
-                self.trace_typed(entity, &typed, ChangeKind::Detached, None);
-                self.note_component(entity, typed.spec.name, None);
-            }
-            Change::DetachForeign(id) => {
-                let life = self.lives.of_mut(target);
-                if life.foreign.values.contains_key(&id) {
-                    let old = Arc::make_mut(&mut life.foreign.values).remove(&id);
-                    life.foreign.mask.remove(id);
-                    life.count(-1);
-                    let before = old.map(|old| old.text().len());
-                    self.held.weigh(life, before, None);
-                    self.trace_foreign(entity, id, ChangeKind::Detached, None);
-                    self.note_foreign(entity, id, None);
-                }
-            }
-        }
-    }
-
     fn concerns_waits(&self, change: &Change) -> bool {
         match change {
             Change::Clear | Change::End => !self.waiting.is_empty(),
@@ -298,53 +197,6 @@ impl Engine {
             }
             Change::AttachForeign(..) | Change::DetachForeign(_) => false,
         }
-    }
-
-    fn clear(&mut self, entity: EntityId, target: Entity) {
-        let here = self.world.entity(target);
-        let typed = self.names.typed().filter(|typed| here.contains_id(typed.id));
-        for component in typed.cloned().collect::<Vec<_>>() {
-            self.apply_to(entity, target, Change::DetachTyped(component));
-        }
-        let names: Vec<ForeignId> = self.lives.of(target).foreign.values.keys().copied().collect();
-        for id in names {
-            self.apply_to(entity, target, Change::DetachForeign(id));
-        }
-    }
-
-    fn take_list(&mut self, target: Entity) {
-        let mut systems = self.world.get_mut::<Systems>(target).expect("attached just now");
-        let names = systems.shared_names().ok();
-        let list = names.and_then(|names| self.lists.take(names, systems.list));
-        (systems.list, self.lives.of_mut(target).list) = (list, list);
-    }
-
-    /// The interned list of an Entity; tried again if there was no room for it when it was written.
-    pub(crate) fn list_of(&mut self, target: Entity) -> Result<ListId, Error> {
-        if let Some(list) = self.lives.of(target).list {
-            return Ok(list);
-        }
-        self.world.get::<Systems>(target).ok_or_else(no_list)?.shared_names()?;
-        self.take_list(target);
-        self.lives.of(target).list.ok_or_else(|| {
-            Error::InvalidSystems("too many different lists are in use, use fewer.".to_owned())
-        })
-    }
-
-    fn release_list(&mut self, target: Entity) {
-        if let Some(list) = self.lives.of_mut(target).list.take() {
-            self.lists.give_back(list);
-        }
-    }
-
-    /// Makes the Entity with that number; there is none.
-    fn spawn(&mut self, id: EntityId) -> Entity {
-        let entity = self.world.spawn((Id(id), Given::default())).id();
-        self.lives.begin(entity, Life::new(self.now_ms));
-        self.world.resource_mut::<Entities>().add(id, entity);
-        self.last = Some((id, entity));
-        self.note_life(id);
-        entity
     }
 
     /// After a batch: an Entity that is frozen now forgets what was given to it; one that has
@@ -359,18 +211,6 @@ impl Engine {
         if empty {
             self.end(id);
             self.note(|| delta::Change::Ended(id));
-        }
-    }
-}
-
-/// What is cleared and not written to again is over: that is one change, not one for each
-/// Component.
-fn mark_ends(changes: &mut [(EntityId, Change)]) {
-    for at in 0..changes.len() {
-        let (id, change) = &changes[at];
-        let is_last = || changes[at + 1..].iter().all(|(other, _)| other != id);
-        if matches!(change, Change::Clear) && is_last() {
-            changes[at].1 = Change::End;
         }
     }
 }

@@ -168,8 +168,8 @@ impl Engine {
             let Some(entity) = self.find(id) else { continue };
             let life = self.lives.of_mut(entity);
             life.recorded.notes = false;
-            let given = self.world.get::<Given>(entity).expect("spawned with it");
-            changes.push(Change::Life(id, Box::new(Notes::of(life, given))));
+            let given = self.world.get::<Given>(entity);
+            changes.extend(given.map(|it| Change::Life(id, Box::new(Notes::of(life, it)))));
         }
         let next_entity = self.world.resource::<Entities>().next;
         let counters = (next_entity, self.next_effect, self.next_invocation);
@@ -337,10 +337,10 @@ impl Engine {
     }
 
     /// The same of a Component without a type.
-    pub(crate) fn note_foreign(&mut self, id: EntityId, name: ForeignId, value: Option<&Json>) {
+    pub(crate) fn note_foreign(&mut self, id: EntityId, name: ForeignId, value: Option<Json>) {
         if self.recording.is_some() {
             let name = self.names.text(name).to_string();
-            self.note(|| Change::Component(id, name.into(), value.cloned()));
+            self.note(|| Change::Component(id, name.into(), value));
         }
     }
 

@@ -118,7 +118,7 @@ impl Lists {
         let key = list.fit(registry, entity);
         self.fitting = self.fitting + list.fitting.len() - resolved;
         let fitting = &list.fitting[&key];
-        for position in fitting.iter() {
+        for position in fitting {
             let Some(index) = list.entries[usize::from(*position)] else {
                 let name = &list.names[usize::from(*position)];
                 if pass_over || life.muted.contains(name) {

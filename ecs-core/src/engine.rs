@@ -16,6 +16,7 @@ use crate::{
     method::{Method, Scope},
     methods,
     names::Names,
+    plugin::owner_of,
     queue::Queue,
     quotas::{Held, Quotas},
     registry::{Owner, Registry, SystemIndex},
@@ -388,17 +389,4 @@ impl Engine {
 #[expect(clippy::needless_pass_by_value, reason = "bevy gives the signature")]
 fn log_bevy_error(error: BevyError, context: ErrorContext) {
     tracing::error!(target: "payecs::system", system = %context.name(), %error, "bevy reported");
-}
-
-fn owner_of(name: &str) -> Result<Owner, Error> {
-    let Some((prefix, _)) = name.split_once(':') else {
-        return Err(Error::Invalid(format!("System `{name}` needs a prefix, as in `acme:{name}`")));
-    };
-    if prefix.is_empty() {
-        return Err(Error::Invalid(format!("System `{name}`: the prefix before `:` is empty")));
-    }
-    if matches!(prefix, "lightningd" | "ledger" | "payecs") {
-        return Err(Error::Invalid(format!("System `{name}`: the prefix `{prefix}:` is ours")));
-    }
-    Ok(Owner::Plugin(format!("{prefix}:")))
 }

@@ -1,6 +1,6 @@
 //! Plugins: crates that add Components, Systems and Resources to an engine.
 
-use crate::{Engine, Error};
+use crate::{Engine, Error, registry::Owner};
 
 /// Something that adds to an engine. The default flow is one; a third party's crate is another.
 /// ```
@@ -41,4 +41,18 @@ impl Engine {
         tracing::debug!(target: "payecs::plugin", plugin = plugin.name(), "plugin added");
         plugin.build(self)
     }
+}
+
+/// Whose a System is, by its name.
+pub(crate) fn owner_of(name: &str) -> Result<Owner, Error> {
+    let Some((prefix, _)) = name.split_once(':') else {
+        return Err(Error::Invalid(format!("System `{name}` needs a prefix, as in `acme:{name}`")));
+    };
+    if prefix.is_empty() {
+        return Err(Error::Invalid(format!("System `{name}`: the prefix before `:` is empty")));
+    }
+    if matches!(prefix, "lightningd" | "ledger" | "payecs") {
+        return Err(Error::Invalid(format!("System `{name}`: the prefix `{prefix}:` is ours")));
+    }
+    Ok(Owner::Plugin(format!("{prefix}:")))
 }
