@@ -109,8 +109,12 @@ impl Ring {
     }
 
     fn step(&mut self, number: u64) -> Option<&mut Kept> {
-        let place = self.steps.binary_search_by_key(&number, |kept| kept.number).ok()?;
-        self.steps.get_mut(place)
+        // Mostly the last: the run that has just ended.
+        if self.steps.back().is_none_or(|kept| kept.number != number) {
+            let place = self.steps.binary_search_by_key(&number, |kept| kept.number).ok()?;
+            return self.steps.get_mut(place);
+        }
+        self.steps.back_mut()
     }
 
     /// The steps behind that number.

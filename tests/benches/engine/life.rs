@@ -56,7 +56,7 @@ impl<const AT: usize> WireComponent for Fact<AT> {
 }
 
 fn count_down(In(entity): On, left: Query<'_, '_, &Left>) -> Answer {
-    let Left(left) = left.get(entity).unwrap();
+    let Left(left) = left.get(entity)?;
     let step = if *left > 1 { Step::advance() } else { Step::wait() };
     Ok(step.attach(&Left(left - 1)))
 }
@@ -66,7 +66,7 @@ fn stage<const BEFORE: usize, const OWN: usize>(
     In(entity): On,
     before: Query<'_, '_, &Fact<BEFORE>>,
 ) -> Answer {
-    let Fact(before) = before.get(entity).unwrap();
+    let Fact(before) = before.get(entity)?;
     let step = if OWN + 1 == NAMES.len() { Step::wait() } else { Step::advance() };
     Ok(step.attach(&Fact::<OWN>(before + 1)))
 }

@@ -4,9 +4,9 @@
 //!
 //! | row | what is done |
 //! |---|---|
-//! | `step, one Entity` | a built-in System of a list of 20 replaces a Component, again and again |
-//! | `step, 10 000 Entities` | the same, one step of each Entity in turn, each a command of its own |
-//! | `life` | 25 Components attached, 15 of them by Systems that match one after another; then gone |
+//! | `step, one Entity` | a System of a list of 20 replaces a Component, again and again |
+//! | `step, 10 000 Entities` | the same, one step of each Entity in turn, each a command |
+//! | `life` | 25 Components attached, 15 by Systems that match in turn; then gone |
 //! | `bytes per Entity` | what 100 000 Entities of five Components add to this process |
 //!
 //! Everything is traced and noted for the journal: the change of each command is taken, and

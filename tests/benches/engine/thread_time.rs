@@ -19,7 +19,7 @@ impl ThreadTime {
     pub(crate) fn of(work: impl FnOnce()) -> Duration {
         let begun = Self::now();
         work();
-        Self::now() - begun
+        Self::now().saturating_sub(begun)
     }
 }
 
@@ -32,7 +32,7 @@ impl Measurement for ThreadTime {
     }
 
     fn end(&self, begun: Duration) -> Duration {
-        Self::now() - begun
+        Self::now().saturating_sub(begun)
     }
 
     fn add(&self, left: &Duration, right: &Duration) -> Duration {
