@@ -97,6 +97,14 @@ impl Engine {
 
     /// Refuses changes of somebody else than the engine by which too much would be used up.
     pub(crate) fn check_quotas(&self, changes: &[(EntityId, Change)]) -> Result<(), Error> {
+        if self.fits_on_top(changes) {
+            debug_assert_eq!(self.check_growth(changes), Ok(()), "what fits on top fits");
+            return Ok(());
+        }
+        self.check_growth(changes)
+    }
+
+    fn check_growth(&self, changes: &[(EntityId, Change)]) -> Result<(), Error> {
         let (mut all, mut by_token) = (Growth::default(), BTreeMap::<&Arc<str>, Growth>::new());
         for (id, result) in self.changed(changes)? {
             let life = self.life_of(id);
@@ -126,6 +134,39 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether everything that is attached might come on top of what there is, replace nothing, and
+    /// be one Entity's: mostly so, and quickly said.
+    fn fits_on_top(&self, changes: &[(EntityId, Change)]) -> bool {
+        let fits = |quota, wanted: u64| self.within(quota, wanted).is_ok();
+        let (mut count, mut bytes) = (0_u64, 0_u64);
+        for json in changes.iter().filter_map(|(_, change)| change.value()) {
+            let length = json.text().len() as u64;
+            if !fits(Quota::ComponentBytes, length) {
+                return false;
+            }
+            (count, bytes) = (count + 1, bytes.saturating_add(length));
+        }
+        let entities = self.world.resource::<Entities>().count() as u64;
+        let mut last = None;
+        fits(Quota::Entities, entities.saturating_add(count))
+            && fits(Quota::Bytes, self.held.bytes().saturating_add(bytes))
+            && changes.iter().map(|(id, _)| *id).all(|id| {
+                if last.replace(id) == Some(id) {
+                    return true;
+                }
+                let life = self.life_of(id);
+                let there = life.map_or_else(Size::default, Size::of);
+                let maker = life.map_or(self.calling.as_ref(), |life| life.maker.as_ref());
+                fits(Quota::Components, there.components.saturating_add(count))
+                    && fits(Quota::EntityBytes, there.bytes.saturating_add(bytes))
+                    && maker.filter(|_| self.calling.is_some()).is_none_or(|token| {
+                        let (made, held) = self.held.of(token);
+                        fits(Quota::TokenEntities, made.saturating_add(count))
+                            && fits(Quota::TokenBytes, held.saturating_add(bytes))
+                    })
+            })
     }
 
     fn may_grow(
