@@ -1,6 +1,7 @@
 //! What the engine costs: in this process, and as the plugin over stdin and stdout.
 //!
-//! `cargo bench -p payecs-tests --bench engine -- [inside] [stdio] [--quick] [--binary FILE]`
+//! `cargo bench -p payecs-tests --bench engine -- [inside] [stdio] [--row NAME] [--quick]
+//! [--binary FILE]`
 //!
 //! | row | what is done |
 //! |---|---|
@@ -9,9 +10,10 @@
 //! | `life` | 25 Components attached, 15 by Systems that match in turn; then gone |
 //! | `bytes per Entity` | what 100 000 Entities of five Components add to this process |
 //!
-//! Everything is traced and noted for the journal: the change of each command is taken, and
-//! dropped. Criterion times these, as CPU time of this thread. The rows over stdio are said in
-//! `stdio.rs`; the plugin is this very program. Nothing is asserted of a time.
+//! `--row` leaves the others out. Everything is traced and noted for the journal: the change of
+//! each command is taken, and dropped. Criterion times these, as CPU time of this thread. The rows
+//! over stdio are said in `stdio.rs`; the plugin is this very program. Nothing is asserted of a
+//! time.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
@@ -31,6 +33,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// What the command line asks for.
 struct Asked {
     quick: bool,
+    /// Only that row.
+    row: Option<String>,
     /// `payecs-plugin`, where it isn't this program.
     binary: Option<PathBuf>,
     inside: bool,
@@ -40,11 +44,12 @@ struct Asked {
 impl Asked {
     /// Cargo adds `--bench`.
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut asked = Self { quick: false, binary: None, inside: false, stdio: false };
+        let mut asked = Self { quick: false, row: None, binary: None, inside: false, stdio: false };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--bench" => {}
                 "--quick" => asked.quick = true,
+                "--row" => asked.row = Some(words.next().ok_or("--row needs a name")?),
                 "--binary" => {
                     let path = PathBuf::from(words.next().ok_or("--binary needs a file")?);
                     // It is started in another directory.
@@ -58,6 +63,10 @@ impl Asked {
         }
         let all = !asked.inside && !asked.stdio;
         Ok(Self { inside: asked.inside || all, stdio: asked.stdio || all, ..asked })
+    }
+
+    fn shows(&self, row: &str) -> bool {
+        self.row.as_ref().is_none_or(|asked| asked == row)
     }
 }
 
@@ -75,10 +84,10 @@ fn main() -> ExitCode {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load {}", load.trim());
     if asked.inside {
-        inside::rows(asked.quick);
+        inside::rows(asked.quick, |row| asked.shows(row));
     }
     if asked.stdio {
-        stdio::rows(asked.quick, asked.binary);
+        stdio::rows(asked.quick, asked.binary.as_deref(), |row| asked.shows(row));
     }
     ExitCode::SUCCESS
 }
