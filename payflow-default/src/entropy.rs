@@ -1,6 +1,7 @@
 //! Where each command's randomness comes from.
 
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// A source of 256 bits at a time.
 #[derive(Clone, Debug)]
@@ -13,14 +14,28 @@ pub enum Entropy {
         drawn: u64,
     },
     /// The operating system's.
-    System,
+    System(Drawn),
 }
+
+/// What was taken from the operating system and not given out yet: it is asked for many draws at a
+/// time. A clone has none of it, so that nothing is given out twice.
+#[derive(Default)]
+pub struct Drawn(Vec<[u8; 32]>);
+
+/// So many draws are asked for.
+const DRAWS: usize = 64;
 
 impl Entropy {
     /// A source that repeats itself with its seed.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self::Seeded { seed, drawn: 0 }
+    }
+
+    /// The operating system's.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::System(Drawn::default())
     }
 
     /// The next 256 bits.
@@ -35,18 +50,32 @@ impl Entropy {
                 let digest = Sha256::new().chain_update(seed.to_be_bytes());
                 digest.chain_update(drawn.to_be_bytes()).finalize().into()
             }
-            Self::System => {
-                let mut bytes = [0; 32];
-                getrandom::fill(&mut bytes).expect("the operating system has randomness");
-                bytes
-            }
+            Self::System(Drawn(left)) => left.pop().unwrap_or_else(|| {
+                left.resize(DRAWS, [0; 32]);
+                let bytes = left.as_flattened_mut();
+                getrandom::fill(bytes).expect("the operating system has randomness");
+                left.pop().expect("filled just now")
+            }),
         }
+    }
+}
+
+impl Clone for Drawn {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Drawn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Drawn({} draws)", self.0.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_seed_repeats_itself_and_no_two_draws_are_the_same() {
@@ -54,6 +83,15 @@ mod tests {
         let (a, b) = (first.draw(), first.draw());
         assert_eq!((second.draw(), second.draw()), (a, b));
         assert_ne!(a, b);
-        assert_ne!(Entropy::System.draw(), Entropy::System.draw());
+    }
+
+    #[test]
+    fn the_operating_systems_draws_are_never_given_out_twice() {
+        let mut source = Entropy::system();
+        let mut drawn: BTreeSet<[u8; 32]> = (0..=DRAWS).map(|_| source.draw()).collect();
+        let mut other = source.clone();
+        drawn.extend((0..DRAWS).flat_map(|_| [source.draw(), other.draw()]));
+        assert_eq!(drawn.len(), 3 * DRAWS + 1);
+        assert!(!format!("{source:?}").contains('['), "{source:?}");
     }
 }

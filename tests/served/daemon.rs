@@ -148,7 +148,8 @@ fn shell(dir: &Path, network: &SimNetwork, speed: Speed) -> ((Shell, Methods), H
     let methods = engine.methods().collect();
     let node = network.connect(START);
     let planner = OwnPlanner::new(node.graph(), KnowledgeConfig::default());
-    let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), Entropy::System, START);
+    let mut driver =
+        Driver::new(engine, Box::new(node), Box::new(planner), Entropy::system(), START);
     driver.retain(Retention { finished_max: KEPT, ..Retention::default() });
     let (shell, handle) = Shell::new(driver, Clock::scaled(START, speed), Limits::default());
     let shell = shell.keeping(store).and_then(Shell::with_node_apart);

@@ -67,7 +67,7 @@ impl Running {
         let node = network.connect(now);
         let planner =
             OwnPlanner::new(ecs_systems::port::Node::graph(&node), KnowledgeConfig::default());
-        let driver = Driver::new(engine, Box::new(node), Box::new(planner), Entropy::System, now);
+        let driver = Driver::new(engine, Box::new(node), Box::new(planner), Entropy::system(), now);
         let limits = Limits { notices: 1 << 16, jobs: planners, ..Limits::default() };
         let (shell, handle) = Shell::new(driver, Clock::scaled(now, Speed::REAL), limits);
         let shell = shell.keeping(store).unwrap().with_node_apart().unwrap();

@@ -122,7 +122,7 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
     let node = network.connect(now);
     let graph = node.graph();
     let planner = OwnPlanner::new(Arc::clone(&graph), KnowledgeConfig::default());
-    let entropy = if kept.is_some() { Entropy::System } else { Entropy::seeded(seed) };
+    let entropy = if kept.is_some() { Entropy::system() } else { Entropy::seeded(seed) };
     engine.announce_all(start.announce_all);
     let mut driver = Driver::new(engine, Box::new(node), Box::new(planner), entropy, now);
     if start.accepts.unknown {
