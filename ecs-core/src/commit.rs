@@ -204,7 +204,7 @@ impl Engine {
     fn follow_up(&mut self, id: EntityId) {
         let Some(entity) = self.find(id) else { return };
         let empty = self.lives.of(entity).attached == 0;
-        let given = self.world.get::<Given>(entity).is_some_and(|given| !given.0.is_empty());
+        let given = self.world.get::<Given>(entity).is_some_and(|given| !given.is_empty());
         if given && self.is_frozen(id) {
             self.replace_given(id, Some(Given::default()));
         }

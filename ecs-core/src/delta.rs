@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 use shared::{SinceSnapshot, unnamed};
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
     mem::{self, replace},
     sync::Arc,
 };
@@ -99,12 +98,12 @@ pub struct Notes {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) maker: Option<Arc<str>>,
     /// See [`Given`].
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) given: BTreeMap<String, Json>,
+    #[serde(default, skip_serializing_if = "Given::is_empty")]
+    pub(crate) given: Given,
 }
 
 impl Notes {
-    pub(crate) fn of(life: &Life, Given(given): &Given) -> Self {
+    pub(crate) fn of(life: &Life, given: &Given) -> Self {
         Self {
             born_ms: life.born_ms,
             ended_ms: life.ended_ms,
@@ -296,7 +295,7 @@ impl Engine {
         notes.put(life);
         self.held.give(life, notes.maker.clone());
         let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
-        given.0.clone_from(&notes.given);
+        given.clone_from(&notes.given);
     }
 
     /// Hands lines to what is kept beside the Components.

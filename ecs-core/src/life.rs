@@ -1,8 +1,10 @@
 //! What the engine notes of each Entity beside its Components.
 
+mod attached;
 mod collect;
 mod given;
 
+pub(crate) use attached::Attached;
 pub use given::Given;
 
 use crate::{
@@ -16,11 +18,9 @@ use bevy_ecs::{
     component::{Component, ComponentId},
     entity::Entity,
 };
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// All Components of an Entity that have no type, and which those are as bits.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Foreign {
 }
 
 /// Shared with images of the state, until it changes.
-pub(crate) type ForeignValues = Arc<BTreeMap<ForeignId, Json>>;
+pub(crate) type ForeignValues = Arc<LiteMap<ForeignId, Json>>;
 
 /// Room that an Entity's first text makes: plans and parts have fewer Components, payments some
 /// more.

@@ -9,7 +9,6 @@ use crate::{
     names::Named,
     registry::Owner,
     system::SystemDef,
-    systems::Systems,
     trace::Counts,
 };
 use bevy_ecs::entity::Entity;
@@ -64,16 +63,9 @@ impl Engine {
     #[must_use]
     pub fn components(&self, id: EntityId) -> Vec<(Arc<str>, Json)> {
         let Some(entity) = self.find(id) else { return Vec::new() };
-        let (life, entity) = (self.lives.of(entity), self.world.entity(entity));
-        let typed = life.texts.iter().map(|(name, json)| (Arc::from(name), json.clone()));
-        let list = entity.get::<Systems>();
-        let list = list.map(|list| (Arc::from(Systems::SPEC.name), list.to_json()));
-        let foreign = life.foreign.values.iter();
-        let foreign =
-            foreign.map(|(name, json)| (Arc::clone(self.names.text(*name)), json.clone()));
-        let mut all: Vec<(Arc<str>, Json)> = typed.chain(list).chain(foreign).collect();
-        all.sort_by(|left, right| left.0.cmp(&right.0));
-        all
+        let attached = self.attached(entity);
+        let all = attached.by_name(self.names.foreign_texts()).into_iter();
+        all.map(|(name, json)| (Arc::from(name), json.clone())).collect()
     }
 
     /// The names of all Components, in byte order.

@@ -2,19 +2,48 @@
 
 use crate::{Engine, EntityId, Json, Writer, commit::Batch};
 use bevy_ecs::component::Component;
-use std::collections::BTreeMap;
+use litemap::LiteMap;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What callers attached to an Entity, by name, in the values they gave: also what Systems have
 /// replaced or detached since. What is written while an external System has the Entity is that
 /// System's. On every Entity; empty once it is frozen.
-#[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
+/// ```
+/// # use ecs_core::{Given, Json};
+/// let given: Given = [("acme:y".into(), Json::yes()), ("acme:x".into(), Json::of(&1))].into();
+/// assert_eq!(given.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["acme:x", "acme:y"]);
+/// ```
+#[derive(Component, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[component(storage = "Table")]
-pub struct Given(pub BTreeMap<String, Json>);
+#[serde(transparent)]
+pub struct Given(LiteMap<Arc<str>, Json>);
+
+impl<const N: usize> From<[(Arc<str>, Json); N]> for Given {
+    fn from(fields: [(Arc<str>, Json); N]) -> Self {
+        fields.into_iter().collect()
+    }
+}
+
+impl FromIterator<(Arc<str>, Json)> for Given {
+    fn from_iter<I: IntoIterator<Item = (Arc<str>, Json)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
 
 impl Given {
+    /// By name, in byte order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether that is news.
-    fn give(&mut self, name: &str, value: Option<Json>) -> bool {
-        match (self.0.get_mut(name), value) {
+    fn give(&mut self, name: Arc<str>, value: Option<Json>) -> bool {
+        match (self.0.get_mut(&*name), value) {
             (Some(before), Some(value)) => {
                 let changed = *before != value;
                 if changed {
@@ -22,8 +51,8 @@ impl Given {
                 }
                 changed
             }
-            (None, Some(value)) => self.0.insert(name.to_owned(), value).is_none(),
-            (Some(_), None) => self.0.remove(name).is_some(),
+            (None, Some(value)) => self.0.insert(name, value).is_none(),
+            (Some(_), None) => self.0.remove(&*name).is_some(),
             (None, None) => false,
         }
     }
@@ -41,14 +70,16 @@ impl Engine {
             if self.lives.of(entity).invocation.is_some() {
                 continue;
             }
-            let values = write.components.iter().map(|(name, _)| self.component(id, name));
-            let values: Vec<Option<Json>> = values.collect();
+            let written = write.components.iter().filter_map(|(name, _)| {
+                Some((Arc::clone(self.names.shared(name)?), self.component(id, name)))
+            });
+            let written: Vec<(Arc<str>, Option<Json>)> = written.collect();
             let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
-            let mut changed = write.exact && !given.0.is_empty();
+            let mut changed = write.exact && !given.is_empty();
             if write.exact {
                 given.0.clear();
             }
-            for ((name, _), value) in write.components.iter().zip(values) {
+            for (name, value) in written {
                 changed |= given.give(name, value);
             }
             if changed {

@@ -6,12 +6,14 @@ use crate::{
     args::Args,
     commit::frozen_error,
     inputs::Entities,
+    life::Attached,
     method::{
         CHECK_KINDS, Caller, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit_component,
         permit_write, required,
     },
     names::Named,
 };
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc};
 
 /// Most Entities that are looked at in one go.
@@ -74,21 +76,20 @@ struct Asked {
     limit: usize,
     after: Option<EntityId>,
     shown: Option<BTreeSet<String>>,
-    listed: Vec<(EntityId, Components)>,
+    /// Names that are never shown.
+    secret: Vec<&'static str>,
+    listed: Vec<(EntityId, Attached)>,
 }
-
-/// Components by name.
-type Components = Vec<(Arc<str>, Json)>;
 
 fn list_entities(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let mut asked = asked(engine, args)?;
     if asked.list_page(engine) {
-        return Ok(asked.reply());
+        return Ok(asked.reply(engine));
     }
     let mut asked = Some(asked);
     Ok(Reply::in_steps(move |engine| {
         let is_listed = asked.as_mut().is_some_and(|asked| asked.list_page(engine));
-        is_listed.then(|| asked.take().map(|asked| Ok(asked.reply()))).flatten()
+        is_listed.then(|| asked.take().map(|asked| Ok(asked.reply(engine)))).flatten()
     }))
 }
 
@@ -109,7 +110,9 @@ fn asked(engine: &Engine, args: &Args<'_>) -> Result<Asked, ErrorObject> {
     }
     engine.asked(shown.iter().flatten())?;
     let caller = args.caller().clone();
-    Ok(Asked { caller, required, disallowed, limit, after, shown, listed: Vec::new() })
+    let secret = engine.component_specs().filter(|spec| spec.secret).map(|spec| spec.name);
+    let secret = secret.collect();
+    Ok(Asked { caller, required, disallowed, limit, after, shown, secret, listed: Vec::new() })
 }
 
 impl Asked {
@@ -125,39 +128,68 @@ impl Asked {
             self.after = Some(id);
             let matches = self.required.iter().all(|name| engine.has(id, name.as_ref()))
                 && !self.disallowed.iter().any(|name| engine.has(id, name.as_ref()));
-            if matches && self.may_know_of(engine, id) {
-                self.listed.push((id, self.shown_of(engine, id)));
+            let entity = engine.find(id).filter(|_| matches);
+            let attached = entity.map(|entity| engine.attached(entity));
+            let names = engine.names.foreign_texts();
+            if let Some(attached) = attached.filter(|it| self.may_know_of(it, names)) {
+                self.listed.push((id, attached));
             }
         }
         looked_at < LOOKED_AT_MAX || self.listed.len() == self.limit
     }
 
     /// Whether the caller is for something that the Entity has.
-    fn may_know_of(&self, engine: &Engine, id: EntityId) -> bool {
-        let is_for = |(name, _): &(Arc<str>, Json)| self.caller.may_touch(name);
-        self.caller.components.is_none() || engine.components(id).iter().any(is_for)
+    fn may_know_of(&self, attached: &Attached, names: &[Arc<str>]) -> bool {
+        let is_for = |(name, _): &(&str, &Json)| self.caller.may_touch(name);
+        self.caller.components.is_none() || attached.by_name(names).iter().any(is_for)
     }
 
-    fn shown_of(&self, engine: &Engine, id: EntityId) -> Components {
-        let is_asked = |name: &str| self.shown.as_ref().is_none_or(|shown| shown.contains(name));
-        let may_see = |name: &str| !engine.is_secret(name) && self.caller.may_touch(name);
-        let all = engine.components(id).into_iter();
-        all.filter(|(name, _)| is_asked(name) && may_see(name)).collect()
+    fn shows(&self, name: &str) -> bool {
+        let is_asked = self.shown.as_ref().is_none_or(|shown| shown.contains(name));
+        is_asked && !self.secret.contains(&name) && self.caller.may_touch(name)
     }
 
     /// Few are told at once; many are put together elsewhere.
-    fn reply(self) -> Reply {
-        let is_short = self.listed.len() <= TOLD_AT_ONCE_MAX;
-        let tell = move || {
-            let entities = self.listed.into_iter().map(|(id, components)| {
-                Json::object(std::iter::once(("entity".into(), Json::of(&id))).chain(components))
-            });
-            Json::object([("entities", Json::array(entities))])
-        };
-        if is_short {
-            return tell().into();
+    fn reply(self, engine: &Engine) -> Reply {
+        let names = engine.names.foreign_texts();
+        if self.listed.len() <= TOLD_AT_ONCE_MAX {
+            return self.told(names).into();
         }
-        Reply::Elsewhere(Box::new(|| Ok(tell())))
+        let names = names.to_vec();
+        Reply::Elsewhere(Box::new(move || Ok(self.told(&names))))
+    }
+
+    fn told(&self, names: &[Arc<str>]) -> Json {
+        let shown =
+            self.listed.iter().map(|(id, attached)| Shown { id, asked: self, attached, names });
+        Json::of(&Told { entities: shown.collect() })
+    }
+}
+
+/// The answer.
+#[derive(Serialize)]
+struct Told<'a> {
+    entities: Vec<Shown<'a>>,
+}
+
+/// One Entity, with what is shown of it.
+struct Shown<'a> {
+    id: &'a EntityId,
+    asked: &'a Asked,
+    attached: &'a Attached,
+    names: &'a [Arc<str>],
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("entity", self.id)?;
+        for (name, json) in self.attached.by_name(self.names) {
+            if self.asked.shows(name) {
+                map.serialize_entry(name, json)?;
+            }
+        }
+        map.end()
     }
 }
 

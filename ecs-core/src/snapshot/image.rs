@@ -2,7 +2,7 @@
 
 use super::{EntityState, Snapshot};
 use crate::{
-    Engine, EntityId, Json, Name,
+    Engine, EntityId, Name,
     declared::External,
     delta::{
         Notes,
@@ -10,8 +10,7 @@ use crate::{
     },
     effect::Effect,
     inputs::{Entities, Inputs},
-    life::{ForeignValues, Given, Texts},
-    systems::Systems,
+    life::{Attached, Given},
 };
 use std::sync::Arc;
 
@@ -31,9 +30,7 @@ pub struct Image {
 #[derive(Clone, Debug)]
 struct EntityImage {
     entity: EntityId,
-    texts: Texts,
-    list: Option<Json>,
-    foreign: ForeignValues,
+    attached: Attached,
     outstanding: Vec<Effect>,
     notes: Notes,
 }
@@ -68,14 +65,12 @@ impl Engine {
 
     fn entity_image(&self, id: EntityId) -> EntityImage {
         let entity = self.find(id).expect("listed as live");
-        let (life, entity) = (self.lives.of(entity), self.world.entity(entity));
+        let (life, given) = (self.lives.of(entity), self.world.get::<Given>(entity));
         EntityImage {
             entity: id,
-            texts: life.texts.clone(),
-            list: entity.get::<Systems>().map(crate::WireComponent::to_json),
-            foreign: ForeignValues::clone(&life.foreign.values),
+            attached: self.attached(entity),
             outstanding: life.outstanding.clone(),
-            notes: Notes::of(life, entity.get::<Given>().expect("spawned with it")),
+            notes: Notes::of(life, given.expect("spawned with it")),
         }
     }
 }
@@ -100,19 +95,17 @@ impl Image {
 
 impl EntityImage {
     fn state(self, foreign_names: &[Arc<str>], values: &mut Values) -> EntityState {
-        let list =
-            self.list.map(|list| (Name::from(<Systems as crate::WireComponent>::SPEC.name), list));
-        let typed = self.texts.iter().map(|(name, json)| (Name::from(name), json.clone()));
-        let name_of = |id: u32| foreign_names[id as usize].to_string();
-        let foreign = self.foreign.iter().map(|(id, json)| (name_of(id.0).into(), json.clone()));
+        let Self { entity, attached, outstanding, notes } = self;
+        let typed = attached.documented().map(|(name, json)| (Name::from(name), json));
+        let foreign = attached.foreign(foreign_names);
+        let foreign = foreign.map(|(name, json)| (Name::from(name.to_string()), json));
         let (mut components, mut shared) = (Vec::new(), Vec::new());
-        for (name, value) in typed.chain(list).chain(foreign) {
-            match is_shared(&name, &value).then(|| values.number(&value)).flatten() {
+        for (name, value) in typed.chain(foreign) {
+            match is_shared(&name, value).then(|| values.number(value)).flatten() {
                 Some(number) => shared.push((name, number)),
-                None => components.push((name, value)),
+                None => components.push((name, value.clone())),
             }
         }
-        let Self { entity, outstanding, notes, .. } = self;
         EntityState { entity, components, shared, outstanding, notes }
     }
 }

@@ -21,8 +21,8 @@ pub const NOT_ASKED_FOR: [&str; 10] = [
 
 /// SHA256 of the canonical JSON of the request: an object of what was given, by name. An invoice
 /// counts in lower case and without `lightning:`.
-pub(crate) fn request_hash(Given(given): &Given) -> RequestHash {
-    let asked = given.iter().filter(|(name, _)| !NOT_ASKED_FOR.contains(&name.as_str()));
+pub(crate) fn request_hash(given: &Given) -> RequestHash {
+    let asked = given.iter().filter(|(name, _)| !NOT_ASKED_FOR.contains(name));
     let request = asked.map(|(name, value)| match value.as_str() {
         Some(text) if name == Invoice::SPEC.name => (name, Json::of(bare(&text).as_str())),
         Some(_) | None => (name, value.clone()),
@@ -41,7 +41,7 @@ mod tests {
 
     fn given(fields: &[(&str, &str)]) -> Given {
         let parse = |text: &str| Json::parse(text).expect("JSON");
-        Given(fields.iter().map(|(name, text)| ((*name).to_owned(), parse(text))).collect())
+        fields.iter().map(|(name, text)| ((*name).into(), parse(text))).collect()
     }
 
     #[test]
