@@ -111,5 +111,5 @@ impl Intake {
 }
 
 /// The graph that plans are checked against. The driver replaces it.
-#[derive(Resource, Clone, Debug)]
+#[derive(Resource, Clone, Debug, Default)]
 pub struct GraphView(pub Arc<Graph>);

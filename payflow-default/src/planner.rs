@@ -64,13 +64,11 @@ impl Planner for OwnPlanner {
     }
 
     fn patch(&mut self, deltas: &[GraphDelta]) {
+        let graph = Arc::make_mut(&mut self.graph);
+        graph.take_in(deltas, &mut |error| {
+            tracing::warn!(target: "payflow::plan", %error, "change of graph left out");
+        });
         for delta in deltas {
-            match self.graph.patched(std::slice::from_ref(delta)) {
-                Ok(graph) => self.graph = Arc::new(graph),
-                Err(error) => {
-                    tracing::warn!(target: "payflow::plan", %error, "change of graph left out");
-                }
-            }
             if let GraphDelta::PolicyChanged { direction, .. } = delta {
                 Arc::make_mut(&mut self.knowledge).policy_changed(*direction);
             }

@@ -1,6 +1,9 @@
-//! The network as announced: an immutable snapshot in compressed sparse rows.
+//! The network as announced: a snapshot in compressed sparse rows.
 
 mod build;
+mod change;
+#[cfg(test)]
+mod tests;
 
 pub use build::{GraphBuilder, GraphDelta, GraphError};
 
@@ -38,8 +41,8 @@ pub struct Channel {
     pub capacity: Msat,
 }
 
-/// The channels between nodes, with the policies announced for them. Immutable: a change makes a
-/// new one ([`Graph::patched`]).
+/// The channels between nodes, with the policies announced for them. A change makes a new one
+/// ([`Graph::patched`]); who has it alone may have it changed ([`Graph::take_in`]).
 ///
 /// Each channel is two arcs, one a direction. Arcs are sorted by the node they start from; what is
 /// read of all arcs of a node is apart from what is read of few.

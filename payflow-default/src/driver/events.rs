@@ -6,6 +6,7 @@ use ecs_systems::{
     components::{Part, PartFailure},
     effects::OfferPart,
     pay::send::send_part::may_still_leave,
+    policy::GraphView,
     port::{
         Books, Failure, FailureCode, LedgerEntry, NodeError, NodeEvent, NodeReply, NodeRequest,
         PartKey, PartStatus, RequestId,
@@ -28,6 +29,8 @@ impl Driver {
                 self.ask_for_new_channels();
             }
             NodeEvent::GraphChanged(deltas) => {
+                // Where nobody else has the graph, the planner need not copy it.
+                self.engine.insert_resource(GraphView::default());
                 self.planner.patch(&deltas);
                 self.refresh_graph();
             }
