@@ -95,10 +95,18 @@ impl Connected {
     }
 
     fn entry(&self, index: u64) -> Result<PastEntry, HistoryError> {
-        let failed = |what| HistoryError::Failed { what };
-        let stored = self.reader.read_at(index).map_err(|error| failed(error.to_string()))?;
-        understood(&stored.ok_or_else(|| failed(format!("entry {index} is missing")))?)
+        found(index, self.reader.read_at(index))
     }
+}
+
+/// What the index led to.
+fn found(
+    index: u64,
+    stored: Result<Option<StoredEntry>, payecs_journal::Error>,
+) -> Result<PastEntry, HistoryError> {
+    let failed = |what| HistoryError::Failed { what };
+    let stored = stored.map_err(|error| failed(error.to_string()))?;
+    understood(&stored.ok_or_else(|| failed(format!("entry {index} is missing")))?)
 }
 
 fn understood(stored: &StoredEntry) -> Result<PastEntry, HistoryError> {
@@ -140,8 +148,8 @@ impl History for LedgerHistory {
             let page =
                 connected.history.entries_of_payment(&payment_hash.0, from, PAGE_ENTRIES_MAX);
             let page = connected.told(page)?;
-            for index in &page {
-                entries.push(connected.entry(*index)?);
+            for (index, stored) in page.iter().zip(connected.reader.read_each(&page)) {
+                entries.push(found(*index, stored)?);
             }
             match page.last() {
                 Some(last) if page.len() == PAGE_ENTRIES_MAX => from = last.saturating_add(1),

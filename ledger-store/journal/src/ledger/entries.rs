@@ -7,6 +7,9 @@ use crate::{
     scan::{Found, Scan},
 };
 
+/// An entry this few behind another is read towards.
+const NEAR_ENTRIES: u64 = 32;
+
 /// An entry as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEntry {
@@ -35,6 +38,17 @@ impl Entries {
     /// Entries `next..to`. The scan stands before the entry `at`, which is the first or before it.
     pub(super) fn between(scan: Scan, at: u64, next: u64, to: u64) -> Self {
         Self { scan: Some(scan), at, next, to }
+    }
+
+    /// Goes on with that entry, where it is among these and stands a few behind the scan's place at
+    /// most; whether it does.
+    pub(super) fn go_to(&mut self, index: u64) -> bool {
+        let near = self.at..self.at.saturating_add(NEAR_ENTRIES).min(self.to);
+        let goes_on = self.scan.is_some() && near.contains(&index);
+        if goes_on {
+            self.next = index;
+        }
+        goes_on
     }
 
     fn read(&mut self) -> Result<Option<StoredEntry>, Error> {

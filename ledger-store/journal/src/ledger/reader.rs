@@ -85,6 +85,11 @@ impl LedgerReader {
     /// When the disk refuses.
     pub fn read(&self, from: u64, limit: u64) -> Result<Entries, Error> {
         let to = from.saturating_add(limit).min(self.written_count());
+        self.between(from, to, limit == 1)
+    }
+
+    /// Entries `from..to`, all of which are written; perhaps only few of them are asked for.
+    fn between(&self, from: u64, to: u64, few: bool) -> Result<Entries, Error> {
         let end = self.reach.end.load(Ordering::Acquire);
         if from >= to {
             return Ok(Entries::none());
@@ -92,10 +97,33 @@ impl LedgerReader {
         let place = self.seek(from, end)?;
         let file = self.disk.open(FILE, Open::Read)?;
         let mut scan = Scan::between(file, FILE, self.seed, place.offset, end);
-        if limit == 1 {
+        if few {
             scan = scan.reading(FEW_BYTES);
         }
         Ok(Entries::between(scan, place.index, from, to))
+    }
+
+    /// The entries at these indexes, in their order; `None` for one that is not there or not
+    /// written. One that stands a few behind the one before is read towards, and not looked for
+    /// from the beginning: indexes are best in ascending order.
+    ///
+    /// # Errors
+    /// Each for itself, as [`LedgerReader::read_at`].
+    pub fn read_each<'a>(
+        &'a self,
+        indexes: &'a [u64],
+    ) -> impl Iterator<Item = Result<Option<StoredEntry>, Error>> + 'a {
+        let mut entries = Entries::none();
+        indexes.iter().map(move |index| {
+            if entries.go_to(*index)
+                && let Some(Ok(stored)) = entries.next()
+            {
+                return Ok(Some(stored));
+            }
+            // Also where an entry between can't be read: nobody has asked for that one.
+            entries = self.between(*index, self.written_count(), true)?;
+            entries.next().transpose()
+        })
     }
 
     /// The entry at an index; `None` when there is none or it is not written.

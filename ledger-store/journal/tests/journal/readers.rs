@@ -1,7 +1,7 @@
 //! Reading a ledger anywhere while it grows.
 
 use super::{cases, open_ledger, shared};
-use payecs_journal::{LedgerLog, LogId, MemoryDisk};
+use payecs_journal::{Faults, LedgerLog, LogId, MemoryDisk, Operation};
 use proptest::{collection::vec, prelude::*};
 use std::thread;
 
@@ -85,8 +85,64 @@ fn frames_of_another_ledger_in_a_payload_are_not_taken_for_entries() {
     }
 }
 
+#[test]
+fn entries_that_stand_near_each_other_are_looked_for_once() {
+    let disk = MemoryDisk::new();
+    let mut ledger = open_ledger(&disk).unwrap();
+    for index in 0..2_000 {
+        ledger.append(&line(index)).unwrap();
+    }
+    ledger.sync().unwrap();
+    let reader = ledger.reader();
+    let opened = |indexes: &[u64]| {
+        disk.plan(Faults::default());
+        for (index, stored) in indexes.iter().zip(reader.read_each(indexes)) {
+            let stored = stored.unwrap().expect("it is written");
+            assert_eq!((stored.entry.index, stored.payload), (*index, line(*index)));
+        }
+        disk.count(Operation::Open)
+    };
+    let once = opened(&[1_000]);
+    assert_eq!(opened(&[1_000, 1_001, 1_007, 1_030, 1_030 + 31]), once);
+    assert_eq!(opened(&[1_000, 1_500]), 2 * once, "too far");
+    assert_eq!(opened(&[1_000, 1_000, 999]), 3 * once, "not behind it");
+}
+
 proptest! {
     #![proptest_config(cases(12))]
+
+    #[test]
+    fn an_entry_is_never_other_because_of_those_asked_for_before_it(
+        lengths in vec(0..400_usize, 1..120),
+        indexes in vec(0..130_u64, 0..60),
+        in_order: bool,
+        flipped: Option<prop::sample::Index>,
+    ) {
+        let disk = MemoryDisk::new();
+        let mut ledger = open_ledger(&disk).unwrap();
+        for len in &lengths {
+            ledger.append(&vec![b'a'; *len]).unwrap();
+        }
+        ledger.sync().unwrap();
+        let mut indexes = indexes;
+        if in_order {
+            indexes.sort_unstable();
+        }
+        let reader = ledger.reader();
+        let whole: Vec<_> = indexes.iter().map(|index| reader.read_at(*index).unwrap()).collect();
+        let mut bytes = disk.bytes(FILE).unwrap();
+        if let Some(flipped) = flipped {
+            let at = flipped.index(bytes.len());
+            bytes[at] ^= 1;
+            disk.put(FILE, &bytes);
+        }
+        for ((index, stored), whole) in indexes.iter().zip(reader.read_each(&indexes)).zip(whole) {
+            match stored {
+                Ok(stored) => prop_assert_eq!(stored, whole),
+                Err(_) => prop_assert!(flipped.is_some() && reader.read_at(*index).is_err()),
+            }
+        }
+    }
 
     #[test]
     fn no_entry_is_hidden_by_the_lengths_of_others(
