@@ -7,7 +7,7 @@ mod spans;
 pub use changed::{ChangeKind, TraceChange};
 pub use run::{Counts, Stopwatch, Took};
 pub(crate) use spans::Spans;
-pub use spans::{Kin, KinOf};
+pub use spans::{BeginSpan, EndSpan, Kin, KinOf};
 
 use crate::{Engine, EntityId, Json};
 use changed::Notes;

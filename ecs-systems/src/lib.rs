@@ -22,6 +22,7 @@ pub mod replies;
 pub mod lessons;
 pub mod rest;
 pub mod kin;
+pub mod spans;
 pub mod methods;
 mod entropy;
 mod plugin;

@@ -6,7 +6,7 @@ use crate::{
     flow, kin, methods,
     policy::{Intake, Policy},
     port::PlansAsked,
-    records, rest,
+    records, rest, spans,
 };
 use bevy_ecs::{entity::Entity, world::World};
 use ecs_core::{Engine, Entities, Error, Plugin, Scope, WireComponent};
@@ -56,6 +56,7 @@ impl Plugin for PaymentSystems {
         app.set_at_rest(rest::at_rest);
         app.set_deadline(deadline_ms);
         app.set_kin(kin::kin);
+        app.set_span_facts(spans::begin, spans::end);
         // Its bound is the height at which it is refused.
         app.lift_life_bounds::<SetHeld>();
         // Its bound is that of the payment it waits for.

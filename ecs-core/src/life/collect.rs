@@ -76,11 +76,11 @@ impl Engine {
         self.forget_invocation(id);
         self.last = self.last.filter(|(last, _)| *last != id);
         if let Some(entity) = self.world.resource_mut::<Entities>().remove(id) {
+            self.close_span(id, entity);
             self.held.forget(self.lives.of(entity));
             self.lives.end(entity);
             self.world.despawn(entity);
             self.traces.end(id);
-            self.spans.close(id);
             self.note_list(id);
         }
     }
@@ -97,7 +97,7 @@ impl Engine {
         let Some(entity) = self.find(id) else { return };
         let runs = self.world.entity(entity).contains::<Systems>();
         if !runs {
-            self.spans.close(id);
+            self.close_span(id, entity);
         }
         if self.ended_ms(id).is_some() == runs {
             let now_ms = self.now_ms;
