@@ -31,6 +31,10 @@ const PAID: &str = "payecs_paid_msat_total";
 const FEES: &str = "payecs_fees_msat_total";
 const RECORDS: &str = "payecs_journal_records_total";
 const SYNC_DURATION: &str = "payecs_journal_sync_duration_seconds";
+#[cfg(feature = "otlp")]
+const SPANS_ENDED: &str = "payecs_spans_ended_total";
+#[cfg(feature = "otlp")]
+const SPANS_SENT: &str = "payecs_spans_sent_total";
 const UP: &str = "payecs_up";
 const ENTITIES: &str = "payecs_entities";
 const PARTS: &str = "payecs_parts_in_flight";
@@ -98,6 +102,14 @@ fn describe() {
         Unit::Seconds,
         "How long each fdatasync of the journal took."
     );
+    #[cfg(feature = "otlp")]
+    {
+        counter!(SPANS_ENDED, "Spans that ended, to be sent to a collector.");
+        counter!(
+            SPANS_SENT,
+            "Spans that the collector took; what it has not after a while is lost."
+        );
+    }
     gauge!(UP, "Whether the engine answered when this was asked.");
     gauge!(ENTITIES, "Entities in the engine.");
     gauge!(PARTS, "Parts offered to the node whose outcome is awaited.");
@@ -165,6 +177,22 @@ pub(crate) fn appended(records: u64) {
 pub(crate) fn synced(took: Duration) {
     if is_measured() {
         histogram!(SYNC_DURATION).record(took);
+    }
+}
+
+/// A span ended that is to be sent.
+#[cfg(feature = "otlp")]
+pub(crate) fn span_ended() {
+    if is_measured() {
+        counter!(SPANS_ENDED).increment(1);
+    }
+}
+
+/// A collector took spans.
+#[cfg(feature = "otlp")]
+pub(crate) fn spans_sent(count: u64) {
+    if is_measured() {
+        counter!(SPANS_SENT).increment(count);
     }
 }
 

@@ -18,10 +18,10 @@ mod client;
 mod home;
 mod pretty;
 mod spinner;
+mod log;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::{io, process::ExitCode};
-use tracing_subscriber::EnvFilter;
 
 /// A programmable Lightning payment engine.
 ///
@@ -35,13 +35,19 @@ struct Cli {
     #[arg(long, global = true, env = "PAYECS_LOG", value_name = "FILTER", default_value = "off")]
     log: String,
     #[command(subcommand)]
-    command: Command,
+    command: Chosen,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chosen {
+    Serve(serve::Args),
+    #[command(flatten)]
+    Other(Command),
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
-    Serve(serve::Args),
     Call(call::Args),
     Pay(pay::Args),
     Listpays(pays::ListArgs),
@@ -71,13 +77,26 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = log_to_stderr(&cli.log) {
-        eprintln!("error: --log {}: {error}", cli.log);
-        return ExitCode::from(2);
-    }
+    let filter = match log::filter(&cli.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("error: --log {}: {error}", cli.log);
+            return ExitCode::from(2);
+        }
+    };
     match cli.command {
+        // Where spans go is among its settings, which are read first.
+        Chosen::Serve(args) => serve::run(&args, filter),
+        Chosen::Other(command) => {
+            log::to_stderr(filter);
+            execute(command)
+        }
+    }
+}
+
+fn execute(command: Command) -> ExitCode {
+    match command {
         Command::Demo(args) => demo::run(&args),
-        Command::Serve(args) => serve::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Pay(args) => pay::run(&args),
         Command::Listpays(args) => pays::list(&args),
@@ -99,12 +118,6 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
     }
-}
-
-fn log_to_stderr(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::try_new(filter)?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    Ok(())
 }
 
 #[cfg(test)]

@@ -239,3 +239,18 @@ fn a_token_for_some_components_reaches_no_others() {
     let read = daemon.call(&["payecs_getcomponents", "1", "acme:x", "--json"]);
     assert_eq!(said(&read), "{\"entity\":1,\"acme:x\":1}\n");
 }
+
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_program_that_can_send_no_spans_says_how_to_build_one_that_can() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let refused = payecs(&["serve", "--data-dir", text(&data), "--otlp", "http://127.0.0.1:4318"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    for part in ["no spans can be sent to http://127.0.0.1:4318/v1/traces", "--features otlp"] {
+        assert!(said(&refused).contains(part), "{part}: {}", said(&refused));
+    }
+    assert!(!data.exists(), "nothing was made");
+}

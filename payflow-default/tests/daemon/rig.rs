@@ -24,9 +24,15 @@ impl Daemon {
 
     /// A daemon whose network is so many times as fast as a real one.
     pub(crate) fn start_at(dir: &Path, speed: &str) -> Self {
+        Self::logging(dir, speed, "off", Stdio::inherit())
+    }
+
+    /// The same, which logs what passes the filter.
+    pub(crate) fn logging(dir: &Path, speed: &str, filter: &str, log: Stdio) -> Self {
         let child = payecs(&["serve", "--data-dir", text(dir), "--listen", "127.0.0.1:0"])
-            .args(["--nodes", "30", "--speed", speed, "--metrics"])
+            .args(["--nodes", "30", "--speed", speed, "--metrics", "--log", filter])
             .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("it does");
         let daemon = Self { dir: dir.to_owned(), child };

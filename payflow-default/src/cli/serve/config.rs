@@ -1,6 +1,6 @@
 //! What a daemon is told: by options, by the environment, by a file.
 
-use super::{quotas, web};
+use super::{otlp, quotas, web};
 use crate::cli::demo::{
     accept,
     wanted::{Balances, NODES_MAX, Wanted},
@@ -67,6 +67,11 @@ pub(super) struct Settings {
     #[arg(long, env = "PAYECS_METRICS", num_args = 0..=1, default_missing_value = "true",
           value_name = "BOOL")]
     pub(super) metrics: Option<bool>,
+    /// Sends the spans of payments to a collector of OpenTelemetry on this machine, over HTTP,
+    /// e.g. `http://127.0.0.1:4318`. In the file it is `endpoint` in a table, `[otlp]`.
+    #[arg(long, value_name = "URL", env = "PAYECS_OTLP", value_parser = otlp::collector)]
+    #[serde(default, deserialize_with = "otlp::table")]
+    pub(super) otlp: Option<otlp::Collector>,
     /// A payment that could spend more than this, its fee budget included, is asked about: it
     /// waits until whoever has the scope `approve` attaches `lightningd:approval`. Default: none
     /// is.
@@ -168,6 +173,7 @@ pub(super) struct Config {
     pub(super) wanted: Wanted,
     pub(super) speed: Speed,
     pub(super) metrics: bool,
+    pub(super) otlp: Option<otlp::Collector>,
     pub(super) policy: Policy,
     pub(super) quotas: Quotas,
 }
@@ -247,6 +253,7 @@ impl Args {
             wanted: Wanted { nodes, seed, graph, balances },
             speed: given.speed.or(filed.speed).unwrap_or(Speed::REAL),
             metrics: given.metrics.or(filed.metrics).unwrap_or(false),
+            otlp: given.otlp.or(filed.otlp),
             policy: Policy {
                 ask_above_msat: given.ask_above.or(filed.ask_above),
                 approval_timeout: approval_timeout.unwrap_or(default.approval_timeout),

@@ -3,6 +3,7 @@
 mod config;
 mod environment;
 pub(crate) mod network;
+mod otlp;
 pub(crate) mod quotas;
 mod web;
 
@@ -13,10 +14,12 @@ use super::{
         world::{Opening, Start, build},
     },
     home::Reach,
+    log::{self, SpansError},
 };
 pub(crate) use config::Args;
 use config::{Config, ConfigError};
 use network::Simulated;
+pub(crate) use otlp::Collector;
 use payflow_default::{
     measures::{MeasureError, Measures},
     service::ShellService,
@@ -28,6 +31,7 @@ use std::{
     time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 /// How often is looked whether new payments are taken on, before they are.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -52,6 +56,8 @@ enum RunError {
     #[error("{0}")]
     Measure(#[from] MeasureError),
     #[error("{0}")]
+    Spans(#[from] SpansError),
+    #[error("{0}")]
     Io(#[from] io::Error),
 }
 
@@ -61,19 +67,30 @@ impl From<ShellError> for RunError {
     }
 }
 
-pub(crate) fn run(args: &Args) -> ExitCode {
-    match serve(args) {
+pub(crate) fn run(args: &Args, filter: EnvFilter) -> ExitCode {
+    match serve(args, filter) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}: {error}", args.data_dir.display());
-            ExitCode::from(if matches!(error, RunError::Config(_)) { 2 } else { 1 })
+            let is_said = matches!(error, RunError::Config(_) | RunError::Spans(_));
+            ExitCode::from(if is_said { 2 } else { 1 })
         }
     }
 }
 
-fn serve(args: &Args) -> Result<(), RunError> {
+fn serve(args: &Args, filter: EnvFilter) -> Result<(), RunError> {
     environment::warn();
     let config = args.config()?;
+    let spans = log::with_spans(filter, config.otlp.as_ref())?;
+    let served = serve_as(args, &config);
+    // The engine is gone, and with it the spans of what is still under way.
+    if let Some(spans) = spans {
+        spans.finish();
+    }
+    served
+}
+
+fn serve_as(args: &Args, config: &Config) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anything is made: where the port is taken nothing is left behind.
     let port = runtime.block_on(Port::take(config.listen)).map_err(|error| {
@@ -104,7 +121,7 @@ fn serve(args: &Args) -> Result<(), RunError> {
         None => service,
     };
     let service = Arc::new(Simulated::new(service, world.network));
-    let serving = until_stopped(args, (&config, port), service, (&handle, measures));
+    let serving = until_stopped(args, (config, port), service, (&handle, measures));
     let served = runtime.block_on(serving);
     handle.stop();
     drop(handle);
