@@ -1,9 +1,11 @@
 //! A cancel says what can still settle, and keeps saying it until nothing can.
 
 use crate::{answers::part_out, harness::Payer, invoices::hash_of, nets};
-use ecs_core::{EntityId, Failing, Json, Quota, Quotas, Write};
+use ecs_core::{EntityId, Failing, Json, Quota, Quotas, Systems, Write, system};
 use ecs_systems::{
-    components::{Amount, Cancel, Exposure, ExposureFacts, PartsOpen, RetryFor},
+    components::{
+        Amount, Cancel, Exposure, ExposureFacts, Parent, PartsOpen, PlanningEntity, RetryFor,
+    },
     units::Msat,
 };
 use node_sim::{InvoiceRequest, Script};
@@ -150,4 +152,79 @@ fn a_cancel_of_what_fails_already_tells_what_can_still_settle_too() {
     assert_eq!(exposure(&payer, id), Some(summed(&payer, id)));
     let outcome = payer.finish(id);
     assert!(outcome.code() == 7001 || outcome.status == "complete", "{outcome:?}");
+}
+
+#[test]
+fn parts_that_are_out_are_told_of_the_cancel_and_end_as_they_end() {
+    for crash in [false, true] {
+        let mut payer = Payer::new(&nets::diamond(nets::HALF));
+        let (id, _) = two_parts_out(&mut payer, 10 * MINUTE_MS, 20 * MINUTE_MS);
+        let parts: Vec<EntityId> = payer
+            .driver
+            .engine()
+            .get::<PartsOpen>(id)
+            .expect("two are out")
+            .0
+            .iter()
+            .map(|it| it.entity)
+            .collect();
+        payer.tell(id, Write::here().attach(&Cancel));
+        if crash {
+            payer.crash();
+        }
+        for part in parts {
+            let engine = payer.driver.engine();
+            assert!(engine.get::<Cancel>(part).is_some(), "{}", payer.story(id));
+            assert!(engine.get::<Systems>(part).is_some(), "it is not over");
+        }
+        assert_eq!(summed(&payer, id).htlcs, 2, "none was declared failed");
+        assert!(payer.finish(id).is_final());
+        payer.assert_books_agree();
+    }
+}
+
+/// The external System at work there answers with these writes.
+fn answer(payer: &mut Payer, entity: EntityId, writes: &[Write]) {
+    let (now, engine) = (payer.now, payer.driver.engine());
+    let number = engine.invocation(entity).and_then(|it| it.invocation);
+    assert!(number.is_some(), "it is at work");
+    let answered =
+        payer.driver.command(now, |engine| engine.advance_with(entity, number, writes, &[]));
+    assert_eq!(answered, Ok(()));
+}
+
+#[test]
+fn a_plan_that_is_cancelled_before_it_has_asked_asks_nothing_and_ends() {
+    for crash in [false, true] {
+        let holds = system("acme:x").requires(["lightningd:planning"]).disallows(["acme:ok"]);
+        let mut payer = Payer::new(&nets::line());
+        let id = payer.start_behind(Msat(1_000_000), [holds]);
+        let plan = payer.driver.engine().get::<PlanningEntity>(id).expect("it plans").0;
+        payer.tell(id, Write::here().attach(&Cancel));
+        assert_eq!(payer.outcome(id).code(), 210, "nothing was out: {}", payer.story(id));
+        if crash {
+            payer.crash();
+        }
+        assert!(payer.driver.engine().get::<Cancel>(plan).is_some());
+        answer(&mut payer, plan, &[Write::to(plan).attach_json("acme:ok", Json::yes())]);
+        assert_eq!(payer.driver.take_jobs().len(), 0, "the planner is not asked");
+        let engine = payer.driver.engine();
+        assert!(engine.get::<Systems>(plan).is_none() && engine.get::<Parent>(plan).is_none());
+        payer.assert_books_agree();
+    }
+}
+
+#[test]
+fn a_system_that_disallows_the_cancel_lets_a_part_go_that_it_held_back() {
+    let holds =
+        system("acme:x").requires(["lightningd:part"]).disallows(["acme:ok", "lightningd:cancel"]);
+    let mut payer = Payer::new(&nets::line());
+    let id = payer.start_behind(Msat(1_000_000), [holds]);
+    let part = payer.driver.engine().get::<PartsOpen>(id).expect("one is open").0[0].entity;
+    payer.tell(id, Write::here().attach(&Cancel));
+    assert!(!payer.outcome(id).is_final(), "the part is open");
+    answer(&mut payer, part, &[]);
+    assert_eq!(payer.outcome(id).code(), 210, "{}", payer.story(id));
+    assert_eq!(payer.submitted_in_all(), 0);
+    payer.assert_books_agree();
 }

@@ -4,7 +4,7 @@ use crate::{
     books::{SharedBooks, SharedReceipts, empty_books, no_receipts},
     difficult::{DifficultNode, Trouble, Troubles},
 };
-use ecs_core::{EntityId, ErrorObject, Failed, Json, Snapshot, Write, Writer};
+use ecs_core::{EntityId, ErrorObject, Failed, Json, Snapshot, SystemDef, Systems, Write, Writer};
 use ecs_systems::{
     components::{Claimed, FeePaid, Invoice, PaidPreimage, PartsPaid, Replayed, Status},
     planner::KnowledgeConfig,
@@ -160,6 +160,29 @@ impl Payer {
         components.components.extend(more.components);
         let id = self.driver.start_payment(self.now, components).expect("Components that fit");
         self.started.push(Started { id, invoice: invoice.to_owned() });
+        id
+    }
+
+    /// Starts a payment of that much to carol with these external Systems first in its list, each
+    /// of which has a day to answer, and runs until one of them is at work.
+    pub(crate) fn start_behind(
+        &mut self,
+        amount: Msat,
+        systems: impl IntoIterator<Item = SystemDef>,
+    ) -> EntityId {
+        let now = self.now;
+        let mut names = Vec::new();
+        for def in systems {
+            names.push(def.system.to_string());
+            let added =
+                self.driver.command(now, |engine| engine.add_external_system_for(def, DAY_MS));
+            added.expect("a proper System");
+        }
+        let ours = self.driver.engine().default_systems().iter().map(ToString::to_string);
+        names.extend(ours);
+        let invoice = self.invoice("carol", InvoiceRequest::of(amount));
+        let id = self.start(&invoice, Write::here().attach(&Systems::listing(names)));
+        self.run_for(1_000);
         id
     }
 

@@ -169,16 +169,8 @@ fn what_is_complete_cannot_be_rewritten_even_where_it_was_answered_again() {
 fn a_part_that_was_held_back_does_not_leave_after_its_payment_was_cancelled() {
     for late_ms in [1_000, 100_000, 2 * 3_600_000] {
         let mut payer = Payer::new(&nets::line());
-        let now = payer.now;
         let holds = system("acme:x").requires(["lightningd:part"]).disallows(["acme:ok"]);
-        payer
-            .driver
-            .command(now, |engine| engine.add_external_system_for(holds, DAY_MS))
-            .expect("a proper System");
-        let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
-        let list = first(&payer);
-        let id = payer.start(&invoice, list);
-        payer.run_for(1_000);
+        let id = payer.start_behind(AMOUNT, [holds]);
         let part = payer.driver.engine().get::<PartsOpen>(id).expect("one is open").0[0].entity;
         let number = payer.driver.engine().invocation(part).and_then(|it| it.invocation);
         payer.tell(id, Write::here().attach(&Cancel));
@@ -203,16 +195,8 @@ fn a_system_that_is_removed_ends_what_waits_for_it_and_strands_no_part() {
     ] {
         for crashes in [false, true] {
             let mut payer = Payer::new(&nets::line());
-            let now = payer.now;
             let holds = system("acme:x").requires([waits_on]).disallows(["acme:ok"]);
-            payer
-                .driver
-                .command(now, |engine| engine.add_external_system_for(holds, DAY_MS))
-                .expect("a proper System");
-            let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
-            let list = first(&payer);
-            let id = payer.start(&invoice, list);
-            payer.run_for(1_000);
+            let id = payer.start_behind(AMOUNT, [holds]);
             let now = payer.now;
             payer
                 .driver
@@ -235,21 +219,8 @@ fn a_system_that_is_removed_ends_what_waits_for_it_and_strands_no_part() {
 #[test]
 fn a_draft_that_fails_gets_to_its_end_past_any_system_that_was_removed() {
     let mut payer = Payer::new(&nets::line());
-    let now = payer.now;
     let holds = |name| system(name).requires(["lightningd:invoice"]).disallows(["acme:ok"]);
-    payer
-        .driver
-        .command(now, |engine| {
-            engine.add_external_system_for(holds("acme:x"), DAY_MS)?;
-            engine.add_external_system_for(holds("acme:y"), DAY_MS)
-        })
-        .expect("proper Systems");
-    let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
-    let names = payer.driver.engine().default_systems().iter().map(ToString::to_string);
-    let names = ["acme:x", "acme:y"].into_iter().map(str::to_owned).chain(names);
-    let list = Write::here().attach(&Systems::listing(names));
-    let id = payer.start(&invoice, list);
-    payer.run_for(1_000);
+    let id = payer.start_behind(AMOUNT, ["acme:x", "acme:y"].map(holds));
     let now = payer.now;
     for name in ["acme:y", "acme:x"] {
         payer

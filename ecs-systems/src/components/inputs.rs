@@ -116,7 +116,8 @@ flags! {
     /// Stop trying.
     Cancel = ComponentSpec::input("lightningd:cancel", "true",
         "No further attempt starts. Parts that are out end as they end; `lightningd:exposure` says \
-         what of them can still settle.")
+         what of them can still settle. A payment passes it on to its plan, its parts and the set \
+         it pays itself by, while they have a list.")
         .when_frozen(WhenFrozen::Allowed);
 }
 

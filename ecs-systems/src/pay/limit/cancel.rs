@@ -18,8 +18,8 @@ pub(crate) fn stop_on_cancel(_: On) -> Answer {
     Err::<Step, _>(cancelled())
 }
 
-/// What a cancelled payment fails with.
-pub(super) fn cancelled() -> Refusal {
+/// What a cancelled payment fails with, and its plan.
+pub(crate) fn cancelled() -> Refusal {
     Refusal::new(PAY_STOPPED_RETRYING, "Payment was cancelled")
 }
 

@@ -1,16 +1,19 @@
 //! Row P1.
 
 use crate::{
-    components::{Amount, FeeBudget, MaxDelay, MaxParts, Parent},
+    components::{Amount, Cancel, FeeBudget, MaxDelay, MaxParts, Parent},
     effects::ChooseRoutes,
-    pay::plan::request::{Round, Target},
+    pay::{
+        limit::cancel::cancelled,
+        plan::request::{Round, Target},
+    },
     port::NodeView,
     refusal::{
         PAY_DESTINATION_INSUFFICIENT_CAPACITY, PAY_ROUTE_NOT_FOUND, PAY_ROUTE_TOO_EXPENSIVE,
-        PAY_UNREACHABLE,
+        PAY_STOPPED_RETRYING, PAY_UNREACHABLE,
     },
 };
-use bevy_ecs::prelude::{In, Query, Res};
+use bevy_ecs::prelude::{Has, In, Query, Res};
 use ecs_core::{Answer, EffectRequest, Entities, Inputs, On, Refusal, Step, SystemSpec};
 
 /// Asks the planner.
@@ -30,11 +33,14 @@ pub const ROUTE: SystemSpec = SystemSpec {
         PAY_ROUTE_TOO_EXPENSIVE,
         PAY_UNREACHABLE,
         PAY_DESTINATION_INSUFFICIENT_CAPACITY,
+        PAY_STOPPED_RETRYING,
     ],
-    does: "asks the planner, which works elsewhere; its answer is a plan or why there is none",
+    does: "asks the planner, which works elsewhere; its answer is a plan or why there is none. \
+           Asks nothing once it is cancelled",
 };
 
-type Reads<'w> = (&'w Parent, &'w Amount, &'w FeeBudget, &'w MaxDelay, Option<&'w MaxParts>);
+type Reads<'w> =
+    (&'w Parent, &'w Amount, &'w FeeBudget, &'w MaxDelay, Option<&'w MaxParts>, Has<Cancel>);
 
 pub(crate) fn route(
     In(entity): On,
@@ -43,7 +49,10 @@ pub(crate) fn route(
     entities: Res<Entities>,
     (node, inputs): (Res<NodeView>, Res<Inputs>),
 ) -> Answer {
-    let (Parent(parent), amount, fee, delay, parts) = plans.get(entity)?;
+    let (Parent(parent), amount, fee, delay, parts, is_cancelled) = plans.get(entity)?;
+    if is_cancelled {
+        return Err(cancelled());
+    }
     let orphan = || Refusal::new(PAY_ROUTE_NOT_FOUND, "The payment this plan was for has ended");
     let payment = entities.get(*parent).and_then(|parent| payments.get(parent).ok());
     let round = Round {
@@ -124,6 +133,13 @@ mod tests {
             ..question(AMOUNT)
         };
         assert_eq!(asked(payment, plan), expected);
+    }
+
+    #[test]
+    fn a_cancelled_plan_asks_nothing() {
+        let mut bench = Bench::new().with(payment(), here().attach(&Claimed(claim())));
+        let ran = bench.run_on(child(), &ROUTE, plan_entity().attach(&Cancel));
+        assert_eq!((ran.code(), ran.kinds().len()), (Some(PAY_STOPPED_RETRYING), 0));
     }
 
     #[test]
