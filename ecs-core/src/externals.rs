@@ -8,7 +8,7 @@ use crate::{
     registry::{Body, Owner, Registered},
     system::SystemDef,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl Engine {
     /// Registers an external System: it is announced, and its answer is an advance.
@@ -31,7 +31,9 @@ impl Engine {
         self.register_external(def, Some(timeout_ms), Declared::default())
     }
 
-    /// Registers an external System, and notes what holds of it now; what is not given stays.
+    /// Registers an external System, and notes what holds of it now; what is not given stays. Given
+    /// to another token it is no longer served by those who may not, and what is outstanding goes
+    /// to its new servers.
     ///
     /// # Errors
     /// See [`Engine::add_external_system`].
@@ -42,8 +44,13 @@ impl Engine {
         declared: Declared,
     ) -> Result<(), Error> {
         self.judge_external(&def)?;
+        let before = self.systems.named(&def.system).map(|system| system.declared.token.clone());
         let external = self.systems.add_external(def, timeout_ms, declared, &mut self.names)?;
+        let (name, token) = (Arc::clone(&external.0.system), external.2.token.clone());
         self.note(|| Change::Registered(Box::new(external)));
+        if before.is_some_and(|before| before != token) {
+            self.hand_over(&name, token.as_ref());
+        }
         Ok(())
     }
 

@@ -231,7 +231,8 @@ impl Engine {
             return false;
         }
         let Some((invocation, open)) = self.take_invocation(id) else { return false };
-        if self.may_try_again(id, &open) && self.invoke_again(id, &invocation.system, open) {
+        if self.may_try_again(id, &open) && self.invoke_again(id, &invocation.system, open.again())
+        {
             return true;
         }
         self.mute(id, &invocation.system);
@@ -251,8 +252,18 @@ impl Engine {
             return false;
         }
         self.note_run(id, entity, index);
-        self.invoke_as(id, entity, index, open.again());
+        self.invoke_as(id, entity, index, open);
         true
+    }
+
+    /// Invokes again what awaits an external System, as if for the first time and under another
+    /// number. An Entity that the System doesn't match any more goes on without it.
+    pub(crate) fn invoke_anew(&mut self, id: EntityId) {
+        let Some((invocation, _)) = self.take_invocation(id) else { return };
+        let open = Open::first(id, &invocation.system);
+        if !self.invoke_again(id, &invocation.system, open) {
+            self.wake(id);
+        }
     }
 }
 

@@ -5,13 +5,13 @@
 
 mod servers;
 
-pub(crate) use servers::{Open, Servers};
+pub(crate) use servers::{Lost, Open, Servers};
 
 use crate::{
     Engine, EntityId, Error, ErrorObject,
     effect::Invoke,
     life::Life,
-    method::Caller,
+    method::{Caller, NOT_PERMITTED},
     quotas::Quota,
     registry::{Owner, permit_system},
 };
@@ -140,7 +140,7 @@ impl Engine {
     ) -> Result<Serving, ErrorObject> {
         self.may_serve(caller, systems)?;
         self.look_who_serves();
-        let (server, waited) = self.servers.enter((systems, at_once), caller.token.clone());
+        let (server, waited) = self.servers.enter((systems, at_once), caller);
         self.time_invocations(waited);
         let (left, taken) = (Arc::clone(&self.servers.left), Vec::new());
         Ok(Serving { server, left, taken })
@@ -202,11 +202,38 @@ impl Engine {
         entities.filter_map(|entity| self.invocation(entity)).collect()
     }
 
-    /// Why a server need not wait any longer: a System that it serves was removed.
+    /// Why a server need not wait any longer: a System that it serves was removed, or is another
+    /// token's.
     pub(crate) fn why_gone(&self, server: ServerId) -> Option<ErrorObject> {
-        let name = self.servers.lost_by(server)?;
-        let what = format!("System `{name}` was removed: ask again once it is registered");
-        Some(ErrorObject::invalid(what))
+        Some(match self.servers.lost_by(server)? {
+            Lost::Removed(name) => {
+                let what = format!("System `{name}` was removed: ask again once it is registered");
+                ErrorObject::invalid(what)
+            }
+            Lost::Given(name) => {
+                let what = format!("Not permitted: System `{name}` was given to another token.");
+                ErrorObject::new(NOT_PERMITTED, what)
+            }
+        })
+    }
+
+    /// Servers that are told of what they are given and, since the last call, have lost all the
+    /// Systems that they served: each with why the last one went. Nothing more is given to them.
+    #[must_use]
+    pub fn take_dismissed(&mut self) -> Vec<(ServerId, ErrorObject)> {
+        let dismissed = self.servers.take_dismissed().into_iter();
+        dismissed.filter_map(|server| Some((server, self.why_gone(server)?))).collect()
+    }
+
+    /// A System is another token's now. Who may not serve it any more is given no more of it; what
+    /// is outstanding begins anew, under another number, so that only its new servers answer it.
+    /// Whoever may still serve it keeps what it has.
+    pub(crate) fn hand_over(&mut self, name: &str, token: Option<&Arc<str>>) {
+        self.look_who_serves();
+        for id in self.servers.hand_over(name, token) {
+            self.invoke_anew(id);
+        }
+        self.run();
     }
 
     /// An invocation has begun: a server is looked for.

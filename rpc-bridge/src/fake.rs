@@ -33,7 +33,7 @@ pub(crate) struct Fake {
 pub(crate) struct FakeServer {
     pub(crate) systems: Vec<String>,
     pub(crate) at_once: Option<u32>,
-    to: mpsc::UnboundedSender<Json>,
+    to: mpsc::UnboundedSender<Heard>,
     given: Given,
 }
 
@@ -48,7 +48,7 @@ impl Fake {
         let engine = Engine::new();
         let mut methods: BTreeMap<_, _> =
             engine.methods().map(|method| (method.name, method)).collect();
-        for name in ["echo", "give", "slow", "wait", "large", "panic", "panic_later"] {
+        for name in ["echo", "give", "dismiss", "slow", "wait", "large", "panic", "panic_later"] {
             let like = methods["payecs_newentity"];
             methods.insert(name, Box::leak(Box::new(Method { name, ..*like })));
         }
@@ -72,6 +72,13 @@ impl Fake {
     pub(crate) fn tell(&self, topic: Topic, params: &str) {
         let params = Json::parse(params).unwrap();
         drop(self.news.send(Heard::Event { topic, params }));
+    }
+
+    fn tell_servers(&self, heard: &Heard) {
+        for server in &*self.servers.lock().unwrap() {
+            server.given.one_more();
+            drop(server.to.send(heard.clone()));
+        }
     }
 
     pub(crate) fn listeners(&self) -> usize {
@@ -113,16 +120,16 @@ impl Feed for FakeFeed {
 }
 
 /// What a server is given; it is slow to say so.
-struct FakeWork(mpsc::UnboundedReceiver<Json>, Given);
+struct FakeWork(mpsc::UnboundedReceiver<Heard>, Given);
 
 impl Feed for FakeWork {
     fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
         Box::pin(async {
-            let params = self.0.recv().await?;
+            let heard = self.0.recv().await?;
             for _ in 0..100 {
                 tokio::task::yield_now().await;
             }
-            Some(Heard::Event { topic: Topic::SystemInvoke, params })
+            Some(heard)
         })
     }
 
@@ -137,8 +144,8 @@ impl Service for Fake {
     }
 
     /// `slow` acts until the gate lets it, `wait` waits for ever, `echo` answers its params,
-    /// `give` the same once all servers have them, `large` so many bytes, `panic` panics;
-    /// everything else is the engine's.
+    /// `give` the same once all servers have them, `dismiss` once none serves, `large` so many
+    /// bytes, `panic` panics; everything else is the engine's.
     fn call(
         &self,
         grant: Arc<Grant>,
@@ -172,11 +179,13 @@ impl Service for Fake {
             "echo" => Box::pin(ready(Ok(params.unwrap_or_else(Json::null)))),
             "give" => {
                 let params = params.unwrap_or_else(Json::null);
-                for server in &*self.servers.lock().unwrap() {
-                    server.given.one_more();
-                    drop(server.to.send(params.clone()));
-                }
+                let topic = Topic::SystemInvoke;
+                self.tell_servers(&Heard::Event { topic, params: params.clone() });
                 Box::pin(ready(Ok(params)))
+            }
+            "dismiss" => {
+                self.tell_servers(&Heard::Ended(ErrorObject::invalid("it was removed")));
+                Box::pin(ready(Ok(Json::yes())))
             }
             "large" => {
                 let [bytes] = params.unwrap().decode().unwrap();

@@ -56,7 +56,8 @@ pub trait Service: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Box<dyn Feed>, ErrorObject>>;
 
     /// Serves external Systems until the feed is dropped: it tells of each of their invocations
-    /// that is given to it, `at_once` at most that are not answered yet.
+    /// that is given to it, `at_once` at most that are not answered yet. Where they can't be served
+    /// by it any more, it ends with [`Heard::Ended`].
     ///
     /// # Errors
     /// What is named can't be served (−32602), or not by whoever asks (1502).
@@ -170,4 +171,6 @@ pub enum Heard {
         /// The cursor behind which they are missing.
         cursor: u64,
     },
+    /// Nothing more will be told, and why.
+    Ended(ErrorObject),
 }

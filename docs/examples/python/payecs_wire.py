@@ -244,7 +244,8 @@ class WebSocket(Client):
             self.waiting.append(found)
 
     def works(self, systems):
-        """The invocations of these Systems, one after the other, without end."""
+        """The invocations of these Systems, one after the other, until we serve none of them any
+        more: Refused then."""
         self.call("payecs_serve", systems=systems)
         # The daemon pings twice in this time.
         self.stream.settimeout(2 * PATIENCE_S)
@@ -252,7 +253,10 @@ class WebSocket(Client):
             while True:
                 found = self.waiting.pop(0) if self.waiting else self._next()
                 if found.get("method") == "payecs_system_invoke":
-                    yield found["params"]["result"]
+                    work = found["params"]["result"]
+                    if "ended" in work:
+                        raise Refused(work["ended"])
+                    yield work
         except OSError as error:
             raise Gone(f"the connection ended: {error}") from error
 

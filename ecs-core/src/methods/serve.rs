@@ -33,7 +33,9 @@ pub(super) const SERVE: Method = Method {
           to another when it goes away, with the same number; when it runs out of time, with a \
           new one, three times at most, then the Entity fails with 2203. A server has at most \
           `limit` at a time (64 without it); more wait. The announcement of what an advance comes \
-          to is sent before the answer to it.",
+          to is sent before the answer to it. Where all its Systems were removed, or given to \
+          another token, `{\"ended\": {\"code\", \"message\"}}` comes in place of an invocation, \
+          and the subscription is over.",
     handle: |_, _| {
         let what = "Subscriptions need a WebSocket: elsewhere call `payecs_invocations`";
         Err(ErrorObject::new(METHOD_NOT_FOUND, what))
@@ -56,7 +58,8 @@ pub(super) const INVOCATIONS: Method = Method {
           to one server alone, as payecs_serve says; it is the caller's until it is answered by \
           payecs_advance with `invocation`, or runs out of time: then it goes to another, under a \
           new number, where one waits. Who goes away before the answer has taken none. Where one \
-          of the Systems is removed, the answer is an error, at once. One invocation where there \
+          of the Systems is removed, or given to another token (1502), the answer is an error, at \
+          once. One invocation where there \
           is no `limit`, 60 seconds without `timeout`.",
     handle: invocations,
     check: |engine, args| engine.may_serve(args.caller(), &args.strings("systems")?),

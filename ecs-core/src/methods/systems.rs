@@ -41,8 +41,10 @@ pub(super) const NEW_SYSTEM: Method = Method {
           and not only after `timeout`. `owner`, `reads` and `writes` say who runs it, and which \
           Components it reads besides, attaches or detaches. It is the token's that registered it: \
           only who comes with that token, or has scope `admin`, serves it, says something else of \
-          it, or takes it away; whoever has `admin` may give it to a `token`. `warning`, only \
-          where there is one: with those `writes` it would go on matching, which ends in 2202.",
+          it, or takes it away; whoever has `admin` may give it to a `token`: those who served it \
+          and may not any more do no longer, and what they had is given to its new servers, under \
+          new numbers. `warning`, only where there is one: with those `writes` it would go on \
+          matching, which ends in 2202.",
     handle: new_system,
     check: |engine, args| {
         let External(def, ..) = asked_for(engine, args)?.0;

@@ -1,7 +1,7 @@
 //! Which server has which invocation.
 
 use super::{Left, ServerId};
-use crate::EntityId;
+use crate::{Caller, EntityId, Scope};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -17,6 +17,9 @@ pub(crate) struct Servers {
     idle: BTreeMap<Arc<str>, BTreeSet<u64>>,
     /// What was given to servers that are told of it, and was not taken out yet.
     given: Vec<(ServerId, u64)>,
+    /// Servers that are told of what they are given and have lost all that they served, not taken
+    /// out yet.
+    dismissed: Vec<ServerId>,
     next_server: u64,
     /// Counts what is given.
     turn: u64,
@@ -32,10 +35,21 @@ struct Server {
     turn: u64,
     /// Whether it is told of what it is given. Else it looks itself.
     is_told: bool,
-    /// A System that it served and that was removed.
-    lost: Option<Arc<str>>,
+    /// A System that it served and can't serve any more.
+    lost: Option<Lost>,
     /// The token that it came with.
     token: Option<Arc<str>>,
+    /// Whether it may serve what is another token's.
+    serves_all: bool,
+}
+
+/// Why a System is no longer served by whoever served it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It was removed.
+    Removed(Arc<str>),
+    /// It is another token's now.
+    Given(Arc<str>),
 }
 
 impl Server {
@@ -87,7 +101,7 @@ impl Servers {
     pub(super) fn enter(
         &mut self,
         (systems, at_once): (&[String], u32),
-        token: Option<Arc<str>>,
+        caller: &Caller,
     ) -> (ServerId, Vec<EntityId>) {
         let id = ServerId(self.next_server);
         self.next_server += 1;
@@ -97,8 +111,16 @@ impl Servers {
         for system in &systems {
             self.by_system.entry(Arc::clone(system)).or_default().insert(id);
         }
-        let (at_once, has) = (usize::try_from(at_once).unwrap_or(usize::MAX), BTreeSet::new());
-        let server = Server { systems, at_once, has, turn: 0, is_told: false, lost: None, token };
+        let server = Server {
+            systems,
+            at_once: usize::try_from(at_once).unwrap_or(usize::MAX),
+            has: BTreeSet::new(),
+            turn: 0,
+            is_told: false,
+            lost: None,
+            token: caller.token.clone(),
+            serves_all: caller.may(Scope::Admin),
+        };
         self.all.insert(id, server);
         self.fill(id);
         (id, waited)
@@ -180,12 +202,45 @@ impl Servers {
     /// Nobody serves a System any more. Answers the Entities that await an answer of it.
     pub(crate) fn forget(&mut self, system: &str) -> Vec<EntityId> {
         for id in self.by_system.remove(system).into_iter().flatten() {
-            if let Some(server) = self.all.get_mut(&id) {
-                server.lost = server.systems.take(system).or(server.lost.take());
-            }
+            self.lose(id, system, Lost::Removed);
         }
         let of_it = self.open.values().filter(|open| *open.system == *system);
         of_it.map(|open| open.entity).collect()
+    }
+
+    /// A System is that token's now: who may not serve it any more doesn't. Answers the Entities
+    /// that await an answer of it which nobody has who may still give it.
+    pub(super) fn hand_over(&mut self, system: &str, token: Option<&Arc<str>>) -> Vec<EntityId> {
+        let serving = self.by_system.get(system).into_iter().flatten().copied();
+        let may = |id: &ServerId| self.all[id].serves_all || self.all[id].token.as_ref() == token;
+        let (stay, go): (BTreeSet<ServerId>, BTreeSet<ServerId>) = serving.partition(may);
+        for id in go {
+            self.lose(id, system, Lost::Given);
+        }
+        let keeps = |open: &&Open| matches!(open.holder, Holder::Server(id) if stay.contains(&id));
+        let of_it = self.open.values().filter(|open| *open.system == *system);
+        let ids = of_it.filter(|open| !keeps(open)).map(|open| open.entity).collect();
+        if stay.is_empty() {
+            self.by_system.remove(system);
+        } else {
+            self.by_system.insert(system.into(), stay);
+        }
+        ids
+    }
+
+    /// A server does not serve a System any more.
+    fn lose(&mut self, id: ServerId, system: &str, why: fn(Arc<str>) -> Lost) {
+        let Some(server) = self.all.get_mut(&id) else { return };
+        server.lost = server.systems.take(system).map(why).or(server.lost.take());
+        if server.is_told && server.systems.is_empty() {
+            self.dismissed.push(id);
+        }
+    }
+
+    /// Those who are told and have lost everything they served since the last call.
+    pub(super) fn take_dismissed(&mut self) -> Vec<ServerId> {
+        let dismissed = std::mem::take(&mut self.dismissed);
+        dismissed.into_iter().filter(|id| self.all.contains_key(id)).collect()
     }
 
     /// The Entities that await an answer of a System and whose invocation nobody has.
@@ -227,7 +282,7 @@ impl Servers {
     }
 
     /// A System that a server can't serve any more.
-    pub(super) fn lost_by(&self, server: ServerId) -> Option<&Arc<str>> {
+    pub(super) fn lost_by(&self, server: ServerId) -> Option<&Lost> {
         self.all.get(&server)?.lost.as_ref()
     }
 

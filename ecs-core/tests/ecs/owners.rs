@@ -1,7 +1,10 @@
 //! What belongs to a token: the Systems that it registered, and its own names.
 
 use crate::common::{Claim, engine, json};
-use ecs_core::{Caller, Engine, ErrorObject, Inputs, Quota, Quotas, Scope, Write, Writer};
+use ecs_core::{
+    Caller, Engine, EntityId, ErrorObject, Inputs, Json, Quota, Quotas, Reply, Scope, Serving,
+    Systems, Write, Writer, system,
+};
 
 fn token(name: &str) -> Caller {
     Caller { token: Some(name.into()), ..Caller::with([Scope::Read, Scope::Flow]) }
@@ -72,6 +75,131 @@ fn a_system_of_the_owner_is_served_by_the_token_that_it_is_given_to() {
     let listed = app.call(&admin, Inputs::default(), "payecs_listsystems", None);
     let listed = listed.unwrap().now().unwrap();
     assert!(listed.text().contains(r#""token":"tip""#), "{listed}");
+}
+
+/// An engine with `tip:x` and `tip:y`, which are token `old`'s, and an Entity that awaits `tip:x`.
+fn with_work() -> (Engine, EntityId) {
+    let mut app = engine();
+    for new in [NEW, r#"["tip:y", "tip:go"]"#] {
+        call(&mut app, &token("old"), "payecs_newsystem", new).expect("the name is free");
+    }
+    let entity = app.new_entity();
+    let list = Write::to(entity).attach(&Systems::listing(["tip:x"]));
+    let write = list.attach_json("tip:go", Json::yes());
+    app.set_components(&Writer::Caller, &[write], &[]).expect("the test is set up");
+    app.advance(entity, None).expect("it matches");
+    (app, entity)
+}
+
+fn begins(app: &mut Engine, caller: &Caller, systems: &[&str]) -> Serving {
+    let systems: Vec<String> = systems.iter().map(|name| (*name).to_owned()).collect();
+    app.serve(caller, &systems, None).expect("it may")
+}
+
+fn give(app: &mut Engine, name: &str) {
+    let given = format!(r#"{{"system":"{name}","required":"tip:go","token":"new"}}"#);
+    call(app, &Caller::owner(), "payecs_newsystem", &given).expect("the owner may");
+}
+
+/// The servers and numbers of what was given out since the last look.
+fn told(app: &mut Engine) -> Vec<(ecs_core::ServerId, Option<u64>)> {
+    app.take_deliveries().into_iter().map(|it| (it.server, it.invoke.invocation)).collect()
+}
+
+#[test]
+fn what_a_token_had_of_a_system_goes_to_the_token_that_it_is_given_to() {
+    let (mut app, entity) = with_work();
+    let old = begins(&mut app, &token("old"), &["tip:x"]);
+    assert_eq!(told(&mut app), [(old.server(), Some(1))]);
+    give(&mut app, "tip:x");
+    assert_eq!(told(&mut app), [], "nobody serves it");
+    let new = begins(&mut app, &token("new"), &["tip:x"]);
+    assert_eq!(told(&mut app), [(new.server(), Some(2))], "under a new number");
+    assert_eq!(app.advance(entity, Some(1)).unwrap_err().code(), 2207, "the old one is too late");
+    let more = app.new_entity();
+    let list = Write::to(more).attach(&Systems::listing(["tip:x"]));
+    let write = list.attach_json("tip:go", Json::yes());
+    app.set_components(&Writer::Caller, &[write], &[]).unwrap();
+    app.advance(more, None).unwrap();
+    assert_eq!(told(&mut app), [(new.server(), Some(3))], "the old one is given nothing");
+    let why = app.take_dismissed();
+    let [(server, error)] = &why[..] else { panic!("{why:?}") };
+    assert_eq!((*server, error.code), (old.server(), 1502));
+    assert!(error.message.contains("`tip:x` was given to another token"), "{error:?}");
+    assert!(app.take_dismissed().is_empty(), "once");
+}
+
+#[test]
+fn what_is_outstanding_is_the_new_token_s_also_where_it_was_taken_away_or_had_by_nobody() {
+    for taken in [false, true] {
+        let (mut app, entity) = with_work();
+        if taken {
+            let params = Some(json(r#"["tip:x"]"#));
+            let (name, inputs) = ("payecs_invocations", Inputs::default());
+            let reply = app.call(&token("old"), inputs, name, params.as_ref()).unwrap();
+            let Reply::Later(mut later) = reply else { panic!("it looks") };
+            let Some(Ok(Reply::Elsewhere(arrives))) = (later.look)(&app) else { panic!("it has") };
+            arrives().unwrap();
+            app.look_who_serves();
+        }
+        give(&mut app, "tip:x");
+        let new = begins(&mut app, &token("new"), &["tip:x"]);
+        assert_eq!(told(&mut app), [(new.server(), Some(2))], "{taken}");
+        assert_eq!(app.advance(entity, Some(1)).unwrap_err().code(), 2207, "{taken}");
+        assert!(app.take_dismissed().is_empty(), "nobody is told");
+    }
+}
+
+#[test]
+fn who_may_still_serve_a_system_that_is_given_away_keeps_what_it_has() {
+    let (mut app, entity) = with_work();
+    let admin = begins(&mut app, &Caller::owner(), &["tip:x"]);
+    let both = begins(&mut app, &token("old"), &["tip:x", "tip:y"]);
+    assert_eq!(told(&mut app), [(admin.server(), Some(1))]);
+    for _again in 0..2 {
+        give(&mut app, "tip:x");
+        assert!(app.take_dismissed().is_empty(), "one has `tip:y` yet");
+        assert!(app.has_invocation(admin.server(), 1));
+    }
+    give(&mut app, "tip:y");
+    let dismissed: Vec<_> = app.take_dismissed().into_iter().map(|it| it.0).collect();
+    assert_eq!(dismissed, [both.server()]);
+    assert_eq!(app.advance(entity, Some(1)).map_err(|error| error.code()), Ok(()), "it counts");
+}
+
+#[test]
+fn an_entity_that_a_system_matches_no_more_goes_on_when_that_is_given_away() {
+    let (mut app, entity) = with_work();
+    let next = system("tip:next").requires(["tip:went"]);
+    app.add_external_system(next).unwrap();
+    let list = Write::to(entity).attach(&Systems::listing(["tip:x", "tip:next"]));
+    let write = list.detach_name("tip:go").attach_json("tip:went", Json::yes());
+    app.set_components(&Writer::Caller, &[write], &[]).unwrap();
+    give(&mut app, "tip:x");
+    let now = app.invocation(entity).expect("the next one has it");
+    assert_eq!((now.system.as_str(), now.invocation), ("tip:next", Some(2)));
+}
+
+#[test]
+fn a_server_of_systems_that_were_all_removed_is_told_so() {
+    let (mut app, _) = with_work();
+    let serving = begins(&mut app, &token("old"), &["tip:x", "tip:y"]);
+    app.remove_external_system("tip:x").unwrap();
+    assert!(app.take_dismissed().is_empty(), "it has another");
+    app.remove_external_system("tip:y").unwrap();
+    let why = app.take_dismissed();
+    let [(server, error)] = &why[..] else { panic!("{why:?}") };
+    assert_eq!((*server, error.code), (serving.server(), -32_602));
+    assert!(error.message.contains("`tip:y` was removed"), "{error:?}");
+    let gone = begins_and_leaves(&mut app);
+    app.remove_external_system("tip:z").unwrap();
+    assert!(app.take_dismissed().is_empty(), "{gone:?} has left before");
+}
+
+fn begins_and_leaves(app: &mut Engine) -> ecs_core::ServerId {
+    let new = r#"["tip:z", "tip:go"]"#;
+    call(app, &token("old"), "payecs_newsystem", new).expect("the name is free");
+    begins(app, &token("old"), &["tip:z"]).server()
 }
 
 #[test]

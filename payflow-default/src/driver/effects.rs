@@ -26,16 +26,19 @@ impl Driver {
         let mut delta = self.engine.take_delta();
         let effects = self.learn_of(effects, delta.as_mut());
         let (ended, deliveries) = (self.ends(), self.engine.take_deliveries());
+        let dismissed = self.engine.take_dismissed();
         let Some(gate) = &mut self.gate else {
             for effect in effects {
                 self.perform(effect);
             }
             self.deliver(deliveries);
+            self.dismiss(dismissed);
             self.ended = ended;
             return;
         };
         gate.add(&self.engine, delta, effects);
         gate.hold_deliveries(deliveries);
+        gate.hold_dismissed(dismissed);
         gate.hold_ends(ended);
         self.perform_kept();
     }
@@ -63,6 +66,7 @@ impl Driver {
                     }
                 }
                 Held::Deliveries(deliveries) => self.deliver(deliveries),
+                Held::Dismissed(dismissed) => self.dismiss(dismissed),
                 Held::Word(htlc) => self.say(htlc),
                 Held::Answer(answer) => answer(),
                 Held::Ended(cursor) => self.ended = cursor,

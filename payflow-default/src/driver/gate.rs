@@ -1,7 +1,7 @@
 //! What has been done but may not be seen yet: effects wait until their record is durable.
 
 use super::Driver;
-use ecs_core::{Delivery, Delta, Effect, EffectClass, Engine};
+use ecs_core::{Delivery, Delta, Effect, EffectClass, Engine, ErrorObject, ServerId};
 use ecs_systems::{port::HtlcId, units::Timestamp};
 use ledger_store::store::Kept;
 use std::collections::VecDeque;
@@ -31,6 +31,8 @@ pub(super) enum Held {
     Answer(Answer),
     /// What external Systems are to do, to those who serve them.
     Deliveries(Vec<Delivery>),
+    /// Servers that have lost all that they served, and why.
+    Dismissed(Vec<(ServerId, ErrorObject)>),
     /// Payments have ended, the last one in that entry of the ledger.
     Ended(u64),
 }
@@ -87,6 +89,13 @@ impl Gate {
     pub(super) fn hold_deliveries(&mut self, deliveries: Vec<Delivery>) {
         if !deliveries.is_empty() {
             self.hold(self.last_to_sync, Held::Deliveries(deliveries));
+        }
+    }
+
+    /// Holds back what tells servers that they serve nothing any more, as what they were given.
+    pub(super) fn hold_dismissed(&mut self, dismissed: Vec<(ServerId, ErrorObject)>) {
+        if !dismissed.is_empty() {
+            self.hold(self.last_to_sync, Held::Dismissed(dismissed));
         }
     }
 

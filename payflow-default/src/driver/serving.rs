@@ -12,6 +12,10 @@ pub trait Outlet: Send {
 
     /// Whether nobody is behind it any more, or it could not take all that it was given.
     fn is_gone(&self) -> bool;
+
+    /// Nothing more comes: all that its server served was removed, or is another token's. What it
+    /// was given and not answered is no longer its own.
+    fn end(self: Box<Self>, why: ErrorObject);
 }
 
 /// Those who are told.
@@ -57,6 +61,15 @@ impl Driver {
                 && self.engine.has_invocation(server, number)
             {
                 outlet.give(invoke);
+            }
+        }
+    }
+
+    /// Tells servers that have lost all that they served.
+    pub(super) fn dismiss(&mut self, dismissed: Vec<(ServerId, ErrorObject)>) {
+        for (server, why) in dismissed {
+            if let Some((_, outlet)) = self.served.0.remove(&server) {
+                outlet.end(why);
             }
         }
     }

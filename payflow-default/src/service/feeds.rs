@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Most events that are read ahead for one feed.
 const READ_AHEAD_MAX: u32 = 100;
@@ -171,6 +171,8 @@ pub(super) struct ServerFeed {
     handle: Handle,
     invokes: mpsc::Receiver<Invoke>,
     given: Given,
+    /// Why nothing more comes.
+    ended: oneshot::Receiver<ErrorObject>,
 }
 
 impl ServerFeed {
@@ -187,9 +189,9 @@ impl ServerFeed {
         // What ran out of time may still lie there when as much is given again.
         let lie_there_max = 2 * at_once.unwrap_or(AT_ONCE_DEFAULT) as usize;
         let (to, invokes) = mpsc::channel(lie_there_max);
-        let given = Given::default();
-        let feed = Self { handle, invokes, given: given.clone() };
-        let outlet = Line { to, given, overflown: AtomicBool::new(false) };
+        let (given, (why, ended)) = (Given::default(), oneshot::channel());
+        let feed = Self { handle, invokes, given: given.clone(), ended };
+        let outlet = Line { to, given, why, overflown: AtomicBool::new(false) };
         feed.handle.serve(caller, (systems, at_once), Box::new(outlet)).await?;
         Ok(feed)
     }
@@ -198,8 +200,13 @@ impl ServerFeed {
 impl Feed for ServerFeed {
     fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
         Box::pin(async {
-            let params = Json::of(&self.invokes.recv().await?);
-            Some(Heard::Event { topic: Topic::SystemInvoke, params })
+            let invoke = self.invokes.recv().await;
+            if let Ok(why) = self.ended.try_recv() {
+                // What still lies there is no longer its own.
+                while self.invokes.try_recv().is_ok() {}
+                return Some(Heard::Ended(why));
+            }
+            Some(Heard::Event { topic: Topic::SystemInvoke, params: Json::of(&invoke?) })
         })
     }
 
@@ -219,6 +226,7 @@ impl Drop for ServerFeed {
 struct Line {
     to: mpsc::Sender<Invoke>,
     given: Given,
+    why: oneshot::Sender<ErrorObject>,
     overflown: AtomicBool,
 }
 
@@ -232,5 +240,12 @@ impl Outlet for Line {
 
     fn is_gone(&self) -> bool {
         self.to.is_closed() || self.overflown.load(Ordering::Relaxed)
+    }
+
+    fn end(self: Box<Self>, reason: ErrorObject) {
+        let Self { given, why, to: _to, .. } = *self;
+        given.one_more();
+        // Before the line is cut, by which whoever waits at its other end wakes.
+        let _nobody_waits = why.send(reason);
     }
 }

@@ -284,6 +284,34 @@ def owned(daemon, http):
         transport.close()
 
 
+def dismissed(daemon, http):
+    """Who serves nothing any more is told why, and what it had goes to who serves it now."""
+    registered(http, "acme:dismissed", "dismissed")
+    socket = server(daemon, ["acme:dismissed"])
+    socket.call("payecs_removesystem", "acme:dismissed")
+    ended = heard(socket, 1)[0]["ended"]
+    check("was removed" in ended["message"], ended)
+    same(ended["code"], -32602)
+    flow = ["--scope", "read", "--scope", "flow"]
+    old = WebSocket(daemon, daemon.token("old", *flow))
+    new = WebSocket(daemon, daemon.token("new", *flow))
+    registered(old, "acme:given", "given")
+    old.call("payecs_serve", ["acme:given"])
+    started(http, 7_200, ["acme:given"], "given")
+    work, = heard(old, 1)
+    same(new.code("payecs_serve", ["acme:given"]), 1502, "it is another's")
+    registered(http, "acme:given", "given", token="new")
+    same(heard(old, 1)[0]["ended"]["code"], 1502, "it is no longer its own")
+    new.call("payecs_serve", ["acme:given"])
+    again, = heard(new, 1)
+    check(again["invocation"] > work["invocation"], "under a new number", work, again)
+    same(done(old, 7_200, "given", work["invocation"]), 2207, "it is another's work")
+    same(done(new, 7_200, "given", again["invocation"]), 2201, "nothing is left to do")
+    quiet(old)
+    for transport in (socket, old, new):
+        transport.close()
+
+
 def refused(daemon, http):
     """What can't be served."""
     socket = WebSocket(daemon)
@@ -298,6 +326,6 @@ def refused(daemon, http):
 def all_of_it(daemon):
     opened(daemon)
     http = Http(daemon)
-    for part in (turns, order, gone, polled, one_call, late, left, removed, owned, refused,
-                 killed):
+    for part in (turns, order, gone, polled, one_call, late, left, removed, owned,
+                 dismissed, refused, killed):
         part(daemon, http)

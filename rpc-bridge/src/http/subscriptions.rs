@@ -123,11 +123,15 @@ async fn begin(
     let telling = feed.given().map(|given| flow.streams.add(given));
     let Ok(sink) = pending.accept().await else { return };
     while let Some(heard) = next(&mut *feed, &sink).await {
+        let is_last = matches!(heard, Heard::Ended(_));
         if bridge.tokens.grant(session.pass).is_none() || !tell(&sink, flow, heard).await {
             return;
         }
         if let Some(telling) = &telling {
             telling.one_more();
+        }
+        if is_last {
+            return;
         }
     }
 }
@@ -210,6 +214,7 @@ async fn tell(sink: &SubscriptionSink, flow: &Flow, heard: Heard) -> bool {
         Heard::Lost { count, cursor } => {
             Json::object([("lost", Json::of(&count)), ("cursor", Json::of(&cursor))])
         }
+        Heard::Ended(why) => Json::object([("ended", Json::of(&why))]),
     };
     let message = SubscriptionMessage::new(sink.method_name(), sink.subscription_id(), &told);
     let bytes = told.text().len();

@@ -8,22 +8,33 @@ const SYSTEMS: [&str; 3] = ["acme:a", "acme:b", "acme:c"];
 /// What happens.
 #[derive(Clone, Debug)]
 enum Event {
-    Enters(Vec<usize>, u32),
+    Enters(Vec<usize>, u32, usize),
     Leaves(usize, bool),
     Opens(usize),
     Closes(usize),
     TimesOut(usize),
+    /// That System is that token's now.
+    Given(usize, usize),
+}
+
+/// Who serves: one who may serve all, and two tokens.
+fn caller(at: usize) -> Caller {
+    let owner = Caller::owner();
+    let token = |name: &str| Caller { token: Some(name.into()), ..Caller::with([Scope::Flow]) };
+    [owner, token("one"), token("two")][at].clone()
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let systems = proptest::sample::subsequence(vec![0, 1, 2], 1..=3);
     prop_oneof![
-        2 => (systems, 1..4_u32).prop_map(|(systems, room)| Event::Enters(systems, room)),
+        2 => (systems, 1..4_u32, 0..3_usize)
+            .prop_map(|(systems, room, by)| Event::Enters(systems, room, by)),
         2 => (any::<prop::sample::Index>(), any::<bool>())
             .prop_map(|(at, takes)| Event::Leaves(at.index(64), takes)),
         6 => (0..3_usize).prop_map(Event::Opens),
         3 => any::<prop::sample::Index>().prop_map(|at| Event::Closes(at.index(64))),
         1 => any::<prop::sample::Index>().prop_map(|at| Event::TimesOut(at.index(64))),
+        1 => (0..3_usize, 1..3_usize).prop_map(|(system, to)| Event::Given(system, to)),
     ]
 }
 
@@ -61,6 +72,30 @@ fn judge(servers: &Servers) {
     assert_eq!(idle, nobodys, "what is over is not idle");
 }
 
+/// A System is another token's: what its servers lose begins anew, under the numbers from `next`
+/// on. Answers the number after those.
+fn give_away(servers: &mut Servers, name: &str, to: &Caller, next: u64) -> u64 {
+    let token = to.token.as_ref();
+    servers.hand_over(name, token);
+    let stays = |open: &Open| match open.holder {
+        Holder::Server(id) => servers.all[&id].systems.contains(name),
+        Holder::Nobody | Holder::Away => false,
+    };
+    let of_it = servers.open.iter().filter(|(_, open)| *open.system == *name);
+    let anew = of_it.filter(|(_, open)| !stays(open)).map(|(number, _)| *number);
+    let anew: Vec<u64> = anew.collect();
+    let after = next + anew.len() as u64;
+    for (old, new) in anew.into_iter().zip(next..) {
+        servers.close(old);
+        servers.open(new, Open::first(EntityId::FIRST, name));
+    }
+    for id in servers.by_system.get(name).into_iter().flatten() {
+        let server = &servers.all[id];
+        assert!(server.serves_all || server.token.as_ref() == token, "it may not");
+    }
+    after
+}
+
 proptest! {
     #[test]
     fn every_invocation_is_in_one_hand_or_waits_for_room(
@@ -70,8 +105,8 @@ proptest! {
         let pick = |at: usize, len: usize| (len > 0).then(|| at % len);
         for event in events {
             match event {
-                Event::Enters(systems, room) => {
-                    let (id, _) = servers.enter((&names(&systems), room), None);
+                Event::Enters(systems, room, by) => {
+                    let (id, _) = servers.enter((&names(&systems), room), &caller(by));
                     servers.is_told(id);
                 }
                 Event::Leaves(at, takes) => {
@@ -104,8 +139,14 @@ proptest! {
                         next += 1;
                     }
                 }
+                Event::Given(system, to) => {
+                    next = give_away(&mut servers, SYSTEMS[system], &caller(to), next);
+                }
             }
             judge(&servers);
+        }
+        for id in servers.take_dismissed() {
+            prop_assert!(servers.all[&id].systems.is_empty() && servers.all[&id].has.is_empty());
         }
         for (server, number, _) in servers.take_given() {
             prop_assert!(servers.holds(server, number));
@@ -117,7 +158,7 @@ proptest! {
 #[test]
 fn servers_take_turns_and_none_is_passed_over() {
     let mut servers = Servers::default();
-    let all = [(); 3].map(|()| servers.enter((&names(&[0]), 100), None).0);
+    let all = [(); 3].map(|()| servers.enter((&names(&[0]), 100), &Caller::owner()).0);
     for number in 1..=30 {
         servers.open(number, Open::first(EntityId::FIRST, SYSTEMS[0]));
     }

@@ -150,6 +150,8 @@ impl Outlet for Heard {
     fn is_gone(&self) -> bool {
         self.has_left.load(Ordering::Relaxed)
     }
+
+    fn end(self: Box<Self>, _: ErrorObject) {}
 }
 
 /// Does not listen to answers.

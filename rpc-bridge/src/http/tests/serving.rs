@@ -74,6 +74,22 @@ fn a_server_goes_with_its_subscription_its_connection_or_its_token() {
 }
 
 #[test]
+fn who_serves_nothing_any_more_is_told_why_before_the_answer_and_its_subscription_is_over() {
+    let rig = Rig::new();
+    let mut raw = Raw::open(&rig);
+    let begun = raw.ask(serve(r#"["acme:x"]"#).as_bytes());
+    let id = Json::parse(&begun).unwrap().fields().unwrap()["result"].clone();
+    let told = raw.ask(br#"{"jsonrpc":"2.0","id":2,"method":"dismiss"}"#);
+    let told = Json::parse(&told).unwrap().fields().unwrap()["params"].fields().unwrap();
+    let why = r#"{"ended":{"code":-32602,"message":"it was removed"}}"#;
+    assert_eq!((told["result"].text(), &told["subscription"]), (why, &id));
+    assert!(raw.hear().contains("\"id\":2"), "the answer comes behind it");
+    until("it is over", || rig.fake.servers.lock().unwrap()[0].is_gone());
+    let end = format!(r#"{{"jsonrpc":"2.0","id":3,"method":"payecs_unserve","params":[{id}]}}"#);
+    assert!(raw.ask(end.as_bytes()).contains("\"result\":false"), "there is none");
+}
+
+#[test]
 fn who_may_not_serve_is_told_why() {
     let rig = Rig::new();
     let mut raw = Raw::open(&rig);
