@@ -33,8 +33,9 @@ pub struct Caller {
     pub scopes: BTreeSet<Scope>,
     /// Whether it may read Components that are never shown.
     pub secrets: bool,
-    /// What the names of the Components begin with that it may read and write; it may call only
-    /// methods that keep to them. `None`: all Components, all methods.
+    /// What the names of the Components begin with that it may read and write, and those of the
+    /// Systems that it may register; it may call only methods that keep to them. `None`: all
+    /// Components, all methods.
     pub components: Option<BTreeSet<String>>,
     /// What the names of the Components begin with that it may write, and those of the Systems that
     /// it may register; it may write what is documented for callers besides. `None`: all.
@@ -100,9 +101,15 @@ impl Caller {
     }
 
     /// Whether it may register a System of that name, as far as names go.
+    /// ```
+    /// # use ecs_core::Caller;
+    /// let shop = Caller { components: Some(["shop:".to_owned()].into()), ..Caller::owner() };
+    /// assert!(shop.may_name("shop:tip") && !shop.may_name("acme:tip"));
+    /// ```
     #[must_use]
     pub fn may_name(&self, system: &str) -> bool {
-        self.writes.as_ref().is_none_or(|prefixes| begins(system, prefixes))
+        let bounds = [&self.components, &self.writes];
+        bounds.into_iter().flatten().all(|prefixes| begins(system, prefixes))
     }
 }
 

@@ -43,8 +43,9 @@ pub(super) const NEW_SYSTEM: Method = Method {
           only who comes with that token, or has scope `admin`, serves it, says something else of \
           it, or takes it away; whoever has `admin` may give it to a `token`: those who served it \
           and may not any more do no longer, and what they had is given to its new servers, under \
-          new numbers. `warning`, only where there is one: with those `writes` it would go on \
-          matching, which ends in 2202.",
+          new numbers. A token that is for some Components, or writes some, names its Systems as \
+          these. `warning`, only where there is one: with those `writes` it would go on matching, \
+          which ends in 2202.",
     handle: new_system,
     check: |engine, args| {
         let External(def, ..) = asked_for(engine, args)?.0;
@@ -141,7 +142,11 @@ fn asked_for(engine: &Engine, args: &Args<'_>) -> Result<(External, Option<u64>)
             declared.token = declared.token.take().or_else(|| args.caller().token.clone());
         }
         None => {
-            let what = format!("Not permitted: the caller may not name a System `{}`.", def.system);
+            let what = format!(
+                "Not permitted: the caller may not name a System `{}`: begin its name as those of \
+                 its Components.",
+                def.system
+            );
             return Err(ErrorObject::new(NOT_PERMITTED, what));
         }
     }

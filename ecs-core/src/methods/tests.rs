@@ -296,6 +296,8 @@ fn callers_keep_to_the_components_they_are_for() {
         ("payecs_wait", r#"[1,"acme:x"]"#, not_permitted),
         ("payecs_newsystem", r#"["spy",["acme:x"]]"#, not_permitted),
         ("payecs_newsystem", r#"["spy",["shop:order"],["acme:x"]]"#, not_permitted),
+        ("payecs_newsystem", r#"["spy",["shop:order"]]"#, not_permitted),
+        ("payecs_newsystem", r#"["shop:x",["shop:order"]]"#, Ok("{}")),
         ("payecs_setdefaultsystems", "[1]", not_permitted),
         ("payecs_delentity", "[1]", not_permitted),
         ("payecs_explain", "[1]", not_permitted),

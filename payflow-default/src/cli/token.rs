@@ -69,8 +69,9 @@ struct Create {
     /// A method that it may call; may be given several times. Default: all that its scopes allow.
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<String>,
-    /// What the names of Components begin with that it may read and write; may be given several
-    /// times. Methods that don't keep to that, such as `pay`, are refused then. Default: all.
+    /// What the names of Components begin with that it may read and write, and those of the
+    /// Systems that it may register; may be given several times. Methods that don't keep to that,
+    /// such as `pay`, are refused then. Default: all.
     #[arg(long = "component", value_name = "PREFIX")]
     components: Vec<String>,
     /// What the names of the Components begin with that it may write, besides what is documented
