@@ -94,7 +94,7 @@ pub struct Engine {
     pub(crate) epilogue: Vec<SystemIndex>,
     /// Components that lift the bounds on an Entity's life.
     pub(crate) lasting: Vec<ComponentId>,
-    /// Components that only callers with that scope may write.
+    /// Components that only callers with that scope may write, and no token on what it made.
     pub(crate) guarded: BTreeMap<&'static str, Scope>,
     pub(crate) methods: BTreeMap<&'static str, &'static Method>,
     pub(crate) queue: Queue,
@@ -330,7 +330,8 @@ impl Engine {
         self.lasting.push(self.world.register_component::<C>());
     }
 
-    /// Lets only callers with that scope write a Component.
+    /// Lets only callers with that scope write a Component, and on no Entity that their own token
+    /// made.
     pub fn guard_component(&mut self, name: &'static str, scope: Scope) {
         self.guarded.insert(name, scope);
     }

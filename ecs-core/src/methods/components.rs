@@ -6,7 +6,7 @@ use crate::{
     args::{Args, Fields},
     component::check_name,
     method::{
-        Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit, permit_component,
+        Caller, Kind, Method, NOT_PERMITTED, Reply, Scope, optional, permit, permit_component,
         permit_exact, permit_write, required,
     },
 };
@@ -116,11 +116,29 @@ pub(super) fn writes(engine: &Engine, args: &Args<'_>) -> Result<Vec<Write>, Err
             permit_write(args.caller(), name)?;
             if let Some(scope) = engine.guarded.get(&**name) {
                 permit(args.caller(), *scope, &format!("writing `{name}`"))?;
+                permit_judge(engine, args.caller(), (entity, name))?;
             }
         }
         writes.push(Write { entity: Some(entity), exact, components });
     }
     Ok(writes)
+}
+
+/// Refuses a word on what the caller's own token made, or is about to make.
+fn permit_judge(
+    engine: &Engine,
+    caller: &Caller,
+    (entity, name): (EntityId, &Name),
+) -> Result<(), ErrorObject> {
+    let Some(token) = &caller.token else { return Ok(()) };
+    let is_own = engine.life_of(entity).is_none_or(|life| life.maker.as_ref() == Some(token));
+    if !is_own {
+        return Ok(());
+    }
+    let what = format!(
+        "Not permitted: token `{token}` made Entity {entity}; another one writes `{name}` there."
+    );
+    Err(ErrorObject::new(NOT_PERMITTED, what))
 }
 
 /// The parameter `expected`.

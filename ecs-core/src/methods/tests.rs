@@ -257,6 +257,7 @@ fn callers_do_only_what_their_scopes_allow() {
         let code_got = call_as(&mut app, caller, method, params).err().map(|error| error.code);
         assert_eq!(code_got, code, "{method} {params}");
     }
+    callers_judge_nothing_of_their_own(&mut app);
     let said = call(&mut app, "advanec", "[]");
     assert_eq!(said, "-32601 Unknown command `payecs_advanec`; `payecs_advance`?");
     let nameless = call_as(&mut app, &Caller::owner(), "", "[]").unwrap_err();
@@ -264,6 +265,34 @@ fn callers_do_only_what_their_scopes_allow() {
     assert_eq!((nameless.code, nameless.message.as_str()), (-32_601, said));
     let short = call_as(&mut app, &Caller::owner(), "ch", "[]").unwrap_err();
     assert_eq!(short.message, "Unknown command `ch`", "`check` has more to it than that");
+}
+
+/// With `acme:approval` guarded.
+fn callers_judge_nothing_of_their_own(app: &mut Engine) {
+    let named = |name: &str| Caller {
+        token: Some(name.into()),
+        ..Caller::with([Scope::Flow, Scope::Approve])
+    };
+    let (maker, other, owner) = (named("maker"), named("other"), Caller::owner());
+    let judged = |value: &str| format!(r#"[{{"entity":70,"acme:approval":{value}}}]"#);
+    let mut set = |caller: &Caller, params: &str| {
+        call_as(app, caller, "payecs_setcomponents", params).err().map(|error| error.code)
+    };
+    assert_eq!(set(&maker, &judged("true")), Some(1502), "it would be its own");
+    assert_eq!(set(&maker, r#"[{"entity":70,"acme:x":1}]"#), None);
+    for value in ["true", "false", "null"] {
+        assert_eq!(set(&maker, &judged(value)), Some(1502), "{value}");
+        assert_eq!(set(&other, &judged(value)), None, "{value}");
+        assert_eq!(set(&owner, &judged(value)), None, "{value}");
+    }
+    let advance = r#"{"entity":70,"writes":{"entity":70,"acme:approval":true}}"#;
+    let refused = call_as(app, &maker, "payecs_advance", advance).unwrap_err();
+    assert!(refused.message.contains("token `maker` made Entity 70"), "{refused:?}");
+    let mut restarted = Engine::new();
+    restarted.guard_component("acme:approval", Scope::Approve);
+    restarted.restore(&app.snapshot()).unwrap();
+    let again = call_as(&mut restarted, &maker, "payecs_setcomponents", &judged("true"));
+    assert_eq!(again.unwrap_err().code, 1502, "also after a restart");
 }
 
 #[test]

@@ -100,7 +100,8 @@ values! {
     /// Whether an operator lets the payment go on.
     Approval(bool) = ComponentSpec::input("lightningd:approval", "true or false",
         "An operator's word where `lightningd:approval:asked` is attached; needs the scope \
-         `approve`.").when_frozen(WhenFrozen::Allowed);
+         `approve`, and another token than the one that made the Entity.")
+        .when_frozen(WhenFrozen::Allowed);
     /// The Entity this one works for.
     Parent(EntityId) = ComponentSpec::engine("lightningd:parent", "an entity id",
         "The payment that a plan, part or set belongs to.");
