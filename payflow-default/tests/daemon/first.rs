@@ -31,6 +31,31 @@ fn a_start_that_is_refused_says_why_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn an_option_counts_more_than_what_the_environment_says_of_another_network() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start_in(dir.path(), "10", &[("PAYECS_GRAPH", "/nowhere/of-env")]);
+    assert!(daemon.call(&["getinfo"]).status.success(), "it has its own nodes");
+    daemon.stop();
+    let place = TempDir::new().unwrap();
+    let new = place.path().join("new");
+    let serve = |options: &[&str], environment: &[(&str, &str)]| {
+        let mut command = payecs(&["serve", "--data-dir", text(&new), "--listen", "127.0.0.1:0"]);
+        command.args(options).envs(environment.iter().copied()).output().unwrap()
+    };
+    let (nodes, graph) = (("PAYECS_NODES", "30"), ("PAYECS_GRAPH", "/nowhere/of-env"));
+    let file = "/nowhere/of-option";
+    let chosen = serve(&["--graph", file], &[nodes]);
+    assert!(chosen.status.code() == Some(1) && said(&chosen).contains(file), "{}", said(&chosen));
+    for (options, environment) in
+        [(&["--graph", file, "--nodes", "30"][..], &[][..]), (&[], &[nodes, graph])]
+    {
+        let both = serve(options, environment);
+        assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+        assert!(said(&both).contains("or a graph"), "{}", said(&both));
+    }
+}
+
+#[test]
 fn a_daemon_that_stopped_leaves_no_token_and_whoever_calls_is_told() {
     let dir = TempDir::new().unwrap();
     let daemon = Daemon::start(dir.path());

@@ -27,10 +27,25 @@ impl Daemon {
         Self::logging(dir, speed, "off", Stdio::inherit())
     }
 
+    /// The same with these variables in its environment.
+    pub(crate) fn start_in(dir: &Path, speed: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(dir, speed, environment, ("off", Stdio::inherit()))
+    }
+
     /// The same, which logs what passes the filter.
     pub(crate) fn logging(dir: &Path, speed: &str, filter: &str, log: Stdio) -> Self {
+        Self::start_with(dir, speed, &[], (filter, log))
+    }
+
+    fn start_with(
+        dir: &Path,
+        speed: &str,
+        environment: &[(&str, &str)],
+        (filter, log): (&str, Stdio),
+    ) -> Self {
         let child = payecs(&["serve", "--data-dir", text(dir), "--listen", "127.0.0.1:0"])
             .args(["--nodes", "30", "--speed", speed, "--metrics", "--log", filter])
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

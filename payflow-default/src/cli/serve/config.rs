@@ -1,6 +1,6 @@
 //! What a daemon is told: by options, by the environment, by a file.
 
-use super::{otlp, quotas, web};
+use super::{given::Given, otlp, quotas, web};
 use crate::cli::demo::{
     accept,
     wanted::{Balances, NODES_MAX, Wanted},
@@ -49,8 +49,8 @@ pub(super) struct Settings {
           value_parser = clap::value_parser!(u32).range(2..=i64::from(NODES_MAX)))]
     pub(super) nodes: Option<u32>,
     /// A Core Lightning gossip store, packed with zstd or not: the simulated network has its nodes,
-    /// channels and policies, when it is made.
-    #[arg(long, value_name = "FILE", env = "PAYECS_GRAPH", conflicts_with = "nodes")]
+    /// channels and policies, when it is made. Not with `--nodes`.
+    #[arg(long, value_name = "FILE", env = "PAYECS_GRAPH")]
     pub(super) graph: Option<PathBuf>,
     /// How hidden balances are spread, when the network is made. Default: uniform.
     #[arg(long, value_enum, env = "PAYECS_BALANCES")]
@@ -160,7 +160,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "PAYECS_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    settings: Settings,
+    given: Given,
     #[command(flatten)]
     pub(super) accept: accept::Accepting,
 }
@@ -233,7 +233,7 @@ impl Args {
     /// What options, environment and file come to.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let filed = self.filed()?;
-        let given = self.settings.clone();
+        let given = self.given.0.clone();
         let origins = if given.origin.is_empty() { filed.origin } else { given.origin };
         let origins = origins
             .into_iter()

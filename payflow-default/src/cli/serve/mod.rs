@@ -1,6 +1,7 @@
 //! `payecs serve`: the engine as a daemon.
 
 mod config;
+mod given;
 mod environment;
 pub(crate) mod network;
 mod otlp;
