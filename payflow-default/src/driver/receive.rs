@@ -39,8 +39,11 @@ impl Driver {
     pub(super) fn take_incoming(&mut self, incoming: IncomingHtlc) {
         let htlc = incoming.htlc;
         if self.htlcs.contains_key(&htlc) {
+            // A word that comes later leaves with what says it, behind a record of its own.
+            let has_word = self.word_on(htlc).is_some();
             match &mut self.gate {
-                Some(gate) => gate.hold_word(htlc),
+                Some(gate) if has_word => gate.hold_word(htlc),
+                Some(_) => {}
                 None => self.say(htlc),
             }
             return self.perform_kept();

@@ -15,11 +15,18 @@ struct Found {
 }
 
 /// Every seed that found something in the engine.
-const FOUND: &[Found] = &[Found {
-    seed: 330,
-    law: Law::DamageIsNamed,
-    what: "a store whose ledger could not be synced went on writing records",
-}];
+const FOUND: &[Found] = &[
+    Found {
+        seed: 47,
+        law: Law::RecordedFirst,
+        what: "an HTLC that was shown again was answered before the record of the answer was kept",
+    },
+    Found {
+        seed: 330,
+        law: Law::DamageIsNamed,
+        what: "a store whose ledger could not be synced went on writing records",
+    },
+];
 
 fn run(seed: u64) -> Report {
     match Simulation::new(Config::of(seed)).run_and_shrink() {
