@@ -15,6 +15,8 @@ import time
 
 # How long anything may take here, in seconds.
 PATIENCE_S = 60
+# The daemon closes a connection that was silent for 10 s; one that was for half of it is not used.
+IDLE_S = 5
 # Which codes came over which transports.
 SEEN = collections.defaultdict(set)
 
@@ -116,13 +118,14 @@ class Transport:
 
 
 class Http(Transport):
-    """One connection that is kept."""
+    """One connection that is kept, and made anew where it lay idle: the daemon closes such ones."""
 
     name = "http"
 
     def __init__(self, daemon, token=None):
         self.daemon, self.token = daemon, daemon.cookie() if token is None else token
         self.connection = http.client.HTTPConnection(daemon.address, timeout=PATIENCE_S)
+        self.used_s = time.monotonic()
 
     def head(self, **others):
         head = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
@@ -131,9 +134,13 @@ class Http(Transport):
 
     def post(self, body, path="/", verb="POST", **head):
         """Status and body."""
+        if time.monotonic() - self.used_s > IDLE_S:
+            self.connection.close()
         self.connection.request(verb, path, body, self.head(**head))
         answer = self.connection.getresponse()
-        return answer.status, answer.read()
+        found = answer.status, answer.read()
+        self.used_s = time.monotonic()
+        return found
 
     def ask(self, body):
         status, text = self.post(body)
