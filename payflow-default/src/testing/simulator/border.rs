@@ -8,6 +8,8 @@ use ecs_systems::{
     },
     units::{BlockHeight, PaymentHash, Preimage, Timestamp},
 };
+use serde::Deserialize as _;
+use serde_json::Deserializer;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -49,10 +51,6 @@ pub(super) struct Border(Arc<Mutex<Inner>>);
 struct Inner {
     crossings: Vec<Crossing>,
     durable: Durable,
-    /// Parts whose record was durable when they left first: it is for ever.
-    sent: BTreeSet<PartKey>,
-    /// The same of preimages, by their hashes.
-    released: BTreeSet<PaymentHash>,
     /// Invoices that our node is to sign, and those that it has signed.
     drafts: Vec<(u64, InvoiceDraft)>,
     signed: Vec<(u64, String)>,
@@ -61,32 +59,45 @@ struct Inner {
     told: usize,
 }
 
-/// The end of what was made durable.
+/// What was made durable, of that which may cross only then.
 #[derive(Debug, Default)]
 pub(super) struct Durable {
-    bytes: Vec<u8>,
+    /// Parts that are recorded to be sent.
+    sent: BTreeSet<PartKey>,
+    /// Sets whose settling is recorded, by their payment hashes.
+    settled: BTreeSet<PaymentHash>,
 }
-
-/// So much of what was made durable is looked at: what crosses was recorded shortly before.
-const DURABLE_BYTES_MAX: usize = 1 << 20;
 
 impl Durable {
-    /// More is durable.
+    /// More is durable: whole records, or files of such.
     pub(super) fn add(&mut self, bytes: &[u8]) {
-        if self.bytes.len() > DURABLE_BYTES_MAX {
-            self.bytes.drain(..DURABLE_BYTES_MAX / 2);
+        // Each object from its first field on.
+        for object in bytes.split(|byte| *byte == b'{') {
+            if object.starts_with(br#""payment_hash":"#) {
+                self.sent.extend(part_key(object));
+            } else if let Some(text) = object.strip_prefix(SETTLES) {
+                self.settled.extend(PaymentHash::deserialize(&mut Deserializer::from_slice(text)));
+            }
         }
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// Whether that text is in it; the latest is looked at first.
-    pub(super) fn has(&self, text: &str) -> bool {
-        let text = text.as_bytes();
-        let last = text.last().copied().unwrap_or_default();
-        let ends = self.bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == last);
-        ends.map(|(at, _)| &self.bytes[..=at]).any(|until| until.ends_with(text))
     }
 }
+
+/// The key that an object of a part begins with.
+fn part_key(object: &[u8]) -> Option<PartKey> {
+    let field = br#","partid":"#;
+    let at = object.windows(field.len()).take(KEY_BYTES_MAX).position(|found| found == field)?;
+    let (before, behind) = object.split_at(at.checked_add(field.len())?);
+    let digits = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    // A key by itself is no part.
+    let number = behind.get(..digits).filter(|_| behind.get(digits) == Some(&b','))?;
+    serde_json::from_slice(&[b"{", before, number, b"}"].concat()).ok()
+}
+
+/// More than a key has before its last field.
+const KEY_BYTES_MAX: usize = 200;
+
+/// What the line of a set that is settled begins with, up to its payment hash.
+const SETTLES: &[u8] = br#""entry":"settle_set","payment_hash":"#;
 
 impl Border {
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -125,19 +136,10 @@ impl Border {
     }
 
     fn cross(&self, at: Timestamp, height: BlockHeight, what: Crossed) {
-        let inner = &mut *self.lock();
+        let mut inner = self.lock();
         let is_recorded = match &what {
-            Crossed::Sent { key, .. } => {
-                let text = serde_json::to_string(key).expect("a key is an object");
-                let text = format!("{},", text.trim_end_matches('}'));
-                inner.sent.contains(key) || (inner.durable.has(&text) && inner.sent.insert(*key))
-            }
-            Crossed::Released { preimage, .. } => {
-                let hash = preimage.hash();
-                let text = format!(r#""entry":"settle_set","payment_hash":"{hash}""#);
-                inner.released.contains(&hash)
-                    || (inner.durable.has(&text) && inner.released.insert(hash))
-            }
+            Crossed::Sent { key, .. } => inner.durable.sent.contains(key),
+            Crossed::Released { preimage, .. } => inner.durable.settled.contains(&preimage.hash()),
             Crossed::Offered { .. } | Crossed::GivenBack { .. } => true,
         };
         inner.crossings.push(Crossing { at, height, what, is_recorded });

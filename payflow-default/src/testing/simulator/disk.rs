@@ -80,8 +80,8 @@ impl DiskFile for WatchedFile {
     }
 
     fn sync(&mut self) -> Result<(), DiskError> {
-        let unsynced = std::mem::take(&mut self.unsynced);
         self.file.sync()?;
+        let unsynced = std::mem::take(&mut self.unsynced);
         self.border.durable(|durable| durable.add(&unsynced));
         Ok(())
     }
