@@ -8,7 +8,7 @@ use crate::{
 };
 use ecs_core::{Json, Write};
 use ecs_systems::{
-    components::{Cancel, Circular, HtlcJoined, RetryFor, Set, SetSettling},
+    components::{Cancel, Circular, HtlcJoined, Invoice, RetryFor, Set, SetSettling},
     units::{BlockHeight, Msat, Seconds},
 };
 use ledger_store::Account;
@@ -225,6 +225,35 @@ fn a_set_of_which_one_preimage_left_before_a_crash_is_settled_however_late_it_is
     let outcome = payer.finish(id);
     assert_went_around(&payer, &outcome, (BOTH_WAYS, FEE_BOTH_WAYS));
     assert_eq!(settled(&payer), 2);
+}
+
+#[test]
+fn a_set_that_nobody_got_a_preimage_for_is_given_back_however_late_its_records_are_kept() {
+    let settings = Settings { block_interval: Seconds(600), ..Settings::default() };
+    let network = nets::diamond_with(nets::HALF, settings);
+    let (mut payer, invoice) = receiver(&network, terms());
+    payer.troubles.open().lost_words = u32::MAX;
+    let id = payer.start(&invoice, around());
+    payer.run_for(5_000);
+    payer.now = payer.now.after_ms(9 * 600_000);
+    payer.troubles.open().lost_words = 0;
+    payer.crash_and_journal();
+    // Some other record is not kept yet while the node shows what waits for our word.
+    let other = Write::here().attach(&Invoice(Json::of("no invoice")));
+    payer.driver.start_payment(payer.now, other).expect("Components that fit");
+    // Long enough that words which were said would be said again.
+    for _ in 0..18 {
+        payer.run_for(10_000);
+        let answered = |fact: &Fact| matches!(fact, Fact::IncomingResolved { .. });
+        let answered = payer.network.truth(0).iter().filter(|it| answered(&it.fact)).count();
+        assert_eq!(answered, 0, "a word left before its record was kept");
+    }
+    for _ in 0..100 {
+        payer.keep();
+        payer.run_for(10_000);
+    }
+    assert_failed(&payer, &payer.outcome(id), 203);
+    assert_eq!(settled(&payer), 0, "its preimage left although it was too late");
 }
 
 /// How many HTLCs that came in are ours.

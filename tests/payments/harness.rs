@@ -12,6 +12,7 @@ use ecs_systems::{
     port::{Node, NodeEvent, NodeReply, NodeRequest, PartKey, PaymentRef, RequestId},
     units::{GroupId, Msat, NodeId, PartId, PaymentHash, Preimage, Timestamp},
 };
+use ledger_store::store::Kept;
 use node_sim::{Fact, InvoiceRequest, Script, SimNetwork};
 use payflow_default::{
     Driver, Retention,
@@ -293,6 +294,25 @@ impl Payer {
 
     /// The engine dies with everything but its last record, and comes back on the same books.
     pub(crate) fn crash(&mut self) {
+        let snapshot = self.die();
+        self.driver.recover(&snapshot, self.now).expect("a snapshot of the same Components");
+    }
+
+    /// The same, where from now on nothing leaves before [`Payer::keep`] was called.
+    pub(crate) fn crash_and_journal(&mut self) {
+        let snapshot = self.die();
+        self.driver.keep_journal(0);
+        self.driver.recover(&snapshot, self.now).expect("a snapshot of the same Components");
+    }
+
+    /// Every record so far is durable.
+    pub(crate) fn keep(&mut self) {
+        let last = self.driver.last_record();
+        drop(self.driver.take_records());
+        self.driver.records_kept(self.now, Kept { written: last, synced: last });
+    }
+
+    fn die(&mut self) -> Snapshot {
         let kept = self.driver.engine().snapshot();
         let text = Json::of(&kept);
         let snapshot: Snapshot = text.decode().expect("a snapshot is read back");
@@ -302,7 +322,7 @@ impl Payer {
         let kept = (&self.books, &self.receipts);
         self.driver = new_driver(node, kept, &self.policy, self.seed, self.now);
         self.driver.retain(self.retention);
-        self.driver.recover(&snapshot, self.now).expect("a snapshot of the same Components");
+        snapshot
     }
 
     /// Everything about a payment, for a message.

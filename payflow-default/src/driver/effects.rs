@@ -67,7 +67,7 @@ impl Driver {
                 }
                 Held::Deliveries(deliveries) => self.deliver(deliveries),
                 Held::Dismissed(dismissed) => self.dismiss(dismissed),
-                Held::Word(htlc) => self.say(htlc),
+                Held::Word(htlc, word) => self.say_kept(htlc, &word),
                 Held::Answer(answer) => answer(),
                 Held::Ended(cursor) => self.ended = cursor,
             }

@@ -158,7 +158,7 @@ impl Driver {
         }
         self.judge_words_again();
         for htlc in self.words.take_due(self.now) {
-            self.say_again(htlc);
+            self.say_once_kept(htlc);
         }
         for part in self.asking.take_due(self.now) {
             self.offer(NodeRequest::AskPart(part));

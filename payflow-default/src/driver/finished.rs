@@ -311,7 +311,9 @@ impl Driver {
         }
         held_up |= !unsaid.is_empty();
         unsaid.retain(|htlc| !self.words.is_watched(htlc));
-        self.say_all(unsaid);
+        for htlc in unsaid {
+            self.say_once_kept(htlc);
+        }
         held_up
     }
 }

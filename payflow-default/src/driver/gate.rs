@@ -2,7 +2,10 @@
 
 use super::Driver;
 use ecs_core::{Delivery, Delta, Effect, EffectClass, Engine, ErrorObject, ServerId};
-use ecs_systems::{port::HtlcId, units::Timestamp};
+use ecs_systems::{
+    port::{HtlcId, NodeRequest},
+    units::Timestamp,
+};
 use ledger_store::store::Kept;
 use std::collections::VecDeque;
 
@@ -25,8 +28,8 @@ pub type Answer = Box<dyn FnOnce() + Send>;
 pub(super) enum Held {
     /// What a command asks for.
     Effects(Vec<Effect>),
-    /// Our word on an HTLC that the node has shown again.
-    Word(HtlcId),
+    /// Our word on an HTLC, where nobody knows which record it was found in.
+    Word(HtlcId, NodeRequest),
     /// What a command answers.
     Answer(Answer),
     /// What external Systems are to do, to those who serve them.
@@ -101,8 +104,8 @@ impl Gate {
 
     /// Holds our word on an HTLC back until every record so far is synced: the one that it was
     /// found in may be among them.
-    pub(super) fn hold_word(&mut self, htlc: HtlcId) {
-        self.hold(self.last, Held::Word(htlc));
+    pub(super) fn hold_word(&mut self, htlc: HtlcId, word: NodeRequest) {
+        self.hold(self.last, Held::Word(htlc, word));
     }
 
     /// Holds an answer back until everything that it may tell of is kept.
@@ -153,9 +156,22 @@ impl Gate {
         self.waiting.is_empty() && self.last <= written && self.last_to_sync <= synced
     }
 
+    /// Whether every record so far is synced.
+    pub(super) fn is_synced(&self) -> bool {
+        self.kept.synced == self.last
+    }
+
+    /// Whether that effect waits for its record.
+    pub(super) fn holds(&self, effect: &Effect) -> bool {
+        let same = |other: &Effect| (other.entity, other.id) == (effect.entity, effect.id);
+        self.waiting.iter().any(
+            |waiting| matches!(&waiting.held, Held::Effects(effects) if effects.iter().any(same)),
+        )
+    }
+
     /// Whether everything is kept that was done, and everything done that waited for it.
     pub(super) fn is_clear(&self) -> bool {
-        self.records.is_empty() && self.waiting.is_empty() && self.kept.synced == self.last
+        self.records.is_empty() && self.waiting.is_empty() && self.is_synced()
     }
 }
 

@@ -39,14 +39,11 @@ impl Driver {
     pub(super) fn take_incoming(&mut self, incoming: IncomingHtlc) {
         let htlc = incoming.htlc;
         if self.htlcs.contains_key(&htlc) {
-            // A word that comes later leaves with what says it, behind a record of its own.
-            let has_word = self.word_on(htlc).is_some();
-            match &mut self.gate {
-                Some(gate) if has_word => gate.hold_word(htlc),
-                Some(_) => {}
-                None => self.say(htlc),
+            match self.shown_of(htlc) {
+                Some(shown) => _ = shown.insert(htlc),
+                None => self.say_once_kept(htlc),
             }
-            return self.perform_kept();
+            return;
         }
         self.begin(self.now);
         let id = self.engine.new_entity();
@@ -64,7 +61,7 @@ impl Driver {
     }
 
     /// Says our word on an HTLC, if there is one, and says it again until the HTLC is off its
-    /// channel.
+    /// channel. The record of the word must be kept.
     pub(super) fn say(&mut self, htlc: HtlcId) {
         if self.word_on(htlc).is_some() {
             self.words.watch(htlc, self.now);
@@ -78,15 +75,42 @@ impl Driver {
         }
     }
 
-    pub(super) fn say_again(&mut self, htlc: HtlcId) {
-        let set = self.set_of(htlc);
-        if let Some(shown) = set.and_then(|set| self.claims.get_mut(&set)?.shown.as_mut()) {
-            shown.insert(htlc);
+    /// The same for a word of which it is not known whether its record is kept: it is said once
+    /// all records so far are.
+    pub(super) fn say_once_kept(&mut self, htlc: HtlcId) {
+        let Some(word) = self.word_on(htlc) else { return };
+        match &mut self.gate {
+            Some(gate) if !gate.is_synced() => gate.hold_word(htlc, word),
+            _ => self.say_kept(htlc, &word),
+        }
+    }
+
+    /// Says a word whose record is kept, unless there is another one by now: that leaves with what
+    /// says it, behind a record of its own.
+    pub(super) fn say_kept(&mut self, htlc: HtlcId, word: &NodeRequest) {
+        if self.word_on(htlc).as_ref() != Some(word) {
+            return;
+        }
+        if !self.words.is_watched(&htlc) {
+            self.words.watch(htlc, self.now);
+        }
+        self.say_again(htlc);
+    }
+
+    /// Nothing is said while the node is asked what it shows.
+    fn say_again(&mut self, htlc: HtlcId) {
+        if self.shown_of(htlc).is_some() {
             return;
         }
         if let Some(request) = self.word_on(htlc) {
             self.ask(Question::Word(htlc), request);
         }
+    }
+
+    /// What the node has shown of the HTLC's set, where that decides whether it is settled.
+    fn shown_of(&mut self, htlc: HtlcId) -> Option<&mut BTreeSet<HtlcId>> {
+        let set = self.set_of(htlc)?;
+        self.claims.get_mut(&set)?.shown.as_mut()
     }
 
     fn set_of(&self, htlc: HtlcId) -> Option<EntityId> {

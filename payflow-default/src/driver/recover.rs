@@ -47,7 +47,10 @@ impl Driver {
         self.know_late_words();
         self.find_finished();
         for effect in effects {
-            self.take_up(effect);
+            // What began in this start, before its record is kept, is done once that is.
+            if !self.gate.as_ref().is_some_and(|gate| gate.holds(&effect)) {
+                self.take_up(effect);
+            }
         }
         self.find_orphans();
         self.list_incoming();
