@@ -6,7 +6,7 @@ use crate::{
     names::did_you_mean,
 };
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// The fields of an object in the order of its text, no name twice.
 pub type Fields = Vec<(String, Json)>;
@@ -103,13 +103,17 @@ impl<'a> Args<'a> {
     /// # Errors
     /// It is something else.
     pub fn strings(&self, name: &str) -> Result<Vec<String>, ErrorObject> {
-        match self.given(name) {
-            None => Ok(Vec::new()),
-            Some(json) => match json.as_str() {
-                Some(one) => Ok(vec![one.into_owned()]),
-                None => json.decode().map_err(|_| self.misshapen(name)),
-            },
-        }
+        Ok(self.texts(name)?.into_iter().map(Cow::into_owned).collect())
+    }
+
+    /// The same, where they stand in the params.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn texts(&self, name: &str) -> Result<Vec<Cow<'_, str>>, ErrorObject> {
+        let Some(json) = self.given(name) else { return Ok(Vec::new()) };
+        let texts = json.as_str().map(|one| vec![one]).or_else(|| json.texts());
+        texts.ok_or_else(|| self.misshapen(name))
     }
 
     /// An array of objects, or one object; empty if not given.

@@ -3,7 +3,7 @@
 use carried::{Carried, Written};
 use letters::check_letters;
 pub use limits::{JSON_DEPTH_MAX, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
-use limits::{WRAPPED_DEPTH_MAX, bounded_number, check_limits};
+use limits::{WRAPPED_DEPTH_MAX, bounded_number, check_limits, end_of_string};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, DeserializeOwned},
@@ -65,6 +65,14 @@ impl Json {
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let raw: &RawValue =
             serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
+        Self::judge(raw)
+    }
+
+    /// Takes a value from outside that a reader has found to be JSON.
+    ///
+    /// # Errors
+    /// It is beyond one of the limits of this module.
+    pub fn judge(raw: &RawValue) -> Result<Self, JsonError> {
         check_limits(raw.get(), JSON_DEPTH_MAX)?;
         check_letters(raw.get())?;
         Ok(Self::kept(raw.to_owned()))
@@ -169,10 +177,33 @@ impl Json {
         self.text().starts_with('[').then(|| serde_json::from_str(self.text()).ok()).flatten()
     }
 
-    /// Whether this is an array of strings, and how many. `None`: it is something else.
-    pub(crate) fn strings(&self) -> Option<usize> {
-        let parts = self.parts()?;
-        parts.iter().all(|part| part.get().starts_with('"')).then_some(parts.len())
+    /// The strings of an array; borrowed where they have no escapes. `None`: it is something else,
+    /// or has something else in it.
+    /// ```
+    /// # use ecs_core::Json;
+    /// assert_eq!(Json::of(&["a", "b\"c"]).texts().unwrap(), ["a", "b\"c"]);
+    /// assert_eq!(Json::parse("[\"a\", 1]").unwrap().texts(), None);
+    /// ```
+    #[must_use]
+    pub fn texts(&self) -> Option<Vec<Cow<'_, str>>> {
+        let text = self.text();
+        let (bytes, mut at, mut texts) = (text.as_bytes(), 1, Vec::new());
+        if bytes[0] != b'[' {
+            return None;
+        }
+        loop {
+            match bytes[at] {
+                b'"' => {
+                    let end = end_of_string(bytes, at);
+                    texts.push(text_of(&text[at..=end])?);
+                    at = end;
+                }
+                b',' | b' ' | b'\n' | b'\r' | b'\t' => {}
+                b']' => return Some(texts),
+                _ => return None,
+            }
+            at += 1;
+        }
     }
 
     /// What stands in a value that was judged as a whole.
@@ -197,13 +228,7 @@ impl Json {
     /// Reads it as a string; borrowed where it has no escapes. `None`: it is something else.
     #[must_use]
     pub fn as_str(&self) -> Option<Cow<'_, str>> {
-        if !self.text().starts_with('"') {
-            return None;
-        }
-        if !self.text().contains('\\') {
-            return Some(Cow::Borrowed(&self.text()[1..self.text().len() - 1]));
-        }
-        serde_json::from_str::<String>(self.text()).ok().map(Cow::Owned)
+        text_of(self.text())
     }
 
     /// The fields of an object, in byte order; of two with one name the last. `None`: no object.
@@ -245,6 +270,15 @@ impl<'de> Deserialize<'de> for Json {
         check_limits(raw.get(), WRAPPED_DEPTH_MAX).map_err(de::Error::custom)?;
         Ok(Self::kept(raw))
     }
+}
+
+/// A string; borrowed where it has no escapes. `None`: it is something else.
+fn text_of(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str::<String>(json).ok().map(Cow::Owned)
 }
 
 /// An object that is written with these fields, in this order.

@@ -29,9 +29,12 @@ pub(super) fn check_limits(text: &str, depth_max: u32) -> Result<(), JsonError> 
             }
             b']' | b'}' => depth -= 1,
             b'-' | b'0'..=b'9' => {
-                let rest = &text[at..];
-                let end = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len());
-                bounded_number(&rest[..end]).ok_or(JsonError::Number)?;
+                let rest = &bytes[at..];
+                let end = rest.iter().position(|byte| !is_of_number(*byte)).unwrap_or(rest.len());
+                let is_plain = || rest[..end].iter().all(|byte| !matches!(byte, b'e' | b'E'));
+                if end > NUMBER_DIGITS_MAX || !is_plain() {
+                    bounded_number(&text[at..at + end]).ok_or(JsonError::Number)?;
+                }
                 at += end - 1;
             }
             _ => {}
@@ -41,8 +44,12 @@ pub(super) fn check_limits(text: &str, depth_max: u32) -> Result<(), JsonError> 
     Ok(())
 }
 
+fn is_of_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
+}
+
 /// The index of the quote that closes the string opened at `start`.
-fn end_of_string(bytes: &[u8], start: usize) -> usize {
+pub(super) fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     loop {
         let ahead = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\'));

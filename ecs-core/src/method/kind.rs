@@ -71,7 +71,7 @@ impl Kind {
         schema: r#"{"oneOf":[{"type":"string"},
             {"type":"array","maxItems":1000,"items":{"type":"string"}}]}"#,
         fits: |json| {
-            let several = || json.strings().is_some_and(|count| count <= TEXTS_MAX);
+            let several = || json.texts().is_some_and(|texts| texts.len() <= TEXTS_MAX);
             json.as_str().is_some() || several()
         },
     };

@@ -11,6 +11,7 @@ use crate::{
     },
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use std::borrow::Cow;
 
 pub(super) const GET_COMPONENTS: Method = Method {
     name: "payecs_getcomponents",
@@ -46,8 +47,9 @@ pub(super) const SET_COMPONENTS: Method = Method {
 
 fn get_components(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
-    let mut fields: Fields = Vec::new();
-    for name in names(engine, args)? {
+    let names = names(engine, args)?;
+    let mut fields = Vec::with_capacity(names.len());
+    for name in names {
         if fields.iter().all(|(known, _)| *known != name) {
             let value = engine.component(id, &name).unwrap_or_else(Json::null);
             fields.push((name, value));
@@ -57,12 +59,12 @@ fn get_components(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorOb
 }
 
 /// What was read of an Entity: its number, then its Components in the order asked for.
-struct Read {
+struct Read<'a> {
     id: EntityId,
-    fields: Fields,
+    fields: Vec<(Cow<'a, str>, Json)>,
 }
 
-impl Serialize for Read {
+impl Serialize for Read<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(Some(1 + self.fields.len()))?;
         map.serialize_entry("entity", &self.id)?;
@@ -74,8 +76,8 @@ impl Serialize for Read {
 }
 
 /// The names of Components that the caller may read.
-fn names(engine: &Engine, args: &Args<'_>) -> Result<Vec<String>, ErrorObject> {
-    let names = args.strings("components")?;
+fn names<'a>(engine: &Engine, args: &'a Args<'_>) -> Result<Vec<Cow<'a, str>>, ErrorObject> {
+    let names = args.texts("components")?;
     for name in &names {
         check_name(name)?;
         permit_component(args.caller(), name)?;

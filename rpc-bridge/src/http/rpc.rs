@@ -92,8 +92,7 @@ impl Inner {
         if subscriptions::is_one(&request.method) {
             return self.subscription(request).await;
         }
-        let params = request.params.as_ref().map(|params| params.get());
-        let outcome = self.outcome(&request.method, params).await;
+        let outcome = self.outcome(&request.method, request.params.as_deref()).await;
         self.flow.streams.told().await;
         let payload = match outcome {
             Ok(result) => ResponsePayload::success(result),
@@ -103,12 +102,12 @@ impl Inner {
         MethodResponse::response(request.id, payload, bytes_max)
     }
 
-    /// Calls a method with the text of its params.
-    async fn outcome(&self, name: &str, params: Option<&str>) -> Outcome {
+    /// Calls a method with its params as they came.
+    async fn outcome(&self, name: &str, params: Option<&RawValue>) -> Outcome {
         let grant = self.caller()?;
         permit(&grant, name)?;
         let params = params
-            .map(|text| Json::parse(text.trim()))
+            .map(Json::judge)
             .transpose()
             .map_err(|error| ErrorObject::new(PARSE_ERROR, format!("Parse error: {error}")))?;
         let params = params.filter(|params| !params.is_null());
