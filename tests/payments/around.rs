@@ -12,8 +12,9 @@ use ecs_systems::{
     units::{BlockHeight, Msat, Seconds},
 };
 use ledger_store::Account;
-use node_sim::{Fact, RemotePart, Script, Settings};
+use node_sim::{Fact, RemotePart, Script, Settings, SimNetwork};
 
+const BLOCK: Seconds = Seconds(600);
 /// By dave and carol and bob; the other way round it is 1 sat more.
 const FEE: Msat = Msat(3_000);
 /// More than goes one way: one part each way round.
@@ -22,6 +23,12 @@ const FEE_BOTH_WAYS: Msat = Msat(7_000);
 
 fn around() -> Write {
     Write::here().attach(&Circular)
+}
+
+/// A diamond with a block every ten minutes.
+fn with_slow_blocks() -> SimNetwork {
+    let settings = Settings { block_interval: BLOCK, ..Settings::default() };
+    nets::diamond_with(nets::HALF, settings)
 }
 
 fn both_ways() -> (Payer, String) {
@@ -178,8 +185,7 @@ fn what_others_pay_while_a_payment_around_is_out_is_income() {
 #[test]
 fn our_set_is_judged_by_the_margin_that_is_left_after_a_crash() {
     for late in [false, true] {
-        let settings = Settings { block_interval: Seconds(600), ..Settings::default() };
-        let network = nets::diamond_with(nets::HALF, settings);
+        let network = with_slow_blocks();
         let (mut payer, invoice) = receiver(&network, terms());
         payer.troubles.open().lost_words = u32::MAX;
         let id = payer.start(&invoice, around());
@@ -194,7 +200,7 @@ fn our_set_is_judged_by_the_margin_that_is_left_after_a_crash() {
         };
         assert_eq!(joined(&payer), 1);
         let blocks = if late { 9 } else { 1 };
-        payer.now = payer.now.after_ms(blocks * 600_000);
+        payer.now = payer.now.after_ms(blocks * 1_000 * BLOCK.0);
         payer.troubles.open().lost_words = 0;
         payer.crash();
         let outcome = payer.finish(id);
@@ -213,14 +219,13 @@ fn our_set_is_judged_by_the_margin_that_is_left_after_a_crash() {
 
 #[test]
 fn a_set_of_which_one_preimage_left_before_a_crash_is_settled_however_late_it_is() {
-    let settings = Settings { block_interval: Seconds(600), ..Settings::default() };
-    let network = nets::diamond_with(nets::HALF, settings);
+    let network = with_slow_blocks();
     let (mut payer, invoice) = with_amount(&network, terms(), Some(BOTH_WAYS));
     payer.troubles.open().lost_words = 1;
     let id = payer.start(&invoice, around());
     payer.run_for(5_000);
     assert_eq!(settled(&payer), 1, "the other word was lost");
-    payer.now = payer.now.after_ms(9 * 600_000);
+    payer.now = payer.now.after_ms(9 * 1_000 * BLOCK.0);
     payer.crash();
     let outcome = payer.finish(id);
     assert_went_around(&payer, &outcome, (BOTH_WAYS, FEE_BOTH_WAYS));
@@ -229,13 +234,12 @@ fn a_set_of_which_one_preimage_left_before_a_crash_is_settled_however_late_it_is
 
 #[test]
 fn a_set_that_nobody_got_a_preimage_for_is_given_back_however_late_its_records_are_kept() {
-    let settings = Settings { block_interval: Seconds(600), ..Settings::default() };
-    let network = nets::diamond_with(nets::HALF, settings);
+    let network = with_slow_blocks();
     let (mut payer, invoice) = receiver(&network, terms());
     payer.troubles.open().lost_words = u32::MAX;
     let id = payer.start(&invoice, around());
     payer.run_for(5_000);
-    payer.now = payer.now.after_ms(9 * 600_000);
+    payer.now = payer.now.after_ms(9 * 1_000 * BLOCK.0);
     payer.troubles.open().lost_words = 0;
     payer.crash_and_journal();
     // Some other record is not kept yet while the node shows what waits for our word.
@@ -264,8 +268,7 @@ fn settled(payer: &Payer) -> usize {
 
 #[test]
 fn a_word_that_the_node_never_heard_costs_nothing_and_the_payment_fails() {
-    let settings = Settings { block_interval: Seconds(600), ..Settings::default() };
-    let network = nets::diamond_with(nets::HALF, settings);
+    let network = with_slow_blocks();
     let (mut payer, invoice) = receiver(&network, terms());
     payer.troubles.open().lost_words = u32::MAX;
     let outcome = payer.pay(&invoice, around());
