@@ -14,7 +14,7 @@ struct Found {
     what: &'static str,
 }
 
-/// Every seed that found something in the engine.
+/// Every seed that found something, in the engine or in what watches it.
 const FOUND: &[Found] = &[
     Found {
         seed: 47,
@@ -25,6 +25,16 @@ const FOUND: &[Found] = &[
         seed: 330,
         law: Law::DamageIsNamed,
         what: "a store whose ledger could not be synced went on writing records",
+    },
+    Found {
+        seed: 436,
+        law: Law::DamageIsNamed,
+        what: "a state that an older snapshot led to was found another for its clock alone",
+    },
+    Found {
+        seed: 50_018,
+        law: Law::RecordedFirst,
+        what: "what had been durable before a restart was forgotten behind long files",
     },
 ];
 
