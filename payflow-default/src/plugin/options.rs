@@ -6,13 +6,13 @@ use crate::{
             wanted::{Balances, NODES_MAX, Wanted},
             world::Accepts,
         },
-        serve::quotas,
+        serve::{APPROVAL_S, quotas},
     },
     shell::Speed,
 };
 use clap::ValueEnum as _;
 use ecs_core::{Json, Quotas};
-use ecs_systems::port::Decision;
+use ecs_systems::{policy::Policy, port::Decision, units::Seconds};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -98,6 +98,16 @@ pub(super) const ALL: &[Known] = &[
         None,
         "How much callers and third parties may use up, such as entities=50000,names=1000",
     ),
+    string(
+        "payecs-ask-above",
+        None,
+        "A payment that could spend more than this, its fee budget included, waits until somebody \
+         attaches lightningd:approval: 5sat, or msat (default: none does)",
+    ),
+    int(
+        "payecs-approval-timeout",
+        "How many seconds there are for that answer: 1 to 86400 (default 600)",
+    ),
 ];
 
 /// Settings that are complete.
@@ -111,6 +121,7 @@ pub(super) struct Options {
     pub(super) log: EnvFilter,
     pub(super) accepts: Accepts,
     pub(super) quotas: Quotas,
+    pub(super) policy: Policy,
 }
 
 /// Why an option does not do: its name, and what would.
@@ -171,8 +182,23 @@ impl Options {
             log: given.read_or_default("payecs-log", |text| EnvFilter::try_new(text))?,
             accepts: Accepts { unknown, forgotten },
             quotas: given.read("payecs-quotas", quotas::several)?.unwrap_or_default(),
+            policy: policy(&given)?,
         })
     }
+}
+
+fn policy(given: &Given) -> Result<Policy, Wrong> {
+    let default = Policy::default();
+    let (first, last) = (APPROVAL_S.start(), APPROVAL_S.end());
+    let timeout = given.read("payecs-approval-timeout", |text| {
+        let seconds = text.parse().ok().filter(|seconds| APPROVAL_S.contains(seconds));
+        seconds.ok_or_else(|| format!("expected {first} to {last}, got `{text}`"))
+    })?;
+    Ok(Policy {
+        ask_above_msat: given.read("payecs-ask-above", str::parse)?,
+        approval_timeout: timeout.map_or(default.approval_timeout, Seconds),
+        ..default
+    })
 }
 
 fn announced(text: &str) -> Result<bool, String> {
@@ -251,6 +277,7 @@ impl Given {
 mod tests {
     use super::*;
     use ecs_core::Quota;
+    use ecs_systems::units::Msat;
 
     fn of(given: &str) -> Result<Options, String> {
         let given = Json::parse(given).unwrap();
@@ -268,14 +295,19 @@ mod tests {
             "payecs-balances":"bimodal","payecs-speed":"10","payecs-announce":"external",
             "payecs-log":"info","payecs-accept-unknown":true,"payecs-accept-forgotten":"old list",
             "payecs-operator":"me","payecs-graph":null,"payecs-quotas":"names=9,entities=7",
+            "payecs-ask-above":"5sat","payecs-approval-timeout":7,
             "others":[1]}"#;
         let said = of(said).unwrap();
         assert_eq!(said.data_dir, Path::new("/elsewhere"));
         let (nodes, seed, balances) = (Some(30), Some(7), Some(Balances::Bimodal));
         assert_eq!(said.wanted, Wanted { nodes, seed, balances, graph: None });
         let max = [Quota::Names, Quota::Entities].map(|quota| said.quotas.max(quota));
-        assert_eq!((max, default.quotas), ([9, 7], Quotas::default()));
+        assert_eq!((max, &default.quotas), ([9, 7], &Quotas::default()));
         assert!(!said.announce_all && said.accepts.unknown);
+        let asks =
+            |options: &Options| (options.policy.ask_above_msat, options.policy.approval_timeout);
+        assert_eq!(asks(&default), (None, Policy::default().approval_timeout));
+        assert_eq!(asks(&said), (Some(Msat(5_000)), Seconds(7)));
         let decision = said.accepts.forgotten.unwrap();
         assert_eq!((decision.who.as_str(), decision.why.as_str()), ("me", "old list"));
         let nowhere = Options::of(&Json::nothing(), None).unwrap();
@@ -300,6 +332,9 @@ mod tests {
             (r#"{"payecs-operator":"me"}"#, "payecs-accept-forgotten"),
             (r#"{"payecs-quotas":"entitis=7"}"#, "payecs-quotas: there is no quota `entitis`"),
             (r#"{"payecs-accept-unknown":"perhaps"}"#, "payecs-accept-unknown: "),
+            (r#"{"payecs-ask-above":"5 sat"}"#, "payecs-ask-above: "),
+            (r#"{"payecs-approval-timeout":0}"#, "payecs-approval-timeout: expected 1 to 86400"),
+            (r#"{"payecs-approval-timeout":"soon"}"#, "payecs-approval-timeout: expected 1 to"),
         ] {
             let refused = of(given).unwrap_err();
             assert!(refused.contains(said), "{given}: {refused}");

@@ -14,7 +14,6 @@ use crate::{
     shell::{Clock, Ended, Handle, Limits, Shell, refused},
 };
 use ecs_core::{Caller, ErrorObject, INTERNAL, Json, Reply};
-use ecs_systems::policy::Policy;
 use node_sim::SimNetwork;
 use rpc_bridge::{Answer, Out, Outcome};
 use std::{
@@ -94,7 +93,7 @@ impl Running {
             wanted: options.wanted,
             announce_all: options.announce_all,
             accepts: options.accepts,
-            policy: Policy::default(),
+            policy: options.policy,
             quotas: options.quotas,
         };
         let Opening { mut driver, kept, world } = build(&start)?;

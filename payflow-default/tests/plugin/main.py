@@ -277,8 +277,28 @@ def kills(binary, place):
     same(len(kept), 150)
 
 
+def asks(binary, place):
+    """A payment above what an operator has set waits for an answer."""
+    plugin = Plugin(binary, place / "ln", **{"payecs-ask-above": "100sat"})
+    until("it is open", lambda: plugin.call("getinfo")["intake"]["open"])
+    until("the history is there", lambda: plugin.code("listpays", status="failed") != 2321)
+    small, large = (plugin.call("sim_invoice", amount, "n3")["bolt11"]
+                    for amount in ("1sat", "1000sat"))
+    same(plugin.call("pay", small)["status"], "complete", "nobody is asked")
+    plugin.send(request(plugin.names["pay"], [large], "large"))
+    question = "lightningd:approval:asked"
+    entity = until("it asks", lambda: [
+        one["entity"] for one in plugin.call("payecs_listentities")["entities"]
+        if question in one])[0]
+    plugin.call("payecs_advance", entity, {"entity": entity, "lightningd:approval": True})
+    paid = json.loads(plugin.next()[0])
+    same((paid["id"], paid["result"]["status"]), ("large", "complete"), "with the answer")
+    same(plugin.ends(), ([], 0))
+
+
 PARTS = {"handshake": handshake, "life": whole_life, "told": told, "framing": framing,
-         "pipelined": pipelined, "ends": ends, "kills": kills}
+         "pipelined": pipelined, "ends": ends, "kills": kills,
+         "asks": asks}
 
 
 def main():

@@ -69,6 +69,11 @@ fn entities_are_there_after_a_kill() {
 }
 
 #[test]
+fn a_payment_above_what_is_set_waits_for_an_answer() {
+    run("asks");
+}
+
+#[test]
 fn help_and_version_are_told_and_nothing_else_is_taken() {
     for (option, code, said) in [
         ("--help", 0, "plugin=/path/to/payecs-plugin"),

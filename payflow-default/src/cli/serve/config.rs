@@ -24,7 +24,7 @@ const FILE: &str = "payecs.toml";
 /// Where a daemon is reached unless it is told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9_741);
 /// How long an operator may have for an answer, in seconds: to a day.
-const APPROVAL_S: RangeInclusive<u64> = 1..=86_400;
+pub(crate) const APPROVAL_S: RangeInclusive<u64> = 1..=86_400;
 
 /// Every setting of a daemon. An option counts more than the environment, that more than the file,
 /// and that more than the default. In the file the names are those of the options without the

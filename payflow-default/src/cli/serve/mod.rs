@@ -17,7 +17,7 @@ use super::{
     home::Reach,
     log::{self, SpansError},
 };
-pub(crate) use config::Args;
+pub(crate) use config::{APPROVAL_S, Args};
 use config::{Config, ConfigError};
 use network::Simulated;
 pub(crate) use otlp::Collector;
