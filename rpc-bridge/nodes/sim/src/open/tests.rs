@@ -91,7 +91,9 @@ pub(crate) fn act(desk: &mut Desk, rng: &mut Rng, step: u64) {
                 let announce = rng.below(2) == 0;
                 network.set_policy(direction, policy(rng.below(50), 3), announce, now).unwrap();
                 if rng.below(4) == 0 {
-                    network.close_channel(direction.scid, now).unwrap();
+                    let gone = SimError::UnknownChannel { scid: direction.scid };
+                    let refused = network.close_channel(direction.scid, now).err();
+                    assert!(refused.is_none_or(|error| error == gone), "it may be closed already");
                 }
             }
         }
