@@ -183,6 +183,8 @@ impl Durable {
         self.disk = backup.fork();
         self.place = Place::memory();
         self.fuel = None;
+        // The records that follow have numbers that others had before.
+        self.learned.clear();
         self.start();
     }
 

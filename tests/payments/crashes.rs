@@ -35,7 +35,7 @@ fn a_crash_at_any_moment_of_a_payment_in_two_rounds_leads_to_one_payment() {
 #[test]
 fn a_payment_survives_a_crash_after_each_of_its_moments() {
     let mut payer = Payer::new(&nets::diamond(Msat(1_000)));
-    let invoice = payer.invoice("carol", InvoiceRequest::of(Msat(400_000_000)));
+    let invoice = payer.invoice("carol", InvoiceRequest::of(Msat(300_000_000)));
     let id = payer.start(&invoice, Write::here());
     for _ in 0..50 {
         payer.crash();

@@ -23,7 +23,9 @@ const EDGES: &[(&str, Uses)] = &[
     ("rpc-bridge", Uses::Only(&["ecs-core"])),
     ("node-sim", Uses::Only(&["ecs-systems", "payecs-journal", "payecs-planner", "payecs-units"])),
     ("payflow-default", Uses::AllBut(&["payecs-tests", "simulator", "example-system"])),
-    ("payecs-tests", Uses::AllBut(&[])),
+    ("payecs-delivery", Uses::Only(&["payecs-gossip", "payecs-planner", "payecs-units"])),
+    ("planner-vs-ldk", Uses::Only(&["payecs-delivery", "payecs-planner", "payecs-units"])),
+    ("payecs-tests", Uses::AllBut(&["planner-vs-ldk"])),
     ("simulator", Uses::AllBut(&["payecs-tests", "example-system"])),
     ("example-system", Uses::Only(&["ecs-core", "ecs-systems"])),
 ];

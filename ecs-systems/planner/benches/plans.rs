@@ -106,6 +106,7 @@ impl World {
             exclude: Vec::new(),
             hints: Vec::new(),
             local: self.local.clone(),
+            announced_first_hops: false,
             first_hop: None,
             last_hop: None,
             now: self.now,

@@ -1,17 +1,20 @@
-//! What the way from our peers to a node costs at least, whatever is known of liquidity: fees and
-//! delay of the cheapest one. A search that goes back from the destination looks first where what
-//! it has spent and what is ahead come to least.
+//! What the way from our peers to a node costs at least. A search that goes back from the
+//! destination looks first where what it has spent and what is ahead come to least.
 //!
-//! It is found once for each graph, set of peers and class of amounts, and kept with the graph:
-//! most plans have these in common with one before. Whether it was kept changes no answer.
+//! It is found out from our peers outward. In a small graph that is all of it, fees and delay only,
+//! and kept with the graph: most plans set out from the same peers with the same class of amounts
+//! as one before. Whether it was kept changes no answer. In a large graph the chance to fail is
+//! counted too, and it is found out only as far as a search has use for: beyond, all that is said
+//! is how far that was.
 
 use crate::Graph;
-use crate::cost::delay_cost;
-use crate::graph::Policy;
+use crate::cost::delay_rate_q32;
+use crate::net::Net;
+use crate::search::Question;
 use payecs_units::{MicroPercent, Msat};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Most answers that are kept with a graph: beyond them, the one not asked for longest goes.
 const KEPT_MAX: usize = 32;
@@ -20,101 +23,220 @@ const KEPT_MAX: usize = 32;
 const CLASS_BITS: u32 = 2;
 /// There is no way.
 const UNREACHABLE: u64 = u64::MAX;
+/// No arc.
+const NONE: u32 = u32::MAX;
+/// A graph with so many arcs at most is small.
+const SMALL_ARCS: u32 = 16_384;
 
 /// All that the least costs depend on, beside the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Departure {
+struct Departure {
     /// The nodes that our channels lead to, sorted.
     peers: Vec<u32>,
     /// What arrives at least.
     amount: Msat,
     risk: MicroPercent,
+    /// What −ln P = 1 is worth; nothing where the chance to fail isn't counted.
+    per_nat: Msat,
 }
 
-impl Departure {
-    /// From `peers`, sorted, for amounts of the class of `amount`.
-    pub(crate) fn new(peers: Vec<u32>, amount: Msat, risk: MicroPercent) -> Self {
-        let low_bits = (u64::BITS - amount.0.leading_zeros()).saturating_sub(CLASS_BITS);
-        let amount = Msat(amount.0 >> low_bits << low_bits);
-        Self { peers, amount, risk }
-    }
+/// The least amount of a class.
+fn class_of(amount: Msat) -> Msat {
+    let low_bits = (u64::BITS - amount.0.leading_zeros()).saturating_sub(CLASS_BITS);
+    Msat(amount.0 >> low_bits << low_bits)
+}
 
-    /// What a hop by this policy costs at least; `None` where it can't be taken.
-    fn hop(&self, policy: &Policy) -> Option<u64> {
-        let fee = self.amount.forwarding_fee(policy.fee_base_msat, policy.fee_rate)?;
-        let need = self.amount.checked_add(fee)?;
-        fee.0.checked_add(delay_cost(need, policy.cltv_delta, self.risk)?)
-    }
+/// What was found out from a departure, outward.
+#[derive(Debug)]
+struct Found {
+    departure: Departure,
+    delay_rate_q32: u64,
+    /// The least cost to each node as far as it was found; exact up to the last node settled.
+    least: Vec<u64>,
+    /// The arc that a node was reached by.
+    by: Vec<u32>,
+    heap: BinaryHeap<Reverse<(u64, u32)>>,
+}
 
-    fn least(&self, graph: &Graph) -> Arc<[u64]> {
+impl Found {
+    fn new(graph: &Graph, departure: Departure) -> Self {
         let mut least = vec![UNREACHABLE; graph.nodes_count()];
         let mut heap = BinaryHeap::new();
-        for peer in &self.peers {
+        for peer in &departure.peers {
             least[*peer as usize] = 0;
             heap.push(Reverse((0, *peer)));
         }
-        while let Some(Reverse((cost, node))) = heap.pop() {
-            if cost > least[node as usize] {
+        let delay_rate_q32 = delay_rate_q32(departure.amount, departure.risk);
+        let by = vec![NONE; graph.nodes_count()];
+        Self { departure, delay_rate_q32, least, by, heap }
+    }
+
+    /// Finds the next node: its cost, and at how many arcs was looked. `None` where there is no
+    /// other.
+    fn settle(&mut self, net: &Net<'_>) -> Option<(u64, u64)> {
+        let Departure { amount, per_nat, .. } = self.departure;
+        let graph = net.graph();
+        while let Some(Reverse((cost, node))) = self.heap.pop() {
+            if cost > self.least[node as usize] {
                 continue;
             }
-            for (link, facts) in graph.links_from(node).iter().zip(graph.facts_from(node)) {
-                let known = &mut least[link.to as usize];
-                if *known <= cost {
+            let mut work = 1;
+            for (arc, toll) in graph.arcs_out(node) {
+                work += 1;
+                let known = &mut self.least[toll.far as usize];
+                if *known <= cost || !toll.is_open_for(amount) {
                     continue;
                 }
-                let policy = facts.policy.as_ref().filter(|policy| policy.enabled);
-                let there = policy.and_then(|policy| cost.checked_add(self.hop(policy)?));
+                let hop = toll.least(amount, self.delay_rate_q32);
+                let Some(bare) = hop.and_then(|hop| cost.checked_add(hop)) else { continue };
+                if bare >= *known {
+                    continue;
+                }
+                let loss =
+                    if per_nat == Msat::ZERO { Some(0) } else { net.loss(arc, amount, per_nat) };
+                let there = loss.and_then(|loss| bare.checked_add(loss));
                 if let Some(there) = there.filter(|there| there < known) {
                     *known = there;
-                    heap.push(Reverse((there, link.to)));
+                    self.by[toll.far as usize] = arc;
+                    self.heap.push(Reverse((there, toll.far)));
                 }
             }
+            return Some((cost, work));
         }
-        least.into()
+        None
     }
 }
 
-/// The least cost to each node of a graph, in msat.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ahead(Arc<[u64]>);
+/// What one search sees of what was found.
+#[derive(Debug)]
+pub(crate) struct Ahead<'a> {
+    net: &'a Net<'a>,
+    found: Option<Found>,
+    is_kept: bool,
+    /// All nodes are seen up to this cost, at the price of looking at so many arcs.
+    radius: u64,
+    work: u64,
+    /// Whether there is no further node.
+    is_all: bool,
+}
 
-impl Ahead {
+impl<'a> Ahead<'a> {
+    /// Nothing is known, nor will be.
+    pub(crate) fn nothing(net: &'a Net<'a>) -> Self {
+        Self { net, found: None, is_kept: false, radius: 0, work: 0, is_all: true }
+    }
+
+    /// As suits the graph.
+    pub(crate) fn of_question(net: &'a Net<'a>, question: &Question) -> Self {
+        if net.graph().arcs_count() <= SMALL_ARCS {
+            Self::kept(net, question)
+        } else {
+            Self::weighed(net, question)
+        }
+    }
+
+    /// Fees and delay of ways to all nodes, for the class of the amount.
+    pub(crate) fn kept(net: &'a Net<'a>, question: &Question) -> Self {
+        let Some(peers) = net.peers() else { return Self::nothing(net) };
+        let amount = class_of(question.amount);
+        let departure = Departure { peers, amount, risk: question.risk, per_nat: Msat::ZERO };
+        let graph = net.graph();
+        let found = graph.kept().take(&departure).unwrap_or_else(|| {
+            let mut found = Found::new(graph, departure);
+            while found.settle(net).is_some() {}
+            found
+        });
+        let radius = UNREACHABLE;
+        Self { found: Some(found), is_kept: true, radius, ..Self::nothing(net) }
+    }
+
+    /// All that ways cost, looked for while the search goes on.
+    pub(crate) fn weighed(net: &'a Net<'a>, question: &Question) -> Self {
+        let Some(peers) = net.peers() else { return Self::nothing(net) };
+        let Question { amount, risk, per_nat, .. } = *question;
+        let found = Found::new(net.graph(), Departure { peers, amount, risk, per_nat });
+        Self { found: Some(found), is_all: false, ..Self::nothing(net) }
+    }
+
+    /// Looks on until so many arcs were looked at. More is known of the cost of any node then.
+    pub(crate) fn look_until(&mut self, work: u64) {
+        let Some(found) = &mut self.found else { return };
+        while self.work < work && !self.is_all {
+            match found.settle(self.net) {
+                Some((radius, work)) => {
+                    self.radius = radius;
+                    self.work += work;
+                }
+                None => self.is_all = true,
+            }
+        }
+    }
+
     /// The least cost to the node with this number, 0 where nothing is known about it; `None`
     /// where no way leads there.
     pub(crate) fn of(&self, node: u32) -> Option<u64> {
-        let least = self.0.get(node as usize).copied().unwrap_or(0);
-        (least != UNREACHABLE).then_some(least)
+        let Some(found) = &self.found else { return Some(0) };
+        let Some(least) = found.least.get(node as usize).copied() else { return Some(0) };
+        match least {
+            UNREACHABLE if self.is_all => None,
+            least if self.is_all => Some(least),
+            least => Some(least.min(self.radius)),
+        }
     }
 }
 
-/// Answers for one graph, those asked for last at the end. They follow from the graph: a copy has
-/// none, and all are equal.
+impl Ahead<'_> {
+    /// The arcs of the way found to a node, the last first, and the peer that it begins at. `None`
+    /// as long as a cheaper one may be found.
+    pub(crate) fn way_to(&self, node: u32) -> Option<(Vec<u32>, u32)> {
+        let found = self.found.as_ref().filter(|_| !self.is_kept)?;
+        let least = *found.least.get(node as usize)?;
+        if least == UNREACHABLE || least > self.radius {
+            return None;
+        }
+        let (mut arcs, mut at) = (Vec::new(), node);
+        while found.by[at as usize] != NONE {
+            let arc = found.by[at as usize];
+            arcs.push(arc);
+            at = self.net.graph().arc_ends(arc).0;
+        }
+        Some((arcs, at))
+    }
+}
+
+impl Drop for Ahead<'_> {
+    fn drop(&mut self) {
+        if let Some(found) = self.found.take().filter(|_| self.is_kept) {
+            self.net.graph().kept().put(found);
+        }
+    }
+}
+
+/// What was found out about one graph, what was asked for last at the end. It follows from the
+/// graph: a copy has none, and all are equal.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(Mutex<Vec<(Departure, Ahead)>>);
+pub(crate) struct Kept(Mutex<Vec<Found>>);
 
 impl Kept {
-    /// What is ahead of such a departure. The graph is the one that this is kept with.
-    pub(crate) fn ahead(&self, graph: &Graph, departure: Departure) -> Ahead {
-        if let Some(ahead) = self.known(&departure) {
-            return ahead;
-        }
-        let ahead = Ahead(departure.least(graph));
+    /// What is kept of a departure; nobody else has it meanwhile.
+    fn take(&self, departure: &Departure) -> Option<Found> {
         let mut kept = self.lock();
+        let place = kept.iter().rposition(|found| found.departure == *departure)?;
+        Some(kept.remove(place))
+    }
+
+    fn put(&self, found: Found) {
+        let mut kept = self.lock();
+        if kept.iter().any(|other| other.departure == found.departure) {
+            return;
+        }
         if kept.len() >= KEPT_MAX {
             kept.remove(0);
         }
-        kept.push((departure, ahead.clone()));
-        ahead
+        kept.push(found);
     }
 
-    fn known(&self, departure: &Departure) -> Option<Ahead> {
-        let mut kept = self.lock();
-        let place = kept.iter().rposition(|(other, _)| other == departure)?;
-        kept[place..].rotate_left(1);
-        kept.last().map(|(_, ahead)| ahead.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(Departure, Ahead)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Found>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

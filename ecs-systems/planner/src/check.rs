@@ -244,6 +244,15 @@ impl Checker<'_> {
     /// The terms of one of our channels as a first hop.
     fn ours(&self, step: &Hop) -> Vec<Terms> {
         let local = self.local(step.short_channel_id_dir.scid);
+        if local.is_none() && self.request.announced_first_hops {
+            let free = |terms| Terms {
+                fee_base: Msat::ZERO,
+                fee_rate: Ppm(0),
+                cltv_delta: Blocks(0),
+                ..terms
+            };
+            return self.theirs(step).into_iter().map(free).collect();
+        }
         let usable = local.filter(|local| local.usable && local.peer == step.to);
         let terms = usable.map(|local| Terms {
             min: local.htlc_minimum_msat,

@@ -77,6 +77,31 @@ pub(crate) fn delay_cost(amount: Msat, delay: Blocks, risk: MicroPercent) -> Opt
     share_up(product, MicroPercent::WHOLE * BLOCKS_PER_YEAR)
 }
 
+/// `base + amount × rate / 10⁶`, rounded down (BOLT 7); `None` above 2⁶⁴−1 msat. A product of 64
+/// bits is much quicker.
+pub(crate) fn forwarding_fee(amount: u64, base: u32, rate_ppm: u32) -> Option<u64> {
+    let share = match amount.checked_mul(rate_ppm.into()) {
+        Some(product) => product / 1_000_000,
+        None => u64::try_from(u128::from(amount) * u128::from(rate_ppm) / 1_000_000).ok()?,
+    };
+    share.checked_add(base.into())
+}
+
+/// What locking up an amount for one block costs at `risk` a year, in 2^−32 msat, rounded down:
+/// for bounds.
+pub(crate) fn delay_rate_q32(amount: Msat, risk: MicroPercent) -> u64 {
+    let yearly = u128::from(amount.0).saturating_mul(u128::from(risk.0));
+    let whole = MicroPercent::WHOLE * BLOCKS_PER_YEAR;
+    let share = (yearly.min(u128::MAX >> 32) << 32) / whole;
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
+/// What so many blocks cost at least, at a rate of [`delay_rate_q32`].
+pub(crate) fn delay_at_least(rate_q32: u64, delay: Blocks) -> u64 {
+    let product = u128::from(rate_q32) * u128::from(delay.0);
+    u64::try_from(product >> 32).unwrap_or(u64::MAX)
+}
+
 /// `product / whole`, rounded up; `None` above 2⁶⁴−1. A quotient of 64 bits is much quicker.
 fn share_up(product: u128, whole: u128) -> Option<u64> {
     match (u64::try_from(product), u64::try_from(whole)) {
@@ -94,6 +119,24 @@ pub(crate) fn failure_cost(micro_nats: u64, per_nat: Msat) -> Option<u64> {
 /// `value × factor`, rounded down; 2⁶⁴−1 where that is larger.
 pub(crate) fn scaled(value: u64, factor: f64) -> u64 {
     whole(libm::floor(float(value) * factor))
+}
+
+/// What may fail of a flow, at `per_nat` for the whole of it: of what a direction carries, the
+/// share of `whole` times −ln of its chance to pass. Convex in `carried`. `None` where that doesn't
+/// fit.
+pub(crate) fn loss_cost(
+    bounds: Bounds,
+    in_flight: Msat,
+    carried: Msat,
+    whole: Msat,
+    per_nat: Msat,
+) -> Option<u64> {
+    let micro_nats = bounds.neg_ln_micro(in_flight, carried)?;
+    if micro_nats == 0 {
+        return Some(0);
+    }
+    let share = u128::from(per_nat.0) * u128::from(carried.0) / u128::from(whole.0.max(1));
+    failure_cost(micro_nats, Msat(u64::try_from(share).ok()?))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "53 bits are plenty for a chance")]

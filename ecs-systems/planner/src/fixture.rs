@@ -70,6 +70,7 @@ pub(crate) fn request(to: char, amount: u64, local: Vec<LocalChannel>) -> PlanRe
         exclude: Vec::new(),
         hints: Vec::new(),
         local,
+        announced_first_hops: false,
         first_hop: None,
         last_hop: None,
         now: Timestamp(1_000_000),

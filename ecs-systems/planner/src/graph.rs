@@ -2,12 +2,15 @@
 
 mod build;
 mod change;
+mod toll;
 #[cfg(test)]
 mod tests;
 
 pub use build::{GraphBuilder, GraphDelta, GraphError};
 
-use crate::ahead::{Ahead, Departure, Kept};
+pub(crate) use toll::Toll;
+
+use crate::ahead::Kept;
 use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +50,8 @@ pub struct Channel {
 /// Each channel is two arcs, one a direction. Arcs are sorted by the node they start from; what is
 /// read of all arcs of a node is apart from what is read of few.
 ///
-/// Planning leaves bounds on the cost of ways with it, 8 bytes a node for each of the 32 classes of
-/// amounts asked for last. A clone is without them.
+/// Planning leaves bounds on the cost of ways with a small one, 8 bytes a node for each of the 32
+/// classes of amounts asked for last. A clone is without them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graph {
     /// Sorted; a node's number is its place.
@@ -57,6 +60,9 @@ pub struct Graph {
     first: Vec<u32>,
     links: Vec<Link>,
     facts: Vec<ArcFacts>,
+    /// What is read of every arc first: of the arc itself, and of its twin.
+    out: Vec<Toll>,
+    into: Vec<Toll>,
     /// Sorted; a channel's number is its place.
     scids: Vec<ShortChannelId>,
     /// For each channel its arcs of direction 0 and 1.
@@ -163,9 +169,9 @@ impl Graph {
         Some(self.arcs[index][usize::from(direction.direction.bit())])
     }
 
-    /// The least costs of ways from us.
-    pub(crate) fn ahead(&self, departure: Departure) -> Ahead {
-        self.kept.ahead(self, departure)
+    /// What was found out about ways through it.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// The arcs that start from the node with number `node`.
@@ -173,15 +179,26 @@ impl Graph {
         self.first[node as usize] as usize..self.first[node as usize + 1] as usize
     }
 
-    /// Where the arcs that start from the node with number `node` lead to.
-    pub(crate) fn links_from(&self, node: u32) -> &[Link] {
-        &self.links[self.arcs_from(node)]
+    /// The arcs that start from the node with number `node`, each with what is read of it first.
+    pub(crate) fn arcs_out(&self, node: u32) -> impl Iterator<Item = (u32, &Toll)> {
+        let arcs = self.arcs_from(node);
+        (number(arcs.start)..).zip(&self.out[arcs])
     }
 
-    /// What is announced of the arcs that start from the node with number `node`, in the same
-    /// order.
-    pub(crate) fn facts_from(&self, node: u32) -> &[ArcFacts] {
-        &self.facts[self.arcs_from(node)]
+    /// The arcs that end at the node with number `node`: each with its number.
+    pub(crate) fn tolls_to(&self, node: u32) -> impl Iterator<Item = (u32, &Toll)> {
+        let arcs = self.arcs_from(node);
+        let twins = self.links[arcs.clone()].iter().map(|link| link.twin);
+        twins.zip(&self.into[arcs])
+    }
+
+    /// Puts what is announced of an arc where it is read first.
+    fn post(&mut self, arc: u32) {
+        let Link { to, twin } = self.links[arc as usize];
+        let from = self.links[twin as usize].to;
+        let facts = &self.facts[arc as usize];
+        self.out[arc as usize] = Toll::of(to, facts);
+        self.into[twin as usize] = Toll::of(from, facts);
     }
 
     pub(crate) fn facts(&self, arc: u32) -> &ArcFacts {

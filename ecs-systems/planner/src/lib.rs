@@ -51,6 +51,7 @@
 //!         dust_room_msat: Msat(5_000_000),
 //!         usable: true,
 //!     }],
+//!     announced_first_hops: false,
 //!     first_hop: None,
 //!     last_hop: None,
 //!     now: Timestamp(0),
@@ -78,6 +79,8 @@ mod ahead;
 mod net;
 mod path;
 mod search;
+mod flow;
+mod share;
 mod split;
 mod plan;
 mod check;

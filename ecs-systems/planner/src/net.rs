@@ -1,78 +1,19 @@
 //! The graph as one request sees it: our channels in place of the announced ones, route hints
 //! added, exclusions marked, knowledge applied.
 
+mod edge;
 mod more;
 
-use crate::ahead::{Ahead, Departure};
-use crate::cost::Bounds;
-use crate::graph::{ArcFacts, Link, number};
+pub(crate) use edge::{Edge, Way};
+
+use crate::cost::{Bounds, failure_cost};
+use crate::graph::{ArcFacts, Toll, number};
 use crate::knowledge::Known;
 use crate::{Exclusion, Graph, Knowledge, Limit, LocalChannel, PlanRequest};
+use edge::BOUNDLESS;
 use more::Maker;
-use payecs_units::{Blocks, ChannelDirection, MicroPercent, Msat, NodeId, Ppm, ShortChannelId};
+use payecs_units::{ChannelDirection, Msat, NodeId, ShortChannelId};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A limit that isn't there.
-const BOUNDLESS: Msat = Msat(u64::MAX);
-
-/// One way from a node to the next, with all that limits it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Edge {
-    pub(crate) from: u32,
-    pub(crate) to: u32,
-    pub(crate) direction: ChannelDirection,
-    /// What its near end asks for forwarding; nothing where the near end is us.
-    pub(crate) fee_base: Msat,
-    pub(crate) fee_rate: Ppm,
-    pub(crate) cltv_delta: Blocks,
-    /// Least and most for one HTLC, as announced.
-    pub(crate) min: Msat,
-    pub(crate) max: Msat,
-    /// The least single HTLC that it refused lately.
-    pub(crate) refused: Msat,
-    /// Size of the channel; for our own what can be spent (or received, at the end of a circle).
-    pub(crate) capacity: Msat,
-    pub(crate) bounds: Bounds,
-    /// Ours from other plans.
-    pub(crate) in_flight: Msat,
-    pub(crate) slots: u32,
-    /// Edges of one direction (announced and hinted) share what they carry: the same number.
-    pub(crate) lane: u32,
-    /// Why it may not be used at all.
-    pub(crate) blocked: Option<Limit>,
-}
-
-impl Edge {
-    /// One that asks for nothing, of which nothing is known.
-    fn plain(direction: ChannelDirection, (from, to): (u32, u32), capacity: Msat) -> Self {
-        Self {
-            from,
-            to,
-            direction,
-            fee_base: Msat::ZERO,
-            fee_rate: Ppm(0),
-            cltv_delta: Blocks(0),
-            min: Msat::ZERO,
-            max: BOUNDLESS,
-            refused: BOUNDLESS,
-            capacity,
-            bounds: Bounds { lo: Msat::ZERO, hi: capacity },
-            in_flight: Msat::ZERO,
-            slots: u32::MAX,
-            lane: 0,
-            blocked: None,
-        }
-    }
-}
-
-/// An edge that a search may go back over.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Way {
-    pub(crate) number: u32,
-    pub(crate) edge: Edge,
-    /// Whether the edge is as if nothing had been learned of it, and nothing excluded.
-    pub(crate) is_bare: bool,
-}
 
 /// Everything a search needs, with nodes and edges as numbers.
 ///
@@ -101,6 +42,9 @@ impl<'a> Net<'a> {
         for local in maker.ground.local.clone().into_values() {
             maker.local(local);
         }
+        if request.announced_first_hops {
+            maker.announced();
+        }
         for hint in &request.hints {
             maker.hint(hint);
         }
@@ -121,6 +65,22 @@ impl<'a> Net<'a> {
         self.request.source == self.request.destination
     }
 
+    /// Whether anything is announced of an arc.
+    pub(crate) fn is_edge(&self, arc: u32) -> bool {
+        self.ground.has_policy(arc)
+    }
+
+    /// Whether what leads into `node` is bound by our channels as we know them.
+    pub(crate) fn is_home(&self, node: u32) -> bool {
+        self.ground.home == Some(node)
+    }
+
+    /// Whether a path ends by the channel that it begins with.
+    pub(crate) fn is_there_and_back(&self, edges: &[u32]) -> bool {
+        let channel = |edge: &u32| self.edge(*edge).direction.scid;
+        edges.len() > 1 && edges.first().map(channel) == edges.last().map(channel)
+    }
+
     /// The edge with a number that [`Net::edges_to`] gave.
     pub(crate) fn edge(&self, edge: u32) -> Edge {
         match edge.checked_sub(self.ground.graph.arcs_count()) {
@@ -129,21 +89,32 @@ impl<'a> Net<'a> {
         }
     }
 
-    /// What ways from our peers cost at least that carry `amount` or more. Nothing is said where a
-    /// hinted edge may be a short cut to an announced node: the graph doesn't know of it.
-    pub(crate) fn ahead(&self, amount: Msat, risk: MicroPercent) -> Ahead {
-        let graph = self.ground.graph;
-        let is_announced = |node| (node as usize) < graph.nodes_count();
+    pub(crate) fn graph(&self) -> &'a Graph {
+        self.ground.graph
+    }
+
+    /// The nodes that our channels lead to, sorted. `None` where a hinted edge may be a short cut
+    /// to an announced node: the graph doesn't know of it.
+    pub(crate) fn peers(&self) -> Option<Vec<u32>> {
+        let is_announced = |node| (node as usize) < self.ground.graph.nodes_count();
         let (ours, hinted): (Vec<&Edge>, Vec<&Edge>) =
             self.more.iter().partition(|edge| edge.from == self.start);
         if hinted.iter().any(|edge| edge.to != self.goal && is_announced(edge.to)) {
-            return Ahead::default();
+            return None;
         }
         let open = ours.iter().filter(|edge| edge.blocked.is_none() && is_announced(edge.to));
         // They are sorted by the node they lead to.
         let mut peers: Vec<u32> = open.map(|edge| edge.to).collect();
         peers.dedup();
-        graph.ahead(Departure::new(peers, amount, risk))
+        Some(peers)
+    }
+
+    /// What the chance that `amount` fails on an announced arc costs; `None` where it can't pass.
+    pub(crate) fn loss(&self, arc: u32, amount: Msat, per_nat: Msat) -> Option<u64> {
+        let ArcFacts { direction, capacity, .. } = self.ground.graph.facts(arc);
+        let Known { bounds, in_flight, .. } =
+            self.ground.knowledge.of(*direction, *capacity, self.request.now);
+        failure_cost(bounds.neg_ln_micro(in_flight, amount)?, per_nat)
     }
 
     /// The id of a node; the start of a circle is its end.
@@ -167,29 +138,60 @@ impl<'a> Net<'a> {
     }
 
     /// The same with the node where each begins, and arcs that no policy is announced for.
-    pub(crate) fn ways_to(&self, node: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+    fn ways_to(&self, node: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let announced = self.tolls_to(node).map(|(arc, toll)| (arc, toll.far));
+        announced.chain(self.more_to(node))
+    }
+
+    /// Our own and hinted edges that end at `node`, each with the node where it begins.
+    pub(crate) fn more_to(&self, node: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         let from = self.more.partition_point(|edge| edge.to < node);
         let more = &self.more[from..];
         let more = &more[..more.partition_point(|edge| edge.to == node)];
         let numbers = self.ground.graph.arcs_count() + number(from)..;
-        let announced = self.ground.announced_to(node, self.goal);
-        announced.chain(numbers.zip(more.iter().map(|edge| edge.from)))
+        numbers.zip(more.iter().map(|edge| edge.from))
     }
 
-    /// The way of a number that [`Net::ways_to`] gave for the node `far`. `None` where nothing is
-    /// announced.
+    /// All our own and hinted edges, each with the node where it begins.
+    pub(crate) fn more(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let numbers = self.ground.graph.arcs_count()..;
+        numbers.zip(self.more.iter().map(|edge| edge.from))
+    }
+
+    /// The arcs from `node` that an edge may stand for, each with what is read of it first.
+    pub(crate) fn tolls_from(&self, node: u32) -> impl Iterator<Item = (u32, &Toll)> + '_ {
+        let Ground { graph, home, .. } = self.ground;
+        let known = (node as usize) < graph.nodes_count() && home != Some(node);
+        let (goal, is_goal) = (self.goal, node == self.goal);
+        let arcs = (known && !is_goal).then(|| graph.arcs_out(node)).into_iter().flatten();
+        arcs.filter(move |(_, toll)| home != Some(toll.far) || toll.far == goal)
+    }
+
+    /// The arcs into `node` that an edge may stand for, each with what is read of it first.
+    pub(crate) fn tolls_to(&self, node: u32) -> impl Iterator<Item = (u32, &Toll)> + '_ {
+        let Ground { graph, home, .. } = self.ground;
+        let is_home = home == Some(node);
+        let known = (node as usize) < graph.nodes_count() && (!is_home || node == self.goal);
+        let goal = self.goal;
+        let passable = move |toll: &Toll| toll.far != goal && home != Some(toll.far);
+        let arcs = known.then(|| graph.tolls_to(node)).into_iter().flatten();
+        arcs.filter(move |(_, toll)| passable(toll))
+    }
+
+    /// The way over an announced arc between these nodes. `None` where nothing is announced.
     pub(crate) fn way(&self, number: u32, near: u32, far: u32) -> Option<Way> {
-        let Some(place) = number.checked_sub(self.ground.graph.arcs_count()) else {
-            let edge = self.ground.bare(number, near, far)?;
-            // What comes home in a circle is bound by the channel as we know it.
-            let is_bare = self.ground.home != Some(far);
-            let edge = if is_bare { edge } else { self.ground.announced(number) };
-            return Some(Way { number, edge, is_bare });
-        };
-        Some(Way { number, edge: self.more[place as usize], is_bare: false })
+        let edge = self.ground.bare(number, near, far)?;
+        // What comes home in a circle is bound by the channel as we know it.
+        let is_bare = self.ground.home != Some(far);
+        let edge = if is_bare { edge } else { self.ground.announced(number) };
+        Some(Way { number, edge, is_bare })
     }
 
-    /// Every edge, with its number.
+    /// The way over one of the edges that [`Net::more_to`] gave.
+    pub(crate) fn more_way(&self, number: u32) -> Way {
+        Way { number, edge: self.edge(number), is_bare: false }
+    }
+
     /// Whether the caller left out one of our channels that could be used: it, or the peer, is
     /// excluded, or another channel must be the first, or another node the last on the way.
     pub(crate) fn is_left_out(&self, ours: &Edge) -> bool {
@@ -205,6 +207,7 @@ impl<'a> Net<'a> {
             || (!is_payee && is_excluded(Exclusion::Node(local.peer)))
     }
 
+    /// Every edge, with its number.
     pub(crate) fn edges(&self) -> impl Iterator<Item = (u32, Edge)> + '_ {
         let numbers = (0..self.nodes_count).flat_map(|node| self.edges_to(node));
         numbers.map(|number| (number, self.edge(number)))
@@ -245,15 +248,6 @@ impl<'a> Ground<'a> {
         let local = request.local.iter().map(|local| (local.short_channel_id, local)).collect();
         let home = graph.node_index(&request.source);
         Self { graph, knowledge, request, avoid, avoid_nodes, local, home }
-    }
-
-    /// The arcs into a node that an edge may stand for, each with the node where it begins.
-    fn announced_to(&self, to: u32, goal: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let home = self.home == Some(to);
-        let known = (to as usize) < self.graph.nodes_count() && (!home || to == goal);
-        let out = if known { self.graph.links_from(to) } else { &[] };
-        let passable = move |out: &&Link| out.to != goal && self.home != Some(out.to);
-        out.iter().filter(passable).map(|out| (out.twin, out.to))
     }
 
     fn has_policy(&self, arc: u32) -> bool {

@@ -1,6 +1,6 @@
 //! A way through the net with the HTLC of each hop, and what the paths of one plan carry together.
 
-use crate::cost::probability_ppm;
+use crate::cost::{loss_cost, probability_ppm};
 use crate::net::{Edge, Net};
 use crate::{Hop, Limit, Route};
 use payecs_units::{Blocks, ChannelDirection, Msat, NodeId};
@@ -158,5 +158,21 @@ pub(crate) fn joint_neg_ln_micro(net: &Net<'_>, paths: &[Path]) -> Option<u64> {
     lanes
         .values()
         .map(|(edge, sum)| edge.bounds.neg_ln_micro(edge.in_flight, *sum))
+        .try_fold(0_u64, |total, cost| total.checked_add(cost?))
+}
+
+/// What may fail of all `paths` together, at `per_nat` for the whole amount of the request; those
+/// that share a direction are counted together on it. `None` where a limit forbids it.
+pub(crate) fn joint_loss(net: &Net<'_>, paths: &[Path], per_nat: Msat) -> Option<u64> {
+    let whole = net.request.amount_msat;
+    let mut lanes: BTreeMap<u32, (Edge, Msat)> = BTreeMap::new();
+    for (edge, htlc) in paths.iter().flat_map(|path| path.edges.iter().zip(&path.htlcs)) {
+        let edge = net.edge(*edge);
+        let (_, sum) = lanes.entry(edge.lane).or_insert((edge, Msat::ZERO));
+        *sum = sum.checked_add(htlc.amount)?;
+    }
+    lanes
+        .values()
+        .map(|(edge, sum)| loss_cost(edge.bounds, edge.in_flight, *sum, whole, per_nat))
         .try_fold(0_u64, |total, cost| total.checked_add(cost?))
 }

@@ -14,9 +14,9 @@ use crate::{Graph, Knowledge, NoPlan, Plan, PlanRequest};
 
 /// Routes that together deliver exactly the amount asked for, within every limit of the request.
 ///
-/// One route where one will do. Where none carries the amount, or only with a chance below 25 %,
-/// several; the set is taken that costs least, counting fees, the chance to fail and the number of
-/// parts. The answer depends on the arguments alone.
+/// One route where one will do. Where none carries the amount, or only with a chance below 60 %,
+/// the cheapest flow in several is held against it: the set is taken that costs least, counting
+/// fees, delay, what may fail and the number of parts. The answer depends on the arguments alone.
 ///
 /// # Errors
 /// [`NoPlan`]: the first cause that applies, in the order of [`NoPlanReason`](crate::NoPlanReason),

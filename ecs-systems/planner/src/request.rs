@@ -83,6 +83,10 @@ pub struct PlanRequest {
     /// none: whoever has the routes chosen may say them last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub local: Vec<LocalChannel>,
+    /// Whether the channels that the source announces are first hops too, where `local` doesn't say
+    /// more of them: free, and as unknown as any other. For a source that isn't us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announced_first_hops: bool,
     /// Only this channel as first hop.
     pub first_hop: Option<ShortChannelId>,
     /// Only this node before the destination.

@@ -9,15 +9,18 @@
 //! ([`crate::ahead`]). What was learned of an edge, and what is excluded, never makes it cheaper:
 //! it is looked up once the label over that edge is next, which most never are.
 
+mod label;
 #[cfg(test)]
 mod tests;
 
 use crate::ahead::Ahead;
-use crate::cost::{delay_cost, failure_cost};
+use crate::cost::{delay_at_least, delay_cost, delay_rate_q32, failure_cost};
+use crate::graph::Toll;
 use crate::net::{Edge, Net, Way};
 use crate::path::{HOPS_MAX, Load, Path};
 use crate::rng::scramble;
-use payecs_units::{Blocks, MicroPercent, Msat, ShortChannelId};
+use label::Label;
+use payecs_units::{Blocks, MicroPercent, Msat};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -25,6 +28,8 @@ use std::collections::BinaryHeap;
 /// the answer is no longer surely the best.
 const LABELS_PER_NODE_MAX: u32 = 32;
 const LABELS_MAX: usize = 1_000_000;
+/// So many arcs are looked at from us outward for each on the way back: that is quicker.
+const OUTWARD: u64 = 4;
 /// Room for as many labels as most searches make.
 const LABELS_USUAL: usize = 512;
 /// No label, no edge.
@@ -48,48 +53,13 @@ impl Question {
     }
 }
 
-/// What must arrive at a node so that the rest of the way works.
-#[derive(Clone, Copy, Debug)]
-struct Label {
-    amount: Msat,
-    /// What is no fee: delay and the chance to fail.
-    side: u64,
-    cltv: Blocks,
-    hops: u32,
-    node: u32,
-    /// The edge that leads on from here, and the label it leads to.
-    edge: u32,
-    parent: u32,
-    /// In a circle: the channel that ends it, which can't also begin it.
-    last: Option<ShortChannelId>,
-    /// Orders equal labels by the seed of the request.
-    tie: u64,
-    /// The label settled at the same node before.
-    before: u32,
-    /// What is still ahead at least: the way from us to the node.
-    ahead: u64,
-    /// Whether nothing that was learned of the edge is counted yet.
-    is_bare: bool,
-}
-
-impl Label {
-    fn total(&self) -> u128 {
-        u128::from(self.amount.0) + u128::from(self.side) + u128::from(self.ahead)
-    }
-
-    fn is_no_worse(&self, other: &Self, exact: bool) -> bool {
-        let cheaper = self.amount <= other.amount && self.side <= other.side;
-        cheaper && (!exact || (self.cltv <= other.cltv && self.hops <= other.hops))
-    }
-}
-
 /// The path of least fee + delay cost + failure cost within the limits, on top of `load`.
 ///
 /// Limits of delay and hops rarely bind: a first search ignores them. Where it finds nothing, there
 /// is nothing; where its path keeps them, that is the best one. Else a second search keeps them,
 /// and compares labels by delay and hops too.
 pub(crate) fn cheapest(net: &Net<'_>, load: &Load, question: &Question) -> Option<Path> {
-    cheapest_by(net, load, question, &net.ahead(question.amount, question.risk))
+    cheapest_by(net, load, question, &mut Ahead::of_question(net, question))
 }
 
 /// The same by bounds on what is ahead. Which bounds changes how long it takes, and which of equal
@@ -98,7 +68,7 @@ pub(crate) fn cheapest_by(
     net: &Net<'_>,
     load: &Load,
     question: &Question,
-    ahead: &Ahead,
+    ahead: &mut Ahead<'_>,
 ) -> Option<Path> {
     let edges = Search::new(net, load, question, ahead, false).run()?;
     let path = Path::priced(net, &edges, question.amount)?;
@@ -109,25 +79,30 @@ pub(crate) fn cheapest_by(
     Path::priced(net, &edges, question.amount)
 }
 
-struct Search<'a> {
+struct Search<'a, 'b> {
     net: &'a Net<'a>,
     load: &'a Load,
     question: &'a Question,
-    ahead: &'a Ahead,
+    ahead: &'a mut Ahead<'b>,
+    delay_rate_q32: u64,
+    /// How many arcs were looked at.
+    work: u64,
+    /// What some path costs: no dearer label is of use.
+    limit: u64,
     /// Whether delay and hops are limited, and compared.
     exact: bool,
     labels: Vec<Label>,
     /// For each node the label settled last.
     settled: Vec<u32>,
-    heap: BinaryHeap<Reverse<(u128, u64, u32)>>,
+    heap: BinaryHeap<Reverse<(u64, u64, u32)>>,
 }
 
-impl<'a> Search<'a> {
+impl<'a, 'b> Search<'a, 'b> {
     fn new(
         net: &'a Net<'a>,
         load: &'a Load,
         question: &'a Question,
-        ahead: &'a Ahead,
+        ahead: &'a mut Ahead<'b>,
         exact: bool,
     ) -> Self {
         Self {
@@ -135,6 +110,9 @@ impl<'a> Search<'a> {
             load,
             question,
             ahead,
+            delay_rate_q32: delay_rate_q32(question.amount, question.risk),
+            work: 0,
+            limit: u64::MAX,
             exact,
             labels: Vec::with_capacity(LABELS_USUAL),
             settled: vec![NONE; net.nodes_count as usize],
@@ -144,20 +122,7 @@ impl<'a> Search<'a> {
 
     /// The edges of the best path in travelling order.
     fn run(mut self) -> Option<Vec<u32>> {
-        let root = Label {
-            amount: self.question.amount,
-            side: 0,
-            cltv: self.net.request.final_cltv_blocks,
-            hops: 0,
-            node: self.net.goal,
-            edge: NONE,
-            parent: NONE,
-            last: None,
-            tie: scramble(self.net.request.seed),
-            before: NONE,
-            ahead: 0,
-            is_bare: false,
-        };
+        let root = self.root();
         if root.cltv > self.question.delay_max {
             return None;
         }
@@ -170,24 +135,108 @@ impl<'a> Search<'a> {
             if self.is_dominated(&label) {
                 continue;
             }
+            let Some(label) = self.looked_ahead(index, label) else { continue };
             let Some(label) = self.weighed(index, label) else { continue };
             let head = &mut self.settled[label.node as usize];
             self.labels[index as usize].before = *head;
             *head = index;
-            let net = self.net;
-            for (edge, near) in net.ways_to(label.node) {
-                if self.is_needless(&label, near) {
-                    continue;
-                }
-                let way = net.way(edge, near, label.node);
-                if let Some(next) = way.and_then(|way| self.extended(index, &label, &way))
-                    && !self.is_dominated(&next)
-                {
-                    self.push(next);
-                }
-            }
+            self.spread(index, &label);
         }
         None
+    }
+
+    fn root(&self) -> Label {
+        Label {
+            amount: self.question.amount,
+            side: 0,
+            cltv: self.net.request.final_cltv_blocks,
+            hops: 0,
+            node: self.net.goal,
+            edge: NONE,
+            parent: NONE,
+            last: None,
+            tie: scramble(self.net.request.seed),
+            before: NONE,
+            ahead: 0,
+            is_bare: false,
+        }
+    }
+
+    /// What the way costs that was found from us outward, where it keeps all limits.
+    fn found_outward(&self) -> Option<u64> {
+        let (arcs, peer) = self.ahead.way_to(self.net.goal)?;
+        let announced = |label: Label, arc: &u32| {
+            let way = Way { number: *arc, edge: self.net.edge(*arc), is_bare: false };
+            self.extended(0, &label, &way)
+        };
+        let label = arcs.iter().try_fold(self.root(), announced)?;
+        let ours = self.net.more_to(peer).filter(|(_, from)| *from == self.net.start);
+        let ways = ours.map(|(number, _)| self.net.more_way(number));
+        ways.filter_map(|way| Some(self.extended(0, &label, &way)?.total())).min()
+    }
+
+    /// Goes back over every edge that ends where `label` is.
+    fn spread(&mut self, index: u32, label: &Label) {
+        let net = self.net;
+        let is_home = net.is_home(label.node);
+        self.work += 1;
+        for (edge, toll) in net.tolls_to(label.node) {
+            self.work += 1;
+            if !is_home && self.is_needless(label, toll) {
+                continue;
+            }
+            let way = net.way(edge, toll.far, label.node);
+            self.go_back(index, label, way);
+        }
+        for (edge, _) in net.more_to(label.node) {
+            self.go_back(index, label, Some(net.more_way(edge)));
+        }
+    }
+
+    fn go_back(&mut self, index: u32, label: &Label, way: Option<Way>) {
+        if let Some(next) = way.and_then(|way| self.extended(index, label, &way))
+            && !self.is_dominated(&next)
+        {
+            self.push(next);
+        }
+    }
+
+    /// The label with what is known of the way ahead by now; `None` where that forbids it, or is
+    /// more than was known, so that others may come first.
+    fn looked_ahead(&mut self, index: u32, label: Label) -> Option<Label> {
+        self.ahead.look_until(self.work.saturating_mul(OUTWARD));
+        if self.limit == u64::MAX {
+            self.limit = self.found_outward().unwrap_or(u64::MAX);
+        }
+        if label.parent == NONE {
+            return Some(label);
+        }
+        let ahead = self.ahead.of(label.node)?;
+        if ahead <= label.ahead {
+            return Some(label);
+        }
+        let label = Label { ahead, ..label };
+        if self.is_too_dear(label.amount, ahead) {
+            return None;
+        }
+        self.again(index, label);
+        None
+    }
+
+    /// Puts a label back that others may come before.
+    fn again(&mut self, index: u32, label: Label) {
+        self.labels[index as usize] = label;
+        if label.total() <= self.limit {
+            self.heap.push(Reverse((label.total(), label.tie, index)));
+        }
+    }
+
+    /// Whether a way that needs so much here, with so much ahead, costs more than it may.
+    fn is_too_dear(&self, need: Msat, ahead: u64) -> bool {
+        // What is ahead is no fee alone.
+        let ahead = if self.question.is_of_fees() { ahead } else { 0 };
+        let fee = need.0.saturating_sub(self.question.amount.0).saturating_add(ahead);
+        fee > self.question.fee_max.0
     }
 
     /// The label with what is known of its edge; `None` where that forbids it, or makes it dearer
@@ -199,26 +248,42 @@ impl<'a> Search<'a> {
         let parent = self.labels[label.parent as usize];
         let way = Way { number: label.edge, edge: self.net.edge(label.edge), is_bare: false };
         let whole = self.extended(label.parent, &parent, &way)?;
-        self.labels[index as usize] = whole;
         if whole.total() == label.total() {
+            self.labels[index as usize] = whole;
             return Some(whole);
         }
-        self.heap.push(Reverse((whole.total(), whole.tie, index)));
+        self.again(index, whole);
         None
     }
 
     fn push(&mut self, label: Label) {
-        if self.labels.len() < LABELS_MAX {
+        if label.total() <= self.limit && self.labels.len() < LABELS_MAX {
             let index = crate::graph::number(self.labels.len());
             self.heap.push(Reverse((label.total(), label.tie, index)));
             self.labels.push(label);
         }
     }
 
-    /// Whether `label` would be dominated at `node` even if it cost nothing to go there.
-    fn is_needless(&self, label: &Label, node: u32) -> bool {
-        let settled = self.settled[node as usize] != NONE;
-        settled && label.parent != NONE && self.is_dominated(&Label { node, ..*label })
+    /// Whether going on over an arc can't lead to anything, by what is read of it first.
+    fn is_needless(&self, label: &Label, toll: &Toll) -> bool {
+        if !toll.is_open_for(label.amount) {
+            return true;
+        }
+        let Some(fee) = toll.fee(label.amount) else { return true };
+        let amount = Msat(label.amount.0.saturating_add(fee));
+        let waiting = delay_at_least(self.delay_rate_q32, toll.cltv_delta());
+        let side = label.side.saturating_add(waiting);
+        let Some(ahead) = self.ahead.of(toll.far) else { return true };
+        if amount.0.saturating_add(side).saturating_add(ahead) > self.limit {
+            return true;
+        }
+        // A circle's first channel matters to its last one.
+        if label.parent == NONE || self.settled[toll.far as usize] == NONE {
+            return false;
+        }
+        let cltv = label.cltv.checked_add(toll.cltv_delta()).unwrap_or(label.cltv);
+        let hops = label.hops + 1;
+        self.is_dominated(&Label { node: toll.far, amount, side, cltv, hops, ..*label })
     }
 
     /// Whether the labels settled at its node make `label` needless. In a circle it takes one that
@@ -258,9 +323,7 @@ impl<'a> Search<'a> {
         };
         let need = amount.checked_add(amount.forwarding_fee(edge.fee_base, edge.fee_rate)?)?;
         let ahead = if edge.from == self.net.start { 0 } else { self.ahead.of(edge.from)? };
-        let fee_ahead = if self.question.is_of_fees() { ahead } else { 0 };
-        let fee = need.checked_sub(self.question.amount)?.checked_add(Msat(fee_ahead))?;
-        if fee > self.question.fee_max {
+        if self.is_too_dear(need, ahead) {
             return None;
         }
         let (cltv, hops) = (label.cltv.checked_add(edge.cltv_delta)?, label.hops + 1);

@@ -1,9 +1,11 @@
 //! Which paths together deliver an amount: one where one will do, else several.
 
-use crate::cost::failure_cost;
+use crate::cost::{delay_rate_q32, failure_cost};
+use crate::flow::Flow;
 use crate::net::Net;
-use crate::path::{Load, Path, joint_neg_ln_micro};
+use crate::path::{HOPS_MAX, Load, Path, joint_loss};
 use crate::search::{Question, cheapest};
+use crate::share::Shares;
 use payecs_units::{Blocks, MicroPercent, Msat};
 
 /// A part is not smaller than this share of the amount, nor than 1 sat.
@@ -11,13 +13,13 @@ const PARTS_OF_AMOUNT_MAX: u64 = 64;
 const PART_MIN: Msat = Msat(1_000);
 /// Most parts, whatever the request allows.
 const PARTS_MAX: usize = 128;
-/// Most paths looked for one after the other: those along the same edges merge into one part.
-const ROUNDS_MAX: usize = 256;
-/// Halvings until an amount goes, then of the range up to twice that, to find the widest path.
-const HALVINGS: u32 = 6;
-const WIDEN_STEPS: u32 = 4;
-/// One path is taken as it is where −ln P is not above this: P = 25 %.
-const GOOD_MICRO_NATS: u64 = 1_386_295;
+/// The first flow that is tried has three fifths as many units; where some of them find no way,
+/// smaller ones are tried.
+const UNITS: usize = 10;
+/// What a part less is worth, in millionths of −ln P = 1.
+pub(crate) const PART_MICRO_NATS: u64 = 20_000;
+/// One path is taken as it is where −ln P is not above this: P = 60 %.
+const GOOD_MICRO_NATS: u64 = 500_000;
 
 /// How much is to arrive, within which limits.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,21 @@ impl Weights {
         Self { per_nat, risk: net.request.risk_factor_micro_percent }
     }
 
+    /// What −ln P = 1 is worth.
+    pub(crate) fn per_nat(self) -> Msat {
+        self.per_nat
+    }
+
+    /// What locked-up money costs, per year.
+    pub(crate) fn risk(self) -> MicroPercent {
+        self.risk
+    }
+
+    /// What a block of delay costs for `amount`, in 2^−32 msat, rounded down.
+    pub(crate) fn delay_rate_q32(self, amount: Msat) -> u64 {
+        delay_rate_q32(amount, self.risk)
+    }
+
     /// Nothing but the fee.
     pub(crate) const FEE_ONLY: Self = Self { per_nat: Msat::ZERO, risk: MicroPercent(0) };
 }
@@ -55,6 +72,16 @@ impl Ask {
     /// Whether it may go in several parts.
     fn is_divisible(&self) -> bool {
         self.parts_max() >= 2 && self.amount.0 / 2 >= self.floor().0
+    }
+
+    /// In how many units a flow is looked for, one number after the other.
+    fn unit_counts(&self) -> impl Iterator<Item = u32> + use<> {
+        let Self { amount, .. } = *self;
+        let floor = self.floor();
+        let first = (self.parts_max().min(UNITS) as u64 * 3).div_ceil(5).max(1);
+        let doubled = std::iter::successors(Some(first), |units| Some(units * 2));
+        let counts = doubled.take_while(move |units| amount.0 / units >= floor.0);
+        counts.filter_map(|units| u32::try_from(units).ok())
     }
 
     fn parts_max(&self) -> usize {
@@ -129,20 +156,28 @@ impl<'a> Parts<'a> {
         (fee <= self.ask.fee_max).then_some(merged)
     }
 
-    /// The most, up to `rest`, that goes along the edges of `path`, which itself goes.
-    fn stretched(&self, path: &Path, rest: Msat) -> Path {
+    /// The most, up to `most`, that goes along `edges`.
+    fn along(&self, edges: &[u32], most: Msat) -> Option<Path> {
         let fee_max = self.ask.fee_max.saturating_sub(self.fee());
         let goes = |amount| {
-            let path = Path::priced(self.net, &path.edges, Msat(amount))?;
+            let path = Path::priced(self.net, edges, Msat(amount))?;
+            let within = path.fee() <= fee_max
+                && path.delay() <= self.ask.delay_max
+                && path.edges.len() <= HOPS_MAX
+                && !self.net.is_there_and_back(edges);
+            within.then_some(())?;
             path.neg_ln_micro(self.net, &self.load)?;
-            (path.fee() <= fee_max).then_some(path)
+            Some(path)
         };
-        let (mut low, mut high) = (path.amount().0, rest.0);
-        let mut best = path.clone();
+        if let Some(path) = goes(most.0) {
+            return Some(path);
+        }
+        let (mut low, mut high) = (0, most.0.saturating_sub(1));
+        let mut best = None;
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             match goes(middle) {
-                Some(path) => (low, best) = (middle, path),
+                Some(path) => (low, best) = (middle, Some(path)),
                 None => high = middle - 1,
             }
         }
@@ -153,117 +188,85 @@ impl<'a> Parts<'a> {
     fn fill(&mut self) {
         for _ in 0..self.paths.len() {
             let rest = self.ask.amount.saturating_sub(self.amount());
+            if rest == Msat::ZERO {
+                break;
+            }
             let path = self.paths.remove(0);
             self.load = Load::of(self.net, &self.paths);
             let most = Msat(path.amount().0.saturating_add(rest.0));
-            let path = self.stretched(&path, most);
-            self.paths.push(path);
+            let longer = self.along(&path.edges, most).filter(|it| it.amount() > path.amount());
+            self.paths.push(longer.unwrap_or(path));
         }
         self.load = Load::of(self.net, &self.paths);
     }
 
-    /// A path for `rest`, or for as much of it as some path carries, to about 6 % before it is
-    /// stretched to the msat. Nothing above `level` is tried: less went there before. Answers what
-    /// went before the stretch, too.
-    fn widest(&self, rest: Msat, level: Msat) -> Option<(Path, Msat)> {
-        let probe = |amount| self.best(amount, Weights::FEE_ONLY);
-        let floor = self.ask.floor();
-        let most = rest.min(level);
-        if probe(most).is_none() {
-            let halves = (1..=HALVINGS).map(|times| Msat(most.0 >> times));
-            let mut halves = halves.take_while(|it| *it >= floor);
-            let mut low = halves.find(|amount| probe(*amount).is_some())?;
-            let mut high = Msat(low.0.saturating_mul(2).min(most.0));
-            for _ in 0..WIDEN_STEPS {
-                let middle = Msat(low.0 + (high.0 - low.0) / 2);
-                *(if probe(middle).is_some() { &mut low } else { &mut high }) = middle;
-            }
-            return Some((self.with_room_for_more(self.find(low)?, rest), low));
-        }
-        Some((self.with_room_for_more(self.find(most)?, rest), most))
-    }
-
-    /// The path stretched, but so that what is left is nothing or no less than the floor.
-    fn with_room_for_more(&self, path: Path, rest: Msat) -> Path {
-        if path.amount() == rest {
-            return path;
-        }
-        let floor = self.ask.floor();
-        let best = self.stretched(&path, rest);
-        let left = rest.saturating_sub(best.amount());
-        if left == Msat::ZERO || left >= floor {
-            return best;
-        }
-        let fee_max = self.ask.fee_max.saturating_sub(self.fee());
-        Some(rest.saturating_sub(floor))
-            .filter(|less| *less >= floor)
-            .and_then(|less| Path::priced(self.net, &best.edges, less))
-            .filter(|less| less.fee() <= fee_max)
-            .filter(|less| less.neg_ln_micro(self.net, &self.load).is_some())
-            .unwrap_or(best)
-    }
-
-    /// Fee, what failing costs, and a tenth of −ln P = 1 for each part.
-    fn score(&self, per_nat: Msat) -> Option<u128> {
-        let micro_nats = joint_neg_ln_micro(self.net, &self.paths)?;
+    /// Fee, what failing costs, and what is asked for each part.
+    fn score(&self, per_nat: Msat) -> Option<u64> {
         let parts = u64::try_from(self.paths.len()).ok()?;
-        let micro_nats = micro_nats.checked_add(parts.checked_mul(100_000)?)?;
-        Some(u128::from(self.fee().0) + u128::from(failure_cost(micro_nats, per_nat)?))
+        let micro_nats = parts.checked_mul(PART_MICRO_NATS)?;
+        let loss = joint_loss(self.net, &self.paths, per_nat)?;
+        self.fee().0.checked_add(loss)?.checked_add(failure_cost(micro_nats, per_nat)?)
     }
 }
 
-/// Halves what doesn't go in one, or goes badly, until each part goes. `None` where that needs too
-/// many parts or too small ones.
-fn by_halving<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights) -> Option<Parts<'a>> {
+/// Parts of equal size, each found by itself beside those before it: all of them, or as many as
+/// find a way.
+fn one_by_one<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, count: usize) -> Parts<'a> {
     let mut parts = Parts::new(net, ask, weights);
-    let mut pending = vec![ask.amount];
-    for _ in 0..ROUNDS_MAX {
-        let Some(amount) = pending.pop() else { return Some(parts) };
-        let half = Msat(amount.0 / 2);
-        let room = parts.paths.len() + pending.len() + 2 <= ask.parts_max();
-        let divisible = room && half >= ask.floor();
-        let found = parts.find(amount);
-        let goes_well = found.as_ref().is_some_and(|path| {
-            path.neg_ln_micro(net, &parts.load).is_some_and(|cost| cost <= GOOD_MICRO_NATS)
-        });
-        match found {
-            Some(path) if goes_well || !divisible => parts.take(path),
-            Some(_) | None if divisible => {
-                pending.extend([amount.saturating_sub(half), half]);
-            }
-            Some(_) | None => return None,
-        }
-        if parts.paths.len() + pending.len() > ask.parts_max() {
-            return None;
-        }
-    }
-    None
-}
-
-/// Takes the widest path again and again: few parts. What it delivers may be less than asked.
-pub(crate) fn by_widest<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights) -> Parts<'a> {
-    let mut parts = Parts::new(net, ask, weights);
-    let mut level = ask.amount;
-    for _ in 0..ROUNDS_MAX {
+    for left in (1..=count as u64).rev() {
         let rest = ask.amount.saturating_sub(parts.amount());
-        if rest == Msat::ZERO {
-            break;
-        }
-        let Some((path, went)) = parts.widest(rest, level) else { break };
-        level = went;
-        let before = parts.paths.clone();
+        let Some(path) = parts.find(Msat(rest.0.div_ceil(left))) else { break };
         parts.take(path);
-        if parts.paths.len() > ask.parts_max() {
-            parts.paths = before;
-            parts.load = Load::of(net, &parts.paths);
-            break;
+    }
+    parts
+}
+
+/// The cheapest flow in so many equal units, or as many of them as find a way, taken apart into
+/// paths, over which what they carry is then shared out anew.
+fn in_units<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, units: u32) -> Parts<'a> {
+    let unit = Msat(ask.amount.0.div_ceil(units.into()));
+    let mut flow = Flow::new(net, weights, unit);
+    let sent = flow.send(units);
+    let amount = ask.amount.min(Msat(unit.0.saturating_mul(sent.into())));
+    let mut shares = Shares::new(net, weights, flow.paths(), unit, ask.parts_max());
+    drop(flow);
+    shares.share(amount);
+    let mut parts = Parts::new(net, ask, weights);
+    for (edges, most) in shares.parts() {
+        let rest = ask.amount.saturating_sub(parts.amount());
+        let path = parts.along(&edges, most.min(rest)).filter(|_| rest > Msat::ZERO);
+        if let Some(path) = path {
+            parts.take(path);
         }
     }
     parts.fill();
     parts
 }
 
-/// Paths for `ask` found by the fee alone: one, or the widest ones. Where this finds some, so does
+/// The cheapest flow, in as few units as carry everything: few parts. At first it leaves some of
+/// the parts that are allowed, for when others fail. `None` where none carries everything.
+fn by_flow<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights) -> Option<Parts<'a>> {
+    let in_units = |units| {
+        if net.is_circle() {
+            // A flow would go out and home by the same channel.
+            one_by_one(net, ask, weights, ask.parts_max().min(units as usize))
+        } else {
+            in_units(net, ask, weights, units)
+        }
+    };
+    ask.unit_counts().map(in_units).find(|parts| parts.amount() == ask.amount)
+}
+
+/// As much of `ask` as was found to go, by the fee alone.
+pub(crate) fn as_much_as_goes<'a>(net: &'a Net<'a>, ask: Ask) -> Parts<'a> {
+    let units = ask.unit_counts().last().unwrap_or(1);
+    if net.is_circle() {
+        return one_by_one(net, ask, Weights::FEE_ONLY, ask.parts_max());
+    }
+    in_units(net, ask, Weights::FEE_ONLY, units)
+}
+
+/// Paths for `ask` found by the fee alone: one, or a flow. Where this finds some, so does
 /// [`solve`]. `None` where it found none.
 pub(crate) fn solve_cheaply(net: &Net<'_>, ask: Ask) -> Option<Vec<Path>> {
     if let Some(path) = Parts::new(net, ask, Weights::FEE_ONLY).find(ask.amount) {
@@ -272,8 +275,7 @@ pub(crate) fn solve_cheaply(net: &Net<'_>, ask: Ask) -> Option<Vec<Path>> {
     if !ask.is_divisible() {
         return None;
     }
-    let widest = by_widest(net, ask, Weights::FEE_ONLY);
-    (widest.amount() == ask.amount).then_some(widest.paths)
+    by_flow(net, ask, Weights::FEE_ONLY).map(|flow| flow.paths)
 }
 
 /// The best set of paths that was found for `ask`, within every limit. `None` where none was.
@@ -283,17 +285,15 @@ pub(crate) fn solve(net: &Net<'_>, ask: Ask, weights: Weights) -> Option<Vec<Pat
     if let Some(path) = single.best(ask.amount, weights) {
         let good = path.neg_ln_micro(net, &single.load).is_some_and(|it| it <= GOOD_MICRO_NATS);
         single.take(path);
-        if good || !ask.is_divisible() {
+        if good || !ask.is_divisible() || net.is_circle() {
             return Some(single.paths);
         }
         found.push(single);
     }
     if ask.is_divisible() {
-        let widest = by_widest(net, ask, weights);
-        let whole = (widest.amount() == ask.amount).then_some(widest);
-        found.extend(by_halving(net, ask, weights).into_iter().chain(whole));
+        found.extend(by_flow(net, ask, weights));
     }
     let scored = found.into_iter().map(|parts| (parts.score(weights.per_nat), parts.paths));
-    let best = scored.min_by_key(|(score, _)| score.unwrap_or(u128::MAX));
+    let best = scored.min_by_key(|(score, _)| score.unwrap_or(u64::MAX));
     best.map(|(_, paths)| paths).or_else(|| solve_cheaply(net, ask))
 }

@@ -39,8 +39,10 @@ pub(super) const GET_ROUTES: Method = Method {
         "amount_out_msat", "cltv_in", "cltv_out", "next_node_id", "amount_msat", "delay"}, …]},
         …]}"#,
     doc: "Chooses routes as a payment would now, and sends nothing: for `amount_msat` at the \
-          destination, at most `maxfee_msat` in fees. `source` is this node. The layers \
-          `auto.localchans` and `auto.sourcefree` are what is done anyway; no other is supported. \
+          destination, at most `maxfee_msat` in fees. Of this node as `source`, its channels count \
+          as they are now; of another, those it announces, as unknown as any. The layers \
+          `auto.localchans` and `auto.sourcefree` are what is done anyway: the first hop is free. \
+          No other layer is supported. \
           In: what reaches the node before the channel; out: what crosses it. Both count blocks \
           from now on; `next_node_id`, `amount_msat` and `delay` are Core Lightning's older names \
           of the node behind the channel and of what goes in. The answer comes when the planner \
@@ -84,10 +86,7 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
     let node = engine.resource::<NodeView>().ok_or_else(not_connected)?;
     let books = books(engine)?;
     let source = args.need::<NodeId>("source")?;
-    if source != node.identity {
-        let us = node.identity;
-        return Err(ErrorObject::invalid(format!("`source`: only from this node, {us}")));
-    }
+    let is_us = source == node.identity;
     let inputs = engine.resource::<Inputs>().copied().unwrap_or_default();
     let seed = inputs.entropy.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     Ok(PlanRequest {
@@ -101,7 +100,8 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
         risk_factor_micro_percent: RISK,
         exclude: Vec::new(),
         hints: Vec::new(),
-        local: node.channels_in(books, |_| true),
+        local: if is_us { node.channels_in(books, |_| true) } else { Vec::new() },
+        announced_first_hops: !is_us,
         first_hop: None,
         last_hop: None,
         now: now(engine),

@@ -134,6 +134,7 @@ fn question(amount: u64) -> PlanRequest {
         exclude: Vec::new(),
         hints: Vec::new(),
         local: vec![local(10, node(2)), local(11, node(3))],
+        announced_first_hops: false,
         first_hop: None,
         last_hop: None,
         now: NOW,

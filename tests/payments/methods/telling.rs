@@ -182,16 +182,26 @@ fn the_ledger_is_listed_page_by_page_with_every_posting_and_no_preimage() {
 }
 
 #[test]
+fn routes_from_another_node_set_out_over_what_it_announces_and_cost_it_nothing() {
+    let mut payer = Payer::new(&nets::line());
+    let (us, bob) = (payer.network.us().to_string(), payer.node("bob").to_string());
+    let asked = to(&payer, "carol", 1_000_000, "").replace(&us, &bob);
+    let answer = payer.call("getroutes", &asked).unwrap();
+    let route = &items(&answer, "routes")[0];
+    let hops = items(route, "path");
+    assert_eq!(hops.len(), 1, "bob and carol have a channel");
+    assert_eq!(field(&hops[0], "amount_msat"), field(route, "amount_msat"), "no fee");
+}
+
+#[test]
 fn params_that_do_not_fit_are_refused_and_named() {
     let mut payer = Payer::new(&nets::line());
     let good = to(&payer, "carol", 1_000, "");
     let us = payer.network.us().to_string();
-    let bob = payer.node("bob").to_string();
     let layer = "[\"auto.localchans\",\"auto.sourcefree\"]";
     for (params, said) in [
         (good.replace("1000,", "0,"), "`amount_msat`: expected an amount above zero".to_owned()),
         (good.replace("5sat", "-5"), "`maxfee_msat`: expected an amount: integer msat".into()),
-        (good.replace(&us, &bob), format!("`source`: only from this node, {us}")),
         (good.replace(&us, "02"), "`source`: expected a node id: 66 hex digits".into()),
         (good.replace(layer, "[\"xpay\"]"), "layer `xpay` is not supported".into()),
         (good.replace(layer, "7"), "`layers`: expected an array of names of layers".into()),

@@ -1,6 +1,6 @@
 //! How a graph is made and changed.
 
-use super::{ArcFacts, Channel, Graph, Link, Policy, number};
+use super::{ArcFacts, Channel, Graph, Link, Policy, Toll, number};
 use crate::ahead::Kept;
 use payecs_units::{ChannelDirection, Direction, Msat, NodeId, ShortChannelId};
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,8 @@ impl GraphBuilder {
             first: Vec::new(),
             links: vec![Link { to: 0, twin: 0 }; arcs_count],
             facts: vec![ArcFacts::NONE; arcs_count],
+            out: vec![Toll::CLOSED; arcs_count],
+            into: vec![Toll::CLOSED; arcs_count],
             scids: Vec::with_capacity(ends.len()),
             arcs: Vec::with_capacity(ends.len()),
             kept: Kept::default(),
@@ -182,6 +184,9 @@ impl GraphBuilder {
             }
             graph.scids.push(scid);
             graph.arcs.push(arcs);
+            for arc in arcs {
+                graph.post(arc);
+            }
         }
         graph.first = first;
         graph

@@ -69,6 +69,7 @@ impl Graph {
         let scid = direction.scid;
         let arc = self.arc_index(direction).ok_or(GraphError::UnknownChannel { scid })?;
         self.facts[arc as usize].policy = Some(policy);
+        self.post(arc);
         // It was found out with the policy that held before.
         self.kept = Kept::default();
         Ok(())

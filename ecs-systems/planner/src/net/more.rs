@@ -1,9 +1,10 @@
 //! What is not announced: our own channels and hinted ones.
 
-use super::{BOUNDLESS, Edge, Ground, exactly};
+use super::edge::BOUNDLESS;
+use super::{Edge, Ground, exactly};
 use crate::graph::number;
 use crate::{HintHop, Limit, LocalChannel};
-use payecs_units::{ChannelDirection, Direction, NodeId};
+use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm};
 use std::collections::BTreeMap;
 
 /// Adds what is not announced.
@@ -85,6 +86,28 @@ impl<'a> Maker<'a> {
         };
         exactly(&mut edge, local.spendable_msat);
         self.edges.push(edge);
+    }
+
+    /// Adds the channels that the source announces as first hops.
+    pub(super) fn announced(&mut self) {
+        let ground = &self.ground;
+        let Some(home) = ground.home else { return };
+        for (arc, toll) in ground.graph.arcs_out(home) {
+            if ground.local.contains_key(&ground.graph.facts(arc).direction.scid) {
+                continue;
+            }
+            if let Some(edge) = ground.bare(arc, home, toll.far) {
+                let nodes = ground.graph.nodes();
+                let ends = (&ground.request.source, &nodes[toll.far as usize]);
+                let (fee_base, fee_rate, cltv_delta) = (Msat::ZERO, Ppm(0), Blocks(0));
+                let only = ground.request.first_hop;
+                let wrong = only.is_some_and(|only| only != edge.direction.scid);
+                let edge = ground.learned(edge, ends);
+                let blocked = wrong.then_some(Limit::Excluded).or(edge.blocked);
+                let from = self.start;
+                self.edges.push(Edge { from, fee_base, fee_rate, cltv_delta, blocked, ..edge });
+            }
+        }
     }
 
     /// Adds the hops of a hint; none where the node it starts from is unknown.

@@ -252,12 +252,14 @@ proptest! {
         let net = Net::new(&graph, &knowledge, &request);
         let question = question(&request, if weighted { 2_000 } else { 0 });
         let load = Load::default();
-        let by = |ahead: &Ahead| {
-            let path = cheapest_by(&net, &load, &question, ahead)?;
+        let by = |mut ahead: Ahead<'_>| {
+            let path = cheapest_by(&net, &load, &question, &mut ahead)?;
             Some(total(&net, &path, &question).expect("within the limits"))
         };
-        let plain = by(&Ahead::default());
-        prop_assert_eq!(by(&net.ahead(question.amount, question.risk)), plain);
+        let plain = by(Ahead::nothing(&net));
+        prop_assert_eq!(by(Ahead::weighed(&net, &question)), plain);
+        prop_assert_eq!(by(Ahead::kept(&net, &question)), plain);
+        prop_assert_eq!(by(Ahead::kept(&net, &question)), plain, "it was kept");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::net::{Edge, Net};
 use crate::path::{Load, Path};
-use crate::split::{Ask, Weights, by_widest, solve_cheaply};
+use crate::split::{Ask, as_much_as_goes, solve_cheaply};
 use crate::{Binding, Limit, NoPlan, NoPlanReason};
 use payecs_units::{Blocks, Msat};
 
@@ -68,7 +68,7 @@ pub(super) fn explain(net: &Net<'_>, ask: Ask) -> NoPlan {
 
 /// The most that was found to go under the same limits, and what it loads.
 fn largest(net: &Net<'_>, ask: Ask) -> (Option<Msat>, Load) {
-    let placed = by_widest(net, ask, Weights::FEE_ONLY);
+    let placed = as_much_as_goes(net, ask);
     let (mut low, mut high) = (0, placed.amount().0);
     let mut amount = high;
     for _ in 0..LARGEST_STEPS {

@@ -66,6 +66,7 @@ impl TargetItem<'_, '_> {
             exclude: self.exclude.map(|exclude| exclude.0.clone()).unwrap_or_default(),
             hints: self.hints.map(|hints| hints.0.clone()).unwrap_or_default(),
             local,
+            announced_first_hops: false,
             first_hop: self.first_hop.map(|hop| hop.0),
             last_hop: self.last_hop.map(|hop| hop.0),
             now: Timestamp(inputs.now_ms),

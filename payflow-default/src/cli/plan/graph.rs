@@ -5,7 +5,7 @@ use crate::cli::client::CallError;
 use ecs_core::{ErrorObject, Json};
 use ecs_systems::{
     methods::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer},
-    planner::{Graph, Knowledge, LocalChannel, Plan, PlanRequest, generate_public, plan as routes},
+    planner::{Graph, Knowledge, Plan, PlanRequest, generate_public, plan as routes},
     refusal::{PAY_UNREACHABLE, PAY_UNSPECIFIED_ERROR, from_no_plan},
     units::{Blocks, Msat, NodeId, Timestamp},
 };
@@ -15,8 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// HTLCs that a channel can have at a time (BOLT 2).
-const SLOTS: u32 = 483;
 /// Most nodes that an error lists.
 const LISTED_MAX: usize = 4;
 
@@ -52,7 +50,8 @@ pub(super) fn plan(
         risk_factor_micro_percent: RISK,
         exclude: Vec::new(),
         hints: Vec::new(),
-        local: channels(&graph, &source),
+        local: Vec::new(),
+        announced_first_hops: true,
         first_hop: None,
         last_hop: None,
         now: Timestamp(0),
@@ -156,25 +155,6 @@ fn node(graph: &Graph, word: &str) -> Result<NodeId, NoNode> {
             )))
         }
     }
-}
-
-/// The channels of a node as it would know them if they held all that they can.
-fn channels(graph: &Graph, us: &NodeId) -> Vec<LocalChannel> {
-    let ours = graph.outgoing(us).filter_map(|(direction, peer)| {
-        let (policy, capacity) = (graph.policy(direction)?, graph.capacity(direction.scid)?);
-        Some(LocalChannel {
-            short_channel_id: direction.scid,
-            peer,
-            spendable_msat: capacity,
-            receivable_msat: capacity,
-            htlc_minimum_msat: policy.htlc_minimum_msat,
-            htlc_maximum_msat: policy.htlc_maximum_msat,
-            free_slots: SLOTS,
-            dust_room_msat: Msat(u64::MAX),
-            usable: policy.enabled,
-        })
-    });
-    ours.collect()
 }
 
 #[cfg(test)]

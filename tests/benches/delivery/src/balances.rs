@@ -2,11 +2,13 @@
 
 use payecs_planner::Graph;
 use payecs_units::{ChannelDirection, Direction, Msat, ShortChannelId};
+use serde::Serialize;
 use std::fmt;
 
 /// How balances are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Model {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
     /// Any share of the channel is equally likely.
     Uniform,
     /// Most channels are nearly empty on one side.
@@ -14,20 +16,12 @@ pub(crate) enum Model {
 }
 
 impl Model {
-    pub(crate) fn of(word: &str) -> Self {
-        match word {
-            "uniform" => Self::Uniform,
-            "bimodal" => Self::Bimodal,
-            other => panic!("`{other}`: balances are uniform or bimodal"),
-        }
-    }
-
     /// What the node with the lesser id has of `capacity`.
     fn share(self, draw: u64, capacity: Msat) -> Msat {
         let msat = match self {
             Self::Uniform => {
                 let product = u128::from(draw) * (u128::from(capacity.0) + 1);
-                u64::try_from(product >> 64).unwrap()
+                u64::try_from(product >> 64).expect("the upper half of 128 bits")
             }
             Self::Bimodal => {
                 let unit = wide(draw >> 11) / wide(1 << 53);
@@ -57,24 +51,29 @@ impl fmt::Display for Model {
 }
 
 /// The balances of every channel of a graph.
-pub(crate) struct Balances {
+#[derive(Debug)]
+pub struct Balances {
     /// By channel, sorted: what the lesser and what the greater end has.
     sides: Vec<(ShortChannelId, [Msat; 2])>,
 }
 
 impl Balances {
-    pub(crate) fn new(graph: &Graph, model: Model, seed: u64) -> Self {
+    /// Those that a seed draws.
+    #[must_use]
+    pub fn new(graph: &Graph, model: Model, seed: u64) -> Self {
         let sides = graph.channels().map(|channel| {
             let (scid, capacity) = (channel.short_channel_id, channel.capacity);
             let lesser = model.share(draw(seed, scid), capacity);
-            (scid, [lesser, capacity.checked_sub(lesser).unwrap()])
+            (scid, [lesser, capacity.saturating_sub(lesser)])
         });
         Self { sides: sides.collect() }
     }
 
-    /// What can go this way.
-    pub(crate) fn of(&self, way: ChannelDirection) -> Msat {
-        let place = self.sides.binary_search_by_key(&way.scid, |(scid, _)| *scid).unwrap();
+    /// What can go this way; nothing where the graph has no such channel.
+    #[must_use]
+    pub fn of(&self, way: ChannelDirection) -> Msat {
+        let place = self.sides.binary_search_by_key(&way.scid, |(scid, _)| *scid);
+        let Ok(place) = place else { return Msat::ZERO };
         match way.direction {
             Direction::Zero => self.sides[place].1[0],
             Direction::One => self.sides[place].1[1],

@@ -2,7 +2,7 @@
 //! of the planner is used.
 
 use crate::balances::Balances;
-use crate::pay::{PARTS_MAX, Question, fee_max};
+use crate::question::{PARTS_MAX, Question, fee_max};
 use payecs_planner::{Graph, Policy};
 use payecs_units::{ChannelDirection, Direction, Msat, NodeId};
 use std::{cmp::Reverse, collections::BinaryHeap, collections::VecDeque};
@@ -11,7 +11,8 @@ const FAR: u64 = u64::MAX;
 
 /// A channel of a graph is two arcs that follow each other: what flows over the one can go back
 /// over the other.
-pub(crate) struct Oracle<'a> {
+#[derive(Debug)]
+pub struct Oracle<'a> {
     graph: &'a Graph,
     /// For each node the first of its places in `arcs`; one more at the end.
     first: Vec<usize>,
@@ -25,7 +26,9 @@ pub(crate) struct Oracle<'a> {
 }
 
 impl<'a> Oracle<'a> {
-    pub(crate) fn new(graph: &'a Graph, balances: &Balances) -> Self {
+    /// For one graph and one draw of balances.
+    #[must_use]
+    pub fn new(graph: &'a Graph, balances: &Balances) -> Self {
         let mut from = Vec::new();
         let mut it = Self {
             graph,
@@ -59,7 +62,7 @@ impl<'a> Oracle<'a> {
     }
 
     fn place(&self, node: &NodeId) -> usize {
-        self.graph.nodes().binary_search(node).unwrap()
+        self.graph.nodes().binary_search(node).expect("the pairs are of the graph")
     }
 
     fn from(&self, node: usize) -> &[usize] {
@@ -67,13 +70,15 @@ impl<'a> Oracle<'a> {
     }
 
     /// Whatever the fees and limits.
-    pub(crate) fn is_feasible(&self, question: &Question) -> bool {
+    #[must_use]
+    pub fn is_feasible(&self, question: &Question) -> bool {
         self.flows(question, self.there.clone())
     }
 
     /// Within the limits of HTLCs, over arcs that lie on a way whose fee for the whole amount is
     /// within the limit. The first hop is free.
-    pub(crate) fn is_narrowly_feasible(&self, question: &Question) -> bool {
+    #[must_use]
+    pub fn is_narrowly_feasible(&self, question: &Question) -> bool {
         let (source, goal) = (self.place(&question.source), self.place(&question.destination));
         let amount = question.amount;
         let fits = |arc: usize| {
@@ -82,9 +87,9 @@ impl<'a> Oracle<'a> {
             })
         };
         let fee = |arc: usize, from: usize| match self.policies[arc] {
-            Some(policy) if from != source => {
-                amount.forwarding_fee(policy.fee_base_msat, policy.fee_rate).unwrap().0
-            }
+            Some(policy) if from != source => amount
+                .forwarding_fee(policy.fee_base_msat, policy.fee_rate)
+                .map_or(FAR, |fee| fee.0),
             Some(_) | None => 0,
         };
         let out = self.cheapest(source, |arc, near| fits(arc).then(|| fee(arc, near)));

@@ -1,0 +1,104 @@
+//! An amount shared out over given paths, so that it costs least together.
+
+use crate::cost::{delay_cost, failure_cost, loss_cost};
+use crate::net::{Edge, Net};
+use crate::split::{PART_MICRO_NATS, Weights};
+use payecs_units::Msat;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// The amount is shared out in so many equal shares.
+const SHARES: u64 = 64;
+
+/// One part, and what it is to deliver.
+#[derive(Debug)]
+struct Part {
+    numbers: Vec<u32>,
+    edges: Vec<Edge>,
+    amount: Msat,
+}
+
+/// What each of some paths is to deliver.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    weights: Weights,
+    whole: Msat,
+    parts: Vec<Part>,
+    /// What each direction carries, fees left aside.
+    lanes: BTreeMap<u32, Msat>,
+}
+
+impl Shares {
+    /// Paths with the units that a flow has on them; the first ones, as many as there may be parts.
+    /// A path that has more on it than one HTLC may carry is there several times.
+    pub(crate) fn new(
+        net: &Net<'_>,
+        weights: Weights,
+        paths: Vec<(Vec<u32>, u32)>,
+        unit: Msat,
+        parts_max: usize,
+    ) -> Self {
+        let each = paths.into_iter().flat_map(|(numbers, units)| {
+            let edges: Vec<Edge> = numbers.iter().map(|number| net.edge(*number)).collect();
+            let most = edges.iter().map(|edge| edge.max.0).min().unwrap_or(0).max(1);
+            let times = unit.0.saturating_mul(units.into()).div_ceil(most).min(units.into());
+            let amount = Msat::ZERO;
+            (0..times).map(move |_| Part { numbers: numbers.clone(), edges: edges.clone(), amount })
+        });
+        let whole = net.request.amount_msat;
+        Self { weights, whole, parts: each.take(parts_max).collect(), lanes: BTreeMap::new() }
+    }
+
+    /// Gives every share to the part where it costs least beside what is there.
+    pub(crate) fn share(&mut self, amount: Msat) {
+        let share = Msat(amount.0.div_ceil(SHARES));
+        let mut left = amount;
+        while left > Msat::ZERO {
+            let more = share.min(left);
+            let costs = self
+                .parts
+                .iter()
+                .enumerate()
+                .filter_map(|(place, part)| Some((self.cost(part, more)?, place)));
+            let Some((_, place)) = costs.min() else { break };
+            let part = &mut self.parts[place];
+            part.amount = Msat(part.amount.0.saturating_add(more.0));
+            for edge in &part.edges {
+                let on = self.lanes.entry(edge.lane).or_default();
+                *on = Msat(on.0.saturating_add(more.0));
+            }
+            left = left.saturating_sub(more);
+        }
+    }
+
+    /// What `more` costs on a part; `None` where it doesn't fit.
+    fn cost(&self, part: &Part, more: Msat) -> Option<u64> {
+        let weights = self.weights;
+        let whole = part.amount.checked_add(more)?;
+        let is_new = part.amount == Msat::ZERO;
+        let mut cost = if is_new { failure_cost(PART_MICRO_NATS, weights.per_nat())? } else { 0 };
+        for edge in &part.edges {
+            if whole < edge.min || whole > edge.max || whole >= edge.refused {
+                return None;
+            }
+            let there = self.lanes.get(&edge.lane).copied().unwrap_or(Msat::ZERO);
+            let loss = |carried| {
+                loss_cost(edge.bounds, edge.in_flight, carried, self.whole, weights.per_nat())
+            };
+            let failing = loss(there.checked_add(more)?)?.saturating_sub(loss(there)?);
+            let base = if is_new { edge.fee_base } else { Msat::ZERO };
+            let fee = more.forwarding_fee(base, edge.fee_rate)?.0;
+            let waiting = delay_cost(more, edge.cltv_delta, weights.risk())?;
+            cost = cost.checked_add(fee)?.checked_add(waiting)?.checked_add(failing)?;
+        }
+        Some(cost)
+    }
+
+    /// The edges of each part with what it is to deliver, the largest first.
+    pub(crate) fn parts(self) -> Vec<(Vec<u32>, Msat)> {
+        let used = self.parts.into_iter().filter(|part| part.amount > Msat::ZERO);
+        let mut parts: Vec<_> = used.map(|part| (part.numbers, part.amount)).collect();
+        parts.sort_by_key(|(_, amount)| Reverse(*amount));
+        parts
+    }
+}
