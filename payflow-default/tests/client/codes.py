@@ -177,10 +177,10 @@ def limits(daemon):
     until("2340", lambda: Http(daemon).code("payecs_wait", 6_000, "acme:never", 0) == 2340)
     for unix in waiting:
         unix.close()
-    http.call("payecs_delentity", 6_000)
     # Places are kept until the time is up, whoever is gone.
     daemon.kill()
     daemon.start()
+    Http(daemon).call("payecs_delentity", 6_000)
 
 
 def stopping(daemon):
