@@ -215,7 +215,8 @@ fn one_by_one<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, count: usize) ->
     let mut parts = Parts::new(net, ask, weights);
     for left in (1..=count as u64).rev() {
         let rest = ask.amount.saturating_sub(parts.amount());
-        let Some(path) = parts.find(Msat(rest.0.div_ceil(left))) else { break };
+        let part = (rest > Msat::ZERO).then(|| parts.find(Msat(rest.0.div_ceil(left))));
+        let Some(path) = part.flatten() else { break };
         parts.take(path);
     }
     parts

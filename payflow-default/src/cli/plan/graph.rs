@@ -7,7 +7,7 @@ use ecs_systems::{
     methods::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer},
     planner::{Graph, Knowledge, Plan, PlanRequest, generate_public, plan as routes},
     refusal::{PAY_UNREACHABLE, PAY_UNSPECIFIED_ERROR, from_no_plan},
-    units::{Blocks, Msat, NodeId, Timestamp},
+    units::{Blocks, NodeId, Timestamp},
 };
 use std::{
     cmp::Reverse,
