@@ -146,33 +146,32 @@ impl Load {
     }
 }
 
-/// −ln of the chance that all `paths` pass, in millionths: those that share a direction are counted
-/// together on it. `None` where a limit forbids it.
-pub(crate) fn joint_neg_ln_micro(net: &Net<'_>, paths: &[Path]) -> Option<u64> {
+/// What all `paths` carry on each direction.
+fn lanes(net: &Net<'_>, paths: &[Path]) -> Option<BTreeMap<u32, (Edge, Msat)>> {
     let mut lanes: BTreeMap<u32, (Edge, Msat)> = BTreeMap::new();
     for (edge, htlc) in paths.iter().flat_map(|path| path.edges.iter().zip(&path.htlcs)) {
         let edge = net.edge(*edge);
         let (_, sum) = lanes.entry(edge.lane).or_insert((edge, Msat::ZERO));
         *sum = sum.checked_add(htlc.amount)?;
     }
-    lanes
-        .values()
-        .map(|(edge, sum)| edge.bounds.neg_ln_micro(edge.in_flight, *sum))
-        .try_fold(0_u64, |total, cost| total.checked_add(cost?))
+    Some(lanes)
+}
+
+/// −ln of the chance that all `paths` pass, in millionths: those that share a direction are counted
+/// together on it. `None` where a limit forbids it.
+pub(crate) fn joint_neg_ln_micro(net: &Net<'_>, paths: &[Path]) -> Option<u64> {
+    let lanes = lanes(net, paths)?;
+    let mut costs =
+        lanes.values().map(|(edge, sum)| edge.bounds.neg_ln_micro(edge.in_flight, *sum));
+    costs.try_fold(0_u64, |total, cost| total.checked_add(cost?))
 }
 
 /// What may fail of all `paths` together, at `per_nat` for the whole amount of the request; those
 /// that share a direction are counted together on it. `None` where a limit forbids it.
 pub(crate) fn joint_loss(net: &Net<'_>, paths: &[Path], per_nat: Msat) -> Option<u64> {
-    let whole = net.request.amount_msat;
-    let mut lanes: BTreeMap<u32, (Edge, Msat)> = BTreeMap::new();
-    for (edge, htlc) in paths.iter().flat_map(|path| path.edges.iter().zip(&path.htlcs)) {
-        let edge = net.edge(*edge);
-        let (_, sum) = lanes.entry(edge.lane).or_insert((edge, Msat::ZERO));
-        *sum = sum.checked_add(htlc.amount)?;
-    }
-    lanes
+    let (lanes, whole) = (lanes(net, paths)?, net.request.amount_msat);
+    let mut costs = lanes
         .values()
-        .map(|(edge, sum)| loss_cost(edge.bounds, edge.in_flight, *sum, whole, per_nat))
-        .try_fold(0_u64, |total, cost| total.checked_add(cost?))
+        .map(|(edge, sum)| loss_cost(edge.bounds, edge.in_flight, *sum, whole, per_nat));
+    costs.try_fold(0_u64, |total, cost| total.checked_add(cost?))
 }
