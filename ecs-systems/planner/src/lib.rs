@@ -81,6 +81,7 @@ mod path;
 mod search;
 mod flow;
 mod share;
+mod wide;
 mod split;
 mod plan;
 mod check;

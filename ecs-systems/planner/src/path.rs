@@ -2,6 +2,7 @@
 
 use crate::cost::{loss_cost, probability_ppm};
 use crate::net::{Edge, Net};
+use crate::wide::TRUST_WHOLE;
 use crate::{Hop, Limit, Route};
 use payecs_units::{Blocks, ChannelDirection, Msat, NodeId};
 use std::collections::BTreeMap;
@@ -122,6 +123,19 @@ impl Load {
     /// `None` where a limit forbids it.
     pub(crate) fn takes(&self, edge: &Edge, amount: Msat) -> Option<u64> {
         edge.bounds.neg_ln_micro(self.room(edge, amount)?, amount)
+    }
+
+    /// The largest further HTLC, where of what is not known of the direction so much is
+    /// counted on, of [`TRUST_WHOLE`].
+    pub(crate) fn counts_on(&self, edge: &Edge, trust: u64) -> Msat {
+        let (used, _) = self.on(edge);
+        let taken = Msat(used.0.saturating_add(edge.in_flight.0));
+        let unknown = edge.bounds.hi.saturating_sub(edge.bounds.lo);
+        let hoped =
+            u128::from(unknown.0) * u128::from(trust.min(TRUST_WHOLE)) / u128::from(TRUST_WHOLE);
+        let hoped = u64::try_from(hoped).expect("a share of 64 bits is 64 bits");
+        let there = Msat(edge.bounds.lo.0.saturating_add(hoped)).saturating_sub(taken);
+        self.allows(edge).0.min(there)
     }
 
     /// The largest further HTLC, and which limit that is.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const SHARES: u64 = 64;
 
 /// One part, and what it is to deliver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Part {
     numbers: Vec<u32>,
     edges: Vec<Edge>,
@@ -49,8 +49,38 @@ impl Shares {
         Self { weights, whole, parts: each.take(parts_max).collect(), lanes: BTreeMap::new() }
     }
 
+    /// Shares `amount` out. A path that gets less than `floor` is left out, the least first, where
+    /// the others carry what it had.
+    pub(crate) fn share(&mut self, amount: Msat, floor: Msat) {
+        self.share_out(amount);
+        while let Some(least) = self.least_below(floor) {
+            let (before, carried) = (self.parts.clone(), self.carried());
+            self.parts.remove(least);
+            self.share_out(amount);
+            if self.carried() < carried {
+                self.parts = before;
+                break;
+            }
+        }
+    }
+
+    /// The place of the part that carries least, where that is less than `floor`.
+    fn least_below(&self, floor: Msat) -> Option<usize> {
+        let used = self.parts.iter().enumerate().filter(|(_, part)| part.amount > Msat::ZERO);
+        let (place, least) = used.min_by_key(|(_, part)| part.amount)?;
+        (least.amount < floor).then_some(place)
+    }
+
+    fn carried(&self) -> Msat {
+        Msat::sum(self.parts.iter().map(|part| part.amount)).unwrap_or(Msat(u64::MAX))
+    }
+
     /// Gives every share to the part where it costs least beside what is there.
-    pub(crate) fn share(&mut self, amount: Msat) {
+    fn share_out(&mut self, amount: Msat) {
+        for part in &mut self.parts {
+            part.amount = Msat::ZERO;
+        }
+        self.lanes.clear();
         let share = Msat(amount.0.div_ceil(SHARES));
         let mut left = amount;
         while left > Msat::ZERO {
@@ -100,5 +130,44 @@ impl Shares {
         let mut parts: Vec<_> = used.map(|part| (part.numbers, part.amount)).collect();
         parts.sort_by_key(|(_, amount)| Reverse(*amount));
         parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Knowledge;
+    use crate::fixture::{graph, local, policy, request};
+
+    #[test]
+    fn a_path_that_gets_little_is_left_out_where_the_others_carry_it() {
+        let graph = graph(&[
+            (2, 'B', 'E', 900_000, policy(0, 10, 10)),
+            (3, 'C', 'E', 900_000, policy(0, 10, 10)),
+            (4, 'D', 'E', 100_000, policy(0, 10, 10)),
+        ]);
+        let ours = ('B'..='D').zip(10..).map(|(peer, id)| local(id, peer, 900_000, 0)).collect();
+        let asked = request('E', 1_000_000, ours);
+        let knowledge = Knowledge::default();
+        let net = Net::new(&graph, &knowledge, &asked);
+        let to = |scid: u64| {
+            let edges = net.edges();
+            let found = edges.map(|(number, edge)| (number, edge.direction.scid.0));
+            found.filter(|(_, it)| *it == scid).map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        let amounts = |amount: u64, floor: u64| {
+            let paths = (2..5).map(|scid| ([to(scid + 8), to(scid)].concat(), 1)).collect();
+            let unit = Msat(amount);
+            let mut shares = Shares::new(&net, Weights::of(&net), paths, unit, 10);
+            shares.share(Msat(amount), Msat(floor));
+            shares.parts().into_iter().map(|(_, amount)| amount.0).collect::<Vec<_>>()
+        };
+        let small = amounts(1_000_000, 0);
+        assert!(small.len() == 3 && small[2] < 75_000, "{small:?}");
+        let large = amounts(1_000_000, 75_000);
+        assert_eq!(large.iter().sum::<u64>(), 1_000_000);
+        assert!(large.len() == 2 && large[1] > 400_000, "{large:?}");
+        let all = amounts(1_850_000, 200_000);
+        assert_eq!(all.len(), 3, "two don't carry it: {all:?}");
     }
 }

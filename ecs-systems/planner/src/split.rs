@@ -6,6 +6,7 @@ use crate::net::Net;
 use crate::path::{HOPS_MAX, Load, Path, joint_loss};
 use crate::search::{Question, cheapest};
 use crate::share::Shares;
+use crate::wide::{TRUST_WHOLE, Wish, share_ppm, widest};
 use payecs_units::{Blocks, MicroPercent, Msat};
 
 /// A part is not smaller than this share of the amount, nor than 1 sat.
@@ -13,9 +14,11 @@ const PARTS_OF_AMOUNT_MAX: u64 = 64;
 const PART_MIN: Msat = Msat(1_000);
 /// Most parts, whatever the request allows.
 const PARTS_MAX: usize = 128;
-/// The first flow that is tried has three fifths as many units; where some of them find no way,
-/// smaller ones are tried.
-const UNITS: usize = 10;
+/// A flow is looked for in at most so many units at first.
+const UNITS_MAX: usize = 10;
+/// How much of what is not known of a direction wide paths count on, the one after the other: a
+/// half, then half of the rest each time, then all.
+const TRUSTS: [u64; 6] = [32, 48, 56, 60, 62, TRUST_WHOLE];
 /// What a part less is worth, in millionths of −ln P = 1.
 pub(crate) const PART_MICRO_NATS: u64 = 20_000;
 /// One path is taken as it is where −ln P is not above this: P = 60 %.
@@ -74,14 +77,30 @@ impl Ask {
         self.parts_max() >= 2 && self.amount.0 / 2 >= self.floor().0
     }
 
-    /// In how many units a flow is looked for, one number after the other.
-    fn unit_counts(&self) -> impl Iterator<Item = u32> + use<> {
-        let Self { amount, .. } = *self;
-        let floor = self.floor();
-        let first = (self.parts_max().min(UNITS) as u64 * 3).div_ceil(5).max(1);
-        let doubled = std::iter::successors(Some(first), |units| Some(units * 2));
-        let counts = doubled.take_while(move |units| amount.0 / units >= floor.0);
-        counts.filter_map(|units| u32::try_from(units).ok())
+    /// In how many units a flow is looked for at first: three fifths as many as there may be parts,
+    /// so that some are left for what fails; then as many.
+    fn large_units(&self) -> impl Iterator<Item = u32> + use<> {
+        let parts = self.parts_max().min(UNITS_MAX);
+        self.units([(parts * 3).div_ceil(5), parts])
+    }
+
+    /// In how many units it is looked for at last.
+    fn small_units(&self) -> impl Iterator<Item = u32> + use<> {
+        let parts = self.parts_max().min(UNITS_MAX);
+        self.units([parts * 2, parts * 4])
+    }
+
+    fn units(&self, counts: [usize; 2]) -> impl Iterator<Item = u32> + use<> {
+        let (amount, floor) = (self.amount, self.floor());
+        let counts = counts.into_iter().filter_map(|count| u32::try_from(count).ok());
+        counts.filter(move |count| amount.0 / u64::from(*count).max(1) >= floor.0)
+    }
+
+    /// What a part carries at least where there is a choice. Where small parts arrive and large
+    /// ones don't, few are left for much.
+    fn worthwhile(&self) -> Msat {
+        let parts = u64::try_from(self.parts_max()).unwrap_or(u64::MAX);
+        Msat(self.amount.0 / parts.max(1) / 4 * 3)
     }
 
     fn parts_max(&self) -> usize {
@@ -111,6 +130,10 @@ impl<'a> Parts<'a> {
     /// What all the paths deliver.
     pub(crate) fn amount(&self) -> Msat {
         Msat::sum(self.paths.iter().map(Path::amount)).unwrap_or(Msat::ZERO)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.amount() == self.ask.amount
     }
 
     /// The best path by these weights.
@@ -231,7 +254,7 @@ fn in_units<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, units: u32) -> Par
     let amount = ask.amount.min(Msat(unit.0.saturating_mul(sent.into())));
     let mut shares = Shares::new(net, weights, flow.paths(), unit, ask.parts_max());
     drop(flow);
-    shares.share(amount);
+    shares.share(amount, ask.worthwhile());
     let mut parts = Parts::new(net, ask, weights);
     for (edges, most) in shares.parts() {
         let rest = ask.amount.saturating_sub(parts.amount());
@@ -244,9 +267,37 @@ fn in_units<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, units: u32) -> Par
     parts
 }
 
-/// The cheapest flow, in as few units as carry everything: few parts. At first it leaves some of
-/// the parts that are allowed, for when others fail. `None` where none carries everything.
-fn by_flow<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights) -> Option<Parts<'a>> {
+/// Parts along the widest paths, the one after the other, until a path carries the rest: all of
+/// them, or as many as find a way. A path that is narrower than what is left for each part that
+/// may follow is of no use, nor one that is dearer than the rest may be.
+fn by_width<'a>(net: &'a Net<'a>, ask: Ask, trust: u64) -> Parts<'a> {
+    let mut parts = Parts::new(net, ask, Weights::FEE_ONLY);
+    for left in (1..=ask.parts_max() as u64).rev() {
+        let rest = ask.amount.saturating_sub(parts.amount());
+        if rest == Msat::ZERO {
+            break;
+        }
+        let fee_left = ask.fee_max.saturating_sub(parts.fee());
+        let wish = Wish {
+            least: Msat(rest.0.div_ceil(left)),
+            most: rest,
+            fee_max_ppm: share_ppm(fee_left, rest),
+            trust,
+        };
+        let path = widest(net, &parts.load, &wish);
+        let Some(path) = path.and_then(|(edges, width)| parts.along(&edges, width)) else { break };
+        parts.take(path);
+    }
+    parts
+}
+
+/// The cheapest flow that carries everything in one of these numbers of units, the first that does.
+fn by_flow<'a>(
+    net: &'a Net<'a>,
+    ask: Ask,
+    weights: Weights,
+    mut units: impl Iterator<Item = u32>,
+) -> Option<Parts<'a>> {
     let in_units = |units| {
         if net.is_circle() {
             // A flow would go out and home by the same channel.
@@ -255,20 +306,22 @@ fn by_flow<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights) -> Option<Parts<'a>
             in_units(net, ask, weights, units)
         }
     };
-    ask.unit_counts().map(in_units).find(|parts| parts.amount() == ask.amount)
+    units.find_map(|units| Some(in_units(units)).filter(Parts::is_whole))
 }
 
 /// As much of `ask` as was found to go, by the fee alone.
 pub(crate) fn as_much_as_goes<'a>(net: &'a Net<'a>, ask: Ask) -> Parts<'a> {
-    let units = ask.unit_counts().last().unwrap_or(1);
     if net.is_circle() {
         return one_by_one(net, ask, Weights::FEE_ONLY, ask.parts_max());
     }
-    in_units(net, ask, Weights::FEE_ONLY, units)
+    let units = ask.small_units().last().unwrap_or(1);
+    let flow = in_units(net, ask, Weights::FEE_ONLY, units);
+    let wide = by_width(net, ask, TRUST_WHOLE);
+    if wide.amount() > flow.amount() { wide } else { flow }
 }
 
-/// Paths for `ask` found by the fee alone: one, or a flow. Where this finds some, so does
-/// [`solve`]. `None` where it found none.
+/// Paths for `ask` found by the fee alone, or by what they carry: one, or several. Where this finds
+/// some, so does [`solve`]. `None` where it found none.
 pub(crate) fn solve_cheaply(net: &Net<'_>, ask: Ask) -> Option<Vec<Path>> {
     if let Some(path) = Parts::new(net, ask, Weights::FEE_ONLY).find(ask.amount) {
         return Some(vec![path]);
@@ -276,7 +329,13 @@ pub(crate) fn solve_cheaply(net: &Net<'_>, ask: Ask) -> Option<Vec<Path>> {
     if !ask.is_divisible() {
         return None;
     }
-    by_flow(net, ask, Weights::FEE_ONLY).map(|flow| flow.paths)
+    let wide = || {
+        let trusts = TRUSTS.into_iter().filter(|_| !net.is_circle());
+        trusts.map(|trust| by_width(net, ask, trust)).find(Parts::is_whole)
+    };
+    let units = ask.large_units().chain(ask.small_units());
+    let found = wide().or_else(|| by_flow(net, ask, Weights::FEE_ONLY, units));
+    found.map(|parts| parts.paths)
 }
 
 /// The best set of paths that was found for `ask`, within every limit. `None` where none was.
@@ -292,7 +351,7 @@ pub(crate) fn solve(net: &Net<'_>, ask: Ask, weights: Weights) -> Option<Vec<Pat
         found.push(single);
     }
     if ask.is_divisible() {
-        found.extend(by_flow(net, ask, weights));
+        found.extend(by_flow(net, ask, weights, ask.large_units()));
     }
     let scored = found.into_iter().map(|parts| (parts.score(weights.per_nat), parts.paths));
     let best = scored.min_by_key(|(score, _)| score.unwrap_or(u64::MAX));

@@ -124,6 +124,23 @@ fn two_parts_are_taken_where_two_suffice() {
 }
 
 #[test]
+fn few_wide_parts_are_found_where_equal_units_do_not_fit() {
+    let graph = graph(&[
+        (2, 'B', 'E', 520_000_000, policy(0, 10, 10)),
+        (3, 'C', 'E', 310_000_000, policy(0, 10, 10)),
+        (4, 'D', 'E', 190_000_000, policy(0, 10, 10)),
+    ]);
+    let ours = ('B'..='D').zip(10..).map(|(peer, id)| local(id, peer, PLENTY, 0)).collect();
+    let asked = PlanRequest { parts_max: 3, ..request('E', 1_020_000_000, ours) };
+    let mut amounts: Vec<u64> =
+        planned(&graph, &asked).routes.iter().map(|route| route.amount().0).collect();
+    amounts.sort_unstable();
+    assert_eq!(amounts, [190_000_000, 310_000_000, 520_000_000]);
+    let too_much = PlanRequest { amount_msat: Msat(1_020_000_001), ..asked };
+    assert_eq!(refused(&graph, &too_much).largest_msat, Some(Msat(1_020_000_000)));
+}
+
+#[test]
 fn a_small_amount_is_not_cut_into_many_parts() {
     let rows = [(2, 'B', 'D', 450, policy(0, 0, 10)), (3, 'C', 'D', 450, policy(0, 0, 10))];
     let ours = vec![local(10, 'B', PLENTY, 0), local(11, 'C', PLENTY, 0)];
