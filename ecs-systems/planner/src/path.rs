@@ -1,6 +1,6 @@
 //! A way through the net with the HTLC of each hop, and what the paths of one plan carry together.
 
-use crate::cost::{loss_cost, probability_ppm};
+use crate::cost::probability_ppm;
 use crate::net::{Edge, Net};
 use crate::wide::TRUST_WHOLE;
 use crate::{Hop, Limit, Route};
@@ -177,15 +177,5 @@ pub(crate) fn joint_neg_ln_micro(net: &Net<'_>, paths: &[Path]) -> Option<u64> {
     let lanes = lanes(net, paths)?;
     let mut costs =
         lanes.values().map(|(edge, sum)| edge.bounds.neg_ln_micro(edge.in_flight, *sum));
-    costs.try_fold(0_u64, |total, cost| total.checked_add(cost?))
-}
-
-/// What may fail of all `paths` together, at `per_nat` for the whole amount of the request; those
-/// that share a direction are counted together on it. `None` where a limit forbids it.
-pub(crate) fn joint_loss(net: &Net<'_>, paths: &[Path], per_nat: Msat) -> Option<u64> {
-    let (lanes, whole) = (lanes(net, paths)?, net.request.amount_msat);
-    let mut costs = lanes
-        .values()
-        .map(|(edge, sum)| loss_cost(edge.bounds, edge.in_flight, *sum, whole, per_nat));
     costs.try_fold(0_u64, |total, cost| total.checked_add(cost?))
 }

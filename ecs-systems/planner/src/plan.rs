@@ -15,8 +15,9 @@ use crate::{Graph, Knowledge, NoPlan, Plan, PlanRequest};
 /// Routes that together deliver exactly the amount asked for, within every limit of the request.
 ///
 /// One route where one will do. Where none carries the amount, or only with a chance below 60 %,
-/// the cheapest flow in several is held against it: the set is taken that costs least, counting
-/// fees, delay, what may fail and the number of parts. The answer depends on the arguments alone.
+/// the cheapest flow in several parts: counting fees, delay, what may fail and the number of parts.
+/// Where equal units don't add up to one, few parts along the widest paths. The answer depends on
+/// the arguments alone.
 ///
 /// # Errors
 /// [`NoPlan`]: the first cause that applies, in the order of [`NoPlanReason`](crate::NoPlanReason),

@@ -24,10 +24,11 @@ use payecs_units::{Blocks, MicroPercent, Msat};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Most labels kept at one node, and made in one search: beyond them, the dearest are dropped and
-/// the answer is no longer surely the best.
+/// Most labels kept at one node: beyond them, the dearest are dropped and the answer is no longer
+/// surely the best.
 const LABELS_PER_NODE_MAX: u32 = 32;
-const LABELS_MAX: usize = 1_000_000;
+/// Most labels that any search may make.
+pub(crate) const LABELS_MAX: usize = 1_000_000;
 /// So many arcs are looked at from us outward for each on the way back: that is quicker.
 const OUTWARD: u64 = 4;
 /// Room for as many labels as most searches make.
@@ -44,6 +45,8 @@ pub(crate) struct Question {
     /// What −ln P = 1 is worth.
     pub(crate) per_nat: Msat,
     pub(crate) risk: MicroPercent,
+    /// A search that makes more labels is given up.
+    pub(crate) labels_max: usize,
 }
 
 impl Question {
@@ -129,6 +132,9 @@ impl<'a, 'b> Search<'a, 'b> {
         self.push(root);
         while let Some(Reverse((_, _, index))) = self.heap.pop() {
             let label = self.labels[index as usize];
+            if self.labels.len() > self.question.labels_max {
+                return None;
+            }
             if label.node == self.net.start {
                 return Some(self.edges_from(&label));
             }
@@ -257,7 +263,7 @@ impl<'a, 'b> Search<'a, 'b> {
     }
 
     fn push(&mut self, label: Label) {
-        if label.total() <= self.limit && self.labels.len() < LABELS_MAX {
+        if label.total() <= self.limit {
             let index = crate::graph::number(self.labels.len());
             self.heap.push(Reverse((label.total(), label.tie, index)));
             self.labels.push(label);

@@ -1,10 +1,10 @@
 //! Which paths together deliver an amount: one where one will do, else several.
 
-use crate::cost::{delay_rate_q32, failure_cost};
+use crate::cost::delay_rate_q32;
 use crate::flow::Flow;
 use crate::net::Net;
-use crate::path::{HOPS_MAX, Load, Path, joint_loss};
-use crate::search::{Question, cheapest};
+use crate::path::{HOPS_MAX, Load, Path};
+use crate::search::{LABELS_MAX, Question, cheapest};
 use crate::share::Shares;
 use crate::wide::{TRUST_WHOLE, Wish, share_ppm, widest};
 use payecs_units::{Blocks, MicroPercent, Msat};
@@ -21,6 +21,8 @@ const UNITS_MAX: usize = 10;
 const TRUSTS: [u64; 6] = [32, 48, 56, 60, 62, TRUST_WHOLE];
 /// What a part less is worth, in millionths of −ln P = 1.
 pub(crate) const PART_MICRO_NATS: u64 = 20_000;
+/// Where several parts may do instead, so many labels are spent on one path at first.
+const LABELS_FIRST_MAX: usize = 20_000;
 /// One path is taken as it is where −ln P is not above this: P = 60 %.
 const GOOD_MICRO_NATS: u64 = 500_000;
 
@@ -93,7 +95,7 @@ impl Ask {
     fn units(&self, counts: [usize; 2]) -> impl Iterator<Item = u32> + use<> {
         let (amount, floor) = (self.amount, self.floor());
         let counts = counts.into_iter().filter_map(|count| u32::try_from(count).ok());
-        counts.filter(move |count| amount.0 / u64::from(*count).max(1) >= floor.0)
+        counts.filter(move |count| *count > 1 && amount.0 / u64::from(*count) >= floor.0)
     }
 
     /// What a part carries at least where there is a choice. Where small parts arrive and large
@@ -138,11 +140,17 @@ impl<'a> Parts<'a> {
 
     /// The best path by these weights.
     fn best(&self, amount: Msat, weights: Weights) -> Option<Path> {
+        self.best_of(amount, weights, LABELS_MAX)
+    }
+
+    /// The same, given up beyond so many labels.
+    fn best_of(&self, amount: Msat, weights: Weights, labels_max: usize) -> Option<Path> {
         let question = Question {
             amount,
             fee_max: self.ask.fee_max.saturating_sub(self.fee()),
             delay_max: self.ask.delay_max,
             per_nat: weights.per_nat,
+            labels_max,
             risk: weights.risk,
         };
         cheapest(self.net, &self.load, &question)
@@ -221,14 +229,6 @@ impl<'a> Parts<'a> {
             self.paths.push(longer.unwrap_or(path));
         }
         self.load = Load::of(self.net, &self.paths);
-    }
-
-    /// Fee, what failing costs, and what is asked for each part.
-    fn score(&self, per_nat: Msat) -> Option<u64> {
-        let parts = u64::try_from(self.paths.len()).ok()?;
-        let micro_nats = parts.checked_mul(PART_MICRO_NATS)?;
-        let loss = joint_loss(self.net, &self.paths, per_nat)?;
-        self.fee().0.checked_add(loss)?.checked_add(failure_cost(micro_nats, per_nat)?)
     }
 }
 
@@ -338,22 +338,25 @@ pub(crate) fn solve_cheaply(net: &Net<'_>, ask: Ask) -> Option<Vec<Path>> {
     found.map(|parts| parts.paths)
 }
 
-/// The best set of paths that was found for `ask`, within every limit. `None` where none was.
+/// Paths for `ask` within every limit: one with a good chance, else the cheapest flow that was
+/// found, else one with whatever chance, else whatever carries it. `None` where nothing was found.
 pub(crate) fn solve(net: &Net<'_>, ask: Ask, weights: Weights) -> Option<Vec<Path>> {
-    let mut found = Vec::new();
-    let mut single = Parts::new(net, ask, weights);
-    if let Some(path) = single.best(ask.amount, weights) {
-        let good = path.neg_ln_micro(net, &single.load).is_some_and(|it| it <= GOOD_MICRO_NATS);
-        single.take(path);
-        if good || !ask.is_divisible() || net.is_circle() {
-            return Some(single.paths);
+    let one = |labels_max| Parts::new(net, ask, weights).best_of(ask.amount, weights, labels_max);
+    let alone = |path| vec![path];
+    let several = || by_flow(net, ask, weights, ask.large_units()).map(|parts| parts.paths);
+    let found = if net.is_circle() || !ask.is_divisible() {
+        one(LABELS_MAX).map(alone).or_else(several)
+    } else {
+        match one(LABELS_FIRST_MAX) {
+            Some(path) if is_good(net, &path) => Some(alone(path)),
+            first => several().or_else(|| first.map(alone)),
         }
-        found.push(single);
-    }
-    if ask.is_divisible() {
-        found.extend(by_flow(net, ask, weights, ask.large_units()));
-    }
-    let scored = found.into_iter().map(|parts| (parts.score(weights.per_nat), parts.paths));
-    let best = scored.min_by_key(|(score, _)| score.unwrap_or(u64::MAX));
-    best.map(|(_, paths)| paths).or_else(|| solve_cheaply(net, ask))
+    };
+    found.or_else(|| solve_cheaply(net, ask))
+}
+
+/// Whether a path is taken as it is.
+fn is_good(net: &Net<'_>, path: &Path) -> bool {
+    let micro_nats = path.neg_ln_micro(net, &Load::default());
+    micro_nats.is_some_and(|it| it <= GOOD_MICRO_NATS)
 }

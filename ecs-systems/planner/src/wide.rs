@@ -63,17 +63,24 @@ pub(crate) fn widest(net: &Net<'_>, load: &Load, wish: &Wish) -> Option<(Vec<u32
             continue;
         }
         let is_home = net.is_home(node);
+        // What is open has a policy; what is home is not bound by it.
         let announced = net.tolls_to(node).filter(|(number, toll)| {
-            (is_home || toll.is_open_for(wish.least)) && net.is_edge(*number)
+            if is_home { net.is_edge(*number) } else { toll.is_open_for(wish.least) }
         });
-        let ways = announced.map(|(number, toll)| (number, toll.far)).chain(net.more_to(node));
-        for (number, from) in ways {
-            let known = reached[from as usize];
-            if known.width >= here.width && known.fee_ppm <= here.fee_ppm {
+        let announced = announced.map(|(number, toll)| {
+            let fee_ppm =
+                toll.fee(wish.least).map_or(u64::MAX, |fee| share_ppm(Msat(fee), wish.least));
+            let most = if is_home { here.width } else { toll.most().min(here.width) };
+            (number, toll.far, (most, Reverse(here.fee_ppm.saturating_add(fee_ppm))))
+        });
+        let others = net.more_to(node).map(|(number, from)| (number, from, here.rank()));
+        for (number, from, at_best) in announced.chain(others) {
+            let known = reached[from as usize].rank();
+            if at_best <= known || at_best.1.0 > wish.fee_max_ppm {
                 continue;
             }
             let Some(way) = back_over(net, load, wish, number, (node, here)) else { continue };
-            if way.rank() > known.rank() {
+            if way.rank() > known {
                 reached[from as usize] = way;
                 open.push((way.rank(), from));
             }

@@ -46,6 +46,14 @@ impl Toll {
         fits && self.cltv_delta != CLOSED
     }
 
+    /// No larger HTLC fits.
+    pub(crate) fn most(&self) -> Msat {
+        if self.room == u32::MAX {
+            return Msat(u64::MAX);
+        }
+        Msat((u64::from(self.room) + 1) << ROOM_SHIFT)
+    }
+
     /// What is asked for forwarding `amount`; `None` above 2⁶⁴−1 msat.
     pub(crate) fn fee(&self, amount: Msat) -> Option<u64> {
         forwarding_fee(amount.0, self.base_msat, self.rate_ppm)

@@ -5,7 +5,7 @@ use crate::ahead::Ahead;
 use crate::fixture::{graph, local, node, policy, request};
 use crate::net::Net;
 use crate::path::{HOPS_MAX, Load, Path};
-use crate::search::{Question, cheapest, cheapest_by};
+use crate::search::{LABELS_MAX, Question, cheapest, cheapest_by};
 use crate::{
     Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HintHop, HopFailure, Knowledge,
     LocalChannel, PlanRequest, Policy, Rng, check, cost, generate,
@@ -102,6 +102,7 @@ fn question(request: &PlanRequest, per_nat: u64) -> Question {
         delay_max: request.delay_max_blocks,
         per_nat: Msat(per_nat),
         risk: MicroPercent(if per_nat == 0 { 0 } else { 50_000_000 }),
+        labels_max: LABELS_MAX,
     }
 }
 

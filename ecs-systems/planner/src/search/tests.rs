@@ -11,6 +11,7 @@ fn question(request: &PlanRequest) -> Question {
         delay_max: request.delay_max_blocks,
         per_nat: Msat::ZERO,
         risk: MicroPercent(0),
+        labels_max: LABELS_MAX,
     }
 }
 
