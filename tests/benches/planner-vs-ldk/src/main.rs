@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]
 
 mod ldk;
+mod plot;
 mod targets;
 
 use clap::Parser as _;
@@ -16,6 +17,8 @@ use payecs_delivery::{
     Strictness, delivery_table, plan_table,
 };
 use payecs_planner::Graph;
+use plot::PlotError;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use targets::Targets;
 
@@ -34,6 +37,9 @@ struct Cli {
     /// Which tables.
     #[arg(long, value_delimiter = ',', default_value = "plan,delivery")]
     tables: Vec<Wanted>,
+    /// Draw what arrives and what it costs, of the delivery table.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,6 +55,8 @@ enum BenchError {
     Options(#[from] OptionsError),
     #[error(transparent)]
     Ldk(#[from] LdkError),
+    #[error(transparent)]
+    Plot(#[from] PlotError),
     #[error("{0} of our plans break a rule: `--json FILE` says which")]
     Flaws(usize),
 }
@@ -82,6 +90,9 @@ fn run(cli: &Cli) -> Result<(), BenchError> {
         let cells = deliveries(&mut runner, options, &graph, &world)?;
         flaws += cells.iter().flat_map(|it| &it.outcomes[0]).filter(|it| it.flaw.is_some()).count();
         targets.deliveries(&cells);
+        if let Some(path) = &cli.svg {
+            plot::draw(path, NAMES, &cells)?;
+        }
     }
     print!("{targets}");
     if flaws > 0 { Err(BenchError::Flaws(flaws)) } else { Ok(()) }
