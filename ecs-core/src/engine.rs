@@ -13,7 +13,7 @@ use crate::{
     error::Refusal,
     inputs::{Entities, Inputs},
     life::Lives,
-    method::{Method, Scope},
+    method::{Method, Scope, explainer::Explainer},
     methods,
     names::Names,
     plugin::owner_of,
@@ -97,6 +97,7 @@ pub struct Engine {
     /// Components that only callers with that scope may write, and no token on what it made.
     pub(crate) guarded: BTreeMap<&'static str, Scope>,
     pub(crate) methods: BTreeMap<&'static str, &'static Method>,
+    pub(crate) explainers: Vec<&'static Explainer>,
     pub(crate) queue: Queue,
     /// The steps each Entity took since the queue was last empty.
     pub(crate) steps: HashMap<EntityId, u32>,
@@ -173,6 +174,7 @@ impl Engine {
             lasting: Vec::new(),
             guarded: BTreeMap::new(),
             methods: BTreeMap::new(),
+            explainers: Vec::new(),
             queue: Queue::default(),
             steps: HashMap::default(),
             effects: Vec::new(),

@@ -78,6 +78,7 @@ pub use effect::{Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOC
 pub use engine::{AtRest, Deadline, Engine, Keeper, Rest};
 pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Refusal};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
+pub use method::explainer::{Explainer, Recall, Recalled};
 pub use method::{Caller, Kind, Method, NOT_PERMITTED, Param, Reply, Scope, optional, required};
 pub use quotas::{QUOTA_REACHED, Quota, QuotaReached, QuotaTooHigh, Quotas};
 pub use serving::{AT_ONCE_DEFAULT, AT_ONCE_MAX, Delivery, ServerId, Serving, TRIES_MAX};

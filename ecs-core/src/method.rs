@@ -1,6 +1,7 @@
 //! The method table: what can be called by name, whatever the transport.
 
 mod caller;
+pub mod explainer;
 mod kind;
 mod reply;
 

@@ -71,6 +71,7 @@ impl Plugin for PaymentSystems {
         for method in methods::ALL {
             app.add_method(method);
         }
+        app.add_explainer(&methods::PAYMENT);
         Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! Why a payment fails: codes as Core Lightning has them, ours from 2200 on.
 
 use crate::port::LedgerError;
-use ecs_core::{INVALID_PARAMS, Refusal};
+use ecs_core::{ErrorObject, INVALID_PARAMS, Json, Refusal};
 use payecs_planner::{NoPlan, NoPlanReason};
+use payecs_units::{Blocks, Msat};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Another payment of the same hash is under way.
@@ -64,6 +66,36 @@ pub fn overflow(what: &str) -> Refusal {
     Refusal::new(INVALID_PARAMS, format!("{what} is more than 2^64-1 msat"))
 }
 
+/// What the planner was asked when it found no plan: beside its answer in the data of the error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What was to be delivered.
+    pub amount_msat: Msat,
+    /// What fees could take of the budget.
+    pub fee_left_msat: Msat,
+    /// How long a path could take.
+    pub delay_left_blocks: Blocks,
+    /// How many parts there could be.
+    pub parts_left: u32,
+}
+
+impl Asked {
+    /// What it is called in the data.
+    pub const NAME: &str = "asked";
+
+    /// The error with the question, where it is the planner's answer.
+    #[must_use]
+    pub fn beside(self, error: ErrorObject) -> ErrorObject {
+        let is_answer = error.data.as_ref().is_some_and(|data| data.decode::<NoPlan>().is_ok());
+        if !is_answer {
+            return error;
+        }
+        let mut facts = error.facts();
+        facts.insert(Self::NAME.to_owned(), Json::of(&self));
+        error.with_data(&facts)
+    }
+}
+
 /// What the planner could not do, as the payment's error.
 #[must_use]
 pub fn from_no_plan(no_plan: &NoPlan) -> Refusal {
@@ -123,7 +155,7 @@ mod tests {
     use super::*;
     use ecs_core::EntityId;
     use payecs_planner::Binding;
-    use payecs_units::{Msat, NodeId, Timestamp};
+    use payecs_units::{NodeId, Timestamp};
 
     #[test]
     fn why_there_is_no_plan_has_its_code_and_its_facts() {
@@ -140,6 +172,8 @@ mod tests {
                 largest_msat: Some(Msat(7)),
                 fee_needed_msat: None,
                 delay_needed_blocks: None,
+                parts_needed: None,
+                allow: Vec::new(),
                 cut: Vec::<Binding>::new(),
             };
             let refusal = from_no_plan(&no_plan);

@@ -168,6 +168,8 @@ pub(crate) fn no_route() -> NoPlan {
         largest_msat: None,
         fee_needed_msat: None,
         delay_needed_blocks: None,
+        parts_needed: None,
+        allow: Vec::new(),
         cut: Vec::new(),
     }
 }

@@ -2,9 +2,14 @@
 
 use crate::{
     Engine, EntityId, Error, ErrorObject, Json,
-    args::{Args, Fields},
+    args::Args,
+    inputs::Entities,
     life::{Invocation, Life},
-    method::{CHECK_KINDS, Kind, Method, Reply, Scope, required},
+    method::{
+        CHECK_KINDS, Kind, Method, Reply, Scope,
+        explainer::{Recall, Recalled},
+        required,
+    },
     registry::{Owner, Registered},
     systems::{Failed, Failing, Systems, SystemsFinal},
     time::utc_text,
@@ -17,17 +22,18 @@ pub(super) const EXPLAIN: Method = Method {
     scope: Scope::Read,
     errors: &[2204],
     result: "{\"entity\": id, \"state\": \"busy\", \"invoked\", \"runs\", \"rests\", \
-             \"over\" or \"unlisted\", \
+             \"over\", \"unlisted\" or \"gone\", \
              \"next\": name or null, \"awaits\": [kind of effect, …], \"invocation\": \
              {\"invocation\", \"system\", \"since\"} or null, \"error\": {\"code\", \"message\", \
              \"data\"} or null, \"systems\": [{\"system\", \"registered\", \"matches\", \
-             \"missing\": [component, …], \"in_the_way\": [component, …], \"set_aside\"}, …]}",
+             \"missing\": [component, …], \"in_the_way\": [component, …], \"set_aside\"}, …], …}",
     doc: "Why an Entity is where it is. `next` would run first now. For each System of its list, \
           in order: which required Components are missing, and which disallowed ones are in the \
           way; `set_aside`: it looped, panicked or failed here and may not run again. `awaits`: \
           replies and timers under way. `error`: why it fails or has failed, else what the last \
-          advance could not do; of a plan that was not found, `data` says which fee, delay or \
-          amount would have done.",
+          advance could not do. Who knows what Components come to says so in a field of its own. \
+          Of an Entity that is gone there is only what is still known elsewhere; where that is \
+          nothing, the code is 2204.",
     handle: explain,
     check: CHECK_KINDS,
 };
@@ -43,7 +49,7 @@ struct Judged<'a> {
 
 fn explain(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let id = args.entity("entity")?;
-    let Some(entity) = engine.find(id) else { return Err(Error::UnknownEntity(id).into()) };
+    let Some(entity) = engine.find(id) else { return recall(engine, id) };
     let life = engine.lives.of(entity);
     let judge = |name| judge(engine, id, life, name, engine.systems.named(name));
     let names = engine.world.get::<Systems>(entity).and_then(Systems::names);
@@ -70,16 +76,48 @@ fn explain(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     };
     let awaits = life.outstanding.iter().map(|effect| Json::of(&effect.kind));
     let invocation = life.invocation.as_ref().map_or_else(Json::null, invocation_object);
-    let fields: Fields = vec![
-        ("entity".to_owned(), Json::of(&id)),
-        ("state".to_owned(), Json::of(state)),
-        ("next".to_owned(), Json::of(&next)),
-        ("awaits".to_owned(), Json::array(awaits)),
-        ("invocation".to_owned(), invocation),
-        ("error".to_owned(), error_of(engine, id)),
-        ("systems".to_owned(), Json::array(listed.iter().map(Judged::object))),
+    let said = engine.explainers().filter_map(|it| {
+        let told = (it.explain)(&engine.world, entity)?;
+        Some((it.field, told))
+    });
+    let fields = [
+        ("entity", Json::of(&id)),
+        ("state", Json::of(state)),
+        ("next", Json::of(&next)),
+        ("awaits", Json::array(awaits)),
+        ("invocation", invocation),
+        ("error", error_of(engine, id)),
+        ("systems", Json::array(listed.iter().map(Judged::object))),
     ];
-    Ok(Json::object(fields).into())
+    Ok(Json::object(fields.into_iter().chain(said)).into())
+}
+
+/// What is still known of an Entity that is gone.
+fn recall(engine: &Engine, id: EntityId) -> Result<Reply, ErrorObject> {
+    let was_there = id < engine.world.resource::<Entities>().next;
+    let all = engine.explainers().filter(|_| was_there);
+    let all = all.filter_map(|it| Some((it.field, (it.recall)(&engine.world, id)?)));
+    let all: Vec<(&str, Recall)> = all.collect();
+    if all.is_empty() {
+        return Err(Error::UnknownEntity(id).into());
+    }
+    Ok(Reply::Elsewhere(Box::new(move || {
+        for (field, recall) in all {
+            if let Some(Recalled { error, told }) = recall()? {
+                return Ok(Json::object([
+                    ("entity", Json::of(&id)),
+                    ("state", Json::of("gone")),
+                    ("next", Json::null()),
+                    ("awaits", Json::array([])),
+                    ("invocation", Json::null()),
+                    ("error", error.as_ref().map_or_else(Json::null, Json::of)),
+                    ("systems", Json::array([])),
+                    (field, told),
+                ]));
+            }
+        }
+        Err(Error::UnknownEntity(id).into())
+    })))
 }
 
 /// Why it fails, or what the last advance could not do.

@@ -1,6 +1,7 @@
 //! From a question to a plan, or to why there is none.
 
 mod refuse;
+mod allow;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -24,21 +25,28 @@ use crate::{Graph, Knowledge, NoPlan, Plan, PlanRequest};
 /// with what could go instead. A request for nothing, or in no part, is
 /// [`NoPlanReason::NoRoute`](crate::NoPlanReason::NoRoute).
 pub fn plan(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Result<Plan, NoPlan> {
-    let net = Net::new(graph, knowledge, request);
-    let ask = Ask {
-        amount: request.amount_msat,
-        fee_max: request.fee_budget_msat,
-        delay_max: request.delay_max_blocks,
-        parts_max: usize::try_from(request.parts_max).unwrap_or(usize::MAX),
-    };
+    let (net, ask) = (Net::new(graph, knowledge, request), ask_of(request));
     if ask.amount.0 == 0 || ask.parts_max == 0 {
         return Err(refuse::empty());
     }
-    let paths = solve(&net, ask, Weights::of(&net)).ok_or_else(|| refuse::explain(&net, ask))?;
+    let Some(paths) = solve(&net, ask, Weights::of(&net)) else {
+        let allow = allow::in_the_way(graph, knowledge, request);
+        return Err(NoPlan { allow, ..refuse::explain(&net, ask) });
+    };
     let chance = joint_neg_ln_micro(&net, &paths).map_or(0, probability_ppm);
     Ok(Plan {
         routes: paths.iter().map(|path| path.to_route(&net)).collect(),
         probability_ppm: chance,
         knowledge_version: knowledge.version(),
     })
+}
+
+/// What the request asks for.
+fn ask_of(request: &PlanRequest) -> Ask {
+    Ask {
+        amount: request.amount_msat,
+        fee_max: request.fee_budget_msat,
+        delay_max: request.delay_max_blocks,
+        parts_max: usize::try_from(request.parts_max).unwrap_or(usize::MAX),
+    }
 }

@@ -1,5 +1,6 @@
 //! What planning answers: a plan, or why there is none.
 
+use crate::Exclusion;
 use payecs_units::{Blocks, ChannelDirection, Msat, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -137,10 +138,19 @@ pub struct NoPlan {
     pub reason: NoPlanReason,
     /// The most that could go under the same limits; `None` where nothing could.
     pub largest_msat: Option<Msat>,
-    /// With [`NoPlanReason::TooExpensive`]: the fee of the cheapest routes found.
+    /// With [`NoPlanReason::TooExpensive`]: the fee of the cheapest routes found. Where that is
+    /// enough, the delay is left as it is, else the fee, else neither.
     pub fee_needed_msat: Option<Msat>,
-    /// With [`NoPlanReason::TooExpensive`]: the delay of those routes.
+    /// With [`NoPlanReason::TooExpensive`]: the delay of those routes. A request with limits of at
+    /// least this fee and this delay, and nothing else changed, has a plan.
     pub delay_needed_blocks: Option<Blocks>,
+    /// Where only the number of parts is in the way: with so many there is a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts_needed: Option<u32>,
+    /// What of the request's exclusions is in the way: with only the others there is a plan. Empty
+    /// where nothing is excluded, or allowing it all would not do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Exclusion>,
     /// The directions that limit, most binding first, 8 at most.
     pub cut: Vec<Binding>,
 }
@@ -169,6 +179,12 @@ impl NoPlan {
         }
         if let Some(delay) = self.delay_needed_blocks {
             sentence.extend([" and takes up to ", &delay.to_string()]);
+        }
+        if let Some(parts) = self.parts_needed {
+            sentence.extend(["; it could go in ", &parts.to_string(), " parts"]);
+        }
+        if !self.allow.is_empty() {
+            sentence.push_str("; it could go through what is excluded");
         }
         if let Some(largest) = self.largest_msat {
             sentence.extend(["; ", &largest.to_string(), " could go"]);

@@ -14,7 +14,9 @@ mod routes;
 mod info;
 mod ledger;
 mod events;
+mod explain;
 
+pub(crate) use explain::PAYMENT;
 pub use kinds::AMOUNT;
 pub use routes::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer};
 

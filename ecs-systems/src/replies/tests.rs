@@ -114,6 +114,8 @@ fn a_plan_is_attached_and_none_fails() {
         largest_msat: None,
         fee_needed_msat: None,
         delay_needed_blocks: None,
+        parts_needed: None,
+        allow: Vec::new(),
         cut: Vec::new(),
     };
     assert_eq!(failing(&planned(Err(no_plan))).code, 205);

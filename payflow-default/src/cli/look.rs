@@ -1,5 +1,7 @@
 //! `payecs explain`: why an Entity is where it is.
 
+mod payment;
+
 use super::{
     call::{Daemon, told},
     client::{CallError, Client, block_on},
@@ -8,6 +10,7 @@ use super::{
 };
 use ecs_core::Json;
 use ecs_systems::{errors::explained, units::Msat};
+use payment::Payment;
 use serde::Deserialize;
 use std::{fmt::Write as _, process::ExitCode};
 
@@ -16,6 +19,11 @@ const VALUE_CHARS_MAX: usize = 64;
 
 /// Says why an Entity is where it is: what runs next, what is awaited, for each System of its list
 /// which Component is missing or in the way, and of a payment which parts are out.
+///
+/// Of a payment that failed it says why, with which changes of fee, delay, parts, exclusions or
+/// amount it would have gone, which channels limit, and which parts failed where. A change is
+/// `sure` where the planner found routes with it. Also of one that was collected, as far as the
+/// books know it.
 ///
 /// Exit codes: 0 shown; 1 there is no such Entity, or nobody answers; 2 for a bad option.
 #[derive(Debug, clap::Args)]
@@ -72,6 +80,8 @@ struct Explanation {
     invocation: Option<Invocation>,
     error: Option<ecs_core::ErrorObject>,
     systems: Vec<Judged>,
+    #[serde(default)]
+    payment: Option<Payment>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +104,7 @@ struct Judged {
 fn explanation(it: &Explanation, parts: &[Part], all: bool) -> String {
     let mut text = match it.state.as_str() {
         "over" => format!("Entity {} is over: no System runs on it any more.\n", it.entity),
+        "gone" => format!("Entity {} is gone; this is what the books know.\n", it.entity),
         "unlisted" => format!("Entity {} has no list of Systems.\n", it.entity),
         "busy" => format!("Entity {} waits for a reply.\n", it.entity),
         "invoked" => format!("Entity {} waits for an external System.\n", it.entity),
@@ -117,10 +128,11 @@ fn explanation(it: &Explanation, parts: &[Part], all: bool) -> String {
         let _ = writeln!(text, "Error {}: {}", error.code, error.message);
         let known = explained(error.code);
         let _ = writeln!(text, "  {}\n  {}", known.meaning, known.next);
-        if let Some(data) = &error.data {
+        if let Some(data) = error.data.as_ref().filter(|_| it.payment.is_none()) {
             text.push_str(&fields(data, 1));
         }
     }
+    text.extend(it.payment.as_ref().map(payment::told));
     if !parts.is_empty() {
         let _ = writeln!(text, "Waits for {} to end:", counted(parts.len(), "part"));
     }

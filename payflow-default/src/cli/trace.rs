@@ -192,7 +192,9 @@ async fn end_of(client: &Client, entity: u32) -> Result<Option<End>, CallError> 
     }
     let explained = client.call("payecs_explain", Json::of(&[entity])).await?;
     let explained = explained.decode::<Explained>().ok();
-    let Some(Explained { error, .. }) = explained.filter(|it| it.state == "over") else {
+    let Some(Explained { error, .. }) =
+        explained.filter(|it| it.state == "over" || it.state == "gone")
+    else {
         return Ok(None);
     };
     let names = ["lightningd:status", "lightningd:amount", "lightningd:fee"];

@@ -73,6 +73,8 @@ fn answer(job: PlanJob) -> Result<Plan, NoPlan> {
             largest_msat: None,
             fee_needed_msat: None,
             delay_needed_blocks: None,
+            parts_needed: None,
+            allow: Vec::new(),
             cut: Vec::new(),
         })
     })

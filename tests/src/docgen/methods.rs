@@ -1,7 +1,7 @@
 //! The pages of methods and of error codes.
 
 use super::{heading, list_of};
-use ecs_core::{Engine, Method, Plugin};
+use ecs_core::{Engine, Explainer, Method, Plugin};
 use ecs_systems::{PaymentSystems, errors::ERROR_CODES};
 use payflow_default::service::SIM_INVOICE;
 use std::fmt::Write;
@@ -22,8 +22,12 @@ const SOURCES: &str = "the methods' tables: ecs-core/src/methods, ecs-systems/sr
 pub(super) fn methods() -> String {
     let mut page = heading(SOURCES);
     page += include_str!("rpc.txt");
-    for method in app().methods() {
+    let app = app();
+    for method in app.methods() {
         describe(&mut page, method);
+        if method.name == "payecs_explain" {
+            app.explainers().for_each(|explainer| tell(&mut page, explainer));
+        }
     }
     page.truncate(page.trim_end().len());
     page + "\n"
@@ -45,6 +49,12 @@ fn describe(page: &mut String, method: &Method) {
     }
     let _ = writeln!(page, "- Answer: `{}`", method.result);
     let _ = writeln!(page, "- Scope: {scope}. Errors: {errors}\n");
+}
+
+/// A field that an answer of `payecs_explain` may have.
+fn tell(page: &mut String, explainer: &Explainer) {
+    let Explainer { field, shape, doc, .. } = explainer;
+    let _ = writeln!(page, "The field `{field}`. {doc}\n\n- `{field}`: `{shape}`\n");
 }
 
 /// The page of the error codes.

@@ -2,8 +2,8 @@
 
 use super::{call, check};
 use crate::{
-    Caller, Engine, EntityId, ErrorObject, Inputs, Json, On, Reply, Scope, Step, Write, Writer,
-    method::Later, system,
+    Caller, ComponentSpec, Engine, EntityId, ErrorObject, Explainer, Inputs, Json, On, Recall,
+    Recalled, Reply, Scope, Shape, Step, WireComponent, Write, Writer, method::Later, system,
 };
 use serde::Deserialize;
 
@@ -137,6 +137,73 @@ fn an_entity_is_explained_before_while_and_after_something_is_asked_of_others() 
     assert_eq!(stuck.error.map(|error| error.code), Some(2200), "it has met `acme:none`");
     assert_eq!(stuck.systems[0].in_the_way, ["acme:y"]);
     assert_eq!(stuck.systems[1].in_the_way, ["acme:z"]);
+}
+
+/// Knows Entities with `acme:wanted`, and of those that are gone the first.
+const ACME: Explainer = Explainer {
+    field: "acme",
+    shape: "a word",
+    doc: "What acme knows.",
+    explain: |world, entity| world.get::<Wanted>(entity).map(|_| Json::of("wanted")),
+    recall: |_, id| {
+        (id.get() < 3).then(|| -> Recall {
+            Box::new(move || {
+                let error = Some(ErrorObject::new(7, "why"));
+                let known = Recalled { error, told: Json::of("remembered") };
+                Ok((id.get() == 1).then_some(known))
+            })
+        })
+    },
+};
+
+#[derive(Clone, bevy_ecs::component::Component)]
+struct Wanted;
+
+impl WireComponent for Wanted {
+    const SPEC: ComponentSpec = ComponentSpec::input("acme:wanted", "true", "It is wanted.");
+
+    fn from_json(_: &Json) -> Result<Self, Shape> {
+        Ok(Self)
+    }
+
+    fn to_json(&self) -> Json {
+        Json::yes()
+    }
+}
+
+#[test]
+fn who_knows_components_explains_their_entities_also_when_they_are_gone() {
+    let mut app = Engine::new();
+    app.add_component::<Wanted>();
+    app.add_explainer(&ACME);
+    assert_eq!(app.explainers().map(|it| it.shape).collect::<Vec<_>>(), ["a word"]);
+    let all = r#"[[{"entity":1,"acme:wanted":true},{"entity":2,"acme:y":1},
+        {"entity":3,"acme:y":1}]]"#;
+    check(&mut app, &[("setcomponents", all, "{}")]);
+    assert!(call(&mut app, "explain", "[1]").ends_with(r#""systems":[],"acme":"wanted"}"#));
+    assert!(!call(&mut app, "explain", "[2]").contains("acme"));
+    check(&mut app, &[("delentity", "[1]", "{}"), ("delentity", "[2]", "{}")]);
+    check(&mut app, &[("delentity", "[3]", "{}")]);
+    let gone = [
+        r#"{"entity":1,"state":"gone","next":null,"awaits":[],"invocation":null,"#,
+        r#""error":{"code":7,"message":"why"},"systems":[],"acme":"remembered"}"#,
+    ];
+    for (id, known) in [
+        (1, Ok(gone.concat())),
+        (2, Err("Entity 2 does not exist.".to_owned())),
+        (3, Err("Entity 3 does not exist.".to_owned())),
+        (4, Err("Entity 4 does not exist.".to_owned())),
+    ] {
+        let params = Json::of(&[id]);
+        let owner = Caller::owner();
+        let reply = app.call(&owner, Inputs::default(), "payecs_explain", Some(&params));
+        let answer = reply.and_then(|reply| match reply {
+            Reply::Elsewhere(work) => work(),
+            Reply::Now(_) | Reply::Later(_) => panic!("{id}: it is told elsewhere"),
+        });
+        let said = answer.map(|json| json.to_string()).map_err(|error| error.message);
+        assert_eq!(said, known, "{id}");
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,7 +8,7 @@ use crate::path::{HOPS_MAX, Load, Path};
 use crate::search::{LABELS_MAX, Question, cheapest, cheapest_by};
 use crate::{
     Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HintHop, HopFailure, Knowledge,
-    LocalChannel, PlanRequest, Policy, Rng, check, cost, generate,
+    LocalChannel, NoPlan, PlanRequest, Policy, Rng, check, cost, generate,
 };
 use payecs_units::{Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId};
 use proptest::prelude::*;
@@ -146,6 +146,24 @@ fn brute(net: &Net<'_>, question: &Question) -> Option<u64> {
     best
 }
 
+/// The request with each change that the answer promises to do.
+fn changes(request: &PlanRequest, cause: &NoPlan) -> Vec<PlanRequest> {
+    let mut changed = Vec::new();
+    if let (Some(fee), Some(delay)) = (cause.fee_needed_msat, cause.delay_needed_blocks) {
+        let fee_budget_msat = request.fee_budget_msat.max(fee);
+        let delay_max_blocks = request.delay_max_blocks.max(delay);
+        changed.push(PlanRequest { fee_budget_msat, delay_max_blocks, ..request.clone() });
+    }
+    changed
+        .extend(cause.parts_needed.map(|parts_max| PlanRequest { parts_max, ..request.clone() }));
+    if !cause.allow.is_empty() {
+        let mut allowing = request.clone();
+        allowing.exclude.retain(|exclusion| !cause.allow.contains(exclusion));
+        changed.push(allowing);
+    }
+    changed
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
@@ -175,6 +193,20 @@ proptest! {
             }
         }
         prop_assert_eq!(answer, plan(&graph, &knowledge, &request));
+    }
+
+    #[test]
+    fn a_change_that_would_do_never_fails_to_do(seed: u64) {
+        let (graph, request) = case(seed);
+        let knowledge = Knowledge::default();
+        if let Err(cause) = plan(&graph, &knowledge, &request) {
+            for changed in changes(&request, &cause) {
+                prop_assert_ne!(&changed, &request);
+                let plan = plan(&graph, &knowledge, &changed);
+                prop_assert!(plan.is_ok(), "{cause:?} {changed:?} {plan:?}");
+                prop_assert_eq!(check(&graph, &changed, &plan.unwrap()), Ok(()));
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,10 @@ use payecs_units::{Blocks, Msat};
 const CUT_MAX: usize = 8;
 /// Most amounts tried to find the largest that could go.
 const LARGEST_STEPS: u32 = 6;
+/// Most numbers of parts tried, each twice the one before, and the most parts tried: each try takes
+/// longer the more there are, and nobody allows more (Core Lightning's default is 100).
+const PARTS_STEPS: usize = 3;
+const PARTS_MAX: usize = 100;
 /// The fee and delay limits lifted: far above any real one, far from overflow.
 const FEE_UNLIMITED: Msat = Msat(u64::MAX >> 2);
 const DELAY_UNLIMITED: Blocks = Blocks(u32::MAX >> 1);
@@ -21,6 +25,8 @@ pub(super) fn empty() -> NoPlan {
         largest_msat: None,
         fee_needed_msat: None,
         delay_needed_blocks: None,
+        parts_needed: None,
+        allow: Vec::new(),
         cut: Vec::new(),
     }
 }
@@ -46,24 +52,56 @@ pub(super) fn explain(net: &Net<'_>, ask: Ask) -> NoPlan {
     if carried_at_most(theirs(), parts_max) < ask.amount {
         return refused(NoPlanReason::DestinationCapacity, binding(theirs(), &Load::default()));
     }
-    let lifted = Ask { fee_max: FEE_UNLIMITED, delay_max: DELAY_UNLIMITED, ..ask };
-    if let Some(paths) = solve_cheaply(net, lifted) {
-        let fee = Msat::sum(paths.iter().map(Path::fee));
-        let dear = fee.is_none_or(|fee| fee > ask.fee_max);
-        return NoPlan {
-            fee_needed_msat: fee,
-            delay_needed_blocks: paths.iter().map(Path::delay).max(),
-            ..refused(NoPlanReason::TooExpensive, dearest(net, &paths, dear))
-        };
+    if let Some(dear) = too_expensive(net, ask) {
+        return NoPlan { largest_msat, ..dear };
     }
     let more = Ask { parts_max: usize::MAX, ..ask };
     if let Some(paths) = solve_cheaply(net, more) {
         let ways = paths.iter().map(|path| net.edge(path.edges[0]));
         let cut = binding(ways, &Load::default());
         let parts = |binding: Binding| Binding { limit: Limit::Parts, ..binding };
-        return refused(NoPlanReason::NoRoute, cut.into_iter().map(parts).collect());
+        let cut = cut.into_iter().map(parts).collect();
+        let parts_needed = parts_needed(net, ask, paths.len());
+        return NoPlan { parts_needed, ..refused(NoPlanReason::NoRoute, cut) };
     }
     refused(NoPlanReason::NoRoute, bottleneck(net, &load))
+}
+
+/// What the limits on fee and delay would have to be: of the fee alone, else of the delay alone,
+/// else of both. `None` where they are not what is in the way.
+fn too_expensive(net: &Net<'_>, ask: Ask) -> Option<NoPlan> {
+    let dearer = Ask { fee_max: FEE_UNLIMITED, ..ask };
+    let slower = Ask { delay_max: DELAY_UNLIMITED, ..ask };
+    let delay_of = |paths: &[Path]| paths.iter().map(Path::delay).max();
+    let fee_of = |paths: &[Path]| Msat::sum(paths.iter().map(Path::fee));
+    let mut paths = solve_cheaply(net, Ask { delay_max: DELAY_UNLIMITED, ..dearer })?;
+    if delay_of(&paths).is_none_or(|delay| delay > ask.delay_max) {
+        let is_cheap = fee_of(&paths).is_some_and(|fee| fee <= ask.fee_max);
+        let slow = || if is_cheap { None } else { solve_cheaply(net, slower) };
+        paths = solve_cheaply(net, dearer).or_else(slow).unwrap_or(paths);
+    }
+    let (fee, delay) = (fee_of(&paths), delay_of(&paths));
+    let needed = fee.zip(delay).filter(|(fee, delay)| {
+        let (fee_max, delay_max) = (ask.fee_max.max(*fee), ask.delay_max.max(*delay));
+        solve_cheaply(net, Ask { fee_max, delay_max, ..ask }).is_some()
+    });
+    let is_dear = fee.is_none_or(|fee| fee > ask.fee_max);
+    Some(NoPlan {
+        reason: NoPlanReason::TooExpensive,
+        fee_needed_msat: needed.map(|(fee, _)| fee),
+        delay_needed_blocks: needed.map(|(_, delay)| delay),
+        cut: dearest(net, &paths, is_dear),
+        ..empty()
+    })
+}
+
+/// How many parts do where so many were found without a limit. `None` where that is unknown, or too
+/// many.
+fn parts_needed(net: &Net<'_>, ask: Ask, found: usize) -> Option<u32> {
+    let doubled = std::iter::successors(Some(found), |parts| parts.checked_mul(2));
+    let mut counts = doubled.take(PARTS_STEPS).take_while(|parts| *parts <= PARTS_MAX);
+    let parts = counts.find(|parts| solve_cheaply(net, Ask { parts_max: *parts, ..ask }).is_some());
+    parts.and_then(|parts| u32::try_from(parts).ok())
 }
 
 /// The most that was found to go under the same limits, and what it loads.

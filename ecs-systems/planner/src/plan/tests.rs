@@ -68,6 +68,50 @@ fn the_fee_budget_binds_at_the_msat_and_the_delay_at_the_block() {
     let cause = refused(&graph, &hasty);
     assert_eq!((cause.reason, cause.cut[0].limit), (NoPlanReason::TooExpensive, Limit::Delay));
     assert_eq!(cause.largest_msat, None);
+    let needed = (cause.fee_needed_msat, cause.delay_needed_blocks);
+    assert_eq!(needed, (Some(Msat(3_101)), Some(Blocks(138))));
+}
+
+#[test]
+fn one_limit_is_lifted_where_that_is_enough_and_first_the_fee() {
+    let ways = |delta| {
+        graph(&[
+            (2, 'B', 'D', PLENTY, policy(1, 0, 500)),
+            (3, 'C', 'D', PLENTY, policy(900, 0, delta)),
+        ])
+    };
+    let ours = vec![local(10, 'B', PLENTY, 0), local(11, 'C', PLENTY, 0)];
+    let asked = PlanRequest {
+        fee_budget_msat: Msat(10),
+        delay_max_blocks: Blocks(100),
+        ..request('D', 10_000, ours)
+    };
+    for (delta, fee, delay) in [(10, 900, 28), (600, 1, 518)] {
+        let cause = refused(&ways(delta), &asked);
+        let needed = (cause.fee_needed_msat, cause.delay_needed_blocks);
+        assert_eq!(needed, (Some(Msat(fee)), Some(Blocks(delay))), "{delta}");
+    }
+    let poor = PlanRequest { fee_budget_msat: Msat(0), ..asked };
+    let cause = refused(&ways(600), &poor);
+    let needed = (cause.fee_needed_msat, cause.delay_needed_blocks);
+    assert_eq!(needed, (Some(Msat(1)), Some(Blocks(518))), "neither alone");
+}
+
+#[test]
+fn what_is_excluded_is_told_as_far_as_it_is_in_the_way() {
+    let graph = graph(&[
+        (2, 'B', 'D', PLENTY, policy(0, 10, 10)),
+        (3, 'C', 'D', PLENTY, policy(500, 10, 10)),
+        (4, 'E', 'C', PLENTY, policy(0, 10, 10)),
+    ]);
+    let ours = vec![local(10, 'B', PLENTY, 0), local(11, 'C', PLENTY, 0)];
+    let (bob, third) = (Exclusion::Node(node('B')), Exclusion::Channel(way(3, 'C', 'D')));
+    let exclude = vec![bob, Exclusion::Node(node('E')), third];
+    let cause = refused(&graph, &PlanRequest { exclude, ..request('D', 10_000, ours.clone()) });
+    assert_eq!(cause.allow, [bob], "the cheaper way");
+    assert!(cause.explain().contains("what is excluded"));
+    let far = PlanRequest { exclude: vec![bob], ..request('F', 10_000, ours) };
+    assert_eq!(refused(&graph, &far).allow, [], "there is no way at all");
 }
 
 #[test]
@@ -121,6 +165,7 @@ fn two_parts_are_taken_where_two_suffice() {
     let cause = refused(&graph, &single);
     assert_eq!(cause.reason, NoPlanReason::NoRoute);
     assert_eq!((cause.largest_msat, cause.cut[0].limit), (Some(Msat(600_000_000)), Limit::Parts));
+    assert_eq!(cause.parts_needed, Some(2));
 }
 
 #[test]

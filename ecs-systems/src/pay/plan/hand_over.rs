@@ -1,6 +1,12 @@
 //! Rows P2 and P3.
 
-use crate::components::{Attempt, PaidPreimage, Parent, Planned, PlanningEntity};
+use crate::{
+    components::{
+        Amount, Attempt, FeeBudget, MaxDelay, MaxParts, PaidPreimage, Parent, Planned,
+        PlanningEntity,
+    },
+    refusal::Asked,
+};
 use bevy_ecs::prelude::{Entity, Has, In, Query, Res};
 use ecs_core::{Answer, Entities, EntityId, Failing, Id, On, Step, SystemSpec, Systems, Write};
 
@@ -40,21 +46,36 @@ pub const HAND_OVER_FAILURE: SystemSpec = SystemSpec {
     attaches: &[],
     detaches: &["lightningd:planning", "lightningd:failing", "lightningd:systems"],
     refuses: &[],
-    does: "fails the payment as the plan failed, if it still waits for it; the plan Entity ends",
+    does: "fails the payment as the plan failed, with what was asked of the planner, if it still \
+           waits for it; the plan Entity ends",
 };
+
+/// A plan that was not found, and what was asked for.
+type Unfound<'w> = (&'w Id, &'w Parent, &'w Failing, Option<Question<'w>>, Option<&'w MaxParts>);
+type Question<'w> = (&'w Amount, &'w FeeBudget, &'w MaxDelay);
 
 pub(crate) fn hand_over_failure(
     In(entity): On,
-    plans: Query<(&Id, &Parent, &Failing)>,
+    plans: Query<Unfound<'_>>,
     payments: Query<Waits<'_>>,
     entities: Res<Entities>,
 ) -> Answer {
-    let (Id(id), Parent(parent), failing) = plans.get(entity)?;
+    let (Id(id), Parent(parent), Failing(error), question, parts) = plans.get(entity)?;
     let ended = Step::stop().write(Write::end(*id));
     if !waits(*id, entities.get(*parent), &payments) {
         return Ok(ended);
     }
-    let failed = Write::to(*parent).attach(failing).detach::<PlanningEntity>().detach::<Attempt>();
+    let asked = question.map(|(amount, fee, delay)| Asked {
+        amount_msat: amount.0,
+        fee_left_msat: fee.0,
+        delay_left_blocks: delay.blocks(),
+        parts_left: parts.map_or(1, |parts| parts.0.get()),
+    });
+    let failing = Failing(match asked {
+        Some(asked) => asked.beside(error.clone()),
+        None => error.clone(),
+    });
+    let failed = Write::to(*parent).attach(&failing).detach::<PlanningEntity>().detach::<Attempt>();
     Ok(ended.write(failed).wake(*parent))
 }
 

@@ -1,12 +1,15 @@
 //! Rows P2 and P3.
 
 use super::*;
+use crate::refusal::from_no_plan;
 use crate::{
     components::{AttemptFacts, Planning},
     fixture::{AMOUNT, BUDGET, Bench, PREIMAGE, Ran, child, here, payment, plan_of},
 };
 use ecs_core::ErrorObject;
-use payecs_units::Blocks;
+use payecs_planner::{NoPlan, NoPlanReason};
+use payecs_units::{Blocks, Msat};
+use std::num::NonZeroU32;
 
 /// Somebody else.
 fn other() -> EntityId {
@@ -96,4 +99,38 @@ fn a_failure_nobody_waits_for_is_dropped() {
     }
     let (bench, _) = given(None, &HAND_OVER_FAILURE, here().attach(&failing(205)));
     assert!(bench.app.entities().is_empty());
+}
+
+#[test]
+fn what_the_planner_answered_has_with_it_what_it_was_asked() {
+    let no_plan = NoPlan {
+        reason: NoPlanReason::TooExpensive,
+        largest_msat: Some(Msat(7)),
+        fee_needed_msat: Some(Msat(9)),
+        delay_needed_blocks: Some(Blocks(5)),
+        parts_needed: None,
+        allow: Vec::new(),
+        cut: Vec::new(),
+    };
+    let plan = || {
+        here()
+            .attach(&Amount(AMOUNT))
+            .attach(&FeeBudget(BUDGET))
+            .attach(&MaxDelay(NonZeroU32::new(40).unwrap()))
+            .attach(&MaxParts(NonZeroU32::new(3).unwrap()))
+    };
+    let answer = Failing(from_no_plan(&no_plan));
+    let (bench, _) = given(Some(waiting()), &HAND_OVER_FAILURE, plan().attach(&answer));
+    let Failing(error) = bench.app.get::<Failing>(payment()).unwrap();
+    let data = error.data.as_ref().unwrap();
+    assert_eq!(data.decode::<NoPlan>().unwrap(), no_plan);
+    let asked = Asked {
+        amount_msat: AMOUNT,
+        fee_left_msat: BUDGET,
+        delay_left_blocks: Blocks(40),
+        parts_left: 3,
+    };
+    assert_eq!(data.fields().unwrap()[Asked::NAME].decode::<Asked>().unwrap(), asked);
+    let (bench, _) = given(Some(waiting()), &HAND_OVER_FAILURE, plan().attach(&failing(210)));
+    assert_eq!(bench.app.get::<Failing>(payment()), Some(&failing(210)), "it was not asked");
 }
