@@ -7,6 +7,7 @@ mod pay;
 mod ask;
 mod pays;
 mod plan;
+mod graph;
 mod look;
 mod trace;
 mod flow;
@@ -55,6 +56,7 @@ enum Command {
     Cancelpay(pays::CancelArgs),
     Decode(ask::DecodeArgs),
     Plan(plan::Args),
+    Graph(graph::Args),
     Trace(trace::Args),
     Explain(look::ExplainArgs),
     Flow(flow::Args),
@@ -104,6 +106,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Cancelpay(args) => pays::cancel(&args),
         Command::Decode(args) => ask::decode(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Explain(args) => look::explain(&args),
         Command::Flow(args) => flow::run(&args),
@@ -140,6 +143,9 @@ mod tests {
             (vec!["flow", "--format", "png"], "possible values: text, json, dot, mermaid"),
             (vec!["flow", "--builtin", "--entity", "7"], "cannot be used with"),
             (vec!["call", "--data-dir", "D"], "<METHOD>"),
+            (vec!["graph", "stats"], "<FILE>"),
+            (vec!["graph", "stats", "F", "--from", "csv"], "expected one of gossip_store, list"),
+            (vec!["graph", "import", "F"], "--out <TO>"),
             (vec!["token", "create", "a", "--data-dir", "D"], "--scope"),
         ] {
             let error = Cli::try_parse_from([&["payecs"], args.as_slice()].concat()).unwrap_err();

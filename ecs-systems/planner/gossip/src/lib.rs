@@ -4,7 +4,9 @@
 //! 31); Core Lightning wrote 16 in 2026. Of the messages, those count that a payment needs:
 //! `channel_announcement` and `channel_update` of BOLT 7, the size of a channel (4101), a channel
 //! that is closed (4103), the end of the store (4105). Signatures are not checked: the node that
-//! wrote the store did that.
+//! wrote the store did that. What is written has no signatures that hold.
+//!
+//! [`import`] also reads what `lightning-cli listchannels` and `lncli describegraph` print.
 //!
 //! ```
 //! use payecs_gossip::{read, write};
@@ -21,8 +23,11 @@ mod read;
 mod record;
 mod message;
 mod write;
+mod json;
+mod import;
 
-pub use load::{LoadError, load};
+pub use import::{Format, ImportError, Imported, import};
+pub use load::{LoadError, Progress, load};
 pub use read::{End, Ignored, Loaded, read};
 pub use record::StoreError;
 pub use write::{Unwritable, write};

@@ -40,12 +40,40 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`]; it does not say which file.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    Ok(read(&unpacked(file, length)?)?)
+    Ok(read(&unpacked(path, &mut |_| ())?)?)
 }
 
-fn unpacked(file: File, length: u64) -> Result<Vec<u8>, LoadError> {
+/// How much of a file is read, in bytes as it is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is read.
+    pub read: u64,
+    /// What there is.
+    pub of: u64,
+}
+
+/// A file that says how much of it was read.
+struct Told<'a> {
+    file: File,
+    progress: Progress,
+    tell: &'a mut dyn FnMut(Progress),
+}
+
+impl Read for Told<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.file.read(into)?;
+        let more = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.progress.read = self.progress.read.saturating_add(more);
+        (self.tell)(self.progress);
+        Ok(bytes)
+    }
+}
+
+/// The bytes of a file, unpacked where they are zstd.
+pub(crate) fn unpacked(path: &Path, tell: &mut dyn FnMut(Progress)) -> Result<Vec<u8>, LoadError> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let file = Told { file, progress: Progress { read: 0, of: length }, tell };
     let mut packed = BufReader::with_capacity(BUFFER_BYTES, file);
     if !packed.fill_buf()?.starts_with(&ZSTD_MAGIC) {
         let mut bytes = Vec::new();

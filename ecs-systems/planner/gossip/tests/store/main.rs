@@ -5,6 +5,7 @@
 mod frames;
 mod any_bytes;
 mod shape;
+mod json;
 
 use frames::{
     COMPLETED, DELETED, SCID, amount, announced, channel, closed, framed, node, store, updated,
