@@ -8,8 +8,8 @@
 
 use clap::Parser as _;
 use payecs_delivery::{
-    Balances, Contender, Judged, Options, OptionsError, Ours, Runner, Strictness, delivery_table,
-    plan_table,
+    Balances, Contender, Judged, Options, OptionsError, Ours, PlanCell, Runner, Strictness, TIMES,
+    delivery_table, plan_table, size_table,
 };
 use std::process::ExitCode;
 
@@ -23,7 +23,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(flatten)]
     options: Options,
-    /// Which tables.
+    /// Which tables. `size`: what a plan takes on a generated graph and on one ten times as large,
+    /// whatever --graph and --pairs say.
     #[arg(long, value_delimiter = ',', default_value = "plan,delivery")]
     tables: Vec<Wanted>,
 }
@@ -32,6 +33,7 @@ struct Cli {
 enum Wanted {
     Plan,
     Delivery,
+    Size,
 }
 
 fn main() -> ExitCode {
@@ -63,7 +65,7 @@ fn run(cli: &Cli) -> Result<usize, OptionsError> {
         let cells = runner.plans(&contenders, |cell| {
             eprintln!("planned {} of {} sat", cell.set, cell.satoshi);
         })?;
-        flaws += cells.iter().flat_map(|it| &it.planned[0]).filter(|it| it.flaw.is_some()).count();
+        flaws += cells.iter().map(flaws_of).sum::<usize>();
         println!("{}\n", plan_table(&["payecs"], &cells));
     }
     for model in options.models.iter().filter(|_| cli.tables.contains(&Wanted::Delivery)) {
@@ -77,5 +79,24 @@ fn run(cli: &Cli) -> Result<usize, OptionsError> {
         flaws += cells.iter().flat_map(|it| &it.outcomes[0]).filter(|it| it.flaw.is_some()).count();
         println!("{}\n", delivery_table(&["payecs"], &cells));
     }
+    if cli.tables.contains(&Wanted::Size) {
+        let [small, large] = [sized(options, 1)?, sized(options, TIMES)?];
+        flaws += small.iter().chain(&large).map(flaws_of).sum::<usize>();
+        println!("{}\n", size_table(&small, &large));
+    }
     Ok(flaws)
+}
+
+/// The plans on a generated graph of so many times the nodes.
+fn sized(options: &Options, times: u32) -> Result<Vec<PlanCell>, OptionsError> {
+    let graph = options.made(times);
+    println!("{times}x: {} nodes, {} channels", graph.nodes_count(), graph.channels_count());
+    let ours = Judged(Ours::new(&graph, None), Strictness::Exact);
+    Runner::drawn(options, &graph)?.plans(&[&ours], |cell| {
+        eprintln!("planned {} of {} sat, {times}x", cell.set, cell.satoshi);
+    })
+}
+
+fn flaws_of(cell: &PlanCell) -> usize {
+    cell.planned.iter().flatten().filter(|it| it.flaw.is_some()).count()
 }

@@ -20,6 +20,7 @@ mod plans;
 mod pay;
 mod run;
 mod table;
+mod size;
 
 pub use balances::{Balances, Model};
 pub use options::{Options, OptionsError};
@@ -33,4 +34,5 @@ pub use question::{
 };
 pub use replay::{Strictness, flaw};
 pub use run::{Contender, DeliveryCell, Judged, PlanCell, Runner};
+pub use size::{RATIO_MAX, TIMES, size_table};
 pub use table::{delivery_table, figure, mean, plan_table, ppm, ratio};

@@ -97,6 +97,20 @@ impl Options {
         }
     }
 
+    /// A generated graph of so many times the nodes, whatever file is named.
+    #[must_use]
+    pub fn made(&self, times: u32) -> Graph {
+        generate_public(self.nodes.saturating_mul(times), 1)
+    }
+
+    /// The same pairs as [`Options::pairs`] where no file names any.
+    ///
+    /// # Errors
+    /// [`OptionsError::Sets`].
+    pub fn drawn(&self, graph: &Graph) -> Result<Vec<pairs::Pairs>, OptionsError> {
+        pairs::sets(graph, &self.sets, None, self.limit)
+    }
+
     /// Who pays whom on `graph`: each set with its pairs.
     ///
     /// # Errors

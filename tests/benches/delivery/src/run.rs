@@ -111,6 +111,14 @@ impl<'a> Runner<'a> {
         Ok(Self { options, graph, pairs: options.pairs(graph)?, lines })
     }
 
+    /// Between pairs that are drawn, and writes nothing down.
+    ///
+    /// # Errors
+    /// [`OptionsError::Sets`].
+    pub fn drawn(options: &'a Options, graph: &'a Graph) -> Result<Self, OptionsError> {
+        Ok(Self { options, graph, pairs: options.drawn(graph)?, lines: None })
+    }
+
     fn write<T: Serialize>(&mut self, line: &Line<'_, T>) -> Result<(), OptionsError> {
         let Some(file) = &mut self.lines else { return Ok(()) };
         let text = serde_json::to_string(line).expect("figures are JSON");
