@@ -217,6 +217,7 @@ pub(crate) fn every_script(
         Script::RestartNode { node: to, until, fails: until.0.is_multiple_of(2) },
         Script::TellLate { until },
         Script::LoseReplies { times: 1 },
+        Script::SeeLate { blocks: Blocks(1), until },
         Script::RestartUs { at: until },
     ];
     if let Some(direction) = network.direction(from, to) {

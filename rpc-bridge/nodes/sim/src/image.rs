@@ -160,7 +160,7 @@ impl State {
         self.truth.payments = image.payments;
         self.restore_past(image.past);
         self.ours.graph = None;
-        let at = (self.height, self.height_at);
+        let at = self.seen_height();
         self.ours.view = view_of(&self.settings, self.ours.node, &self.peers, &self.channels, at);
     }
 }

@@ -3,7 +3,7 @@
 use crate::state::{Event, State};
 use ecs_systems::{
     port::{NodeError, NodeEvent, NodeReply},
-    units::Timestamp,
+    units::{BlockHeight, Blocks, Timestamp},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,9 +21,37 @@ pub(crate) struct Late {
     next_held: u64,
     /// How many answers are lost.
     pub(crate) lost_replies: u32,
+    /// The newest blocks that our node doesn't see yet, and when it saw the one before them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unseen: Option<(Blocks, Timestamp)>,
 }
 
 impl State {
+    /// Blocks are found now that our node sees only then.
+    pub(crate) fn find_unseen(&mut self, blocks: Blocks, until: Timestamp) {
+        let (before, since) = self.ours.late.unseen.unwrap_or((Blocks(0), self.height_at));
+        let unseen = before.0.saturating_add(blocks.0);
+        self.ours.late.unseen = Some((Blocks(unseen), since));
+        for _ in 0..blocks.0 {
+            self.find_block();
+        }
+        self.schedule(until, Event::SeeBlocks);
+    }
+
+    /// Our node sees every block.
+    pub(crate) fn see_blocks(&mut self) {
+        self.ours.late.unseen = None;
+        self.view_is_old = true;
+    }
+
+    /// The height that our node sees, and since when.
+    pub(crate) fn seen_height(&self) -> (BlockHeight, Timestamp) {
+        match self.ours.late.unseen {
+            None => (self.height, self.height_at),
+            Some((blocks, at)) => (BlockHeight(self.height.0.saturating_sub(blocks.0)), at),
+        }
+    }
+
     /// Queues an event about a part's end or an HTLC, unless it is held back.
     pub(crate) fn tell_or_hold(&mut self, event: NodeEvent) {
         let Some(until) = self.held_until() else { return self.tell(event) };
@@ -74,5 +102,44 @@ impl State {
             return Err(NodeError::Transport { message: "the answer was lost".to_owned() });
         }
         reply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Script,
+        fixture::{Desk, place},
+    };
+    use ecs_systems::{
+        port::{FailureCode, Node, PartStatus},
+        units::{BlockHeight, Blocks, Msat},
+    };
+
+    #[test]
+    fn blocks_that_our_node_sees_late_are_there_for_the_others() {
+        let mut desk = Desk::chain();
+        let before = desk.node.view().height;
+        let until = desk.now.after_ms(30_000);
+        let seen_late = Script::SeeLate { blocks: Blocks(5), until };
+        desk.network.script(seen_late, desk.now).unwrap();
+        desk.run_ms(1_000);
+        assert_eq!(desk.node.view().height, before);
+        let ahead = BlockHeight(before.0 + 5);
+        assert_eq!(desk.network.height(desk.now), ahead);
+        let mut part = desk.part("carol", Msat(10_000_000));
+        part.height = before;
+        let failure = desk.failure(&part);
+        let details = FailureCode::IncorrectOrUnknownPaymentDetails;
+        assert_eq!(place(&failure), (details, Some(2)), "it expires too soon for carol");
+        assert_eq!(failure.height, Some(ahead));
+        desk.run_ms(30_000);
+        assert_eq!(desk.node.view().height, ahead);
+        let mut part = desk.part("carol", Msat(10_000_000));
+        part.height = ahead;
+        desk.send(&part);
+        desk.run_ms(5_000);
+        assert!(matches!(desk.told(part.key)[..], [PartStatus::Paid { .. }]));
+        desk.network.audit().unwrap();
     }
 }

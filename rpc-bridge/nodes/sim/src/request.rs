@@ -48,7 +48,8 @@ impl State {
             NodeRequest::Preapprove(wish) => self.preapprove(&wish),
             NodeRequest::Balances => {
                 self.tell_all_held();
-                Ok(NodeReply::Balances { height: self.height, channels: self.our_balances() })
+                let (height, _) = self.seen_height();
+                Ok(NodeReply::Balances { height, channels: self.our_balances() })
             }
         };
         let reply = self.maybe_lost(reply);

@@ -7,7 +7,7 @@ use crate::{
 };
 use ecs_systems::{
     port::{FailureCode, PartKey},
-    units::{ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
+    units::{Blocks, ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
 use payecs_planner::Policy;
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,14 @@ pub enum Script {
         /// How many.
         times: u32,
     },
+    /// So many blocks are found now, and our node sees them only then: until then what it sees is
+    /// that much lower than the chain.
+    SeeLate {
+        /// How many.
+        blocks: Blocks,
+        /// When our node sees them.
+        until: Timestamp,
+    },
     /// Our node restarts then: see [`crate::SimNetwork::restart`].
     RestartUs {
         /// When.
@@ -215,6 +223,7 @@ impl State {
             }
             Script::TellLate { until } => self.ours.late.next.push_back(until),
             Script::LoseReplies { times } => self.ours.late.lost_replies += times,
+            Script::SeeLate { blocks, until } => self.find_unseen(blocks, until),
             Script::RestartUs { at } => self.schedule(at, Event::RestartUs),
         }
         Ok(())

@@ -59,6 +59,8 @@ pub(crate) enum Event {
     TellHeld { number: u64 },
     /// Our node restarts.
     RestartUs,
+    /// Our node sees the blocks that it did not.
+    SeeBlocks,
 }
 
 /// The whole network.
@@ -194,17 +196,23 @@ impl State {
             Event::Enable { direction } => self.enable(direction),
             Event::TellHeld { number } => self.tell_held(number),
             Event::RestartUs => self.restart(),
+            Event::SeeBlocks => self.see_blocks(),
             Event::Block => {
-                self.height = BlockHeight(self.height.0.saturating_add(1));
-                self.height_at = self.now;
-                self.view_is_old = true;
+                self.find_block();
                 self.schedule_block();
-                self.time_out_expired();
                 if self.strikes(self.settings.faults.our_restart_ppm) {
                     self.restart();
                 }
             }
         }
+    }
+
+    /// The chain is a block longer.
+    pub(crate) fn find_block(&mut self) {
+        self.height = BlockHeight(self.height.0.saturating_add(1));
+        self.height_at = self.now;
+        self.view_is_old = true;
+        self.time_out_expired();
     }
 
     fn schedule_block(&mut self) {

@@ -43,7 +43,7 @@ impl State {
             return false;
         }
         let (node, peers) = (self.ours.node, &self.peers);
-        let at = (self.height, self.height_at);
+        let at = self.seen_height();
         let view = view_of(&self.settings, node, peers, &self.channels, at);
         let changed = view != self.ours.view;
         if changed {
