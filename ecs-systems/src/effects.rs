@@ -175,6 +175,9 @@ pub const SET_TIMER: &str = "timer:set";
 /// The timer of a set that is held. It has no moment: it fires at the height that
 /// `lightningd:held` says.
 pub const HOLD_TIMER: &str = "timer:hold";
+/// The timer of a payment that waits for a height (`lightningd:height:awaited`): it fires at that
+/// height, or at its moment, whichever comes first.
+pub const HEIGHT_TIMER: &str = "timer:height";
 
 #[cfg(test)]
 mod tests {
@@ -200,6 +203,7 @@ mod tests {
             APPROVAL_TIMER,
             SET_TIMER,
             HOLD_TIMER,
+            HEIGHT_TIMER,
         ];
         assert_eq!(BTreeSet::from(kinds).len(), kinds.len());
     }

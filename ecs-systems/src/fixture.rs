@@ -12,12 +12,15 @@ pub(crate) use samples::{
 
 use crate::{
     PaymentSystems,
+    components::{ToldFacts, ToldPolicy},
     policy::{GraphView, Intake, Policy},
     port::{Books, Claim, ClaimState, LedgerEntry, LedgerError, NodeView, Receipt, ReceiptsBook},
 };
 use ecs_core::{
     Effect, Engine, EntityId, ErrorObject, Inputs, Json, Plugin, SystemSpec, Systems, Write, Writer,
 };
+use payecs_planner::Policy as Terms;
+use payecs_units::{ChannelDirection, Msat};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// When all tests happen, in milliseconds since 1970.
@@ -270,4 +273,14 @@ impl Ran {
 /// One System on a payment with these Components, in a world with nothing special.
 pub(crate) fn run(spec: &SystemSpec, write: Write) -> Ran {
     Bench::new().run(spec, write)
+}
+
+/// The hub asks for 1 sat more than it announces, and nothing goes the other way.
+pub(crate) fn told() -> ToldFacts {
+    let way = part().route.hops[1].short_channel_id_dir;
+    let policy = graph().policy(way).unwrap().clone();
+    let policy = Terms { fee_base_msat: Msat(2_000), ..policy };
+    let other = ChannelDirection { direction: way.direction.reversed(), ..way };
+    let told = ToldPolicy { short_channel_id_dir: way, policy, times: 1 };
+    ToldFacts { policies: vec![told], avoided: vec![other] }
 }

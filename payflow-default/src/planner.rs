@@ -3,10 +3,10 @@
 use ecs_core::Json;
 use ecs_systems::{
     planner::{
-        FailedAt, Graph, GraphDelta, HopFailure, Knowledge, KnowledgeConfig, KnowledgeImage,
+        FailedAt, Graph, GraphDelta, HopFailure, Knowledge, KnowledgeConfig, KnowledgeImage, Plan,
         PlanRequest, Route, plan,
     },
-    port::{Failure, FailureCode, Lesson, PartImage, PlanJob, Planner},
+    port::{Blame, Failure, Lesson, PartImage, PlanJob, Planner},
     units::Timestamp,
 };
 use std::sync::Arc;
@@ -51,6 +51,11 @@ impl Planner for OwnPlanner {
         }
     }
 
+    fn is_overtaken(&self, plan: &Plan, now: Timestamp) -> bool {
+        let forbids = |route: &Route| self.knowledge.forbids(route, now);
+        plan.knowledge_version != self.knowledge.version() && plan.routes.iter().any(forbids)
+    }
+
     fn image(&self, now: Timestamp) -> Option<PartImage> {
         let knowledge = Arc::clone(&self.knowledge);
         Some(PartImage::new(move || Json::of(&knowledge.image(now))))
@@ -84,34 +89,25 @@ impl Planner for OwnPlanner {
     }
 }
 
-/// Which hop a failure blames, and for what (BOLT 4).
+/// What a failure teaches of its route.
 fn failed_at(route: &Route, failure: &Failure) -> FailedAt {
-    let Some(index) = failure.erring_index.map(|index| index as usize) else {
-        return FailedAt::Unreadable;
-    };
-    if index >= route.hops.len() {
-        return FailedAt::Destination;
+    match failure.blame(route) {
+        Blame::Payee => FailedAt::Destination,
+        Blame::Nobody => FailedAt::Unreadable,
+        Blame::Liquidity(index) => FailedAt::Hop { index, kind: HopFailure::LiquidityLack },
+        Blame::Terms(index) => FailedAt::Hop { index, kind: HopFailure::OtherTerms },
+        Blame::Channel(index) => FailedAt::Hop { index, kind: HopFailure::DisabledOrPolicy },
+        Blame::Node(index) => FailedAt::Hop { index, kind: HopFailure::Node },
     }
-    #[expect(clippy::wildcard_enum_match_arm, reason = "codes not known yet are about the channel")]
-    let kind = match failure.failcode {
-        FailureCode::TemporaryChannelFailure => HopFailure::LiquidityLack,
-        FailureCode::TemporaryNodeFailure
-        | FailureCode::PermanentNodeFailure
-        | FailureCode::RequiredNodeFeatureMissing
-        | FailureCode::InvalidOnionHmac
-        | FailureCode::InvalidOnionPayload
-        | FailureCode::InvalidOnionBlinding => HopFailure::Node,
-        _ => HopFailure::DisabledOrPolicy,
-    };
-    FailedAt::Hop { index, kind }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ecs_systems::{
-        planner::Hop,
-        units::{Blocks, ChannelDirection, Direction, Msat, NodeId, ShortChannelId},
+        planner::{Hop, Policy},
+        port::FailureCode,
+        units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId},
     };
 
     #[test]
@@ -128,14 +124,25 @@ mod tests {
             cltv_blocks: Blocks(1),
         };
         let route = Route { hops: vec![hop(1), hop(2)], probability_ppm: 1_000_000 };
-        let failed = |erring_index, failcode| {
-            let failure = Failure { erring_index, ..Failure::local(None, failcode) };
-            failed_at(&route, &failure)
+        let policy = Policy {
+            enabled: true,
+            fee_base_msat: Msat(1),
+            fee_rate: Ppm(0),
+            cltv_delta: Blocks(0),
+            htlc_minimum_msat: Msat(0),
+            htlc_maximum_msat: Msat(9),
+        };
+        let failed = |erring_index: Option<u32>, failcode| {
+            let hop = erring_index.and_then(|index| route.hops.get(index as usize));
+            let update = (failcode == FailureCode::FeeInsufficient).then(|| policy.clone());
+            failed_at(&route, &Failure { erring_index, update, ..Failure::local(hop, failcode) })
         };
         let at = |index, kind| FailedAt::Hop { index, kind };
         for (index, code, expected) in [
             (Some(1), FailureCode::TemporaryChannelFailure, at(1, HopFailure::LiquidityLack)),
+            (Some(1), FailureCode::FeeInsufficient, at(1, HopFailure::OtherTerms)),
             (Some(0), FailureCode::FeeInsufficient, at(0, HopFailure::DisabledOrPolicy)),
+            (Some(1), FailureCode::UnknownNextPeer, at(1, HopFailure::DisabledOrPolicy)),
             (Some(1), FailureCode::TemporaryNodeFailure, at(1, HopFailure::Node)),
             (Some(2), FailureCode::MppTimeout, FailedAt::Destination),
             (None, FailureCode::Unreadable, FailedAt::Unreadable),

@@ -229,8 +229,8 @@ impl Shell {
                 Reason::Command(command) => self.obey_some(command),
                 Reason::Planned(plans) => {
                     let now = self.clock.now();
-                    for jobs::Done { id, reply } in plans {
-                        self.driver.reply_plan(now, id, &reply);
+                    for jobs::Done { id, made, reply } in plans {
+                        self.driver.reply_plan(now, id, made.as_ref(), &reply);
                     }
                 }
                 Reason::Due => {}

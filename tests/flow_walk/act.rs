@@ -118,7 +118,7 @@ impl Machine {
             }
             Command::Timers => {
                 for (at_ms, entity, effect) in self.timers() {
-                    if at_ms <= self.env.now_ms {
+                    if at_ms <= self.env.now_ms || self.has_come(entity) {
                         let fired = self.app.fire_timer(entity, effect);
                         must(fired.is_ok(), "timers fire", || format!("{fired:?}"))?;
                     }
@@ -265,6 +265,10 @@ impl Machine {
                 self.env.blocks += BLOCKS_RISEN;
                 Command::Nothing
             }
+            Choice::Height => {
+                self.env.blocks += 1;
+                Command::Timers
+            }
             Choice::Tick => {
                 self.env.now_ms = self.next_moment().unwrap_or(self.env.now_ms);
                 Command::Timers
@@ -333,9 +337,10 @@ impl Machine {
         let answer = self.as_it_came(&offer.key, answer);
         let fate = match answer {
             PartAnswer::Paid | PartAnswer::Overspent => Some(Fate::Paid),
-            PartAnswer::Temporary | PartAnswer::Permanent | PartAnswer::MppTimeout => {
-                Some(Fate::Failed)
-            }
+            PartAnswer::Temporary
+            | PartAnswer::Permanent
+            | PartAnswer::MppTimeout
+            | PartAnswer::Ahead => Some(Fate::Failed),
             PartAnswer::Unknown
             | PartAnswer::InFlight
             | PartAnswer::WrongPreimage

@@ -6,12 +6,12 @@ use crate::{
 };
 use ecs_core::{EntityId, Systems};
 use ecs_systems::components::{
-    ApprovalAsked, Cancel, Circular, Claimed, Deadline, Overpay, Parent, Refused, Replayed,
-    Reservation, Set, Total,
+    ApprovalAsked, Cancel, Circular, Claimed, Deadline, HeightAwaited, Overpay, Parent, Refused,
+    Replayed, Reservation, Set, Total,
 };
 
 /// Case and situation: the walk of the one sees the other.
-pub(crate) const CASES: [(&str, &str); 29] = [
+pub(crate) const CASES: [(&str, &str); 31] = [
     ("paid", "fixed amount"),
     ("paid", "amount chosen"),
     ("refused", "no amount at all"),
@@ -20,6 +20,8 @@ pub(crate) const CASES: [(&str, &str); 29] = [
     ("a part of the whole is paid", "partial"),
     ("a second round", "fixed amount"),
     ("paid in parts", "fixed amount"),
+    ("a height is waited for", "fixed amount"),
+    ("paid after a height was waited for", "fixed amount"),
     ("expired between rounds", "expires under way"),
     ("time is up while parts are out", "fixed amount"),
     ("cancelled while parts are out", "fixed amount"),
@@ -63,6 +65,7 @@ pub(crate) fn seen(machine: &Machine) -> Vec<&'static str> {
         let late = app.get::<Deadline>(payment).is_some_and(|it| it.0.0 <= now_ms);
         let rounds = app.get::<Reservation>(payment).map_or(0, |it| it.0.rounds);
         let runs = app.get::<Systems>(payment).is_some();
+        let awaits = app.get::<HeightAwaited>(payment).is_some();
         let complete = end == Some(0);
         let cases = [
             (complete, "paid"),
@@ -71,6 +74,8 @@ pub(crate) fn seen(machine: &Machine) -> Vec<&'static str> {
             (complete && app.get::<Total>(payment).is_some(), "a part of the whole is paid"),
             (rounds > 1, "a second round"),
             (complete && paid > 1, "paid in parts"),
+            (awaits && runs, "a height is waited for"),
+            (complete && machine.env.blocks == 1, "paid after a height was waited for"),
             (end == Some(207) && !machine.env.offers.is_empty(), "expired between rounds"),
             (late && out && runs, "time is up while parts are out"),
             (out && app.get::<Cancel>(payment).is_some(), "cancelled while parts are out"),

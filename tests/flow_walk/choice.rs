@@ -34,6 +34,8 @@ pub(crate) enum Choice {
     Resolved(usize, bool),
     /// Blocks are found: what came in before is too old to be taken.
     Blocks,
+    /// A block is found that a payment waits for.
+    Height,
     /// Nothing new is taken on from now on.
     Close(Cause),
     /// Somebody else pays our receipt.
@@ -75,6 +77,8 @@ pub(crate) enum PartAnswer {
     Temporary,
     Permanent,
     MppTimeout,
+    /// The payee refuses, and sees a block that our node doesn't.
+    Ahead,
     /// Nobody can say.
     Unknown,
     /// It is out.
@@ -160,6 +164,7 @@ impl Budget {
             | Choice::Signer(..)
             | Choice::Approve(..)
             | Choice::Tick
+            | Choice::Height
             | Choice::Start(_)
             | Choice::ReceiptPaid
             | Choice::Nothing => false,
@@ -324,6 +329,9 @@ fn answers(machine: &Machine, pending: &Pending, all: &mut Vec<Choice>) {
                 PartAnswer::WrongPreimage,
                 PartAnswer::NeverArrived,
             ];
+            // Where it leads is seen well enough by one payment alone.
+            let alone = machine.situation.second.is_none() && !machine.situation.narrow;
+            let answers = answers.into_iter().chain(alone.then_some(PartAnswer::Ahead));
             all.extend(answers.map(|answer| Choice::Part(of, number, answer)));
         }
         DecodeByNode::KIND => {

@@ -11,7 +11,9 @@ use crate::{
 };
 use ecs_core::{EffectBody, EntityId, Systems, Write, Writer};
 use ecs_systems::{
-    components::{Circular, Htlc, HtlcJoined, Refused, Refusing, Set, SetReceived, SetSettling},
+    components::{
+        Circular, HeightAwaited, Htlc, HtlcJoined, Refused, Refusing, Set, SetReceived, SetSettling,
+    },
     effects::{OfferPart, SettleHtlcs},
     port::{HtlcId, IncomingHtlc, PartKey, PayeeFailure, ReceiptState, Receipts, SendPart},
     receive::settle_set::keeps_margin,
@@ -112,12 +114,25 @@ pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
     if machine.env.blocks == 0 && machine.env.payments.iter().any(circular) {
         choices.push(Choice::Blocks);
     }
+    let awaits = |payment: &EntityId| {
+        let awaited = machine.app.get::<HeightAwaited>(*payment);
+        awaited.is_some_and(|awaited| machine.height() < awaited.0)
+    };
+    if machine.env.payments.iter().any(awaits) {
+        choices.push(Choice::Height);
+    }
     choices
 }
 
 impl Machine {
     pub(crate) fn height(&self) -> BlockHeight {
         BlockHeight(self.situation.view.height.0 + self.env.blocks)
+    }
+
+    /// Whether an Entity waits for a height that has come.
+    pub(crate) fn has_come(&self, entity: EntityId) -> bool {
+        let awaited = self.app.get::<HeightAwaited>(entity);
+        awaited.is_some_and(|awaited| awaited.0 <= self.height())
     }
 
     /// Whether a part is one of a circular payment.

@@ -10,7 +10,7 @@ use ecs_systems::{
     planner::Route,
     port::{Failure, FailureCode, NodeError, PartStatus},
     replies,
-    units::Msat,
+    units::{Blocks, Msat},
 };
 
 /// What a node takes for a part beyond what was held, where it does.
@@ -34,6 +34,11 @@ pub(crate) fn status(answer: PartAnswer, route: &Route, part: &Part) -> PartStat
         PartAnswer::Temporary => at(0, FailureCode::TemporaryChannelFailure),
         PartAnswer::Permanent => at(hops, FailureCode::IncorrectOrUnknownPaymentDetails),
         PartAnswer::MppTimeout => at(hops, FailureCode::MppTimeout),
+        PartAnswer::Ahead => {
+            let local = Failure::local(None, FailureCode::IncorrectOrUnknownPaymentDetails);
+            let height = part.0.height.checked_add(Blocks(1));
+            PartStatus::Failed(Failure { erring_index: Some(hops), height, ..local })
+        }
         PartAnswer::Unknown | PartAnswer::AsItCame => PartStatus::Unknown,
         PartAnswer::InFlight => PartStatus::InFlight,
         PartAnswer::WrongPreimage => {

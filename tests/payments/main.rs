@@ -13,6 +13,8 @@ mod amounts;
 mod refusals;
 mod planning;
 mod rounds;
+mod failures;
+mod refused;
 mod guards;
 mod hashes;
 mod keys;

@@ -105,6 +105,7 @@ impl World {
             risk_factor_micro_percent: MicroPercent(10_000_000),
             exclude: Vec::new(),
             hints: Vec::new(),
+            policies: Vec::new(),
             local: self.local.clone(),
             announced_first_hops: false,
             first_hop: None,

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::{Exclusion, Graph, Hop, LocalChannel, Plan, PlanRequest, Route};
+use crate::{Exclusion, Graph, HintHop, Hop, LocalChannel, Plan, PlanRequest, Policy, Route};
 use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,6 +86,27 @@ struct Terms {
 }
 
 impl Terms {
+    /// What a policy asks for.
+    fn of(policy: &Policy) -> Self {
+        Self {
+            fee_base: policy.fee_base_msat,
+            fee_rate: policy.fee_rate,
+            cltv_delta: policy.cltv_delta,
+            min: policy.htlc_minimum_msat,
+            max: policy.htlc_maximum_msat,
+            ..Self::NONE
+        }
+    }
+
+    fn hinted(hop: &HintHop) -> Self {
+        Self {
+            fee_base: hop.fee_base_msat,
+            fee_rate: hop.fee_proportional_millionths,
+            cltv_delta: hop.cltv_expiry_delta,
+            ..Self::NONE
+        }
+    }
+
     const NONE: Self = Self {
         fee_base: Msat::ZERO,
         fee_rate: Ppm(0),
@@ -271,19 +292,15 @@ impl Checker<'_> {
         let home = step.to == self.request.source;
         let local = self.local(direction.scid);
         let receivable = local.filter(|local| local.usable).map(|local| local.receivable_msat);
-        let announced = self.graph.policy(direction).filter(|policy| {
+        let told = self.request.told(direction);
+        let announced = told.or_else(|| self.graph.policy(direction)).filter(|policy| {
             policy.enabled
                 && self.graph.ends(direction) == Some((step.from, step.to))
                 && (!home || receivable.is_some())
         });
         let announced = announced.map(|policy| Terms {
-            fee_base: policy.fee_base_msat,
-            fee_rate: policy.fee_rate,
-            cltv_delta: policy.cltv_delta,
-            min: policy.htlc_minimum_msat,
-            max: policy.htlc_maximum_msat,
             capacity: if home { receivable.unwrap_or(Msat::ZERO) } else { known },
-            ..Terms::NONE
+            ..Terms::of(policy)
         });
         let mut offers: Vec<Terms> = announced.into_iter().collect();
         for hint in &self.request.hints {
@@ -291,15 +308,11 @@ impl Checker<'_> {
                 let far = hint.get(place + 1).map_or(self.request.destination, |next| next.pubkey);
                 let same = hop.short_channel_id == direction.scid;
                 let off = home && local.is_some() && receivable.is_none();
+                let off = off || told.is_some_and(|policy| !policy.enabled);
                 if same && (hop.pubkey, far) == (step.from, step.to) && !off {
                     let ours = receivable.filter(|_| home);
-                    offers.push(Terms {
-                        fee_base: hop.fee_base_msat,
-                        fee_rate: hop.fee_proportional_millionths,
-                        cltv_delta: hop.cltv_expiry_delta,
-                        capacity: ours.unwrap_or(known),
-                        ..Terms::NONE
-                    });
+                    let terms = told.map_or_else(|| Terms::hinted(hop), Terms::of);
+                    offers.push(Terms { capacity: ours.unwrap_or(known), ..terms });
                 }
             }
         }
@@ -333,4 +346,16 @@ fn keeps(
         return Err(Flaw::CltvDeltaTooLow { route, hop, delta, allowed: terms.cltv_delta });
     }
     Ok(())
+}
+
+impl Policy {
+    /// Whether the HTLC of that hop of a route, counted from 0, and the one before it keep what is
+    /// asked for here. A first hop pays no fee: there is none before it. No hop, or a disabled
+    /// direction, keeps nothing.
+    #[must_use]
+    pub fn is_kept_by(&self, route: &Route, hop: usize) -> bool {
+        let before = hop.checked_sub(1).and_then(|before| route.hops.get(before));
+        let kept = |step: &Hop| keeps((0, hop), before, step, &Terms::of(self)).is_ok();
+        self.enabled && route.hops.get(hop).is_some_and(kept)
+    }
 }

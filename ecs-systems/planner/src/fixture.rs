@@ -69,6 +69,7 @@ pub(crate) fn request(to: char, amount: u64, local: Vec<LocalChannel>) -> PlanRe
         risk_factor_micro_percent: MicroPercent(10_000_000),
         exclude: Vec::new(),
         hints: Vec::new(),
+        policies: Vec::new(),
         local,
         announced_first_hops: false,
         first_hop: None,

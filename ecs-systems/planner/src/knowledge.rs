@@ -10,6 +10,7 @@ pub use image::{DECAYED_HALF_LIVES, KnowledgeImage};
 pub use learn::{FailedAt, HopFailure};
 
 use crate::cost::{Bounds, decayed};
+use crate::{Hop, Route};
 use payecs_units::{ChannelDirection, Msat, NodeId, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -186,6 +187,19 @@ impl Knowledge {
     #[must_use]
     pub fn is_node_disabled(&self, node: &NodeId, now: Timestamp) -> bool {
         self.disabled_nodes.get(node).is_some_and(|until| now < *until)
+    }
+
+    /// Whether no plan would have this route: a hop of it refused as much or less within the
+    /// half-life, or it or a node between is to be avoided.
+    #[must_use]
+    pub fn forbids(&self, route: &Route, now: Timestamp) -> bool {
+        let refused = |hop: &Hop| {
+            let least = self.refused_from(hop.short_channel_id_dir, now);
+            least.is_some_and(|least| least <= hop.amount_msat)
+                || self.is_disabled(hop.short_channel_id_dir, now)
+        };
+        let between = || route.hops.iter().skip(1).map(|hop| &hop.from);
+        route.hops.iter().any(refused) || between().any(|node| self.is_node_disabled(node, now))
     }
 
     /// The nodes to avoid.

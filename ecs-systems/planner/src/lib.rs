@@ -40,6 +40,7 @@
 //!     risk_factor_micro_percent: MicroPercent(10_000_000),
 //!     exclude: vec![],
 //!     hints: vec![],
+//!     policies: vec![],
 //!     local: vec![LocalChannel {
 //!         short_channel_id: ShortChannelId(1),
 //!         peer: hub,

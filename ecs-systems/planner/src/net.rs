@@ -271,16 +271,8 @@ impl<'a> Ground<'a> {
     fn bare(&self, arc: u32, from: u32, to: u32) -> Option<Edge> {
         let ArcFacts { direction, capacity, policy } = self.graph.facts(arc);
         let policy = policy.as_ref()?;
-        Some(Edge {
-            fee_base: policy.fee_base_msat,
-            fee_rate: policy.fee_rate,
-            cltv_delta: policy.cltv_delta,
-            min: policy.htlc_minimum_msat,
-            max: policy.htlc_maximum_msat,
-            lane: arc,
-            blocked: (!policy.enabled).then_some(Limit::Excluded),
-            ..Edge::plain(*direction, (from, to), *capacity)
-        })
+        let plain = Edge::plain(*direction, (from, to), *capacity);
+        Some(Edge { lane: arc, ..plain.under(policy) })
     }
 
     fn blocked(

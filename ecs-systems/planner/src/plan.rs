@@ -6,6 +6,8 @@ mod allow;
 mod laws;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod told;
 
 use crate::cost::probability_ppm;
 use crate::net::Net;
@@ -25,6 +27,13 @@ use crate::{Graph, Knowledge, NoPlan, Plan, PlanRequest};
 /// with what could go instead. A request for nothing, or in no part, is
 /// [`NoPlanReason::NoRoute`](crate::NoPlanReason::NoRoute).
 pub fn plan(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Result<Plan, NoPlan> {
+    if request.policies.is_empty() {
+        return plan_over(graph, knowledge, request);
+    }
+    plan_over(&graph.as_told(&request.policies), knowledge, request)
+}
+
+fn plan_over(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Result<Plan, NoPlan> {
     let (net, ask) = (Net::new(graph, knowledge, request), ask_of(request));
     if ask.amount.0 == 0 || ask.parts_max == 0 {
         return Err(refuse::empty());

@@ -1,5 +1,6 @@
 //! What planning is asked.
 
+use crate::Policy;
 use payecs_units::{
     Blocks, ChannelDirection, MicroPercent, Msat, NodeId, Ppm, ShortChannelId, Timestamp,
 };
@@ -79,6 +80,11 @@ pub struct PlanRequest {
     pub exclude: Vec<Exclusion>,
     /// Unannounced channels at the far end.
     pub hints: Vec<RouteHint>,
+    /// What holds for directions in place of what is announced or hinted, as their nodes said to
+    /// this payer alone. Of two entries for one direction the later counts; one for a channel that
+    /// is neither announced nor hinted counts for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<(ChannelDirection, Policy)>,
     /// Our channels as they are now; every first hop is one of them. Not written where there are
     /// none: whoever has the routes chosen may say them last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,4 +101,12 @@ pub struct PlanRequest {
     pub now: Timestamp,
     /// Breaks ties between equal routes, so that not all payers choose the same.
     pub seed: u64,
+}
+
+impl PlanRequest {
+    /// What holds for a direction in place of what is announced or hinted, where its node said so.
+    pub(crate) fn told(&self, direction: ChannelDirection) -> Option<&Policy> {
+        let told = self.policies.iter().rfind(|(way, _)| *way == direction);
+        told.map(|(_, policy)| policy)
+    }
 }

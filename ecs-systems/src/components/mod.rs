@@ -39,8 +39,9 @@ pub fn register(app: &mut Engine) {
         CheckExpiryRan CheckDescriptionRan PromoteTargetRan ToSelf Replayed Preapproved PolicyPassed
         Planning PartSent);
     register!(app: SameAs Claimed ApprovalAsked SelfAsked Reservation Deadline Attempt
-        PlanningEntity Planned Part PartFailure LateWord Followed PartsOpen PartsFailed
-        PartsPaid PaidPreimage LedgerRef Exposure Remaining Total FeePaid PartSpent Status);
+        PlanningEntity Planned Part PartFailure Told HeightAwaited LateWord Followed PartsOpen
+        PartsFailed PartsPaid PaidPreimage LedgerRef Exposure Remaining Total FeePaid PartSpent
+        Status);
     register!(app: Htlc HtlcMatched CheckSecretRan CheckAmountsRan CheckCltvRan HtlcJoined Set
         SetReceived Paycode SetTimedOut SetEnough SetComplete SecretKnown Reject Hold SetHeld Held
         SetSettling SetClaimed SetLost Settled Refusing Refused);

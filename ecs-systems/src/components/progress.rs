@@ -4,9 +4,10 @@ use super::kinds::{amounts, texts, values};
 use super::shape;
 use crate::port::{Claim, Decision, EntryId, Failure, PartKey};
 use ecs_core::{ComponentSpec, EntityId};
-use payecs_planner::Route;
+use payecs_planner::{Policy, Route};
 use payecs_units::{
-    BlockHeight, Blocks, GroupId, Msat, PartId, PaymentHash, PaymentSecret, Preimage, Timestamp,
+    BlockHeight, Blocks, ChannelDirection, GroupId, Msat, PartId, PaymentHash, PaymentSecret,
+    Preimage, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -100,8 +101,33 @@ pub struct FailedPart {
     pub amount_msat: Msat,
     /// Whether another try is useless.
     pub permanent: bool,
+    /// The height at which another try may do: the payee sees it, and the part was built for a
+    /// lesser one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_height: Option<BlockHeight>,
     /// Why.
     pub failure: Failure,
+}
+
+/// What failed parts told of directions, for their payment alone: at most one entry in each list
+/// for each part that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldFacts {
+    /// What directions ask for, in place of what is announced or hinted.
+    pub policies: Vec<ToldPolicy>,
+    /// What no further part goes over.
+    pub avoided: Vec<ChannelDirection>,
+}
+
+/// What the node of a direction said that it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldPolicy {
+    /// The direction.
+    pub short_channel_id_dir: ChannelDirection,
+    /// What it asks for.
+    pub policy: Policy,
+    /// How often it said something new in this payment.
+    pub times: u32,
 }
 
 /// A word of the node: a part is paid that is over.
@@ -220,6 +246,16 @@ values! {
     /// Row S3.
     PartsFailed(Vec<FailedPart>) = ComponentSpec::engine("lightningd:parts:failed",
         "an array of objects", "Parts that failed and were not learned from yet.");
+    /// Row S3.
+    Told(ToldFacts) = ComponentSpec::engine("lightningd:told", "an object",
+        "What nodes said when they failed parts, for this payment alone: what directions ask for \
+         (`policies`), in place of what is announced or hinted, and directions that it goes over \
+         no more (`avoided`).");
+    /// Row 32.
+    HeightAwaited(BlockHeight) = ComponentSpec::engine("lightningd:height:awaited",
+        "a block height",
+        "The payee sees this height, and refused what was built for a lesser one: no attempt \
+         starts before our node sees it too.");
     /// Rows S2 and S3.
     LateWord(LateWordFacts) = ComponentSpec::engine("lightningd:part:late", "an object",
         "The node says that a part is paid which is over, and the books can't tell yet what they \

@@ -100,6 +100,7 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
         risk_factor_micro_percent: RISK,
         exclude: Vec::new(),
         hints: Vec::new(),
+        policies: Vec::new(),
         local: if is_us { node.channels_in(books, |_| true) } else { Vec::new() },
         announced_first_hops: !is_us,
         first_hop: None,

@@ -206,7 +206,8 @@ impl Failure {
     /// Whether the payee (after `hops` hops) said no in a way that another try cannot change.
     ///
     /// `mpp_timeout` is not: the other parts may come this time. Source: BOLT 4, and xpay, which
-    /// takes every other answer of the final node as final.
+    /// takes every other answer of the final node as final, but for what [`Failure::height_ahead`]
+    /// tells.
     #[must_use]
     pub fn is_permanent(&self, hops: usize) -> bool {
         let by_payee = self.erring_index.is_some_and(|index| index as usize == hops);

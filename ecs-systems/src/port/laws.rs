@@ -133,6 +133,7 @@ fn question(amount: u64) -> PlanRequest {
         risk_factor_micro_percent: MicroPercent(10_000_000),
         exclude: Vec::new(),
         hints: Vec::new(),
+        policies: Vec::new(),
         local: vec![local(10, node(2)), local(11, node(3))],
         announced_first_hops: false,
         first_hop: None,

@@ -10,6 +10,7 @@
 //! Time and randomness are no ports: each command carries them (`ecs_core::Inputs`).
 
 pub mod failure;
+pub mod blame;
 pub mod image;
 pub mod ledger;
 pub mod node;
@@ -18,6 +19,7 @@ pub mod planner;
 pub mod receipts;
 pub mod laws;
 
+pub use blame::{Blame, HEIGHT_AHEAD_MAX};
 pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use image::PartImage;
 pub use ledger::{

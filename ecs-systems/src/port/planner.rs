@@ -39,6 +39,13 @@ pub trait Planner: Send {
     /// Takes a lesson. Lessons come in the order in which things happened.
     fn learn(&mut self, lesson: &Lesson, now: Timestamp);
 
+    /// Whether something was learned since this plan was made by which it would not be made now:
+    /// then it is asked for again. `false`, which is the default: it is taken as it is.
+    fn is_overtaken(&self, plan: &Plan, now: Timestamp) -> bool {
+        let _ = (plan, now);
+        false
+    }
+
     /// What was learned, as far as it still counts at `now`, for a restart. `None`, which is the
     /// default: this planner begins anew.
     fn image(&self, now: Timestamp) -> Option<PartImage> {

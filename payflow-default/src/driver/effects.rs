@@ -9,7 +9,8 @@ use super::{
 use ecs_core::{Effect, EffectBody, EffectClass, EffectId, EntityId, Invoke, Write};
 use ecs_systems::{
     effects::{
-        AskSigner, ChooseRoutes, DecodeByNode, HOLD_TIMER, OfferPart, RefuseHtlcs, SettleHtlcs,
+        AskSigner, ChooseRoutes, DecodeByNode, HEIGHT_TIMER, HOLD_TIMER, OfferPart, RefuseHtlcs,
+        SettleHtlcs,
     },
     planner::{LocalChannel, NoPlan, Plan, PlanRequest},
     port::{Books, Ends, NodeRequest, NodeView, PartKey, RequestId},
@@ -76,8 +77,8 @@ impl Driver {
 
     pub(super) fn perform(&mut self, effect: Effect) {
         let (entity, id) = (effect.entity, effect.id);
-        if effect.kind == HOLD_TIMER {
-            self.wait_for_height(entity, id);
+        if [HOLD_TIMER, HEIGHT_TIMER].contains(&effect.kind.as_str()) {
+            self.wait_for_height(&effect);
         } else if let EffectClass::Timer { at_ms, .. } = effect.class {
             self.timers.insert((Timestamp(at_ms), entity, id));
         } else if let Some(DecodeByNode { invoice }) = effect.read() {
@@ -116,11 +117,28 @@ impl Driver {
 
     /// Takes what came of a job.
     pub fn finish_plan(&mut self, now: Timestamp, job: JobId, plan: Result<Plan, NoPlan>) {
-        self.reply_plan(now, job, &replies::planned(plan));
+        let made = plan.as_ref().ok().cloned();
+        self.reply_plan(now, job, made.as_ref(), &replies::planned(plan));
     }
 
-    /// The same, of which another thread has made the reply.
-    pub(crate) fn reply_plan(&mut self, now: Timestamp, job: JobId, reply: &[Write]) {
+    /// The same, of which another thread has made the reply. A plan that lessons have overtaken is
+    /// made again.
+    pub(crate) fn reply_plan(
+        &mut self,
+        now: Timestamp,
+        job: JobId,
+        made: Option<&Plan>,
+        reply: &[Write],
+    ) {
+        if made.is_some_and(|plan| self.planner.is_overtaken(plan, now.max(self.now))) {
+            let entity = job.entity;
+            let mut asked = self.engine.outstanding(entity).iter();
+            if let Some(question) = asked.find(|effect| effect.id == job.effect).cloned() {
+                tracing::debug!(target: "payflow::plan", %entity, "plan overtaken");
+                self.perform(question);
+            }
+            return;
+        }
         self.begin(now);
         self.reply(job.entity, job.effect, reply);
     }

@@ -2,14 +2,16 @@
 //! until the node confirms it.
 
 use super::{ASK_AGAIN_MS_FIRST, Driver, Question};
-use ecs_core::{Effect, EffectId, EntityId, Systems, Write, Writer};
+use ecs_core::{Effect, EffectClass, EffectId, EntityId, Systems, Write, Writer};
 use ecs_systems::{
     components::{
-        Held, Htlc, HtlcJoined, PaidPreimage, Refused, Refusing, SetReceived, SetSettling,
+        HeightAwaited, Held, Htlc, HtlcJoined, PaidPreimage, Refused, Refusing, SetReceived,
+        SetSettling,
     },
     port::{HtlcId, IncomingHtlc, NodeError, NodeRequest, PayeeFailure},
     receive::settle_set::keeps_margin,
     replies,
+    units::Timestamp,
 };
 use std::collections::BTreeSet;
 
@@ -244,10 +246,19 @@ impl Driver {
         }
     }
 
-    /// A hold ends at a height.
-    pub(super) fn wait_for_height(&mut self, entity: EntityId, effect: EffectId) {
+    /// A hold ends at a height; what a payment waits for comes with one, or not in time.
+    pub(super) fn wait_for_height(&mut self, timer: &Effect) {
+        let (entity, id) = (timer.entity, timer.id);
         if let Some(Held(held)) = self.engine.get(entity) {
-            self.heights.insert((held.until_height, entity, effect));
+            self.heights.insert((held.until_height, entity, id));
+        }
+        if let Some(HeightAwaited(height)) = self.engine.get(entity) {
+            self.heights.insert((*height, entity, id));
+        }
+        if let EffectClass::Timer { at_ms, .. } = timer.class
+            && at_ms < u64::MAX
+        {
+            self.timers.insert((Timestamp(at_ms), entity, id));
         }
     }
 

@@ -20,6 +20,8 @@ const IN_A_ROW_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) id: JobId,
+    /// The plan, to be held against what was learned since.
+    pub(super) made: Option<Plan>,
     /// The plan, or why there is none, in words: the engine's thread only takes them over.
     pub(super) reply: Vec<Write>,
 }
@@ -50,7 +52,11 @@ impl Jobs {
                 return;
             }
             let jobs: Vec<Job> = self.waiting.drain(..count).collect();
-            let run = |job: Job| Done { id: job.id, reply: replies::planned(answer(job.run)) };
+            let run = |job: Job| {
+                let plan = answer(job.run);
+                let made = plan.as_ref().ok().cloned();
+                Done { id: job.id, made, reply: replies::planned(plan) }
+            };
             self.running.spawn_blocking(move || jobs.into_iter().map(run).collect());
         }
     }

@@ -40,6 +40,17 @@ impl Graph {
         Ok(graph)
     }
 
+    /// This graph as one payer was told that it is: other policies for some directions. One of a
+    /// channel that it doesn't have is left out.
+    pub(crate) fn as_told(&self, policies: &[(ChannelDirection, Policy)]) -> Self {
+        let mut graph = self.clone();
+        for (direction, policy) in policies {
+            // A hinted channel is not in the graph.
+            let _left_out = graph.set_policy(*direction, policy.clone());
+        }
+        graph
+    }
+
     /// Takes changes in, in their order, and tells `refused` of each that makes no sense: it is
     /// left out.
     ///

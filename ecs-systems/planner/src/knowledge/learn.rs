@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 pub enum HopFailure {
     /// Too little liquidity (`temporary_channel_failure`).
     LiquidityLack,
-    /// The channel is down or its policy is another than ours (`channel_disabled`,
-    /// `fee_insufficient`, `incorrect_cltv_expiry`, `unknown_next_peer` and the like).
+    /// The channel is down, or refuses what its policy allows (`channel_disabled`,
+    /// `unknown_next_peer` and the like).
     DisabledOrPolicy,
+    /// It asks for other terms than the part kept, and said which: with those it may be tried
+    /// again, so nothing is learned of it.
+    OtherTerms,
     /// The node as a whole failed (`temporary_node_failure` and the like).
     Node,
 }
@@ -144,6 +147,7 @@ impl Knowledge {
                 let way = self.ways.get(direction);
                 self.ways.set(direction, Way { disabled_until: Some(until), ..way });
             }
+            HopFailure::OtherTerms => {}
             HopFailure::Node => {
                 self.disabled_nodes.insert(hop.from, until);
             }

@@ -114,6 +114,29 @@ fn what_else_we_have_in_flight_counts_for_the_bound_but_not_for_the_refusal() {
 }
 
 #[test]
+fn a_route_is_forbidden_as_long_as_no_plan_would_have_it() {
+    let at = |index, kind| FailedAt::Hop { index, kind };
+    let minute = Timestamp(60_000);
+    for (at, amounts, expected) in [
+        (lack(1), [300, 200], true),
+        (lack(1), [300, 201], true),
+        (lack(1), [300, 199], false),
+        (lack(0), [300, 100], true),
+        (lack(0), [299, 100], false),
+        (at(1, HopFailure::DisabledOrPolicy), [2, 1], true),
+        (at(1, HopFailure::Node), [2, 1], true),
+        (at(0, HopFailure::Node), [2, 1], false),
+        (at(1, HopFailure::OtherTerms), [300, 200], false),
+        (FailedAt::Destination, [300, 200], false),
+        (FailedAt::Unreadable, [300, 200], false),
+    ] {
+        let knowledge = failed(&[300, 200], at);
+        assert_eq!(knowledge.forbids(&route(&amounts), minute), expected, "{at:?} {amounts:?}");
+        assert!(!knowledge.forbids(&route(&amounts), Timestamp(HOUR_MS)), "not for ever");
+    }
+}
+
+#[test]
 fn the_oldest_is_forgotten_first() {
     let config = KnowledgeConfig { entries_max: 2, ..KnowledgeConfig::default() };
     let mut knowledge = Knowledge::new(config);

@@ -1,7 +1,7 @@
 //! What a way from a node to the next is, with all that limits it.
 
-use crate::Limit;
 use crate::cost::Bounds;
+use crate::{Limit, Policy};
 use payecs_units::{Blocks, ChannelDirection, Msat, Ppm};
 
 /// A limit that isn't there.
@@ -57,6 +57,19 @@ impl Edge {
             slots: u32::MAX,
             lane: 0,
             blocked: None,
+        }
+    }
+
+    /// The edge on the terms of a policy.
+    pub(super) fn under(self, policy: &Policy) -> Self {
+        Self {
+            fee_base: policy.fee_base_msat,
+            fee_rate: policy.fee_rate,
+            cltv_delta: policy.cltv_delta,
+            min: policy.htlc_minimum_msat,
+            max: policy.htlc_maximum_msat,
+            blocked: (!policy.enabled).then_some(Limit::Excluded).or(self.blocked),
+            ..self
         }
     }
 }

@@ -132,12 +132,16 @@ impl<'a> Maker<'a> {
         let lane = self.lane(direction);
         let ground = &self.ground;
         let capacity = ground.graph.capacity(scid).unwrap_or(BOUNDLESS);
-        let mut edge = Edge {
-            fee_base: hop.fee_base_msat,
-            fee_rate: hop.fee_proportional_millionths,
-            cltv_delta: hop.cltv_expiry_delta,
-            lane,
-            ..ground.plain(direction, ways, (&hop.pubkey, &far), capacity)
+        let plain = ground.plain(direction, ways, (&hop.pubkey, &far), capacity);
+        let mut edge = match ground.request.told(direction) {
+            Some(policy) => Edge { lane, ..plain.under(policy) },
+            None => Edge {
+                fee_base: hop.fee_base_msat,
+                fee_rate: hop.fee_proportional_millionths,
+                cltv_delta: hop.cltv_expiry_delta,
+                lane,
+                ..plain
+            },
         };
         if far == ground.request.source && ground.local.contains_key(&scid) {
             ground.bound_by_receivable(&mut edge);

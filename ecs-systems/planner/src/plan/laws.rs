@@ -7,17 +7,18 @@ use crate::net::Net;
 use crate::path::{HOPS_MAX, Load, Path};
 use crate::search::{LABELS_MAX, Question, cheapest, cheapest_by};
 use crate::{
-    Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HintHop, HopFailure, Knowledge,
-    LocalChannel, NoPlan, PlanRequest, Policy, Rng, check, cost, generate,
+    Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HintHop, Hop, HopFailure, Knowledge,
+    KnowledgeConfig, LocalChannel, NoPlan, PlanRequest, Policy, Rng, check, cost, generate,
 };
-use payecs_units::{Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId};
+use payecs_units::{
+    Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId, Timestamp,
+};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 const LETTERS: [char; 7] = ['A', 'B', 'C', 'D', 'E', 'F', 'G'];
 
 /// A small network and a question on it, with all limits where they may bind.
-fn case(seed: u64) -> (Graph, PlanRequest) {
+pub(super) fn case(seed: u64) -> (Graph, PlanRequest) {
     let mut rng = Rng::new(seed);
     let nodes = 3 + usize::try_from(rng.below(5)).unwrap();
     let mut rows = Vec::new();
@@ -83,7 +84,7 @@ fn letter(rng: &mut Rng, nodes: usize) -> char {
     LETTERS[usize::try_from(rng.below(u64::try_from(nodes).unwrap())).unwrap()]
 }
 
-fn terms(rng: &mut Rng) -> Policy {
+pub(super) fn terms(rng: &mut Rng) -> Policy {
     let rate = u32::try_from(rng.below(30_000)).unwrap();
     let delta = u32::try_from(rng.below(90)).unwrap();
     let high = rng.chance(300_000);
@@ -249,31 +250,29 @@ proptest! {
     }
 
     #[test]
-    fn a_refused_amount_is_never_planned_again_within_the_half_life(seed: u64) {
-        let (graph, request) = case(seed);
+    fn what_was_refused_is_never_planned_again_within_the_half_life(seed: u64) {
+        let (graph, mut request) = case(seed);
         let mut rng = Rng::new(seed);
         let mut knowledge = Knowledge::default();
-        let mut refused: BTreeMap<ChannelDirection, Msat> = BTreeMap::new();
+        let mut refusals: Vec<Refusal> = Vec::new();
         for _ in 0..30 {
-            let Ok(plan) = plan(&graph, &knowledge, &request) else { break };
+            request.now = request.now.after_ms(rng.below(400_000));
+            refusals.retain(|refusal| request.now < refusal.until);
+            let Ok(plan) = plan(&graph, &knowledge, &request) else { continue };
             prop_assert_eq!(plan.knowledge_version, knowledge.version());
-            let hops = || plan.routes.iter().flat_map(|route| &route.hops);
-            for hop in hops() {
-                let limit = refused.get(&hop.short_channel_id_dir);
-                prop_assert!(limit.is_none_or(|limit| hop.amount_msat < *limit), "{:?}", hop);
+            for hop in plan.routes.iter().flat_map(|route| &route.hops) {
+                let forbids = |refusal: &&Refusal| refusal.forbids(hop, &request);
+                prop_assert_eq!(refusals.iter().find(forbids), None, "{:?}", hop);
             }
             plan.routes.iter().for_each(|route| knowledge.sent(route));
             for route in &plan.routes {
                 let index = usize::try_from(rng.below(4)).unwrap() % route.hops.len();
-                let kind = HopFailure::LiquidityLack;
+                let kind = KINDS[usize::try_from(rng.below(8)).unwrap() % KINDS.len()];
                 knowledge.failed(route, FailedAt::Hop { index, kind }, request.now);
-                for hop in &route.hops[..index] {
-                    refused.retain(|way, limit| {
-                        *way != hop.short_channel_id_dir || hop.amount_msat < *limit
-                    });
-                }
-                let hop = &route.hops[index];
-                refused.insert(hop.short_channel_id_dir, hop.amount_msat);
+                refusals.retain(|refusal| {
+                    !route.hops[..index].iter().any(|hop| refusal.is_lack_below(hop))
+                });
+                refusals.extend(Refusal::of(&route.hops[index], kind, request.now));
             }
         }
         prop_assert_eq!(knowledge.in_flight_total(), Msat::ZERO);
@@ -319,6 +318,60 @@ proptest! {
             let fresh = changed.to_builder().build();
             let answer = plan(&changed, &knowledge, &asked);
             prop_assert_eq!(answer, plan(&fresh, &knowledge, &asked));
+        }
+    }
+}
+
+/// Why hops refuse: most lack liquidity.
+const KINDS: [HopFailure; 5] = [
+    HopFailure::LiquidityLack,
+    HopFailure::LiquidityLack,
+    HopFailure::LiquidityLack,
+    HopFailure::DisabledOrPolicy,
+    HopFailure::Node,
+];
+
+/// What a hop refused, and until when it is not to be offered again.
+#[derive(Debug, PartialEq)]
+struct Refusal {
+    hop: Hop,
+    kind: HopFailure,
+    until: Timestamp,
+}
+
+impl Refusal {
+    fn of(hop: &Hop, kind: HopFailure, now: Timestamp) -> Option<Self> {
+        let KnowledgeConfig { half_life, disabled_for, .. } = KnowledgeConfig::default();
+        let until = match kind {
+            HopFailure::LiquidityLack => now.after(half_life),
+            HopFailure::DisabledOrPolicy | HopFailure::Node => now.after(disabled_for),
+            HopFailure::OtherTerms => return None,
+        };
+        Some(Self { hop: hop.clone(), kind, until })
+    }
+
+    /// Whether it is about less than what crosses the hop: what crossed it since proves more.
+    fn is_lack_below(&self, hop: &Hop) -> bool {
+        self.kind == HopFailure::LiquidityLack && self.forbids_amount(hop)
+    }
+
+    fn forbids_amount(&self, hop: &Hop) -> bool {
+        let same = self.hop.short_channel_id_dir == hop.short_channel_id_dir;
+        same && hop.amount_msat >= self.hop.amount_msat
+    }
+
+    fn forbids(&self, hop: &Hop, request: &PlanRequest) -> bool {
+        let node = self.hop.from;
+        match self.kind {
+            HopFailure::LiquidityLack => self.forbids_amount(hop),
+            HopFailure::DisabledOrPolicy => {
+                self.hop.short_channel_id_dir == hop.short_channel_id_dir
+            }
+            HopFailure::Node => {
+                let is_end = node == request.source || node == request.destination;
+                !is_end && (hop.from == node || hop.to == node)
+            }
+            HopFailure::OtherTerms => false,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::{
     components::{
-        Attempt, AttemptFacts, Deadline, InvoiceExpiresAt, MaxDelay, MaxParts, PartsOpen,
-        PartsPaid, Reservation, ReservationFacts,
+        Attempt, AttemptFacts, Deadline, HeightAwaited, InvoiceExpiresAt, MaxDelay, MaxParts,
+        PartsOpen, PartsPaid, Reservation, ReservationFacts,
     },
+    effects::HEIGHT_TIMER,
     pay::{
         decode::{expiry::expired, target::MAXPARTS_DEFAULT},
         limit::defaults::MAXDELAY_BLOCKS_DEFAULT,
@@ -32,9 +33,10 @@ pub const START_ATTEMPT: SystemSpec = SystemSpec {
     required: &["lightningd:reservation", "lightningd:remaining"],
     disallowed: &["lightningd:attempt", "lightningd:failing", "lightningd:preimage"],
     attaches: &["lightningd:attempt"],
-    detaches: &[],
+    detaches: &["lightningd:height:awaited"],
     refuses: &[PAY_STOPPED_RETRYING, PAY_INVOICE_EXPIRED, PAY_UNSPECIFIED_ERROR, INTAKE_CLOSED],
-    does: "starts a round, if time, expiry, rounds, the intake and the node's state allow one",
+    does: "starts a round, if time, expiry, rounds, the intake and the node's state allow one; \
+           waits while our node doesn't see the height that the payee sees",
 };
 
 type Reads<'w> = (
@@ -45,6 +47,7 @@ type Reads<'w> = (
     Option<&'w PartsPaid>,
     Option<&'w MaxParts>,
     Option<&'w MaxDelay>,
+    Option<&'w HeightAwaited>,
 );
 
 pub(crate) fn start_attempt(
@@ -54,12 +57,16 @@ pub(crate) fn start_attempt(
     (policy, intake): (Res<Policy>, Res<Intake>),
     inputs: Res<Inputs>,
 ) -> Answer {
-    let (Reservation(facts), deadline, expiry, open, paid, parts, delay) = payments.get(entity)?;
+    let (Reservation(facts), deadline, expiry, open, paid, parts, delay, awaited) =
+        payments.get(entity)?;
     let now_ms = inputs.now_ms;
     check_time(deadline.map(|deadline| deadline.0), expiry.map(|expiry| expiry.0), now_ms)?;
     check_rounds(facts, &policy)?;
     intake.check_claimed()?;
     check_node(&node, now_ms)?;
+    if awaited.is_some_and(|awaited| node.height < awaited.0) {
+        return Ok(Step::wait());
+    }
     let open_count = open.map_or(0, |open| open.0.len());
     let parts_max = parts.map_or(MAXPARTS_DEFAULT, |parts| parts.0).get();
     let parts_left = parts_max.saturating_sub(u32::try_from(open_count).unwrap_or(u32::MAX));
@@ -72,7 +79,11 @@ pub(crate) fn start_attempt(
         delay_left_blocks: delay.map_or(Blocks(MAXDELAY_BLOCKS_DEFAULT.get()), MaxDelay::blocks),
         parts_left,
     };
-    Ok(Step::advance().attach(&Attempt(attempt)))
+    let step = Step::advance().attach(&Attempt(attempt));
+    Ok(match awaited {
+        None => step,
+        Some(_) => step.detach::<HeightAwaited>().cancel_timers(HEIGHT_TIMER),
+    })
 }
 
 fn check_time(

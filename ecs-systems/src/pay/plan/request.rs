@@ -3,13 +3,14 @@
 use crate::{
     components::{
         Claimed, Exclude, FirstHop, InvoiceMinFinalCltv, InvoiceRoutes, LastHop, Nonce, RiskFactor,
+        Told, ToldPolicy,
     },
     port::NodeView,
 };
 use bevy_ecs::query::QueryData;
 use ecs_core::Inputs;
-use payecs_planner::{LocalChannel, PlanRequest};
-use payecs_units::{Blocks, MicroPercent, Msat, Timestamp};
+use payecs_planner::{Exclusion, LocalChannel, PlanRequest, Policy};
+use payecs_units::{Blocks, ChannelDirection, MicroPercent, Msat, Timestamp};
 
 /// Blocks added to what the payee asks for: a block may be found while the part travels.
 pub const FINAL_CLTV_MARGIN: Blocks = Blocks(2);
@@ -29,6 +30,7 @@ pub struct Target {
     first_hop: Option<&'static FirstHop>,
     last_hop: Option<&'static LastHop>,
     nonce: Option<&'static Nonce>,
+    told: Option<&'static Told>,
 }
 
 /// What differs from round to round.
@@ -63,8 +65,9 @@ impl TargetItem<'_, '_> {
             final_cltv_blocks: Blocks(asked.saturating_add(FINAL_CLTV_MARGIN.0)),
             parts_max: round.parts_left,
             risk_factor_micro_percent: self.risk.map_or(RISK_DEFAULT, RiskFactor::share),
-            exclude: self.exclude.map(|exclude| exclude.0.clone()).unwrap_or_default(),
+            exclude: self.excluded(),
             hints: self.hints.map(|hints| hints.0.clone()).unwrap_or_default(),
+            policies: self.policies(),
             local,
             announced_first_hops: false,
             first_hop: self.first_hop.map(|hop| hop.0),
@@ -72,5 +75,18 @@ impl TargetItem<'_, '_> {
             now: Timestamp(inputs.now_ms),
             seed: self.nonce.map_or(0, Nonce::seed),
         }
+    }
+    /// What the caller excludes, and what failed parts make the payment avoid.
+    fn excluded(&self) -> Vec<Exclusion> {
+        let given = self.exclude.map(|exclude| exclude.0.clone()).unwrap_or_default();
+        let avoided = self.told.into_iter().flat_map(|told| &told.0.avoided);
+        given.into_iter().chain(avoided.map(|way| Exclusion::Channel(*way))).collect()
+    }
+
+    /// What nodes said that they ask this payment for.
+    fn policies(&self) -> Vec<(ChannelDirection, Policy)> {
+        let told = self.told.into_iter().flat_map(|told| &told.0.policies);
+        let pair = |told: &ToldPolicy| (told.short_channel_id_dir, told.policy.clone());
+        told.map(pair).collect()
     }
 }

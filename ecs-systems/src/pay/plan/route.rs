@@ -72,9 +72,9 @@ mod tests {
     use crate::{
         components::{
             Claimed, Exclude, FirstHop, InvoiceMinFinalCltv, InvoiceRoutes, LastHop, Nonce,
-            Planning, RiskFactor,
+            Planning, RiskFactor, Told, ToldPolicy,
         },
-        fixture::{AMOUNT, BUDGET, Bench, HUB, child, claim, here, payment, question},
+        fixture::{AMOUNT, BUDGET, Bench, HUB, child, claim, here, payment, question, told},
     };
     use ecs_core::{Json, Write};
     use payecs_planner::{Exclusion, PlanRequest};
@@ -133,6 +133,21 @@ mod tests {
             ..question(AMOUNT)
         };
         assert_eq!(asked(payment, plan), expected);
+    }
+
+    #[test]
+    fn what_failed_parts_told_is_asked_with() {
+        let payment = here().attach(&Told(told())).attach(&Exclude(vec![Exclusion::Node(HUB)]));
+        let ToldPolicy { short_channel_id_dir, policy, .. } = told().policies.remove(0);
+        let avoided = Exclusion::Channel(told().avoided[0]);
+        let expected = PlanRequest {
+            policies: vec![(short_channel_id_dir, policy)],
+            exclude: vec![Exclusion::Node(HUB), avoided],
+            parts_max: 1,
+            local: Vec::new(),
+            ..question(AMOUNT)
+        };
+        assert_eq!(asked(payment, plan_entity()), expected);
     }
 
     #[test]

@@ -3,5 +3,6 @@
 pub mod dispatch;
 pub mod send_part;
 pub mod part_end;
+pub(crate) mod told;
 pub mod late;
 pub mod learn;

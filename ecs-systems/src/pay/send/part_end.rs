@@ -4,10 +4,13 @@ use crate::{
     components::{
         Circular, Claimed, Exposure, FailedPart, OpenPart, PaidParts, PaidPreimage, Parent, Part,
         PartFacts, PartFailure, PartSent, PartSpent, PartsFailed, PartsOpen, PartsPaid,
-        Reservation,
+        Reservation, Told,
     },
     effects::{Contradiction, Contradicts, Learn, PartEnded},
-    pay::limit::exposure::{Parts, exposure},
+    pay::{
+        limit::exposure::{Parts, exposure},
+        send::told::draw_of,
+    },
     port::{Books, Failure, LedgerEntry, LedgerError, Lesson, PaymentRef},
     records::RecordEntry,
     refusal::{from_ledger, overflow},
@@ -134,7 +137,9 @@ pub const PART_FAILED: SystemSpec = SystemSpec {
     attaches: &[],
     detaches: &["lightningd:systems"],
     refuses: &[],
-    does: "voids this part and tells its payment, in one record",
+    does: "voids this part and tells its payment, in one record; what its failure tells of a \
+           channel's terms counts for this payment alone, and one that can't be read makes it \
+           avoid a hop that is drawn",
 };
 
 type Failed<'w> = (&'w Part, &'w Parent, &'w PartFailure, Has<PartSent>);
@@ -143,23 +148,31 @@ pub(crate) fn part_failed(
     In(entity): On,
     parts: Query<Failed<'_>>,
     payments: Query<Payment<'_>>,
+    lessons: Query<&Told>,
     (all, entities): (Parts<'_, '_, '_>, Res<Entities>),
+    inputs: Res<Inputs>,
 ) -> Answer {
     let (Part(part), Parent(parent), PartFailure(failure), sent) = parts.get(entity)?;
     let (_, open, _, failed, reservation, _, told) = payment_of(*parent, &payments, &entities)?;
     let (mine, others) = take(open, part.key.part_id, *parent)?;
     let mut failed = failed.map(|failed| failed.0.clone()).unwrap_or_default();
+    let hops = part.route.hops.len();
+    let awaits_height = failure.height_ahead(hops, part.height);
     failed.push(FailedPart {
         part_id: mine.part_id,
         amount_msat: mine.amount_msat,
-        permanent: failure.is_permanent(part.route.hops.len()),
+        permanent: failure.is_permanent(hops) && awaits_height.is_none(),
+        awaits_height,
         failure: failure.clone(),
     });
+    let lesson = entities.get(*parent).and_then(|parent| lessons.get(parent).ok());
+    let lesson = sent.then(|| learned(lesson, part, failure, &inputs)).flatten();
     let mut facts = reservation.0;
     facts.parts_failed += 1;
     let still = told.then(|| exposure(&others, &all, &entities));
     let payment = left_open(Write::to(*parent), others)
         .attach_some(still.as_ref())
+        .attach_some(lesson.as_ref())
         .attach(&PartsFailed(failed))
         .attach(&Reservation(facts));
     let entry = LedgerEntry::VoidPart { payment: reference(part), part_id: part.key.part_id };
@@ -174,6 +187,18 @@ pub(crate) fn part_failed(
     }
     let lesson = Lesson::Failed(part.route.clone(), failure.clone());
     Ok(step.effect(EffectRequest::notice(&Learn(lesson))))
+}
+
+/// What its payment is told with this failure; `None`: nothing new.
+fn learned(
+    earlier: Option<&Told>,
+    part: &PartFacts,
+    failure: &Failure,
+    inputs: &Inputs,
+) -> Option<Told> {
+    let mut told = earlier.map(|told| told.0.clone()).unwrap_or_default();
+    let draw = draw_of(&inputs.entropy, part.key.part_id);
+    told.take(&part.route, failure, draw).then_some(Told(told))
 }
 
 fn payment_of<'q>(

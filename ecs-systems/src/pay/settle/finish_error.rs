@@ -2,7 +2,7 @@
 
 use crate::{
     components::{Claimed, Exposure, Invoice, MainPayment, PayHash, Replayed, SameAs, Status},
-    effects::{APPROVAL_TIMER, PayFailure},
+    effects::{APPROVAL_TIMER, HEIGHT_TIMER, PayFailure},
     port::{Books, LedgerEntry},
     records::RecordEntry,
     refusal::RESTORED,
@@ -68,6 +68,7 @@ pub(crate) fn finish_error(
         .detach::<Failing>()
         .detach::<Systems>()
         .cancel_timers(APPROVAL_TIMER)
+        .cancel_timers(HEIGHT_TIMER)
         .effect(EffectRequest::notice(&failure));
     if let Some(systems) = systems {
         step = step.attach(&SystemsFinal(systems.to_json()));

@@ -5,7 +5,7 @@ use crate::{
         Amount, Claimed, FeePaid, Invoice, LedgerRef, PaidPreimage, PartsPaid, PayHash, Replayed,
         Reservation, Status,
     },
-    effects::{APPROVAL_TIMER, PaySuccess},
+    effects::{APPROVAL_TIMER, HEIGHT_TIMER, PaySuccess},
     port::{EntryId, LedgerEntry, PaymentRef},
     records::RecordEntry,
     refusal::LEDGER_INVARIANT,
@@ -80,6 +80,7 @@ pub(crate) fn settle(In(entity): On, payments: Query<Reads<'_>>) -> Answer {
         .detach::<Systems>()
         .detach::<Failing>()
         .cancel_timers(APPROVAL_TIMER)
+        .cancel_timers(HEIGHT_TIMER)
         .effect(EffectRequest::notice(&success));
     if replayed {
         return Ok(step);

@@ -50,6 +50,7 @@ pub(super) fn plan(
         risk_factor_micro_percent: RISK,
         exclude: Vec::new(),
         hints: Vec::new(),
+        policies: Vec::new(),
         local: Vec::new(),
         announced_first_hops: true,
         first_hop: None,

@@ -100,6 +100,7 @@ impl Planner for Ours<'_> {
             risk_factor_micro_percent: RISK,
             exclude: Vec::new(),
             hints: Vec::new(),
+            policies: Vec::new(),
             local: self.local(paying),
             announced_first_hops: self.own.is_none(),
             first_hop: None,

@@ -6,7 +6,7 @@ use crate::{
     fixture::{AMOUNT, BUDGET, Bench, NOW_MS, Ran, closed, here, open_part, payment, reservation},
 };
 use ecs_core::{Json, Write};
-use payecs_units::PartId;
+use payecs_units::{BlockHeight, PartId};
 use std::num::NonZeroU32;
 
 fn reserved() -> Write {
@@ -157,4 +157,25 @@ fn the_delay_is_the_callers_or_the_default() {
         let attempt = ran(Bench::new(), reserved().attach_some(given.map(MaxDelay).as_ref())).1;
         assert_eq!(attempt.unwrap().delay_left_blocks, Blocks(blocks));
     }
+}
+
+#[test]
+fn no_attempt_starts_before_our_node_sees_the_height_that_the_payee_sees() {
+    for (height, starts) in [(800_001, false), (800_000, true), (799_999, true)] {
+        let mut bench = Bench::new();
+        let awaited = HeightAwaited(BlockHeight(height));
+        let ran = bench.run(&START_ATTEMPT, reserved().attach(&awaited));
+        assert!(ran.matched);
+        assert_eq!(bench.app.get::<Attempt>(payment()).is_some(), starts, "{height}");
+        assert_eq!(ran.detached("height:awaited"), starts, "{height}");
+        assert_eq!(ran.code(), None, "{height}");
+    }
+}
+
+#[test]
+fn the_deadline_ends_the_wait_for_a_height() {
+    let write = reserved()
+        .attach(&HeightAwaited(BlockHeight(800_001)))
+        .attach(&Deadline(Timestamp(NOW_MS)));
+    assert_eq!(ran(Bench::new(), write).0.code(), Some(PAY_STOPPED_RETRYING));
 }

@@ -3,11 +3,13 @@
 use super::*;
 use crate::{
     fixture::{
-        AMOUNT, Bench, PREIMAGE, Ran, child, claim, failure, here, open_part, part, payment,
-        reservation,
+        AMOUNT, Bench, PREIMAGE, Ran, child, claim, failure, graph, here, open_part, part, payment,
+        reservation, told,
     },
     port::FailureCode,
 };
+use payecs_planner::Policy;
+use payecs_units::BlockHeight;
 
 fn parent(open: Vec<OpenPart>) -> Write {
     here()
@@ -202,6 +204,7 @@ fn failed_parts_queue_up_until_they_are_learned_from() {
         part_id: PartId(8),
         amount_msat: Msat(9),
         permanent: false,
+        awaits_height: None,
         failure: failure(),
     };
     let parent = parent(vec![open_part()]).attach(&PartsFailed(vec![first.clone()]));
@@ -220,5 +223,52 @@ fn an_end_that_belongs_to_no_open_part_writes_nothing() {
         let gone = Bench::new().run_on(child(), spec, part);
         assert_eq!(gone.code(), Some(-32602), "the payment is gone");
         assert!(gone.entries.is_empty());
+    }
+}
+
+/// The hub refuses: it asks for that much more.
+fn dearer(by: u64) -> Failure {
+    let hop = part().route.hops[1].clone();
+    let policy = graph().policy(hop.short_channel_id_dir).unwrap().clone();
+    let policy = Policy { fee_base_msat: Msat(policy.fee_base_msat.0 + by), ..policy };
+    let local = Failure::local(Some(&hop), FailureCode::FeeInsufficient);
+    Failure { erring_index: Some(1), update: Some(policy), ..local }
+}
+
+#[test]
+fn what_a_failed_part_tells_is_its_payments_and_adds_up() {
+    let unread = Failure { erring_index: None, failcode: FailureCode::Unreadable, ..failure() };
+    for (failure, policies, avoided) in [(dearer(7), 1, 0), (unread, 0, 1), (failure(), 0, 0)] {
+        let (bench, _) = ran(parent(vec![open_part()]), &PART_FAILED, failed(failure.clone()));
+        let told = bench.app.get::<Told>(payment()).map(|told| told.0.clone());
+        assert_eq!(told.is_some(), policies + avoided > 0, "{failure:?}");
+        let told = told.unwrap_or_default();
+        assert_eq!((told.policies.len(), told.avoided.len()), (policies, avoided));
+        assert!(bench.app.get::<Told>(child()).is_none());
+    }
+    let earlier = parent(vec![open_part()]).attach(&Told(told()));
+    let (bench, _) = ran(earlier, &PART_FAILED, failed(dearer(7)));
+    let Told(now) = bench.app.get(payment()).unwrap();
+    assert_eq!(now.avoided, told().avoided, "what was told before stays");
+    assert_eq!((now.policies.len(), now.policies[0].times), (1, 2));
+}
+
+#[test]
+fn a_part_that_never_left_tells_nothing() {
+    let write = failed(dearer(7)).detach::<PartSent>();
+    let (bench, _) = ran(parent(vec![open_part()]), &PART_FAILED, write);
+    assert!(bench.app.get::<Told>(payment()).is_none());
+}
+
+#[test]
+fn a_payee_that_sees_a_greater_height_fails_a_part_for_now() {
+    let details = FailureCode::IncorrectOrUnknownPaymentDetails;
+    for (ahead, awaited) in [(0, false), (1, true), (145, false)] {
+        let height = Some(BlockHeight(part().height.0 + ahead));
+        let failure = Failure { erring_index: Some(2), failcode: details, height, ..failure() };
+        let (bench, _) = ran(parent(vec![open_part()]), &PART_FAILED, failed(failure));
+        let failed = &bench.app.get::<PartsFailed>(payment()).unwrap().0[0];
+        assert_eq!(failed.permanent, !awaited, "{ahead}");
+        assert_eq!(failed.awaits_height, height.filter(|_| awaited), "{ahead}");
     }
 }
