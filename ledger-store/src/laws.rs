@@ -47,6 +47,7 @@ macro_rules! ledger_laws {
             what_the_node_took_overdraws_no_channel_and_nothing_reserved
             a_late_part_is_booked_once_for_what_it_cost
             a_late_part_that_went_around_is_made_even
+            each_part_that_went_around_is_made_even
             no_hash_is_paid_again_that_turned_out_paid
             a_check_says_what_a_commit_would_and_writes_nothing
             any_entries_follow_the_model

@@ -5,7 +5,7 @@ use crate::chart::Account;
 use crate::journal::{Transfer, broken};
 use crate::payment::Payment;
 use ecs_systems::port::{ClaimState, HoldState, LedgerError, PaymentRef};
-use ecs_systems::units::{Msat, Preimage};
+use ecs_systems::units::{Msat, PartId, Preimage};
 
 impl Writer<'_> {
     /// Gives the rest back and keeps the proof. A payment without a reservation may be complete.
@@ -47,7 +47,7 @@ impl Writer<'_> {
             return Err(broken(what));
         }
         self.void_rest(&mut paying)?;
-        self.level_self(&paying.claim.payment)?;
+        self.level_self(&paying.claim.payment, None)?;
         paying.state = state;
         let payment = paying.claim.payment;
         self.put(paying);
@@ -56,8 +56,13 @@ impl Writer<'_> {
     }
 
     /// Brings `control:self` to zero for a payment that is over: what left us and never came back
-    /// is an expense, what came back for a part that never left is income. Mostly it is zero.
-    pub(super) fn level_self(&mut self, payment: &PaymentRef) -> Result<(), LedgerError> {
+    /// is an expense, what came back for a part that never left is income. Mostly it is zero. It is
+    /// done at the end, and for each part that is late for that.
+    pub(super) fn level_self(
+        &mut self,
+        payment: &PaymentRef,
+        part_id: Option<PartId>,
+    ) -> Result<(), LedgerError> {
         let net = self.batch.net_of(payment, Account::SelfPayment);
         let Some(wanted) = (match net.signum() {
             1 => Some(posted("rebalance_lost", Account::Payment, Account::SelfPayment, Msat(0))),
@@ -71,6 +76,7 @@ impl Writer<'_> {
         let amount = u64::try_from(net.unsigned_abs()).map_err(|_| above_64_bits())?;
         tracing::warn!(target: "payflow::ledger", %net, "what went around is not what came back");
         let payment = Some(*payment);
-        self.batch.transfer(&Transfer { amount: Msat(amount), payment, ..wanted }).map(|_| ())
+        let transfer = Transfer { amount: Msat(amount), payment, part_id, ..wanted };
+        self.batch.transfer(&transfer).map(|_| ())
     }
 }

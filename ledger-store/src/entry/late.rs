@@ -59,7 +59,7 @@ impl Writer<'_> {
         let is_over = paying.state != ClaimState::Open;
         self.put(paying);
         if is_over {
-            self.level_self(payment)?;
+            self.level_self(payment, Some(part_id))?;
         }
         Ok(())
     }

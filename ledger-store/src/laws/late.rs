@@ -1,8 +1,8 @@
 //! The laws of what a node says when it contradicts itself.
 
 use super::fixture::{
-    claim, claimed, complete, dispatch, fail, late, opening, overspend, payment, post, preimage,
-    prove, reserve, void,
+    around, claim, claimed, complete, dispatch, fail, late, opening, overspend, payment, post,
+    preimage, prove, reserve, void,
 };
 use super::ledger::{known, must, refuses, seen, two_parts_under_way, write};
 use ecs_systems::port::{ClaimState, HoldState, Ledger, LedgerEntry, LedgerError, PostingState};
@@ -67,6 +67,28 @@ pub fn a_late_part_that_went_around_is_made_even<L: Ledger>(open: impl Fn() -> L
         must(&mut books, entries);
         let shown = books.balance_object();
         assert_eq!((shown.outgoing_total_msat, shown.fees_paid_msat), (Msat(1_000), Msat(27)));
+        for (account, balance) in books.trial_balance() {
+            if account.ends_with(":control:self") {
+                assert_eq!(balance.debits_posted_msat, balance.credits_posted_msat);
+            }
+        }
+    }
+}
+
+/// What went around and never came back is an expense for each part that says so, at the end of the
+/// payment and after.
+pub fn each_part_that_went_around_is_made_even<L: Ledger>(open: impl Fn() -> L) {
+    let paying = payment(1, 1);
+    for (late_fee, fee) in [(10, 20), (17, 27)] {
+        let mut books = two_parts_under_way(&open);
+        let part_id = PartId(1);
+        let fee_msat = Msat(late_fee);
+        let late = LedgerEntry::LatePart { payment: paying, part_id, fee_msat, circular: true };
+        let ends = [void(paying, 1), around(paying, 2, 10), complete(1, 1, 10), late];
+        must(&mut books, ends);
+        let shown = books.balance_object();
+        let spent = (shown.outgoing_total_msat, shown.fees_paid_msat);
+        assert_eq!(spent, (Msat(1_000), Msat(fee)));
         for (account, balance) in books.trial_balance() {
             if account.ends_with(":control:self") {
                 assert_eq!(balance.debits_posted_msat, balance.credits_posted_msat);

@@ -18,7 +18,8 @@ pub use super::keys::{
 pub use super::late::{
     a_check_says_what_a_commit_would_and_writes_nothing,
     a_late_part_is_booked_once_for_what_it_cost, a_late_part_that_went_around_is_made_even,
-    an_overspent_part_costs_what_the_node_took, no_hash_is_paid_again_that_turned_out_paid,
+    an_overspent_part_costs_what_the_node_took, each_part_that_went_around_is_made_even,
+    no_hash_is_paid_again_that_turned_out_paid,
     what_the_node_took_overdraws_no_channel_and_nothing_reserved,
 };
 
