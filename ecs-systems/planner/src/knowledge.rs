@@ -76,6 +76,9 @@ struct Ceiling {
     hi: Msat,
     /// The least single HTLC that was refused.
     refused: Msat,
+    /// The greatest that was: what passes below it says nothing of it.
+    #[serde(default)]
+    refused_most: Msat,
     at: Timestamp,
 }
 

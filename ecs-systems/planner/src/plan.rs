@@ -5,6 +5,8 @@ mod allow;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod complaints;
 #[cfg(test)]
 mod tests;

@@ -21,9 +21,10 @@ pub struct KnowledgeImage {
 type Place = (u64, u8);
 
 /// What could pass, since when in milliseconds, and the ceiling, if there is one: what could not,
-/// the least HTLC that was refused, and when in milliseconds.
+/// the least HTLC that was refused, and when in milliseconds. Then the greatest that was refused:
+/// where it isn't said there was one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct LearnedRow(Place, u64, u64, Option<(u64, u64, u64)>);
+struct LearnedRow(Place, u64, u64, Option<(u64, u64, u64)>, #[serde(default)] u64);
 
 impl Knowledge {
     /// What is known at `now`, as data. What was learned more than [`DECAYED_HALF_LIVES`] ago is
@@ -46,7 +47,8 @@ impl Knowledge {
             let stays = |it: &Learned| now.0.saturating_sub(it.learned_at().0) <= stays_ms;
             if let Some(known) = way.learned.filter(stays) {
                 let ceiling = known.ceiling.map(|it| (it.hi.0, it.refused.0, it.at.0));
-                image.learned.push(LearnedRow(at, known.lo.0, known.lo_at.0, ceiling));
+                let most = known.ceiling.map_or(0, |it| it.refused_most.0);
+                image.learned.push(LearnedRow(at, known.lo.0, known.lo_at.0, ceiling, most));
             }
             if way.in_flight > Msat::ZERO {
                 image.in_flight.push((at, way.in_flight.0));
@@ -69,10 +71,11 @@ impl Knowledge {
             known.ways.set(direction, way);
             Ok(())
         };
-        for LearnedRow(at, lo, lo_at, ceiling) in &image.learned {
+        for LearnedRow(at, lo, lo_at, ceiling, most) in &image.learned {
             let ceiling = ceiling.map(|(hi, refused, at)| Ceiling {
                 hi: Msat(hi),
                 refused: Msat(refused),
+                refused_most: Msat(refused.max(*most)),
                 at: Timestamp(at),
             });
             let learned = Learned { lo: Msat(*lo), lo_at: Timestamp(*lo_at), ceiling };

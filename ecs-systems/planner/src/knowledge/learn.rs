@@ -110,9 +110,7 @@ impl Knowledge {
         if amount >= known.lo_now(now, half_life_ms) {
             (known.lo, known.lo_at) = (amount, now);
         }
-        if known.ceiling.is_some_and(|ceiling| ceiling.hi < amount || ceiling.refused <= amount) {
-            known.ceiling = None;
-        }
+        known.ceiling = known.ceiling.and_then(|ceiling| ceiling.above(amount));
         self.ways.set(direction, Way { learned: Some(known), ..way });
     }
 
@@ -133,7 +131,9 @@ impl Knowledge {
         let raised = |msat: Msat| Msat(msat.0.saturating_add(amount.0));
         (twin.lo, twin.lo_at) = (raised(twin.lo_now(now, half_life_ms)), now);
         if let Some(ceiling) = &mut twin.ceiling {
-            (ceiling.hi, ceiling.refused) = (raised(ceiling.hi), raised(ceiling.refused));
+            for msat in [&mut ceiling.hi, &mut ceiling.refused, &mut ceiling.refused_most] {
+                *msat = raised(*msat);
+            }
         }
         self.ways.set(twin_of(direction), Way { learned: Some(twin), ..way });
     }
@@ -159,13 +159,14 @@ impl Knowledge {
         let half_life_ms = self.config.half_life_ms();
         let way = self.ways.get(direction);
         let hi = Msat(way.in_flight.0.saturating_add(amount.0).saturating_sub(1));
-        let mut fresh = Ceiling { hi, refused: amount, at: now };
+        let mut fresh = Ceiling { hi, refused: amount, refused_most: amount, at: now };
         let mut known = way.learned.unwrap_or_default();
         if let Some(old) = known.ceiling
             && now.0.saturating_sub(old.at.0) < half_life_ms
         {
             fresh.hi = fresh.hi.min(old.hi);
             fresh.refused = fresh.refused.min(old.refused);
+            fresh.refused_most = fresh.refused_most.max(old.refused_most);
         }
         known.ceiling = Some(fresh);
         known.lo = known.lo.min(fresh.hi);
@@ -200,6 +201,15 @@ impl Knowledge {
                 self.disabled_nodes.remove(&node);
             }
         }
+    }
+}
+
+impl Ceiling {
+    /// What is left of it once `amount` has passed: all that was refused above.
+    fn above(self, amount: Msat) -> Option<Self> {
+        let refused = self.refused.max(Msat(amount.0.checked_add(1)?));
+        let hi = if amount <= self.hi { self.hi } else { self.refused_most };
+        (refused <= self.refused_most).then_some(Self { hi, refused, ..self })
     }
 }
 

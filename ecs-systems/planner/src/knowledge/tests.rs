@@ -208,6 +208,27 @@ fn an_image_of_a_direction_that_is_none_is_refused() {
     assert_eq!(refused, "2 is no direction of a channel");
 }
 
+#[test]
+fn what_passes_below_a_refusal_leaves_it_standing() {
+    let mut knowledge = Knowledge::default();
+    for msat in [340, 300] {
+        knowledge.sent(&route(&[msat]));
+        knowledge.failed(&route(&[msat]), lack(0), Timestamp(0));
+    }
+    let refused = |knowledge: &Knowledge| knowledge.refused_from(there(1), Timestamp(0));
+    let lack_of = |msat| {
+        let mut knowledge = knowledge.clone();
+        knowledge.sent(&route(&[msat, msat]));
+        knowledge.failed(&route(&[msat, msat]), lack(1), Timestamp(0));
+        let back = Knowledge::of_image(KnowledgeConfig::default(), &knowledge.image(Timestamp(0)));
+        assert_eq!(back.as_ref(), Ok(&knowledge));
+        (refused(&knowledge), bounds(&knowledge, there(1), 0).1)
+    };
+    assert_eq!(lack_of(299), (Some(Msat(300)), 299));
+    assert_eq!(lack_of(320), (Some(Msat(321)), 340), "it may be there by now");
+    assert_eq!(lack_of(340).0, None);
+}
+
 proptest! {
     #[test]
     fn no_bound_is_lost_with_an_image(

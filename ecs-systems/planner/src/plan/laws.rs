@@ -7,12 +7,10 @@ use crate::net::Net;
 use crate::path::{HOPS_MAX, Load, Path};
 use crate::search::{LABELS_MAX, Question, cheapest, cheapest_by};
 use crate::{
-    Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HintHop, Hop, HopFailure, Knowledge,
-    KnowledgeConfig, LocalChannel, NoPlan, PlanRequest, Policy, Rng, check, cost, generate,
+    Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HintHop, HopFailure, Knowledge,
+    LocalChannel, NoPlan, PlanRequest, Policy, Rng, check, cost, generate,
 };
-use payecs_units::{
-    Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId, Timestamp,
-};
+use payecs_units::{Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId};
 use proptest::prelude::*;
 
 const LETTERS: [char; 7] = ['A', 'B', 'C', 'D', 'E', 'F', 'G'];
@@ -250,35 +248,6 @@ proptest! {
     }
 
     #[test]
-    fn what_was_refused_is_never_planned_again_within_the_half_life(seed: u64) {
-        let (graph, mut request) = case(seed);
-        let mut rng = Rng::new(seed);
-        let mut knowledge = Knowledge::default();
-        let mut refusals: Vec<Refusal> = Vec::new();
-        for _ in 0..30 {
-            request.now = request.now.after_ms(rng.below(400_000));
-            refusals.retain(|refusal| request.now < refusal.until);
-            let Ok(plan) = plan(&graph, &knowledge, &request) else { continue };
-            prop_assert_eq!(plan.knowledge_version, knowledge.version());
-            for hop in plan.routes.iter().flat_map(|route| &route.hops) {
-                let forbids = |refusal: &&Refusal| refusal.forbids(hop, &request);
-                prop_assert_eq!(refusals.iter().find(forbids), None, "{:?}", hop);
-            }
-            plan.routes.iter().for_each(|route| knowledge.sent(route));
-            for route in &plan.routes {
-                let index = usize::try_from(rng.below(4)).unwrap() % route.hops.len();
-                let kind = KINDS[usize::try_from(rng.below(8)).unwrap() % KINDS.len()];
-                knowledge.failed(route, FailedAt::Hop { index, kind }, request.now);
-                refusals.retain(|refusal| {
-                    !route.hops[..index].iter().any(|hop| refusal.is_lack_below(hop))
-                });
-                refusals.extend(Refusal::of(&route.hops[index], kind, request.now));
-            }
-        }
-        prop_assert_eq!(knowledge.in_flight_total(), Msat::ZERO);
-    }
-
-    #[test]
     fn what_is_ahead_never_hides_a_cheaper_path(seed: u64, weighted: bool) {
         let (graph, knowledge, request) = learned(seed);
         let net = Net::new(&graph, &knowledge, &request);
@@ -318,60 +287,6 @@ proptest! {
             let fresh = changed.to_builder().build();
             let answer = plan(&changed, &knowledge, &asked);
             prop_assert_eq!(answer, plan(&fresh, &knowledge, &asked));
-        }
-    }
-}
-
-/// Why hops refuse: most lack liquidity.
-const KINDS: [HopFailure; 5] = [
-    HopFailure::LiquidityLack,
-    HopFailure::LiquidityLack,
-    HopFailure::LiquidityLack,
-    HopFailure::DisabledOrPolicy,
-    HopFailure::Node,
-];
-
-/// What a hop refused, and until when it is not to be offered again.
-#[derive(Debug, PartialEq)]
-struct Refusal {
-    hop: Hop,
-    kind: HopFailure,
-    until: Timestamp,
-}
-
-impl Refusal {
-    fn of(hop: &Hop, kind: HopFailure, now: Timestamp) -> Option<Self> {
-        let KnowledgeConfig { half_life, disabled_for, .. } = KnowledgeConfig::default();
-        let until = match kind {
-            HopFailure::LiquidityLack => now.after(half_life),
-            HopFailure::DisabledOrPolicy | HopFailure::Node => now.after(disabled_for),
-            HopFailure::OtherTerms => return None,
-        };
-        Some(Self { hop: hop.clone(), kind, until })
-    }
-
-    /// Whether it is about less than what crosses the hop: what crossed it since proves more.
-    fn is_lack_below(&self, hop: &Hop) -> bool {
-        self.kind == HopFailure::LiquidityLack && self.forbids_amount(hop)
-    }
-
-    fn forbids_amount(&self, hop: &Hop) -> bool {
-        let same = self.hop.short_channel_id_dir == hop.short_channel_id_dir;
-        same && hop.amount_msat >= self.hop.amount_msat
-    }
-
-    fn forbids(&self, hop: &Hop, request: &PlanRequest) -> bool {
-        let node = self.hop.from;
-        match self.kind {
-            HopFailure::LiquidityLack => self.forbids_amount(hop),
-            HopFailure::DisabledOrPolicy => {
-                self.hop.short_channel_id_dir == hop.short_channel_id_dir
-            }
-            HopFailure::Node => {
-                let is_end = node == request.source || node == request.destination;
-                !is_end && (hop.from == node || hop.to == node)
-            }
-            HopFailure::OtherTerms => false,
         }
     }
 }
