@@ -66,7 +66,7 @@ fn what_stands_in_the_way_has_a_payments_code() {
         let message = error["message"].as_str().unwrap();
         assert!(message.to_lowercase().contains(&expected.to_lowercase()), "{words:?}: {error}");
     }
-    let output = plan(&[&made[..4], &["@1", "@40", "100000sat", "--maxfee", "0"]].concat());
+    let output = plan(&[&made[..4], &["@1", "@80", "100000sat", "--maxfee", "0"]].concat());
     assert_eq!(output.status.code(), Some(1));
     let text = err(&output);
     assert!(text.contains("(code 206)") && text.contains("fee_needed_msat"), "{text}");
