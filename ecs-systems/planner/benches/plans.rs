@@ -18,8 +18,8 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
 use payecs_planner::{
-    FailedAt, Graph, GraphShape, HopFailure, Knowledge, LocalChannel, NoPlan, Plan, PlanRequest,
-    Policy, Rng, Route, generate, plan,
+    FailedAt, Graph, GraphShape, HopFailure, Knowledge, Layer, LocalChannel, NoPlan, Plan,
+    PlanRequest, Policy, Rng, Route, generate, plan,
 };
 use payecs_units::{
     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, Seconds, ShortChannelId,
@@ -106,6 +106,7 @@ impl World {
             exclude: Vec::new(),
             hints: Vec::new(),
             policies: Vec::new(),
+            layer: Layer::default(),
             local: self.local.clone(),
             announced_first_hops: false,
             first_hop: None,

@@ -8,7 +8,7 @@
 //! is how far that was.
 
 use crate::Graph;
-use crate::cost::delay_rate_q32;
+use crate::cost::{biased, delay_rate_q32};
 use crate::net::Net;
 use crate::search::Question;
 use payecs_units::{MicroPercent, Msat};
@@ -50,6 +50,10 @@ fn class_of(amount: Msat) -> Msat {
 #[derive(Debug)]
 struct Found {
     departure: Departure,
+    /// Whether it counts how arcs are favoured.
+    is_biased: bool,
+    /// Our own number, where it is for us alone: no way goes through us.
+    home: Option<u32>,
     delay_rate_q32: u64,
     /// The least cost to each node as far as it was found; exact up to the last node settled.
     least: Vec<u64>,
@@ -68,7 +72,8 @@ impl Found {
         }
         let delay_rate_q32 = delay_rate_q32(departure.amount, departure.risk);
         let by = vec![NONE; graph.nodes_count()];
-        Self { departure, delay_rate_q32, least, by, heap }
+        let (is_biased, home) = (false, None);
+        Self { departure, is_biased, home, delay_rate_q32, least, by, heap }
     }
 
     /// Finds the next node: its cost, and at how many arcs was looked. `None` where there is no
@@ -81,20 +86,24 @@ impl Found {
                 continue;
             }
             let mut work = 1;
+            if self.home == Some(node) {
+                return Some((cost, work));
+            }
             for (arc, toll) in graph.arcs_out(node) {
                 work += 1;
                 let known = &mut self.least[toll.far as usize];
                 if *known <= cost || !toll.is_open_for(amount) {
                     continue;
                 }
-                let hop = toll.least(amount, self.delay_rate_q32);
-                let Some(bare) = hop.and_then(|hop| cost.checked_add(hop)) else { continue };
-                if bare >= *known {
+                let bias = if self.is_biased { net.bias(arc) } else { 0 };
+                let after = |hop: u64| cost.checked_add(biased(bias, hop));
+                let Some(hop) = toll.least(amount, self.delay_rate_q32) else { continue };
+                if after(hop).is_none_or(|bare| bare >= *known) {
                     continue;
                 }
                 let loss =
                     if per_nat == Msat::ZERO { Some(0) } else { net.loss(arc, amount, per_nat) };
-                let there = loss.and_then(|loss| bare.checked_add(loss));
+                let there = loss.and_then(|loss| after(hop.checked_add(loss)?));
                 if let Some(there) = there.filter(|there| there < known) {
                     *known = there;
                     self.by[toll.far as usize] = arc;
@@ -135,8 +144,12 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Fees and delay of ways to all nodes, for the class of the amount.
+    /// Fees and delay of ways to all nodes, for the class of the amount. How arcs are favoured counts
+    /// for one request alone: then nothing is kept.
     pub(crate) fn kept(net: &'a Net<'a>, question: &Question) -> Self {
+        if question.counts_biases(net) {
+            return Self::weighed(net, question);
+        }
         let Some(peers) = net.peers() else { return Self::nothing(net) };
         let amount = class_of(question.amount);
         let departure = Departure { peers, amount, risk: question.risk, per_nat: Msat::ZERO };
@@ -154,7 +167,9 @@ impl<'a> Ahead<'a> {
     pub(crate) fn weighed(net: &'a Net<'a>, question: &Question) -> Self {
         let Some(peers) = net.peers() else { return Self::nothing(net) };
         let Question { amount, risk, per_nat, .. } = *question;
-        let found = Found::new(net.graph(), Departure { peers, amount, risk, per_nat });
+        let departure = Departure { peers, amount, risk, per_nat };
+        let (is_biased, home) = (question.counts_biases(net), net.home());
+        let found = Found { is_biased, home, ..Found::new(net.graph(), departure) };
         Self { found: Some(found), is_all: false, ..Self::nothing(net) }
     }
 

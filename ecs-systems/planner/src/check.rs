@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use crate::{Exclusion, Graph, HintHop, Hop, LocalChannel, Plan, PlanRequest, Policy, Route};
+use crate::{
+    Channel, Exclusion, Graph, HintHop, Hop, LocalChannel, Plan, PlanRequest, Policy, Route,
+};
 use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -265,7 +267,8 @@ impl Checker<'_> {
     /// The terms of one of our channels as a first hop.
     fn ours(&self, step: &Hop) -> Vec<Terms> {
         let local = self.local(step.short_channel_id_dir.scid);
-        if local.is_none() && self.request.announced_first_hops {
+        let is_said = || self.request.layer.channel(step.short_channel_id_dir.scid).is_some();
+        if local.is_none() && (self.request.announced_first_hops || is_said()) {
             let free = |terms| Terms {
                 fee_base: Msat::ZERO,
                 fee_rate: Ppm(0),
@@ -288,19 +291,25 @@ impl Checker<'_> {
     /// The terms announced or hinted for a later hop.
     fn theirs(&self, step: &Hop) -> Vec<Terms> {
         let direction = step.short_channel_id_dir;
-        let known = self.graph.capacity(direction.scid).unwrap_or(Msat(u64::MAX));
+        let said = || self.request.layer.channel(direction.scid).copied();
+        let channel = self.graph.channel(direction.scid).or_else(said);
+        let known = channel.map_or(Msat(u64::MAX), |channel| channel.capacity);
         let home = step.to == self.request.source;
         let local = self.local(direction.scid);
         let receivable = local.filter(|local| local.usable).map(|local| local.receivable_msat);
         let told = self.request.told(direction);
-        let announced = told.or_else(|| self.graph.policy(direction)).filter(|policy| {
-            policy.enabled
-                && self.graph.ends(direction) == Some((step.from, step.to))
-                && (!home || receivable.is_some())
+        let leads_there = channel.is_some_and(|Channel { node_a, node_b, .. }| {
+            [(node_a, node_b), (node_b, node_a)].contains(&(step.from, step.to))
         });
-        let announced = announced.map(|policy| Terms {
+        let announced = told.or_else(|| self.graph.policy(direction));
+        let holds = self
+            .request
+            .layer
+            .policy(direction, announced)
+            .filter(|policy| policy.enabled && leads_there && (!home || receivable.is_some()));
+        let announced = holds.map(|policy| Terms {
             capacity: if home { receivable.unwrap_or(Msat::ZERO) } else { known },
-            ..Terms::of(policy)
+            ..Terms::of(&policy)
         });
         let mut offers: Vec<Terms> = announced.into_iter().collect();
         for hint in &self.request.hints {

@@ -7,6 +7,8 @@ use payecs_units::{Blocks, MicroPercent, Msat};
 const BLOCKS_PER_YEAR: u128 = 52_596;
 /// 1 as a fixed-point number with 32 binary places.
 const ONE_Q32: u64 = 1 << 32;
+/// ln 30: a bias of 100 makes 30 times cheaper.
+const LN_30: f64 = 3.401_197_381_662_155_5;
 /// −ln P where P is 0, in millionths: further than any chance of 64 bits (44.4 nats).
 const IMPOSSIBLE_MICRO_NATS: u64 = 1_000_000_000;
 
@@ -121,6 +123,18 @@ pub(crate) fn scaled(value: u64, factor: f64) -> u64 {
     whole(libm::floor(float(value) * factor))
 }
 
+/// What `cost` counts where it is biased, rounded to the nearer side: e^(−bias × ln 30 / 100) times.
+/// It never gets smaller with a larger cost. 2⁶⁴−1 where that is larger.
+pub(crate) fn biased(bias: i8, cost: u64) -> u64 {
+    if bias == 0 {
+        return cost;
+    }
+    let nats = -f64::from(bias) * (LN_30 / 100.0);
+    let factor_q32 = whole(libm::rint(libm::exp(nats) * float(ONE_Q32)));
+    let product = u128::from(cost) * u128::from(factor_q32) + u128::from(ONE_Q32 / 2);
+    u64::try_from(product >> 32).unwrap_or(u64::MAX)
+}
+
 /// What may fail of a flow, at `per_nat` for the whole of it: of what a direction carries, the
 /// share of `whole` times −ln of its chance to pass. Convex in `carried`. `None` where that doesn't
 /// fit.
@@ -197,7 +211,33 @@ mod tests {
         assert_eq!(failure_cost(1_500_000, Msat(3)), Some(5), "4.5 rounded up");
     }
 
+    #[test]
+    fn a_bias_of_one_hundred_is_a_factor_of_thirty() {
+        for (bias, cost, counts) in [
+            (0, 12_345, 12_345),
+            (100, 30_000, 1_000),
+            (-100, 1_000, 30_000),
+            (50, 30_000, 5_477),
+            (-50, 1_000, 5_477),
+            (1, 1_000, 967),
+            (-1, 1_000, 1_035),
+            (100, 14, 0),
+            (100, 15, 1),
+            (-100, 0, 0),
+            (-100, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(biased(bias, cost), counts, "{cost} with {bias}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_bias_never_makes_more_cost_less(bias in -100_i8..=100, a: u64, b: u64) {
+            prop_assert!(biased(bias, a.min(b)) <= biased(bias, a.max(b)));
+            let counts = biased(bias, a);
+            prop_assert!(if bias > 0 { counts <= a } else { counts >= a }, "{a} counts {counts}");
+        }
+
         #[test]
         fn more_never_passes_more_easily(
             lo in 0_u64..1_000_000, width in 0_u64..1_000_000_000, flying in 0_u64..1_000_000,

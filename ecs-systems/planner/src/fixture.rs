@@ -1,6 +1,6 @@
 //! Small networks for tests.
 
-use crate::{Graph, GraphBuilder, LocalChannel, PlanRequest, Policy};
+use crate::{Graph, GraphBuilder, Layer, LocalChannel, PlanRequest, Policy};
 use payecs_units::{
     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, ShortChannelId, Timestamp,
 };
@@ -70,6 +70,7 @@ pub(crate) fn request(to: char, amount: u64, local: Vec<LocalChannel>) -> PlanRe
         exclude: Vec::new(),
         hints: Vec::new(),
         policies: Vec::new(),
+        layer: Layer::default(),
         local,
         announced_first_hops: false,
         first_hop: None,

@@ -16,7 +16,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::cost::{delay_cost, loss_cost};
+use crate::cost::{biased, delay_cost, loss_cost};
+use crate::graph::Toll;
 use crate::net::{Edge, Net};
 use crate::split::Weights;
 use payecs_units::Msat;
@@ -118,7 +119,7 @@ impl<'a> Flow<'a> {
                 break;
             }
             for (number, toll) in net.tolls_from(node) {
-                let least = toll.least(self.unit, delay_rate).unwrap_or(COST_MAX);
+                let least = self.least(number, toll, delay_rate).unwrap_or(COST_MAX);
                 let is_open = toll.is_open_for(self.unit) || net.is_home(toll.far);
                 let is_better = distance.saturating_add(least) < self.distance[toll.far as usize];
                 if is_open && is_better && net.is_edge(number) {
@@ -188,7 +189,15 @@ impl<'a> Flow<'a> {
         let more = self.loss(edge, flying.checked_add(unit)?)?;
         let before = if flying == Msat::ZERO { 0 } else { self.loss(edge, flying)? };
         let cost = fee.checked_add(waiting)?.checked_add(more.saturating_sub(before))?;
-        (cost <= COST_MAX).then_some(cost)
+        let bias = self.weights.bias(edge);
+        (cost <= COST_MAX).then(|| biased(bias, cost).min(COST_MAX))
+    }
+
+    /// What a unit costs at least on an announced arc.
+    fn least(&self, arc: u32, toll: &Toll, delay_rate: u64) -> Option<u64> {
+        let least = toll.least(self.unit, delay_rate)?;
+        let is_biased = self.weights.counts_biases(self.net);
+        Some(if is_biased { biased(self.net.bias(arc), least).min(COST_MAX) } else { least })
     }
 
     fn loss(&self, edge: &Edge, carried: Msat) -> Option<u64> {
@@ -255,7 +264,7 @@ impl<'a> Flow<'a> {
                 continue;
             }
             let there = self.potential(toll.far);
-            let Some(least) = toll.least(unit, delay_rate) else { continue };
+            let Some(least) = self.least(number, toll, delay_rate) else { continue };
             let at_least = (distance + there).saturating_add(least).saturating_sub(potential);
             if at_least < self.distance[toll.far as usize] && net.is_edge(number) {
                 self.go_over(number, toll.far, (node, distance, potential));

@@ -32,7 +32,7 @@ pub struct Policy {
 }
 
 /// A channel of a [`Graph`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
     /// Which one.
     pub short_channel_id: ShortChannelId,

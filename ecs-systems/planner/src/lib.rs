@@ -7,7 +7,9 @@
 //! plan, whoever made it, keeps every rule; [`Knowledge`] is told what became of each part.
 //!
 //! ```
-//! use payecs_planner::{GraphBuilder, Knowledge, LocalChannel, PlanRequest, Policy, check, plan};
+//! use payecs_planner::{
+//!     GraphBuilder, Knowledge, Layer, LocalChannel, PlanRequest, Policy, check, plan,
+//! };
 //! use payecs_units::{
 //!     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, ShortChannelId,
 //!     Timestamp,
@@ -41,6 +43,7 @@
 //!     exclude: vec![],
 //!     hints: vec![],
 //!     policies: vec![],
+//!     layer: Layer::default(),
 //!     local: vec![LocalChannel {
 //!         short_channel_id: ShortChannelId(1),
 //!         peer: hub,
@@ -71,6 +74,7 @@
 //! ```
 
 mod request;
+mod layer;
 mod route;
 mod rng;
 mod graph;
@@ -99,6 +103,7 @@ pub use graph::{Channel, Graph, GraphBuilder, GraphDelta, GraphError, Policy};
 pub use knowledge::{
     DECAYED_HALF_LIVES, FailedAt, HopFailure, Knowledge, KnowledgeConfig, KnowledgeImage,
 };
+pub use layer::{BIAS_MAX, Informed, Layer, NodeBias, TermsChange};
 pub use plan::plan;
 pub use request::{Exclusion, HintHop, LocalChannel, PlanRequest, RouteHint};
 pub use rng::Rng;

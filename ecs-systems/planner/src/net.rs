@@ -9,6 +9,7 @@ pub(crate) use edge::{Edge, Way};
 use crate::cost::{Bounds, failure_cost};
 use crate::graph::{ArcFacts, Toll, number};
 use crate::knowledge::Known;
+use crate::layer::Lookup;
 use crate::{Exclusion, Graph, Knowledge, Limit, LocalChannel, PlanRequest};
 use edge::BOUNDLESS;
 use more::Maker;
@@ -42,7 +43,7 @@ impl<'a> Net<'a> {
         for local in maker.ground.local.clone().into_values() {
             maker.local(local);
         }
-        if request.announced_first_hops {
+        if request.announced_first_hops || !request.layer.channels.is_empty() {
             maker.announced();
         }
         for hint in &request.hints {
@@ -68,6 +69,11 @@ impl<'a> Net<'a> {
     /// Whether anything is announced of an arc.
     pub(crate) fn is_edge(&self, arc: u32) -> bool {
         self.ground.has_policy(arc)
+    }
+
+    /// Our own number in the graph.
+    pub(crate) fn home(&self) -> Option<u32> {
+        self.ground.home
     }
 
     /// Whether what leads into `node` is bound by our channels as we know them.
@@ -112,9 +118,18 @@ impl<'a> Net<'a> {
     /// What the chance that `amount` fails on an announced arc costs; `None` where it can't pass.
     pub(crate) fn loss(&self, arc: u32, amount: Msat, per_nat: Msat) -> Option<u64> {
         let ArcFacts { direction, capacity, .. } = self.ground.graph.facts(arc);
-        let Known { bounds, in_flight, .. } =
-            self.ground.knowledge.of(*direction, *capacity, self.request.now);
+        let Known { bounds, in_flight, .. } = self.ground.known(*direction, *capacity);
         failure_cost(bounds.neg_ln_micro(in_flight, amount)?, per_nat)
+    }
+
+    /// Whether any direction is favoured or disfavoured.
+    pub(crate) fn is_biased(&self) -> bool {
+        self.ground.layer.is_biased()
+    }
+
+    /// How an announced arc is favoured.
+    pub(crate) fn bias(&self, arc: u32) -> i8 {
+        if self.is_biased() { self.ground.bias(arc, self.graph().arc_ends(arc)) } else { 0 }
     }
 
     /// The id of a node; the start of a circle is its end.
@@ -222,6 +237,7 @@ struct Ground<'a> {
     request: &'a PlanRequest,
     avoid: BTreeSet<ChannelDirection>,
     avoid_nodes: BTreeMap<NodeId, Limit>,
+    layer: Lookup,
     /// Ours; of two entries for one channel the later counts.
     local: BTreeMap<ShortChannelId, &'a LocalChannel>,
     /// Our own number in the graph.
@@ -247,7 +263,8 @@ impl<'a> Ground<'a> {
         avoid_nodes.remove(&request.destination);
         let local = request.local.iter().map(|local| (local.short_channel_id, local)).collect();
         let home = graph.node_index(&request.source);
-        Self { graph, knowledge, request, avoid, avoid_nodes, local, home }
+        let layer = Lookup::new(&request.layer);
+        Self { graph, knowledge, request, avoid, avoid_nodes, layer, local, home }
     }
 
     fn has_policy(&self, arc: u32) -> bool {
@@ -272,7 +289,32 @@ impl<'a> Ground<'a> {
         let ArcFacts { direction, capacity, policy } = self.graph.facts(arc);
         let policy = policy.as_ref()?;
         let plain = Edge::plain(*direction, (from, to), *capacity);
-        Some(Edge { lane: arc, ..plain.under(policy) })
+        let bias = if self.layer.is_biased() { self.bias(arc, (from, to)) } else { 0 };
+        Some(Edge { lane: arc, bias, ..plain.under(policy) })
+    }
+
+    /// How an arc between these nodes is favoured.
+    fn bias(&self, arc: u32, (from, to): (u32, u32)) -> i8 {
+        let nodes = self.graph.nodes();
+        let ends = (&nodes[from as usize], &nodes[to as usize]);
+        self.layer.bias(self.graph.facts(arc).direction, ends)
+    }
+
+    /// What is known of a direction of a channel of `capacity`, with what the caller says.
+    fn known(&self, direction: ChannelDirection, capacity: Msat) -> Known {
+        let known = self.knowledge.of(direction, capacity, self.request.now);
+        if self.layer.is_silent() {
+            return known;
+        }
+        let (bounds, passes) = self.layer.narrowed(direction, capacity, known.bounds);
+        let above = Msat(passes.0.saturating_add(1));
+        let flying = known.in_flight.0.saturating_add(self.layer.reserved(direction).0);
+        Known {
+            bounds,
+            refused: known.refused.map(|refused| refused.max(above)),
+            in_flight: Msat(flying),
+            disabled: known.disabled,
+        }
     }
 
     fn blocked(
@@ -295,7 +337,7 @@ impl<'a> Ground<'a> {
         node(from).or_else(|| node(to)).or_else(|| disabled.then_some(Limit::Knowledge))
     }
 
-    /// An edge that asks for nothing, with what is known of it.
+    /// An edge that asks for nothing, with what is known and said of it.
     fn plain(
         &self,
         direction: ChannelDirection,
@@ -303,13 +345,14 @@ impl<'a> Ground<'a> {
         ends: (&NodeId, &NodeId),
         capacity: Msat,
     ) -> Edge {
-        self.learned(Edge::plain(direction, ways, capacity), ends)
+        let bias = self.layer.bias(direction, ends);
+        self.learned(Edge { bias, ..Edge::plain(direction, ways, capacity) }, ends)
     }
 
     /// The edge with what is known of it and excluded.
     fn learned(&self, edge: Edge, (near, far): (&NodeId, &NodeId)) -> Edge {
         let Known { bounds, refused, in_flight, disabled } =
-            self.knowledge.of(edge.direction, edge.capacity, self.request.now);
+            self.known(edge.direction, edge.capacity);
         let blocked = || self.blocked(edge.direction, disabled, near, far);
         Edge {
             bounds,
@@ -324,16 +367,16 @@ impl<'a> Ground<'a> {
     fn bound_by_receivable(&self, edge: &mut Edge) {
         let local = self.local.get(&edge.direction.scid).filter(|local| local.usable);
         let receivable = local.map_or(Msat::ZERO, |local| local.receivable_msat);
-        exactly(edge, receivable);
+        self.exactly(edge, receivable);
         if local.is_none() {
             edge.blocked = Some(Limit::Excluded);
         }
     }
-}
 
-/// The liquidity is this, to the msat, our HTLCs in flight already taken off.
-fn exactly(edge: &mut Edge, msat: Msat) {
-    edge.capacity = msat;
-    edge.bounds = Bounds { lo: msat, hi: msat };
-    edge.in_flight = Msat::ZERO;
+    /// The liquidity is this, to the msat, our HTLCs in flight already taken off.
+    fn exactly(&self, edge: &mut Edge, msat: Msat) {
+        edge.capacity = msat;
+        edge.bounds = Bounds { lo: msat, hi: msat };
+        edge.in_flight = self.layer.reserved(edge.direction);
+    }
 }

@@ -12,6 +12,8 @@ mod complaints;
 mod tests;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod layered;
 
 use crate::cost::probability_ppm;
 use crate::net::Net;
@@ -31,10 +33,10 @@ use crate::{Graph, Knowledge, NoPlan, Plan, PlanRequest};
 /// with what could go instead. A request for nothing, or in no part, is
 /// [`NoPlanReason::NoRoute`](crate::NoPlanReason::NoRoute).
 pub fn plan(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Result<Plan, NoPlan> {
-    if request.policies.is_empty() {
+    if request.policies.is_empty() && !request.layer.changes_graph() {
         return plan_over(graph, knowledge, request);
     }
-    plan_over(&graph.as_told(&request.policies), knowledge, request)
+    plan_over(&graph.as_told(request), knowledge, request)
 }
 
 fn plan_over(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Result<Plan, NoPlan> {

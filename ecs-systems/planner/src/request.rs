@@ -1,6 +1,6 @@
 //! What planning is asked.
 
-use crate::Policy;
+use crate::{Layer, Policy};
 use payecs_units::{
     Blocks, ChannelDirection, MicroPercent, Msat, NodeId, Ppm, ShortChannelId, Timestamp,
 };
@@ -85,6 +85,9 @@ pub struct PlanRequest {
     /// is neither announced nor hinted counts for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<(ChannelDirection, Policy)>,
+    /// What the payer counts with beside what is announced and learned.
+    #[serde(default, skip_serializing_if = "Layer::is_empty")]
+    pub layer: Layer,
     /// Our channels as they are now; every first hop is one of them. Not written where there are
     /// none: whoever has the routes chosen may say them last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

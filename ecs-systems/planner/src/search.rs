@@ -14,7 +14,7 @@ mod label;
 mod tests;
 
 use crate::ahead::Ahead;
-use crate::cost::{delay_at_least, delay_cost, delay_rate_q32, failure_cost};
+use crate::cost::{biased, delay_at_least, delay_cost, delay_rate_q32, failure_cost};
 use crate::graph::Toll;
 use crate::net::{Edge, Net, Way};
 use crate::path::{HOPS_MAX, Load, Path};
@@ -54,6 +54,11 @@ impl Question {
     fn is_of_fees(&self) -> bool {
         self.per_nat == Msat::ZERO && self.risk == MicroPercent(0)
     }
+
+    /// Whether it counts how edges are favoured: not where nothing but the fee counts.
+    pub(crate) fn counts_biases(&self, net: &Net<'_>) -> bool {
+        net.is_biased() && !self.is_of_fees()
+    }
 }
 
 /// The path of least fee + delay cost + failure cost within the limits, on top of `load`.
@@ -92,6 +97,8 @@ struct Search<'a, 'b> {
     work: u64,
     /// What some path costs: no dearer label is of use.
     limit: u64,
+    /// Whether it counts how edges are favoured.
+    is_biased: bool,
     /// Whether delay and hops are limited, and compared.
     exact: bool,
     labels: Vec<Label>,
@@ -116,6 +123,7 @@ impl<'a, 'b> Search<'a, 'b> {
             delay_rate_q32: delay_rate_q32(question.amount, question.risk),
             work: 0,
             limit: u64::MAX,
+            is_biased: question.counts_biases(net),
             exact,
             labels: Vec::with_capacity(LABELS_USUAL),
             settled: vec![NONE; net.nodes_count as usize],
@@ -154,6 +162,7 @@ impl<'a, 'b> Search<'a, 'b> {
     fn root(&self) -> Label {
         Label {
             amount: self.question.amount,
+            floor: self.question.amount,
             side: 0,
             cltv: self.net.request.final_cltv_blocks,
             hops: 0,
@@ -188,7 +197,7 @@ impl<'a, 'b> Search<'a, 'b> {
         self.work += 1;
         for (edge, toll) in net.tolls_to(label.node) {
             self.work += 1;
-            if !is_home && self.is_needless(label, toll) {
+            if !is_home && self.is_needless(label, edge, toll) {
                 continue;
             }
             let way = net.way(edge, toll.far, label.node);
@@ -271,16 +280,21 @@ impl<'a, 'b> Search<'a, 'b> {
     }
 
     /// Whether going on over an arc can't lead to anything, by what is read of it first.
-    fn is_needless(&self, label: &Label, toll: &Toll) -> bool {
+    fn is_needless(&self, label: &Label, arc: u32, toll: &Toll) -> bool {
         if !toll.is_open_for(label.amount) {
             return true;
         }
         let Some(fee) = toll.fee(label.amount) else { return true };
         let amount = Msat(label.amount.0.saturating_add(fee));
         let waiting = delay_at_least(self.delay_rate_q32, toll.cltv_delta());
-        let side = label.side.saturating_add(waiting);
+        let (floor, more) = if self.is_biased {
+            (label.floor, biased(self.net.bias(arc), fee.saturating_add(waiting)))
+        } else {
+            (amount, waiting)
+        };
+        let side = label.side.saturating_add(more);
         let Some(ahead) = self.ahead.of(toll.far) else { return true };
-        if amount.0.saturating_add(side).saturating_add(ahead) > self.limit {
+        if floor.0.saturating_add(side).saturating_add(ahead) > self.limit {
             return true;
         }
         // A circle's first channel matters to its last one.
@@ -289,7 +303,7 @@ impl<'a, 'b> Search<'a, 'b> {
         }
         let cltv = label.cltv.checked_add(toll.cltv_delta()).unwrap_or(label.cltv);
         let hops = label.hops + 1;
-        self.is_dominated(&Label { node: toll.far, amount, side, cltv, hops, ..*label })
+        self.is_dominated(&Label { node: toll.far, amount, floor, side, cltv, hops, ..*label })
     }
 
     /// Whether the labels settled at its node make `label` needless. In a circle it takes one that
@@ -327,7 +341,8 @@ impl<'a, 'b> Search<'a, 'b> {
             Some(last) if last == channel => return None,
             last => last,
         };
-        let need = amount.checked_add(amount.forwarding_fee(edge.fee_base, edge.fee_rate)?)?;
+        let fee = amount.forwarding_fee(edge.fee_base, edge.fee_rate)?;
+        let need = amount.checked_add(fee)?;
         let ahead = if edge.from == self.net.start { 0 } else { self.ahead.of(edge.from)? };
         if self.is_too_dear(need, ahead) {
             return None;
@@ -343,9 +358,16 @@ impl<'a, 'b> Search<'a, 'b> {
             _ => failure_cost(edge.bounds.neg_ln_micro(flying, amount)?, per_nat)?,
         };
         let waiting = delay_cost(need, edge.cltv_delta, self.question.risk)?;
+        let beside = failing.checked_add(waiting)?;
+        let (floor, more) = if self.is_biased {
+            (label.floor.max(edge.min), biased(edge.bias, fee.0.checked_add(beside)?))
+        } else {
+            (need, beside)
+        };
         Some(Label {
             amount: need,
-            side: label.side.checked_add(failing)?.checked_add(waiting)?,
+            floor,
+            side: label.side.checked_add(more)?,
             cltv,
             hops,
             node: edge.from,

@@ -1,6 +1,6 @@
 //! An amount shared out over given paths, so that it costs least together.
 
-use crate::cost::{delay_cost, failure_cost, loss_cost};
+use crate::cost::{biased, delay_cost, failure_cost, loss_cost};
 use crate::net::{Edge, Net};
 use crate::split::{PART_MICRO_NATS, Weights};
 use payecs_units::Msat;
@@ -119,7 +119,8 @@ impl Shares {
             let base = if is_new { edge.fee_base } else { Msat::ZERO };
             let fee = more.forwarding_fee(base, edge.fee_rate)?.0;
             let waiting = delay_cost(more, edge.cltv_delta, weights.risk())?;
-            cost = cost.checked_add(fee)?.checked_add(waiting)?.checked_add(failing)?;
+            let hop = fee.checked_add(waiting)?.checked_add(failing)?;
+            cost = cost.checked_add(biased(weights.bias(edge), hop))?;
         }
         Some(cost)
     }

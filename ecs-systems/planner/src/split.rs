@@ -2,7 +2,7 @@
 
 use crate::cost::delay_rate_q32;
 use crate::flow::Flow;
-use crate::net::Net;
+use crate::net::{Edge, Net};
 use crate::path::{HOPS_MAX, Load, Path};
 use crate::search::{LABELS_MAX, Question, cheapest};
 use crate::share::Shares;
@@ -62,6 +62,16 @@ impl Weights {
     /// What a block of delay costs for `amount`, in 2^−32 msat, rounded down.
     pub(crate) fn delay_rate_q32(self, amount: Msat) -> u64 {
         delay_rate_q32(amount, self.risk)
+    }
+
+    /// How an edge is favoured. Not at all where nothing but the fee counts.
+    pub(crate) fn bias(self, edge: &Edge) -> i8 {
+        if self == Self::FEE_ONLY { 0 } else { edge.bias }
+    }
+
+    /// Whether it counts how edges are favoured.
+    pub(crate) fn counts_biases(self, net: &Net<'_>) -> bool {
+        net.is_biased() && self != Self::FEE_ONLY
     }
 
     /// Nothing but the fee.

@@ -8,7 +8,7 @@ use crate::{
 use ecs_core::{
     Args, Engine, ErrorObject, Fields, Inputs, Json, Kind, Method, Reply, Scope, optional, required,
 };
-use payecs_planner::{Plan, PlanRequest, Route};
+use payecs_planner::{Layer, Plan, PlanRequest, Route};
 use payecs_units::{Blocks, MicroPercent, Msat, NodeId};
 
 /// Longest delay of a route, and the default: Core Lightning's.
@@ -101,6 +101,7 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
         exclude: Vec::new(),
         hints: Vec::new(),
         policies: Vec::new(),
+        layer: Layer::default(),
         local: if is_us { node.channels_in(books, |_| true) } else { Vec::new() },
         announced_first_hops: !is_us,
         first_hop: None,

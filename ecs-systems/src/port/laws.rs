@@ -7,8 +7,8 @@
 
 use super::{Failure, FailureCode, Lesson, Planner};
 use payecs_planner::{
-    Graph, GraphBuilder, GraphDelta, GraphShape, LocalChannel, NoPlan, Plan, PlanRequest, Policy,
-    Rng, Route, check, generate,
+    Graph, GraphBuilder, GraphDelta, GraphShape, Layer, LocalChannel, NoPlan, Plan, PlanRequest,
+    Policy, Rng, Route, check, generate,
 };
 use payecs_units::{
     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, ShortChannelId, Timestamp,
@@ -134,6 +134,7 @@ fn question(amount: u64) -> PlanRequest {
         exclude: Vec::new(),
         hints: Vec::new(),
         policies: Vec::new(),
+        layer: Layer::default(),
         local: vec![local(10, node(2)), local(11, node(3))],
         announced_first_hops: false,
         first_hop: None,

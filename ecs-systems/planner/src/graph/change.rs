@@ -1,8 +1,10 @@
 //! How a graph becomes the one after it.
 
 use super::{Channel, Graph, GraphBuilder, GraphDelta, GraphError, Policy};
+use crate::PlanRequest;
 use crate::ahead::Kept;
 use payecs_units::{ChannelDirection, Direction};
+use std::collections::BTreeSet;
 
 impl Graph {
     /// The builder that would build this graph again.
@@ -40,15 +42,34 @@ impl Graph {
         Ok(graph)
     }
 
-    /// This graph as one payer was told that it is: other policies for some directions. One of a
-    /// channel that it doesn't have is left out.
-    pub(crate) fn as_told(&self, policies: &[(ChannelDirection, Policy)]) -> Self {
-        let mut graph = self.clone();
+    /// This graph as one payer was told that it is: other policies for some directions, and channels
+    /// of its own. What is said of a channel that it doesn't have is left out.
+    pub(crate) fn as_told(&self, request: &PlanRequest) -> Self {
+        let PlanRequest { policies, layer, .. } = request;
+        let mut graph = self.with_channels(&layer.channels);
         for (direction, policy) in policies {
             // A hinted channel is not in the graph.
             let _left_out = graph.set_policy(*direction, policy.clone());
         }
+        let changed: BTreeSet<_> = layer.terms.iter().map(|(direction, _)| *direction).collect();
+        for direction in changed {
+            if let Some(policy) = layer.policy(direction, graph.policy(direction)) {
+                let _left_out = graph.set_policy(direction, policy);
+            }
+        }
         graph
+    }
+
+    /// This graph with further channels. One that is there already, or leads nowhere, is left out.
+    fn with_channels(&self, channels: &[Channel]) -> Self {
+        if channels.is_empty() {
+            return self.clone();
+        }
+        let mut builder = self.to_builder();
+        for Channel { short_channel_id, node_a, node_b, capacity } in channels {
+            let _left_out = builder.add_channel(*short_channel_id, *node_a, *node_b, *capacity);
+        }
+        builder.build()
     }
 
     /// Takes changes in, in their order, and tells `refused` of each that makes no sense: it is

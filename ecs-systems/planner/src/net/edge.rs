@@ -30,6 +30,8 @@ pub(crate) struct Edge {
     pub(crate) slots: u32,
     /// Edges of one direction (announced and hinted) share what they carry: the same number.
     pub(crate) lane: u32,
+    /// How it is favoured.
+    pub(crate) bias: i8,
     /// Why it may not be used at all.
     pub(crate) blocked: Option<Limit>,
 }
@@ -56,6 +58,7 @@ impl Edge {
             in_flight: Msat::ZERO,
             slots: u32::MAX,
             lane: 0,
+            bias: 0,
             blocked: None,
         }
     }

@@ -1,7 +1,7 @@
 //! What is not announced: our own channels and hinted ones.
 
 use super::edge::BOUNDLESS;
-use super::{Edge, Ground, exactly};
+use super::{Edge, Ground};
 use crate::graph::number;
 use crate::{HintHop, Limit, LocalChannel};
 use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm};
@@ -84,16 +84,20 @@ impl<'a> Maker<'a> {
             blocked: off.or(edge.blocked),
             ..edge
         };
-        exactly(&mut edge, local.spendable_msat);
+        self.ground.exactly(&mut edge, local.spendable_msat);
         self.edges.push(edge);
     }
 
-    /// Adds the channels that the source announces as first hops.
+    /// Adds the channels that the source announces as first hops, where it is asked for, and those
+    /// that the caller says there are.
     pub(super) fn announced(&mut self) {
         let ground = &self.ground;
         let Some(home) = ground.home else { return };
         for (arc, toll) in ground.graph.arcs_out(home) {
-            if ground.local.contains_key(&ground.graph.facts(arc).direction.scid) {
+            let scid = ground.graph.facts(arc).direction.scid;
+            let is_said = || ground.request.layer.channel(scid).is_some();
+            let is_meant = ground.request.announced_first_hops || is_said();
+            if !is_meant || ground.local.contains_key(&scid) {
                 continue;
             }
             if let Some(edge) = ground.bare(arc, home, toll.far) {

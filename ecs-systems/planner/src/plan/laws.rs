@@ -13,7 +13,7 @@ use crate::{
 use payecs_units::{Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId};
 use proptest::prelude::*;
 
-const LETTERS: [char; 7] = ['A', 'B', 'C', 'D', 'E', 'F', 'G'];
+pub(super) const LETTERS: [char; 7] = ['A', 'B', 'C', 'D', 'E', 'F', 'G'];
 
 /// A small network and a question on it, with all limits where they may bind.
 pub(super) fn case(seed: u64) -> (Graph, PlanRequest) {
@@ -78,7 +78,7 @@ fn narrow(rng: &mut Rng, asked: &mut PlanRequest, nodes: usize) {
     }
 }
 
-fn letter(rng: &mut Rng, nodes: usize) -> char {
+pub(super) fn letter(rng: &mut Rng, nodes: usize) -> char {
     LETTERS[usize::try_from(rng.below(u64::try_from(nodes).unwrap())).unwrap()]
 }
 
@@ -94,7 +94,7 @@ pub(super) fn terms(rng: &mut Rng) -> Policy {
     }
 }
 
-fn question(request: &PlanRequest, per_nat: u64) -> Question {
+pub(super) fn question(request: &PlanRequest, per_nat: u64) -> Question {
     Question {
         amount: request.amount_msat,
         fee_max: request.fee_budget_msat,
@@ -105,25 +105,32 @@ fn question(request: &PlanRequest, per_nat: u64) -> Question {
     }
 }
 
-/// Fee + delay + chance to fail of a path within the limits; `None` beyond them.
-fn total(net: &Net<'_>, path: &Path, question: &Question) -> Option<u64> {
+/// Fee + delay + chance to fail of a path within the limits, each hop's as it is favoured; `None`
+/// beyond them.
+pub(super) fn total(net: &Net<'_>, path: &Path, question: &Question) -> Option<u64> {
     let within = path.fee() <= question.fee_max
         && path.delay() <= question.delay_max
         && path.edges.len() <= HOPS_MAX;
-    let mut sum = path.fee().0;
+    let (mut beside, mut favoured, mut floor) = (0, 0, question.amount);
     for (edge, htlc) in path.edges.iter().zip(&path.htlcs) {
         let (edge, amount) = (net.edge(*edge), htlc.amount);
         let micro_nats = Load::default().takes(&edge, amount)?;
         let fee = amount.forwarding_fee(edge.fee_base, edge.fee_rate)?;
         let need = amount.checked_add(fee)?;
-        sum += cost::failure_cost(micro_nats, question.per_nat)?;
-        sum += cost::delay_cost(need, edge.cltv_delta, question.risk)?;
+        let mut hop = cost::failure_cost(micro_nats, question.per_nat)?;
+        hop += cost::delay_cost(need, edge.cltv_delta, question.risk)?;
+        beside += hop;
+        favoured += cost::biased(edge.bias, fee.0 + hop);
+        floor = floor.max(edge.min);
     }
-    within.then_some(sum)
+    let of_fees = question.per_nat == Msat::ZERO && question.risk == MicroPercent(0);
+    let is_favoured = net.is_biased() && !of_fees;
+    let raised = floor.saturating_sub(question.amount).0;
+    within.then_some(if is_favoured { favoured + raised } else { path.fee().0 + beside })
 }
 
 /// The least cost over all simple paths, by trying every one.
-fn brute(net: &Net<'_>, question: &Question) -> Option<u64> {
+pub(super) fn brute(net: &Net<'_>, question: &Question) -> Option<u64> {
     let mut best = None;
     let mut stack = vec![(net.start, Vec::<u32>::new())];
     while let Some((at, edges)) = stack.pop() {
@@ -146,7 +153,7 @@ fn brute(net: &Net<'_>, question: &Question) -> Option<u64> {
 }
 
 /// The request with each change that the answer promises to do.
-fn changes(request: &PlanRequest, cause: &NoPlan) -> Vec<PlanRequest> {
+pub(super) fn changes(request: &PlanRequest, cause: &NoPlan) -> Vec<PlanRequest> {
     let mut changed = Vec::new();
     if let (Some(fee), Some(delay)) = (cause.fee_needed_msat, cause.delay_needed_blocks) {
         let fee_budget_msat = request.fee_budget_msat.max(fee);
@@ -292,7 +299,7 @@ proptest! {
 }
 
 /// A larger network, what some parts taught about it, and a question.
-fn learned(seed: u64) -> (Graph, Knowledge, PlanRequest) {
+pub(super) fn learned(seed: u64) -> (Graph, Knowledge, PlanRequest) {
     let graph = generate(&GraphShape { nodes: 60, seed, ..GraphShape::default() });
     let mut rng = Rng::new(seed);
     let mut node = || graph.nodes()[usize::try_from(rng.below(60)).unwrap()];

@@ -6,7 +6,11 @@ use payecs_units::{Blocks, Msat, ShortChannelId};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Label {
     pub(super) amount: Msat,
-    /// What is no fee: delay and the chance to fail.
+    /// What of the amount counts as it is: all of it. Where edges are favoured, what arrives, or the
+    /// largest minimum on the way: no fee makes up for a minimum, so that less never costs more.
+    pub(super) floor: Msat,
+    /// What counts beside that: delay and the chance to fail. Where edges are favoured, fees too,
+    /// all as much as that makes of it.
     pub(super) side: u64,
     pub(super) cltv: Blocks,
     pub(super) hops: u32,
@@ -28,11 +32,17 @@ pub(super) struct Label {
 
 impl Label {
     pub(super) fn total(&self) -> u64 {
-        self.amount.0.saturating_add(self.side).saturating_add(self.ahead)
+        self.cost().saturating_add(self.ahead)
+    }
+
+    /// What the rest of the way costs, and what arrives.
+    fn cost(&self) -> u64 {
+        self.floor.0.saturating_add(self.side)
     }
 
     pub(super) fn is_no_worse(&self, other: &Self, exact: bool) -> bool {
-        let cheaper = self.amount <= other.amount && self.side <= other.side;
+        let cheaper =
+            self.amount <= other.amount && self.side <= other.side && self.cost() <= other.cost();
         cheaper && (!exact || (self.cltv <= other.cltv && self.hops <= other.hops))
     }
 }

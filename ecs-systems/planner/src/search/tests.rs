@@ -69,3 +69,25 @@ fn a_likely_route_is_worth_a_fee() {
     let path = cheapest(&net, &Load::default(), &careful).unwrap();
     assert_eq!(path.fee(), Msat(500));
 }
+
+#[test]
+fn regression_a_way_through_ourselves_bounded_what_others_may_cost() {
+    // From B over us to D it costs nothing, and our own channel to D can't be used.
+    let graph = graph(&[
+        (1, 'B', 'A', PLENTY, policy(0, 0, 0)),
+        (2, 'A', 'D', PLENTY, policy(0, 0, 0)),
+        (3, 'B', 'D', PLENTY, policy(1_000, 0, 0)),
+    ]);
+    let mut off = local(2, 'D', PLENTY, 0);
+    off.usable = false;
+    let asked = request('D', 50_000, vec![local(1, 'B', PLENTY, 0), off]);
+    let knowledge = Knowledge::default();
+    let net = Net::new(&graph, &knowledge, &asked);
+    let question = Question { per_nat: Msat(1_000), ..question(&asked) };
+    let load = Load::default();
+    let by = |mut ahead: Ahead<'_>| {
+        cheapest_by(&net, &load, &question, &mut ahead).map(|path| path.fee())
+    };
+    assert_eq!(by(Ahead::weighed(&net, &question)), Some(Msat(1_000)));
+    assert_eq!(by(Ahead::nothing(&net)), Some(Msat(1_000)));
+}

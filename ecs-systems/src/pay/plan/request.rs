@@ -9,7 +9,7 @@ use crate::{
 };
 use bevy_ecs::query::QueryData;
 use ecs_core::Inputs;
-use payecs_planner::{Exclusion, LocalChannel, PlanRequest, Policy};
+use payecs_planner::{Exclusion, Layer, LocalChannel, PlanRequest, Policy};
 use payecs_units::{Blocks, ChannelDirection, MicroPercent, Msat, Timestamp};
 
 /// Blocks added to what the payee asks for: a block may be found while the part travels.
@@ -68,6 +68,7 @@ impl TargetItem<'_, '_> {
             exclude: self.excluded(),
             hints: self.hints.map(|hints| hints.0.clone()).unwrap_or_default(),
             policies: self.policies(),
+            layer: Layer::default(),
             local,
             announced_first_hops: false,
             first_hop: self.first_hop.map(|hop| hop.0),

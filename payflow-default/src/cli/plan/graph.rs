@@ -5,7 +5,7 @@ use crate::cli::client::CallError;
 use ecs_core::{ErrorObject, Json};
 use ecs_systems::{
     methods::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer},
-    planner::{Graph, Knowledge, Plan, PlanRequest, generate_public, plan as routes},
+    planner::{Graph, Knowledge, Layer, Plan, PlanRequest, generate_public, plan as routes},
     refusal::{PAY_UNREACHABLE, PAY_UNSPECIFIED_ERROR, from_no_plan},
     units::{Blocks, NodeId, Timestamp},
 };
@@ -51,6 +51,7 @@ pub(super) fn plan(
         exclude: Vec::new(),
         hints: Vec::new(),
         policies: Vec::new(),
+        layer: Layer::default(),
         local: Vec::new(),
         announced_first_hops: true,
         first_hop: None,

@@ -5,8 +5,8 @@ use crate::{
     question::{Ask, DELAY_MAX, FINAL_CLTV, Planner, Question, Reason, Stopwatch},
 };
 use payecs_planner::{
-    FailedAt, Graph, HopFailure, Knowledge, Limit, LocalChannel, NoPlan, NoPlanReason, PlanRequest,
-    Route, plan,
+    FailedAt, Graph, HopFailure, Knowledge, Layer, Limit, LocalChannel, NoPlan, NoPlanReason,
+    PlanRequest, Route, plan,
 };
 use payecs_units::{ChannelDirection, MicroPercent, Msat, Seconds, Timestamp};
 use std::collections::BTreeMap;
@@ -101,6 +101,7 @@ impl Planner for Ours<'_> {
             exclude: Vec::new(),
             hints: Vec::new(),
             policies: Vec::new(),
+            layer: Layer::default(),
             local: self.local(paying),
             announced_first_hops: self.own.is_none(),
             first_hop: None,
