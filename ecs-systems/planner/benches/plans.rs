@@ -107,6 +107,7 @@ impl World {
             hints: Vec::new(),
             policies: Vec::new(),
             layer: Layer::default(),
+            shadow: false,
             local: self.local.clone(),
             announced_first_hops: false,
             first_hop: None,

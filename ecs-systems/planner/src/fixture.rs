@@ -71,6 +71,7 @@ pub(crate) fn request(to: char, amount: u64, local: Vec<LocalChannel>) -> PlanRe
         hints: Vec::new(),
         policies: Vec::new(),
         layer: Layer::default(),
+        shadow: false,
         local,
         announced_first_hops: false,
         first_hop: None,

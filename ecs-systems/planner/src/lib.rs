@@ -44,6 +44,7 @@
 //!     hints: vec![],
 //!     policies: vec![],
 //!     layer: Layer::default(),
+//!     shadow: false,
 //!     local: vec![LocalChannel {
 //!         short_channel_id: ShortChannelId(1),
 //!         peer: hub,

@@ -2,6 +2,7 @@
 
 mod refuse;
 mod allow;
+mod shadow;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -49,11 +50,11 @@ fn plan_over(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Res
         return Err(NoPlan { allow, ..refuse::explain(&net, ask) });
     };
     let chance = joint_neg_ln_micro(&net, &paths).map_or(0, probability_ppm);
-    Ok(Plan {
-        routes: paths.iter().map(|path| path.to_route(&net)).collect(),
-        probability_ppm: chance,
-        knowledge_version: knowledge.version(),
-    })
+    let mut routes: Vec<_> = paths.iter().map(|path| path.to_route(&net)).collect();
+    if request.shadow && !net.is_circle() {
+        shadow::cast(graph, request, &mut routes);
+    }
+    Ok(Plan { routes, probability_ppm: chance, knowledge_version: knowledge.version() })
 }
 
 /// What the request asks for.

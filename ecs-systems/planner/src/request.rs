@@ -102,7 +102,12 @@ pub struct PlanRequest {
     pub last_hop: Option<NodeId>,
     /// The moment of asking: knowledge decays towards it.
     pub now: Timestamp,
-    /// Breaks ties between equal routes, so that not all payers choose the same.
+    /// Routes expire later than they must, as if the way went on over up to three channels behind the
+    /// destination (BOLT 7's shadow route), as far as they may take that long. Nothing else changes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub shadow: bool,
+    /// Breaks ties between equal routes, so that not all payers choose the same, and draws how long
+    /// the shadow is.
     pub seed: u64,
 }
 
@@ -112,4 +117,9 @@ impl PlanRequest {
         let told = self.policies.iter().rfind(|(way, _)| *way == direction);
         told.map(|(_, policy)| policy)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }

@@ -102,6 +102,7 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
         hints: Vec::new(),
         policies: Vec::new(),
         layer: Layer::default(),
+        shadow: false,
         local: if is_us { node.channels_in(books, |_| true) } else { Vec::new() },
         announced_first_hops: !is_us,
         first_hop: None,

@@ -135,6 +135,7 @@ fn question(amount: u64) -> PlanRequest {
         hints: Vec::new(),
         policies: Vec::new(),
         layer: Layer::default(),
+        shadow: false,
         local: vec![local(10, node(2)), local(11, node(3))],
         announced_first_hops: false,
         first_hop: None,

@@ -43,7 +43,12 @@ impl Toll {
     /// Whether an HTLC of `amount` may fit.
     pub(crate) fn is_open_for(&self, amount: Msat) -> bool {
         let fits = self.room == u32::MAX || amount.0 >> ROOM_SHIFT <= u64::from(self.room);
-        fits && self.cltv_delta != CLOSED
+        fits && self.is_announced()
+    }
+
+    /// Whether something goes that way.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.cltv_delta != CLOSED
     }
 
     /// No larger HTLC fits.

@@ -69,6 +69,7 @@ impl TargetItem<'_, '_> {
             hints: self.hints.map(|hints| hints.0.clone()).unwrap_or_default(),
             policies: self.policies(),
             layer: Layer::default(),
+            shadow: true,
             local,
             announced_first_hops: false,
             first_hop: self.first_hop.map(|hop| hop.0),

@@ -52,6 +52,7 @@ pub(super) fn plan(
         hints: Vec::new(),
         policies: Vec::new(),
         layer: Layer::default(),
+        shadow: false,
         local: Vec::new(),
         announced_first_hops: true,
         first_hop: None,

@@ -102,6 +102,7 @@ impl Planner for Ours<'_> {
             hints: Vec::new(),
             policies: Vec::new(),
             layer: Layer::default(),
+            shadow: false,
             local: self.local(paying),
             announced_first_hops: self.own.is_none(),
             first_hop: None,
