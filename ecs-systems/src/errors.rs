@@ -178,6 +178,12 @@ pub const ERROR_CODES: &[ErrorCode] = &[
          help.",
     ),
     code(
+        901,
+        "INVOICE_PREIMAGE_ALREADY_EXISTS",
+        "There is a paycode of that hash, or was one.",
+        "Leave `preimage` out, or draw another: a preimage is used once.",
+    ),
+    code(
         1_502,
         "RUNE_NOT_PERMITTED",
         "The caller's token doesn't allow this.",

@@ -6,6 +6,7 @@ use crate::{
     flow, kin, methods,
     policy::{Intake, Policy},
     port::PlansAsked,
+    receive::sets::Sets,
     records, rest, spans,
 };
 use bevy_ecs::{entity::Entity, world::World};
@@ -68,6 +69,7 @@ impl Plugin for PaymentSystems {
         app.insert_resource(Intake::default());
         app.insert_resource(DecodedInvoices::default());
         app.insert_resource(PlansAsked::default());
+        app.insert_resource(Sets::default());
         for method in methods::ALL {
             app.add_method(method);
         }

@@ -22,10 +22,12 @@ pub struct Policy {
     pub limits: Vec<SpendLimit>,
     /// Most rounds of planning for one payment.
     pub rounds_max: u32,
+    /// Most paycodes that wait unpaid, those that have expired and are still known included.
+    pub unpaid_paycodes_max: u64,
 }
 
 impl Default for Policy {
-    /// No limits; ten minutes for an operator; 100 rounds.
+    /// No limits; ten minutes for an operator; 100 rounds; 100 000 paycodes that wait unpaid.
     fn default() -> Self {
         Self {
             payment_max_msat: None,
@@ -33,6 +35,7 @@ impl Default for Policy {
             approval_timeout: Seconds(600),
             limits: Vec::new(),
             rounds_max: 100,
+            unpaid_paycodes_max: 100_000,
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::{
 };
 use bevy_ecs::world::World;
 use ecs_core::{Entities, EntityId, Inputs, Json, Record, Refusal, Step};
-use payecs_units::{Msat, PaymentHash, Timestamp};
+use payecs_units::{Msat, PaymentHash, ReceiptId, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 use std::any::Any;
 
 /// The name of all lines for the receipts.
@@ -72,6 +73,13 @@ impl RecordEntry for Step {
 #[must_use]
 pub fn receipt_record(line: &ReceiptLine) -> Record {
     Record::new(RECEIPTS, Json::carrying(line))
+}
+
+/// The name of the receipt with that number of a command. It is in the record, as the entropy is.
+#[must_use]
+pub fn receipt_id(entropy: &[u8; 32], number: u64) -> ReceiptId {
+    let digest = Sha256::new().chain_update("payecs receipt id\0").chain_update(entropy);
+    ReceiptId(digest.chain_update(number.to_be_bytes()).finalize().into())
 }
 
 /// A line for the books.

@@ -35,6 +35,8 @@ pub const PAY_INSUFFICIENT_FUNDS: i32 = 215;
 pub const PAY_UNREACHABLE: i32 = 216;
 /// The channels into the destination are too small.
 pub const PAY_DESTINATION_INSUFFICIENT_CAPACITY: i32 = 220;
+/// There is, or was, another receipt of that hash.
+pub const PREIMAGE_ALREADY_EXISTS: i32 = 901;
 /// Policy, a limit or an operator refused.
 pub const POLICY_REFUSED: i32 = 2310;
 /// The books would no longer balance.

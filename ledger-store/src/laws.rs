@@ -93,6 +93,7 @@ macro_rules! receipts_laws {
             terms_are_kept_and_judged_by
             amounts_between_once_and_twice_are_taken
             what_is_unknown_is_refused
+            receipts_and_their_changes_are_counted
         }
     };
     (@each $open:expr; $($law:ident)*) => {

@@ -49,15 +49,17 @@ pub mod laws;
 
 pub use audit::{Audit, AuditFault, audit};
 pub use chart::Account;
-/// What receipts are refused with, and the least blocks they ask for.
-pub use ecs_systems::port::{AddReceiptError, CLTV_BLOCKS_MIN};
+/// How receipts are asked for, and what they are refused with.
+pub use ecs_systems::port::{
+    AddReceiptError, CLTV_BLOCKS_MIN, Chosen, GivenSecrets, ReceiptKey, ReceiptRequest, Terms,
+};
 pub use entry::{ENTRIES_PER_BATCH_MAX, HTLCS_PER_SET_MAX, PARTS_PER_DISPATCH_MAX};
 pub use history::LedgerHistory;
 pub use memory::{LATE_PAYMENTS_MAX, MemoryLedger};
 pub use places::{PastEntries, Reader};
 pub use receipts::{
-    CancelReceiptError, ENDED_RECEIPTS_MAX, EXPIRED_RECEIPTS_STAY, GivenSecrets, IssueError,
-    Issued, Issuer, MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest,
-    SECRETS_DIR, SEED_FILE, Seed, SeedFile, SeedFileError, Terms, withdraw,
+    CancelReceiptError, ENDED_RECEIPTS_MAX, EXPIRED_RECEIPTS_STAY, IssueError, Issued, Issuer,
+    MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, SECRETS_DIR, SEED_FILE, Seed, SeedFile,
+    SeedFileError, withdraw,
 };
 pub use spends::LIMIT_WINDOW_MAX;

@@ -8,25 +8,24 @@ mod seed;
 mod file;
 mod issue;
 mod judge;
+mod order;
+mod port;
 mod image;
 
 pub use file::{SECRETS_DIR, SEED_FILE, SeedFile, SeedFileError};
 pub use issue::withdraw;
-pub use issue::{
-    GivenSecrets, IssueError, Issued, Issuer, RECEIPTS_PER_COMMAND_MAX, ReceiptRequest,
-};
-pub use made::{CancelReceiptError, NewReceipt, Terms};
+pub use issue::{IssueError, Issued, Issuer, RECEIPTS_PER_COMMAND_MAX};
+pub use made::{CancelReceiptError, NewReceipt};
 pub use seed::Seed;
 
 use crate::guards::{self, Guards};
-use ecs_core::Json;
 use ecs_systems::port::{
-    AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, Offered, PartImage, Receipt, ReceiptState,
-    Receipts, SeedId, Verdict,
+    AddReceiptError, CLTV_BLOCKS_MIN, Offered, ReceiptState, Receipts, SeedId,
 };
 use ecs_systems::units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Seconds, Timestamp};
 use judge::{is_payable, same_secret, takes};
 use made::{Held, Made, Outcome};
+use order::Order;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -75,6 +74,9 @@ pub struct MemoryReceipts {
     /// The seed of the receipts that were issued.
     issued_under: Option<SeedId>,
     held: BTreeMap<PaymentHash, Arc<Held>>,
+    order: Order,
+    /// Those that have an idempotency key.
+    keys: BTreeMap<String, PaymentHash>,
     /// Unpaid ones, by when they expire.
     unpaid: BTreeSet<(Timestamp, PaymentHash)>,
     /// Paid and cancelled ones, by when they ended.
@@ -134,7 +136,20 @@ impl MemoryReceipts {
 
     fn put(&mut self, payment_hash: PaymentHash, made: Made) {
         self.unpaid.insert((made.expires_at(), payment_hash));
-        self.held.insert(payment_hash, Arc::new(Held { made, outcome: Outcome::Unpaid }));
+        let places = self.order.issue(payment_hash);
+        self.keys.extend(made.key().map(|key| (key.idempotency_key.clone(), payment_hash)));
+        let held = Held { made, outcome: Outcome::Unpaid, places };
+        self.held.insert(payment_hash, Arc::new(held));
+    }
+
+    /// Takes a receipt away, and answers what it was.
+    fn remove(&mut self, payment_hash: &PaymentHash) -> Option<Arc<Held>> {
+        let held = self.held.remove(payment_hash)?;
+        self.order.remove(held.places);
+        if let Some(key) = held.made.key() {
+            self.keys.remove(&key.idempotency_key);
+        }
+        Some(held)
     }
 
     /// Withdraws a receipt that is in no record; see [`withdraw`] for those that are. Twice is no
@@ -186,7 +201,9 @@ impl MemoryReceipts {
     fn become_outcome(&mut self, payment_hash: &PaymentHash, to: Outcome) {
         let Some(held) = self.held.get_mut(payment_hash) else { return };
         let expires_at = held.made.expires_at();
-        let from = std::mem::replace(&mut Arc::make_mut(held).outcome, to);
+        let held = Arc::make_mut(held);
+        self.order.change(*payment_hash, &mut held.places);
+        let from = std::mem::replace(&mut held.outcome, to);
         for (outcome, is_so) in [(from, false), (to, true)] {
             let (line, at) = match outcome {
                 Outcome::Unpaid => (&mut self.unpaid, expires_at),
@@ -216,7 +233,7 @@ impl MemoryReceipts {
                 (None, Some(_) | None) => return,
             };
             line.remove(&gone);
-            let held = self.held.remove(&gone.1);
+            let held = self.remove(&gone.1);
             if held.is_some_and(|held| matches!(held.outcome, Outcome::Paid { .. })) {
                 self.paid_before.insert(guards::of_hash(&gone.1));
             }
@@ -238,10 +255,11 @@ impl MemoryReceipts {
         }
     }
 
-    /// The secrets of a receipt; `None`: they are not here.
-    fn secrets_of(&self, held: &Held) -> Option<(Preimage, Option<PaymentSecret>)> {
+    /// The secrets of a receipt, without the preimage where that is somebody else's; `None`: they
+    /// are not here.
+    fn secrets_of(&self, held: &Held) -> Option<(Option<Preimage>, Option<PaymentSecret>)> {
         match &held.made {
-            Made::Here(made) => Some((made.preimage, made.payment_secret)),
+            Made::Here(made) => Some((Some(made.preimage), made.payment_secret)),
             Made::Issued(issued) => self.seed.as_ref()?.secrets_of(issued),
         }
     }
@@ -261,109 +279,11 @@ impl MemoryReceipts {
             return Err("the payment secret is wrong".to_owned());
         }
         takes(&receipt, offered)?;
+        let preimage = preimage.ok_or("the preimage of the receipt is not here yet")?;
         if preimage.hash() != offered.payment_hash {
             return Err("the preimage of the receipt is not that of its hash".to_owned());
         }
         Ok(preimage)
-    }
-}
-
-impl Receipts for MemoryReceipts {
-    fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
-        let held = self.held.get(payment_hash)?;
-        let terms = held.made.terms();
-        Some(Receipt {
-            payment_hash: *payment_hash,
-            amount_msat: held.made.amount_msat(),
-            overpay: terms.overpay,
-            cltv: terms.cltv,
-            expires_at: held.made.expires_at(),
-            hold: terms.hold,
-            preimage_known: match &held.made {
-                Made::Here(_) => true,
-                Made::Issued(_) => self.seed.is_some(),
-            },
-            state: match held.outcome {
-                Outcome::Unpaid => ReceiptState::Unpaid,
-                Outcome::Settling => ReceiptState::Settling,
-                Outcome::Paid { .. } => ReceiptState::Paid,
-                Outcome::Cancelled { .. } => ReceiptState::Cancelled,
-            },
-        })
-    }
-
-    fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
-        let secrets = self.held.get(payment_hash).and_then(|held| self.secrets_of(held));
-        secrets.is_some_and(|(_, secret)| same_secret(secret.as_ref(), shown))
-    }
-
-    fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
-        match self.verdict(offered, at) {
-            Ok(preimage) => Verdict::Settle(preimage),
-            Err(why) => Verdict::Refuse(why),
-        }
-    }
-
-    fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
-        let IssuedReceipt { payment_hash, seed: theirs, .. } = *issued;
-        let ours = self.seed.as_ref().map(Seed::id).or(self.issued_under);
-        match ours.filter(|ours| *ours != theirs) {
-            Some(ours) => Err(AddReceiptError::OtherSeed { payment_hash, theirs, ours }),
-            None => self.may_be_added(payment_hash, issued.amount_msat, issued.cltv),
-        }
-    }
-
-    fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError> {
-        self.check(issued)?;
-        self.issued_under = Some(issued.seed);
-        self.put(issued.payment_hash, Made::Issued(issued.clone()));
-        self.forget(at);
-        Ok(())
-    }
-
-    fn withdraw(&mut self, payment_hash: &PaymentHash, at: Timestamp) -> Result<(), String> {
-        self.cancel_at(*payment_hash, at).map_err(|error| error.to_string())
-    }
-
-    fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
-        self.change(payment_hash, ReceiptState::Unpaid, Outcome::Settling)
-    }
-
-    fn restore(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
-        self.change(payment_hash, ReceiptState::Settling, Outcome::Unpaid)
-    }
-
-    fn settle(
-        &mut self,
-        payment_hash: &PaymentHash,
-        amount: Msat,
-        at: Timestamp,
-    ) -> Result<(), String> {
-        let held = self.held.get(payment_hash);
-        match held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?.outcome {
-            Outcome::Unpaid | Outcome::Settling => {
-                let paid = Outcome::Paid { received_msat: amount, at_ms: at.0 };
-                self.become_outcome(payment_hash, paid);
-                self.forget(at);
-                Ok(())
-            }
-            Outcome::Paid { received_msat, .. } if received_msat == amount => Ok(()),
-            Outcome::Paid { received_msat, .. } => Err(format!(
-                "the receipt of hash {payment_hash} was paid with {received_msat}, not with \
-                 {amount}"
-            )),
-            Outcome::Cancelled { .. } => {
-                Err(format!("the receipt of hash {payment_hash} was cancelled"))
-            }
-        }
-    }
-
-    fn image(&self) -> PartImage {
-        image::of(self)
-    }
-
-    fn take_back(&mut self, from: &Json) -> Result<(), String> {
-        image::take_back(self, from)
     }
 }
 

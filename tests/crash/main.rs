@@ -25,6 +25,7 @@ mod late;
 mod listed;
 mod lessons;
 mod past;
+mod paycodes;
 mod receiving;
 mod restore;
 mod restore_crash;

@@ -12,7 +12,7 @@ use ecs_systems::{
     port::{InvoiceDraft, PartStatus, ReceiptState, Receipts},
     units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Seconds},
 };
-use ledger_store::{Account, GivenSecrets, ReceiptRequest, Terms};
+use ledger_store::{Account, Chosen, GivenSecrets, ReceiptRequest, Terms};
 use node_sim::{Fact, RemotePart, SimNetwork};
 
 pub(crate) const PREIMAGE: Preimage = Preimage([7; 32]);
@@ -44,7 +44,8 @@ pub(crate) fn invoice(network: &SimNetwork) -> String {
 pub(crate) fn request() -> ReceiptRequest {
     let given = GivenSecrets { preimage: PREIMAGE, payment_secret: Some(SECRET) };
     let (expires_at, terms) = (START.after(LIFE), Terms::default());
-    ReceiptRequest { amount_msat: Some(AMOUNT), expires_at, terms, given: Some(given) }
+    let chosen = Chosen::Secrets(given);
+    ReceiptRequest { terms, chosen, ..ReceiptRequest::of(Some(AMOUNT), expires_at) }
 }
 
 fn state(durable: &Durable) -> Option<ReceiptState> {

@@ -11,7 +11,7 @@ use ecs_systems::{
     port::{Offered, ReceiptState, Receipts, Verdict},
     units::{Msat, PaymentSecret},
 };
-use ledger_store::{Issued, ReceiptRequest};
+use ledger_store::{Chosen, Issued, ReceiptRequest};
 use node_sim::{RemotePart, Script};
 use payecs_journal::{Disk, Open};
 use std::{cell::RefCell, io};
@@ -84,7 +84,7 @@ fn preimage_of(durable: &Durable, issued: &Issued) -> [u8; 32] {
 /// Receipts that are not released, of which one is being paid around and one by somebody else.
 fn unreleased(durable: &mut Durable, invoice: &str) -> [Issued; 3] {
     let chosen = durable.issue(&request()).expect("it lives");
-    let derived = ReceiptRequest { given: None, ..request() };
+    let derived = ReceiptRequest { chosen: Chosen::Nothing, ..request() };
     let [waiting, part_paid] = [(); 2].map(|()| durable.issue(&derived).expect("it lives"));
     let until = durable.payer.now.after_ms(60_000);
     durable.payer.script(Script::KeepNext { node: durable.payer.node("bob"), until });

@@ -35,5 +35,6 @@ mod scenario;
 mod random;
 mod machine;
 mod methods;
+mod paycodes;
 
 use payflow_default::testing::difficult;

@@ -75,17 +75,17 @@ fn whole() -> RemotePart {
 }
 
 /// Carol sends us a part, and two seconds pass.
-fn carol_sends(payer: &mut Payer, part: RemotePart) -> RemoteId {
+pub(crate) fn carol_sends(payer: &mut Payer, part: RemotePart) -> RemoteId {
     let id = payer.network.pay_us(payer.node("carol"), part, payer.now).expect("a way to us");
     payer.run_for(2_000);
     id
 }
 
-fn status(payer: &Payer, id: RemoteId) -> PartStatus {
+pub(crate) fn status(payer: &Payer, id: RemoteId) -> PartStatus {
     payer.network.remote_status(id).expect("it was sent")
 }
 
-fn told(payer: &Payer, id: RemoteId) -> FailureCode {
+pub(crate) fn told(payer: &Payer, id: RemoteId) -> FailureCode {
     let PartStatus::Failed(failure) = status(payer, id) else { panic!("it did not fail") };
     failure.failcode
 }

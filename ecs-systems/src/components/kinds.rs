@@ -3,8 +3,8 @@
 /// Declares Components whose presence is all they say: JSON `true`.
 macro_rules! flags {
     ($($(#[$doc:meta])* $name:ident = $spec:expr;)*) => {$(
-        $(#[$doc])*
         #[derive(bevy_ecs::component::Component, Clone, Copy, Debug, PartialEq, Eq)]
+        $(#[$doc])*
         #[component(storage = "SparseSet")]
         pub struct $name;
 
@@ -54,8 +54,8 @@ macro_rules! amounts {
 /// Declares Components that hold a value with a serde codec whose text is canonical.
 macro_rules! values {
     ($($(#[$doc:meta])* $name:ident($type:ty) = $spec:expr;)*) => {$(
-        $(#[$doc])*
         #[derive(bevy_ecs::component::Component, Clone, Debug, PartialEq, Eq)]
+        $(#[$doc])*
         #[component(storage = "SparseSet")]
         pub struct $name(pub $type);
 

@@ -1,7 +1,10 @@
 //! What the engine notes of HTLCs that come in, and what third parties say of them.
 
 use super::kinds::{flags, values};
-use crate::port::{HtlcId, IncomingHtlc, PayeeFailure, PaymentRef, Receipt, SetRef};
+use crate::{
+    port::{HtlcId, IncomingHtlc, PayeeFailure, PaymentRef, Receipt, SetRef},
+    receive::sets,
+};
 use ecs_core::{ComponentSpec, EntityId, WhenFrozen};
 use payecs_units::{BlockHeight, GroupId, Msat, PaymentHash, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -74,6 +77,7 @@ flags! {
     SetEnough = ComponentSpec::engine("lightningd:set:enough", "true",
         "The HTLCs of the set sum to its total.");
     /// Row R7.
+    #[component(on_insert = sets::note_change)]
     SetHeld = ComponentSpec::engine("lightningd:set:held", "true", "The set is booked as held.");
     /// Row R5.
     SetComplete = ComponentSpec::engine("lightningd:set:complete", "true",
@@ -97,6 +101,7 @@ flags! {
 
 values! {
     /// Row 26.
+    #[component(on_insert = sets::note_set, on_remove = sets::forget_set)]
     Set(SetFacts) = ComponentSpec::engine("lightningd:set", "an object",
         "HTLCs that together pay one receipt of ours.").freezing();
     /// Row R1.
@@ -127,6 +132,7 @@ values! {
         "the name of a failure (BOLT 4)",
         "The HTLC or set is being refused, with what its payers are told.");
     /// Rows R9a and R9b.
+    #[component(on_insert = sets::note_change)]
     Refused(PayeeFailure) = ComponentSpec::engine("lightningd:refused",
         "the name of a failure (BOLT 4)",
         "The HTLC or set was refused: its payers are told this, however often the node asks.");

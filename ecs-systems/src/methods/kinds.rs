@@ -4,7 +4,7 @@ use crate::components::{
     Amount, Exclude, IdempotencyKey, Invoice, Label, MaxDelay, Metadata, RetryFor,
 };
 use ecs_core::{Json, Kind, WireComponent};
-use payecs_units::{Msat, NodeId, PaymentHash};
+use payecs_units::{Msat, NodeId, PaymentHash, Preimage};
 use std::num::NonZeroU32;
 
 /// An invoice; whether it is a good one is for the method to say.
@@ -30,6 +30,9 @@ pub(super) const HASH: Kind = Kind {
     schema: r#"{"type":"string","pattern":"^[0-9a-fA-F]{64}$"}"#,
     fits: |json| json.decode::<PaymentHash>().is_ok(),
 };
+
+/// A preimage. What does not fit is not repeated.
+pub(super) const PREIMAGE: Kind = Kind { fits: |json| json.decode::<Preimage>().is_ok(), ..HASH };
 
 /// How many at most.
 pub(super) const LIMIT: Kind = Kind {

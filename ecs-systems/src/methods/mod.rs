@@ -15,6 +15,7 @@ mod info;
 mod ledger;
 mod events;
 mod explain;
+mod paycodes;
 
 pub(crate) use explain::PAYMENT;
 pub use kinds::AMOUNT;
@@ -25,7 +26,7 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them.
-pub(crate) const ALL: [&Method; 13] = [
+pub(crate) const ALL: [&Method; 14] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -39,6 +40,7 @@ pub(crate) const ALL: [&Method; 13] = [
     &events::OBSERVE,
     &events::SUBSCRIBE_PAY_SUCCESS,
     &events::SUBSCRIBE_PAY_FAILURE,
+    &paycodes::PAYCODE,
 ];
 
 /// The books.

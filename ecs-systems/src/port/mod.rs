@@ -35,6 +35,7 @@ pub use node::{
 pub use node_view::{Capabilities, Network, NodeView};
 pub use planner::{Lesson, LessonsKept, PlanJob, PlanSlot, Planner, PlansAsked};
 pub use receipts::{
-    AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, Offered, OverpayRule, Receipt, ReceiptSecrets,
-    ReceiptState, Receipts, ReceiptsBook, SeedId, Verdict,
+    AddReceiptError, CLTV_BLOCKS_MIN, Chosen, GivenSecrets, IssuedReceipt, Offered, OverpayRule,
+    Receipt, ReceiptFacts, ReceiptKey, ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState,
+    Receipts, ReceiptsBook, SeedId, Terms, Verdict,
 };

@@ -1,13 +1,19 @@
 //! What we wait to be paid for.
 
 mod issued;
+mod wanted;
+mod facts;
 
+pub use facts::{ReceiptFacts, ReceiptOrder};
 pub use issued::{AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, ReceiptSecrets, SeedId};
+pub use wanted::{Chosen, GivenSecrets, ReceiptKey, ReceiptRequest, Terms};
 
 use super::PartImage;
 use bevy_ecs::prelude::Resource;
 use ecs_core::Json;
-use payecs_units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
+use payecs_units::{
+    Blocks, Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -128,6 +134,36 @@ pub trait Receipts: Send + Sync {
 
     /// Whether what is offered would be taken, had it come at `at`. Changes nothing.
     fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict;
+
+    /// What the record of such a receipt says; changes nothing. The id must be drawn at random.
+    ///
+    /// # Errors
+    /// [`AddReceiptError::NoSeed`].
+    fn draft(
+        &self,
+        wanted: &ReceiptRequest,
+        receipt_id: ReceiptId,
+    ) -> Result<IssuedReceipt, AddReceiptError>;
+
+    /// What a payer of that receipt must show, for whoever issues it. `None`: nothing, or it is not
+    /// here.
+    fn payment_secret(&self, payment_hash: &PaymentHash) -> Option<PaymentSecret>;
+
+    /// Everything that may be told of the receipt with that hash.
+    fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts>;
+
+    /// The preimage of a receipt that was paid; `None` for any other: it proves that.
+    fn proof(&self, payment_hash: &PaymentHash) -> Option<Preimage>;
+
+    /// The receipts from that place on, at most so many, in order, each with its place.
+    fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)>;
+
+    /// The receipt that was issued with that idempotency key, while it is here, and what was asked
+    /// for.
+    fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)>;
+
+    /// How many are not paid, not being paid and not cancelled, also those that have expired.
+    fn unpaid(&self) -> u64;
 
     /// Whether [`Receipts::issue`] would take a receipt now; changes nothing.
     ///

@@ -1,5 +1,6 @@
 //! Receiving: HTLCs that come in, and sets of them that pay one receipt of ours.
 
+pub mod sets;
 mod gathering;
 pub mod match_paycode;
 pub mod check_secret;

@@ -93,6 +93,8 @@ fn a_receipt_is_issued_where_its_hash_has_none_and_else_nothing_is_written() {
         cltv: CLTV_BLOCKS_MIN,
         expires_at: Timestamp(u64::MAX),
         hold: false,
+        metadata: None,
+        key: None,
     };
     let line = ReceiptLine::Issue(Box::new(issued.clone()));
     assert_eq!(receipt_record(&line).body.decode::<ReceiptLine>().unwrap(), line);

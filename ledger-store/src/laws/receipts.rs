@@ -1,8 +1,10 @@
 //! The laws of [`Receipts`].
 
 use super::fixture::preimage;
-use crate::receipts::{NewReceipt, Terms};
-use ecs_systems::port::{Offered, OverpayRule, ReceiptState, Receipts, Verdict};
+use crate::receipts::NewReceipt;
+use ecs_systems::port::{
+    Offered, OverpayRule, ReceiptOrder, ReceiptState, Receipts, Terms, Verdict,
+};
 use ecs_systems::units::{Msat, PaymentSecret, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_000);
@@ -184,4 +186,31 @@ pub fn what_is_unknown_is_refused<R: Receipts>(open: impl Fn(&[NewReceipt]) -> R
     assert!(receipts.find(&hash).is_none(), "nothing has this hash");
     assert!(!takes(&receipts, &htlc(2, 100), NOW), "nothing has this hash");
     assert!(receipts.settle(&hash, Msat(100), NOW).is_err(), "nothing has this hash");
+}
+
+/// Each has its number, and each change of any of them another one, in order.
+pub fn receipts_and_their_changes_are_counted<R: Receipts>(open: impl Fn(&[NewReceipt]) -> R) {
+    let mut receipts = open(&[receipt(1, Some(100)), receipt(2, None)]);
+    let hashes = [1, 2].map(|number| preimage(number).hash());
+    let places = |receipts: &R| {
+        let facts = hashes.map(|hash| receipts.facts(&hash).expect("it is there"));
+        facts.map(|facts| (facts.created_index, facts.updated_index))
+    };
+    assert_eq!((places(&receipts), receipts.unpaid()), ([(1, 1), (2, 2)], 2));
+    receipts.release(&hashes[0]).expect("it is payable");
+    assert_eq!((places(&receipts), receipts.unpaid()), ([(1, 3), (2, 2)], 1));
+    receipts.restore(&hashes[0]).expect("it did not leave");
+    receipts.settle(&hashes[1], Msat(7), NOW).expect("it is payable");
+    assert_eq!((places(&receipts), receipts.unpaid()), ([(1, 4), (2, 5)], 1));
+    receipts.settle(&hashes[1], Msat(7), LATE).expect("the same again");
+    assert_eq!(places(&receipts)[1], (2, 5), "nothing has changed");
+    let created = receipts.in_order(ReceiptOrder::Created, 0, 9);
+    assert_eq!(created, [(1, hashes[0]), (2, hashes[1])]);
+    assert_eq!(receipts.in_order(ReceiptOrder::Updated, 0, 1), [(4, hashes[0])]);
+    assert_eq!(receipts.in_order(ReceiptOrder::Updated, 5, 9), [(5, hashes[1])]);
+    let proofs = hashes.map(|hash| receipts.proof(&hash));
+    assert!(proofs == [None, Some(preimage(2))], "a preimage is told once it is paid for");
+    let paid = receipts.facts(&hashes[1]).and_then(|facts| facts.paid);
+    assert_eq!(paid, Some((Msat(7), NOW)));
+    assert!(receipts.facts(&preimage(3).hash()).is_none(), "nothing has this hash");
 }

@@ -3,6 +3,7 @@
 use super::{
     MemoryReceipts, Seed,
     made::{Held, Made, Outcome},
+    order::{Order, Places},
 };
 use crate::guards::Guards;
 use ecs_core::Json;
@@ -17,21 +18,29 @@ struct Stored {
     /// The seed of all receipts, also of those that are no longer here; absent: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seed: Option<SeedId>,
-    receipts: Vec<(IssuedReceipt, Outcome)>,
+    receipts: Vec<StoredReceipt>,
     paid_before: Vec<String>,
+    /// The last places that were given.
+    #[serde(default)]
+    last: Places,
 }
+
+/// One receipt. Where it has no places, they are given in the order of the image.
+#[derive(Serialize, Deserialize)]
+struct StoredReceipt(IssuedReceipt, Outcome, #[serde(default)] Places);
 
 /// The receipts now. What is in no record is left out.
 pub(super) fn of(receipts: &MemoryReceipts) -> PartImage {
     let held: Vec<Arc<Held>> = receipts.held.values().cloned().collect();
     let (seed, paid_before) = (receipts.issued_under, receipts.paid_before.clone());
+    let last = receipts.order.last();
     PartImage::new(move || {
         let issued = held.iter().filter_map(|held| match &held.made {
-            Made::Issued(issued) => Some((issued.clone(), held.outcome)),
+            Made::Issued(issued) => Some(StoredReceipt(issued.clone(), held.outcome, held.places)),
             Made::Here(_) => None,
         });
         let paid_before = paid_before.texts().collect();
-        Json::of(&Stored { seed, receipts: issued.collect(), paid_before })
+        Json::of(&Stored { seed, receipts: issued.collect(), paid_before, last })
     })
 }
 
@@ -55,7 +64,8 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
     let guards = Guards::read(&stored.paid_before);
     receipts.paid_before = guards.ok_or("its fingerprints are not as they were written")?;
     receipts.issued_under = stored.seed;
-    for (issued, outcome) in stored.receipts {
+    receipts.order = Order::behind(stored.last);
+    for StoredReceipt(issued, outcome, mut places) in stored.receipts {
         let payment_hash = issued.payment_hash;
         if Some(issued.seed) != stored.seed {
             return Err(format!("the receipt of hash {payment_hash} is of another seed"));
@@ -70,7 +80,14 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
         if let Some((line, at)) = line {
             line.insert((at, payment_hash));
         }
-        let held = Held { made: Made::Issued(issued), outcome };
+        if places == Places::default() {
+            places = receipts.order.issue(payment_hash);
+        } else {
+            receipts.order.put(payment_hash, places);
+        }
+        let key = issued.key.as_ref().map(|key| (key.idempotency_key.clone(), payment_hash));
+        receipts.keys.extend(key);
+        let held = Held { made: Made::Issued(issued), outcome, places };
         receipts.held.insert(payment_hash, Arc::new(held));
     }
     Ok(())

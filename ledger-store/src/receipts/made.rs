@@ -1,26 +1,9 @@
 //! What a receipt is made of.
 
-use ecs_systems::port::{CLTV_BLOCKS_MIN, IssuedReceipt, OverpayRule};
-use ecs_systems::units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
+use super::order::Places;
+use ecs_systems::port::{IssuedReceipt, ReceiptKey, Terms};
+use ecs_systems::units::{Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
 use serde::{Deserialize, Serialize};
-
-/// On which terms a receipt is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// Which totals it takes.
-    pub overpay: OverpayRule,
-    /// Blocks that each HTLC must have left when it comes in, at least [`CLTV_BLOCKS_MIN`].
-    pub cltv: Blocks,
-    /// A complete set waits for a decision.
-    pub hold: bool,
-}
-
-impl Default for Terms {
-    /// From once to twice, 18 blocks, no hold.
-    fn default() -> Self {
-        Self { overpay: OverpayRule::Bolt, cltv: CLTV_BLOCKS_MIN, hold: false }
-    }
-}
 
 /// A receipt as it is made in code. Its secrets do not print.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +50,7 @@ pub enum CancelReceiptError {
 pub(crate) struct Held {
     pub(crate) made: Made,
     pub(crate) outcome: Outcome,
+    pub(crate) places: Places,
 }
 
 /// How a receipt came to be here.
@@ -109,6 +93,12 @@ impl Made {
             Self::Issued(IssuedReceipt { overpay, cltv, hold, .. }) => {
                 Terms { overpay: *overpay, cltv: *cltv, hold: *hold }
             }
+        }
+    }
+    pub(crate) fn key(&self) -> Option<&ReceiptKey> {
+        match self {
+            Self::Here(_) => None,
+            Self::Issued(issued) => issued.key.as_ref(),
         }
     }
 }

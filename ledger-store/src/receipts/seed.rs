@@ -1,6 +1,8 @@
 //! The one secret that the secrets of all receipts follow from.
 
-use ecs_systems::port::{IssuedReceipt, ReceiptSecrets, SeedId};
+use ecs_systems::port::{
+    Chosen, GivenSecrets, IssuedReceipt, ReceiptRequest, ReceiptSecrets, SeedId, Terms,
+};
 use ecs_systems::units::{PaymentHash, PaymentSecret, Preimage, ReceiptId, Sealed};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -78,19 +80,58 @@ impl Seed {
     pub(super) fn secrets_of(
         &self,
         issued: &IssuedReceipt,
-    ) -> Option<(Preimage, Option<PaymentSecret>)> {
+    ) -> Option<(Option<Preimage>, Option<PaymentSecret>)> {
         if issued.seed != self.id {
             return None;
         }
         let (id, hash) = (&issued.receipt_id, &issued.payment_hash);
         Some(match issued.secrets {
-            ReceiptSecrets::Derived => (self.preimage(id), Some(self.payment_secret(id))),
+            ReceiptSecrets::Derived => (Some(self.preimage(id)), Some(self.payment_secret(id))),
+            ReceiptSecrets::Awaited => (None, Some(self.payment_secret(id))),
             ReceiptSecrets::Sealed { preimage: Sealed(preimage), payment_secret } => {
                 let payment_secret = payment_secret.map(|sealed| sealed.0);
                 let (preimage, secret) = self.sealed(id, hash, (preimage, payment_secret));
-                (Preimage(preimage), secret.map(PaymentSecret))
+                (Some(Preimage(preimage)), secret.map(PaymentSecret))
             }
         })
+    }
+
+    /// What the record of a receipt says.
+    pub(super) fn draft(&self, wanted: &ReceiptRequest, receipt_id: ReceiptId) -> IssuedReceipt {
+        let seal = |preimage: Preimage, payment_secret: Option<PaymentSecret>| {
+            let chosen = (preimage.0, payment_secret.map(|secret| secret.0));
+            let (preimage, secret) = self.sealed(&receipt_id, &preimage.hash(), chosen);
+            ReceiptSecrets::Sealed {
+                preimage: Sealed(preimage),
+                payment_secret: secret.map(Sealed),
+            }
+        };
+        let (payment_hash, secrets) = match wanted.chosen {
+            Chosen::Nothing => (self.preimage(&receipt_id).hash(), ReceiptSecrets::Derived),
+            Chosen::Secrets(GivenSecrets { preimage, payment_secret }) => {
+                (preimage.hash(), seal(preimage, payment_secret))
+            }
+            Chosen::Preimage(preimage) => {
+                (preimage.hash(), seal(preimage, Some(self.payment_secret(&receipt_id))))
+            }
+            Chosen::Hash(payment_hash) => (payment_hash, ReceiptSecrets::Awaited),
+        };
+        let Terms { overpay, cltv, hold } = wanted.terms;
+        // What somebody else decides about waits for that.
+        let hold = hold || secrets == ReceiptSecrets::Awaited;
+        IssuedReceipt {
+            payment_hash,
+            receipt_id,
+            seed: self.id,
+            secrets,
+            amount_msat: wanted.amount_msat,
+            overpay,
+            cltv,
+            expires_at: wanted.expires_at,
+            hold,
+            metadata: wanted.metadata.clone(),
+            key: wanted.key.clone(),
+        }
     }
 }
 
@@ -167,8 +208,10 @@ mod tests {
             cltv: Blocks(18),
             expires_at: Timestamp(1),
             hold: false,
+            metadata: None,
+            key: None,
         };
-        let opened = (preimage(1), Some(PaymentSecret([4; 32])));
+        let opened = (Some(preimage(1)), Some(PaymentSecret([4; 32])));
         assert_eq!(seed(7).secrets_of(&issued), Some(opened));
         assert_eq!(seed(8).secrets_of(&issued), None);
         let forged = IssuedReceipt { seed: seed(8).id(), ..issued };

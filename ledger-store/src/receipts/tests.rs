@@ -1,6 +1,11 @@
 use super::*;
 use crate::laws::fixture::preimage;
-use ecs_systems::records::ReceiptLine;
+use ecs_core::Json;
+use ecs_systems::{
+    port::{Chosen, GivenSecrets, IssuedReceipt, ReceiptKey, ReceiptRequest, Terms, Verdict},
+    records::ReceiptLine,
+    units::{ReceiptId, RequestHash},
+};
 
 fn open(made: &[NewReceipt]) -> MemoryReceipts {
     let mut receipts = MemoryReceipts::default();
@@ -25,8 +30,8 @@ fn issued(made: &NewReceipt) -> IssuedReceipt {
     app.set_keeper(|_, _, _| Ok(None));
     app.record_changes(true);
     let NewReceipt { preimage, payment_secret, amount_msat, expires_at, terms } = made.clone();
-    let given = Some(GivenSecrets { preimage, payment_secret });
-    let request = ReceiptRequest { amount_msat, expires_at, terms, given };
+    let chosen = Chosen::Secrets(GivenSecrets { preimage, payment_secret });
+    let request = ReceiptRequest { terms, chosen, ..ReceiptRequest::of(amount_msat, expires_at) };
     Issuer::new(seed()).issue(&mut app, &request).unwrap();
     let delta = app.take_delta().unwrap();
     let [ecs_core::Change::Lines(None, lines)] = &delta.changes[..] else { panic!("{delta:?}") };
@@ -242,4 +247,78 @@ fn secrets_are_equal_only_in_all_bytes() {
     }
     assert!(same_secret(Some(&secret), Some(&secret)) && same_secret(None, None));
     assert!(!same_secret(None, Some(&secret)) && !same_secret(Some(&secret), None));
+}
+
+#[test]
+fn a_draft_is_what_is_issued_and_needs_a_seed() {
+    let request = ReceiptRequest::of(Some(Msat(100)), Timestamp(2_000));
+    let id = ReceiptId([3; 32]);
+    let none = MemoryReceipts::default();
+    assert_eq!(none.draft(&request, id), Err(AddReceiptError::NoSeed));
+    let hash = preimage(3).hash();
+    for (chosen, hold, known) in [
+        (Chosen::Nothing, false, true),
+        (Chosen::Preimage(preimage(3)), false, true),
+        (Chosen::Hash(hash), true, false),
+    ] {
+        let mut receipts = open_issued(&[]);
+        let issued = receipts.draft(&ReceiptRequest { chosen, ..request.clone() }, id).unwrap();
+        receipts.issue(&issued, Timestamp(1)).unwrap();
+        let receipts = through_image(&receipts);
+        let found = receipts.find(&issued.payment_hash).unwrap();
+        assert_eq!((found.hold, found.preimage_known), (hold, known), "{chosen:?}");
+        let secret = receipts.payment_secret(&issued.payment_hash).unwrap();
+        assert!(receipts.shows_secret(&issued.payment_hash, Some(&secret)));
+        assert!(chosen == Chosen::Nothing || issued.payment_hash == hash);
+        let offered =
+            Offered { payment_hash: issued.payment_hash, payment_secret: Some(secret), ..htlc() };
+        match receipts.judge(&offered, Timestamp(1)) {
+            Verdict::Settle(preimage) => assert!(known && preimage.hash() == issued.payment_hash),
+            Verdict::Refuse(why) => assert!(!known && why.contains("not here yet"), "{why}"),
+        }
+    }
+}
+
+#[test]
+fn a_key_finds_its_receipt_while_that_is_here_and_is_given_once() {
+    let key =
+        |key: &str| ReceiptKey { idempotency_key: key.to_owned(), request: RequestHash([7; 32]) };
+    let request = |name: &str| {
+        let metadata = Some(Json::parse(r#"{"order":9007199254740993}"#).unwrap());
+        let key = Some(key(name));
+        ReceiptRequest { metadata, key, ..ReceiptRequest::of(None, Timestamp(2_000)) }
+    };
+    let mut receipts = open_issued(&[]);
+    let first = receipts.draft(&request("a"), ReceiptId([1; 32])).unwrap();
+    receipts.issue(&first, Timestamp(0)).unwrap();
+    let mut receipts = through_image(&receipts);
+    assert_eq!(receipts.of_key("a"), Some((first.payment_hash, RequestHash([7; 32]))));
+    assert_eq!(receipts.of_key("b"), None);
+    let facts = receipts.facts(&first.payment_hash).unwrap();
+    assert_eq!(facts.metadata.unwrap().text(), r#"{"order":9007199254740993}"#);
+    let again = receipts.draft(&request("a"), ReceiptId([2; 32])).unwrap();
+    let taken = AddReceiptError::KeyTaken { idempotency_key: "a".to_owned() };
+    assert_eq!(receipts.issue(&again, Timestamp(0)), Err(taken));
+    // Another one is issued when the first has expired for long, and that is gone.
+    let gone_at = Timestamp(2_000 + EXPIRED_RECEIPTS_STAY.0 * 1_000);
+    let later = ReceiptRequest { expires_at: Timestamp(u64::MAX), ..request("b") };
+    let second = receipts.draft(&later, ReceiptId([3; 32])).unwrap();
+    receipts.issue(&second, gone_at).unwrap();
+    assert_eq!((receipts.of_key("a"), receipts.unpaid()), (None, 1));
+    receipts.issue(&again, Timestamp(0)).unwrap();
+    assert_eq!(receipts.of_key("a").map(|it| it.0), Some(again.payment_hash));
+}
+
+#[test]
+fn an_image_without_places_is_read_and_its_receipts_are_counted() {
+    let image = open_issued(&[receipt(), NewReceipt { preimage: preimage(2), ..receipt() }]);
+    let mut fields = image.image().json().fields().unwrap();
+    let pairs: Vec<(Json, Json, Json)> = fields["receipts"].decode().unwrap();
+    let pairs: Vec<(Json, Json)> = pairs.into_iter().map(|it| (it.0, it.1)).collect();
+    fields.insert("receipts".to_owned(), Json::of(&pairs));
+    fields.remove("last");
+    let mut others = MemoryReceipts::with_seed(seed());
+    others.take_back(&Json::of(&fields)).unwrap();
+    let places = others.held.values().map(|held| held.places.created).collect::<BTreeSet<_>>();
+    assert_eq!(places, [1, 2].into());
 }

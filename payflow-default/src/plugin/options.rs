@@ -108,6 +108,10 @@ pub(super) const ALL: &[Known] = &[
         "payecs-approval-timeout",
         "How many seconds there are for that answer: 1 to 86400 (default 600)",
     ),
+    int(
+        "payecs-unpaid-paycodes",
+        "Most paycodes that wait unpaid, expired ones included (default 100000)",
+    ),
 ];
 
 /// Settings that are complete.
@@ -197,6 +201,9 @@ fn policy(given: &Given) -> Result<Policy, Wrong> {
     Ok(Policy {
         ask_above_msat: given.read("payecs-ask-above", str::parse)?,
         approval_timeout: timeout.map_or(default.approval_timeout, Seconds),
+        unpaid_paycodes_max: given
+            .int("payecs-unpaid-paycodes")?
+            .unwrap_or(default.unpaid_paycodes_max),
         ..default
     })
 }
@@ -295,7 +302,7 @@ mod tests {
             "payecs-balances":"bimodal","payecs-speed":"10","payecs-announce":"external",
             "payecs-log":"info","payecs-accept-unknown":true,"payecs-accept-forgotten":"old list",
             "payecs-operator":"me","payecs-graph":null,"payecs-quotas":"names=9,entities=7",
-            "payecs-ask-above":"5sat","payecs-approval-timeout":7,
+            "payecs-ask-above":"5sat","payecs-approval-timeout":7,"payecs-unpaid-paycodes":6,
             "others":[1]}"#;
         let said = of(said).unwrap();
         assert_eq!(said.data_dir, Path::new("/elsewhere"));
@@ -308,6 +315,7 @@ mod tests {
             |options: &Options| (options.policy.ask_above_msat, options.policy.approval_timeout);
         assert_eq!(asks(&default), (None, Policy::default().approval_timeout));
         assert_eq!(asks(&said), (Some(Msat(5_000)), Seconds(7)));
+        assert_eq!(said.policy.unpaid_paycodes_max, 6);
         let decision = said.accepts.forgotten.unwrap();
         assert_eq!((decision.who.as_str(), decision.why.as_str()), ("me", "old list"));
         let nowhere = Options::of(&Json::nothing(), None).unwrap();
@@ -333,6 +341,7 @@ mod tests {
             (r#"{"payecs-quotas":"entitis=7"}"#, "payecs-quotas: there is no quota `entitis`"),
             (r#"{"payecs-accept-unknown":"perhaps"}"#, "payecs-accept-unknown: "),
             (r#"{"payecs-ask-above":"5 sat"}"#, "payecs-ask-above: "),
+            (r#"{"payecs-unpaid-paycodes":-1}"#, "payecs-unpaid-paycodes: expected an integer"),
             (r#"{"payecs-approval-timeout":0}"#, "payecs-approval-timeout: expected 1 to 86400"),
             (r#"{"payecs-approval-timeout":"soon"}"#, "payecs-approval-timeout: expected 1 to"),
         ] {

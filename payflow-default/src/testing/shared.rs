@@ -5,9 +5,13 @@ use ecs_systems::{
     port::{
         AddReceiptError, Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState,
         History, HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered, OpenPayment,
-        PartHold, PartImage, PaymentRef, Posting, Receipt, Receipts, Verdict,
+        PartHold, PartImage, PaymentRef, Posting, Receipt, ReceiptFacts, ReceiptOrder,
+        ReceiptRequest, Receipts, Verdict,
     },
-    units::{Msat, PartId, PaymentHash, PaymentSecret, ShortChannelId, Timestamp},
+    units::{
+        Msat, PartId, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, ShortChannelId,
+        Timestamp,
+    },
 };
 use ledger_store::{MemoryLedger, MemoryReceipts};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -183,6 +187,38 @@ impl Receipts for Shared<MemoryReceipts> {
 
     fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
         self.lock().judge(offered, at)
+    }
+
+    fn draft(
+        &self,
+        wanted: &ReceiptRequest,
+        receipt_id: ReceiptId,
+    ) -> Result<IssuedReceipt, AddReceiptError> {
+        self.lock().draft(wanted, receipt_id)
+    }
+
+    fn payment_secret(&self, payment_hash: &PaymentHash) -> Option<PaymentSecret> {
+        self.lock().payment_secret(payment_hash)
+    }
+
+    fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
+        self.lock().facts(payment_hash)
+    }
+
+    fn proof(&self, payment_hash: &PaymentHash) -> Option<Preimage> {
+        self.lock().proof(payment_hash)
+    }
+
+    fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)> {
+        self.lock().in_order(order, from, most)
+    }
+
+    fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
+        self.lock().of_key(idempotency_key)
+    }
+
+    fn unpaid(&self) -> u64 {
+        self.lock().unpaid()
     }
 
     fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {

@@ -146,12 +146,19 @@ def paying(voice):
     yield "ledger-list", [line["entry"] for entry in lines for line in entry["lines"]]
 
 
+def receiving(voice):
+    """Makes paycodes."""
+    made = voice.call("paycode", amount_msat="7sat", timeout=60)
+    yield "paycode", made["status"]
+
+
 def one_life(voice):
     """What one voice is told, with numbers that differ from life to life replaced."""
     # Numbers that are in nothing else, so that they can be replaced.
     entity = 70_070_000 + voice.call("payecs_newentity")["entity"] * 2
     other = entity + 1
-    told = [*components(voice, entity, other), *external(voice, entity), *paying(voice)]
+    told = [*components(voice, entity, other), *external(voice, entity), *paying(voice),
+            *receiving(voice)]
     return [(method, str(answer).replace(str(other), "OTHER").replace(str(entity), "ENTITY"))
             for method, answer in told]
 

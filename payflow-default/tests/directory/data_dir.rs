@@ -191,7 +191,7 @@ fn issue_one(dir: &Dir) {
     app.begin(Inputs { now_ms: 1, entropy: [2; 32] });
     let expires_at = Timestamp(u64::MAX);
     let terms = Terms::default();
-    let request = ReceiptRequest { amount_msat: None, expires_at, terms, given: None };
+    let request = ReceiptRequest { terms, ..ReceiptRequest::of(None, expires_at) };
     Issuer::new(seed.seed().clone()).issue(&mut app, &request).expect("the first");
     store.append(&app.take_delta().expect("it was recorded")).expect("room");
     store.close().expect("room");

@@ -1,7 +1,8 @@
 //! A receipt as its record has it.
 
-use super::OverpayRule;
+use super::{OverpayRule, ReceiptKey};
 use crate::port::ledger::milliseconds;
+use ecs_core::Json;
 use payecs_units::{Blocks, Msat, PaymentHash, ReceiptId, Sealed, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -35,6 +36,9 @@ pub enum ReceiptSecrets {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment_secret: Option<Sealed>,
     },
+    /// Its issuer gave the hash alone: the preimage comes with the decision about its set. What the
+    /// payer must show follows from the seed and the receipt's id.
+    Awaited,
 }
 
 /// A receipt as the record of the command that issued it has it. Nothing of it is secret.
@@ -61,6 +65,30 @@ pub struct IssuedReceipt {
     /// A complete set waits for a decision.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hold: bool,
+    /// Free facts of its issuer, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "as_text")]
+    pub metadata: Option<Json>,
+    /// What the same request again is known by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ReceiptKey>,
+}
+
+/// JSON as a string that has its text: what is read through a buffer keeps no JSON as it came.
+mod as_text {
+    use ecs_core::Json;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+    #[expect(clippy::ref_option, reason = "serde gives the signature")]
+    pub(super) fn serialize<S: Serializer>(json: &Option<Json>, to: S) -> Result<S::Ok, S::Error> {
+        json.as_ref().map(Json::text).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Json>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| Json::parse(&text)).transpose().map_err(D::Error::custom)
+    }
 }
 
 /// Why a receipt is not added. Nothing has changed.
@@ -100,6 +128,15 @@ pub enum AddReceiptError {
         /// The seed that is here.
         ours: SeedId,
     },
+    /// A receipt with this idempotency key is here. Ask for that one.
+    #[error("there is a receipt with the idempotency key `{idempotency_key}`")]
+    KeyTaken {
+        /// The key.
+        idempotency_key: String,
+    },
+    /// There is no seed here that its secrets could follow from.
+    #[error("receipts can't be issued here: there is no seed that their secrets could follow from")]
+    NoSeed,
     /// These receipts are kept in records: only a command that has one adds to them. Issue it.
     #[error("receipts that are kept in a journal are issued by a command, not added")]
     Kept,

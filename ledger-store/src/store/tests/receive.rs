@@ -1,7 +1,9 @@
 //! Receipts that come back from the journal.
 
 use super::*;
-use crate::{GivenSecrets, IssueError, Issued, Issuer, ReceiptRequest, Seed, Terms, withdraw};
+use crate::{
+    Chosen, GivenSecrets, IssueError, Issued, Issuer, ReceiptRequest, Seed, Terms, withdraw,
+};
 use ecs_systems::{
     port::{AddReceiptError, Offered, ReceiptState, Receipts, Verdict},
     records::{ReceiptLine, receipt_record},
@@ -28,7 +30,8 @@ pub(super) fn receipts(app: &Engine) -> &dyn Receipts {
 
 fn request(given: Option<GivenSecrets>) -> ReceiptRequest {
     let terms = Terms { hold: given.is_some(), ..Terms::default() };
-    ReceiptRequest { amount_msat: Some(AMOUNT), expires_at: LATE, terms, given }
+    let chosen = given.map_or(Chosen::Nothing, Chosen::Secrets);
+    ReceiptRequest { terms, chosen, ..ReceiptRequest::of(Some(AMOUNT), LATE) }
 }
 
 fn issue(app: &mut Engine, given: Option<GivenSecrets>) -> Issued {
@@ -38,9 +41,9 @@ fn issue(app: &mut Engine, given: Option<GivenSecrets>) -> Issued {
 /// The hashes of the receipts that were issued, in the order of the image.
 fn issued(app: &Engine) -> Vec<PaymentHash> {
     let fields = receipts(app).image().json().fields().expect("an object");
-    let receipts: Vec<(Json, Json)> = fields["receipts"].decode().expect("pairs");
+    let receipts: Vec<(Json, Json, Json)> = fields["receipts"].decode().expect("triples");
     let hash = |issued: Json| issued.fields()?.get("payment_hash")?.decode().ok();
-    receipts.into_iter().map(|(issued, _)| hash(issued).expect("a hash")).collect()
+    receipts.into_iter().map(|(issued, ..)| hash(issued).expect("a hash")).collect()
 }
 
 /// Issues a receipt, or takes one of those that there are one step further.

@@ -1,6 +1,6 @@
 //! What a daemon is told: by options, by the environment, by a file.
 
-use super::{given::Given, otlp, quotas, web};
+use super::{given::Given, otlp, quotas, web, written};
 use crate::cli::demo::{
     accept,
     wanted::{Balances, NODES_MAX, Wanted},
@@ -36,7 +36,7 @@ pub(super) struct Settings {
     /// which is the default, or localhost:9741. Port 0 takes a free one, which is written into
     /// `access/address`.
     #[arg(long, value_name = "ADDRESS", env = "PAYECS_LISTEN", value_parser = web::listen)]
-    #[serde(default, deserialize_with = "listen")]
+    #[serde(default, deserialize_with = "written::listen")]
     pub(super) listen: Option<SocketAddr>,
     /// The origin of a web page that may call, e.g. `http://localhost:3000`; may be given several
     /// times. Default: none.
@@ -60,7 +60,7 @@ pub(super) struct Settings {
     pub(super) seed: Option<u64>,
     /// How many times faster than real time the simulated network lives. Default: 1.
     #[arg(long, value_name = "X", env = "PAYECS_SPEED")]
-    #[serde(default, deserialize_with = "speed")]
+    #[serde(default, deserialize_with = "written::speed")]
     pub(super) speed: Option<Speed>,
     /// Measures what happens, and answers `GET /metrics` in the text format of Prometheus, to a
     /// token with scope `read`.
@@ -76,13 +76,17 @@ pub(super) struct Settings {
     /// waits until whoever has the scope `approve` attaches `lightningd:approval`. Default: none
     /// is.
     #[arg(long, value_name = "AMOUNT", env = "PAYECS_ASK_ABOVE")]
-    #[serde(default, deserialize_with = "amount")]
+    #[serde(default, deserialize_with = "written::amount")]
     pub(super) ask_above: Option<Msat>,
     /// How many seconds an operator has for an answer, 1 to 86400; then the payment fails with
     /// 2310. Default: 600.
     #[arg(long, value_name = "N", env = "PAYECS_APPROVAL_TIMEOUT",
           value_parser = clap::value_parser!(u64).range(APPROVAL_S))]
     pub(super) approval_timeout: Option<u64>,
+    /// Most paycodes that wait unpaid, those that have expired and are still known included.
+    /// Default: 100000.
+    #[arg(long, value_name = "N", env = "PAYECS_UNPAID_PAYCODES")]
+    pub(super) unpaid_paycodes: Option<u64>,
     /// How much of something callers and third parties may use up, e.g. `entities=50000`; may be
     /// given several times. In the file they are a table, `[quotas]`. `docs/OPERATING.md` has all
     /// quotas and their defaults.
@@ -90,43 +94,6 @@ pub(super) struct Settings {
           value_parser = quotas::one)]
     #[serde(default, rename = "quotas", deserialize_with = "quotas::table")]
     pub(super) quota: Vec<(Quota, u64)>,
-}
-
-fn listen<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
-    let text = String::deserialize(from)?;
-    web::listen(&text).map(Some).map_err(serde::de::Error::custom)
-}
-
-fn amount<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Msat>, D::Error> {
-    /// As people write it.
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "an amount is msat, or a text such as \"5sat\"")]
-    enum Written {
-        Msat(u64),
-        Text(String),
-    }
-    let text = match Written::deserialize(from)? {
-        Written::Msat(msat) => msat.to_string(),
-        Written::Text(text) => text,
-    };
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Speed>, D::Error> {
-    /// As people write it.
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Whole(u32),
-        Broken(f64),
-        Text(String),
-    }
-    let text = match Written::deserialize(from)? {
-        Written::Whole(times) => times.to_string(),
-        Written::Broken(times) => times.to_string(),
-        Written::Text(text) => text,
-    };
-    text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 /// Runs the engine until it is stopped, and serves its methods to programs on this machine.
@@ -247,6 +214,7 @@ impl Args {
         let approval_timeout = given.approval_timeout.or(filed.approval_timeout).map(Seconds);
         let default = Policy::default();
         let balances = given.balances.or(filed.balances);
+        let unpaid = given.unpaid_paycodes.or(filed.unpaid_paycodes);
         Ok(Config {
             listen: given.listen.or(filed.listen).unwrap_or(LISTEN),
             origins,
@@ -257,6 +225,7 @@ impl Args {
             policy: Policy {
                 ask_above_msat: given.ask_above.or(filed.ask_above),
                 approval_timeout: approval_timeout.unwrap_or(default.approval_timeout),
+                unpaid_paycodes_max: unpaid.unwrap_or(default.unpaid_paycodes_max),
                 ..default
             },
             quotas: quotas::all(filed.quota.into_iter().chain(given.quota)),
@@ -318,13 +287,17 @@ mod tests {
         assert!(!default.metrics);
         assert_eq!(default.policy, Policy::default(), "nobody is asked");
         let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = 10\n\
-                    metrics = true\nask-above = \"5sat\"\napproval-timeout = 7\n";
+                    metrics = true\nask-above = \"5sat\"\napproval-timeout = 7\n\
+                    unpaid-paycodes = 6\n";
         fs::write(dir.path().join(FILE), file).unwrap();
         let filed = config(dir.path(), &["--nodes", "60"]).unwrap();
         assert_eq!((filed.listen, filed.wanted.nodes), ("[::1]:7".parse().unwrap(), Some(60)));
         let asking =
             |config: &Config| (config.policy.ask_above_msat, config.policy.approval_timeout);
         assert_eq!(asking(&filed), (Some(Msat(5_000)), Seconds(7)));
+        assert_eq!(filed.policy.unpaid_paycodes_max, 6);
+        let more = config(dir.path(), &["--unpaid-paycodes", "7"]).unwrap();
+        assert_eq!(more.policy.unpaid_paycodes_max, 7);
         let asked = config(dir.path(), &["--ask-above", "9", "--approval-timeout", "8"]).unwrap();
         assert_eq!(asking(&asked), (Some(Msat(9)), Seconds(8)));
         fs::write(dir.path().join("amount.toml"), "ask-above = 7000\n").unwrap();

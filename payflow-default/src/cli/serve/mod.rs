@@ -1,6 +1,7 @@
 //! `payecs serve`: the engine as a daemon.
 
 mod config;
+mod written;
 mod given;
 mod environment;
 pub(crate) mod network;

@@ -15,7 +15,7 @@ use ecs_systems::{
     port::InvoiceDraft,
     units::{Blocks, Msat, Seconds},
 };
-use ledger_store::{Issuer, ReceiptRequest, Terms};
+use ledger_store::{Issuer, ReceiptRequest};
 use node_sim::{InvoiceRequest, RemotePart};
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
@@ -172,12 +172,8 @@ impl Stage {
         if self.host.as_ref().is_none_or(|host| host.is_full) {
             return;
         }
-        let request = ReceiptRequest {
-            amount_msat: (!due.any).then_some(due.amount),
-            expires_at: self.now.after(HOLDS),
-            terms: Terms::default(),
-            given: None,
-        };
+        let asked = (!due.any).then_some(due.amount);
+        let request = ReceiptRequest::of(asked, self.now.after(HOLDS));
         self.due.insert(deed, due);
         let (call, ears) = self.line(Errand::Issue(deed));
         let kept = Arc::clone(&self.issued);

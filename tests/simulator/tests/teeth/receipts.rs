@@ -3,10 +3,10 @@
 use ecs_core::Json;
 use ecs_systems::{
     port::{
-        AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptState, Receipts,
-        Verdict,
+        AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptFacts, ReceiptOrder,
+        ReceiptRequest, ReceiptState, Receipts, Verdict,
     },
-    units::{Msat, PaymentHash, PaymentSecret, Preimage, Timestamp},
+    units::{Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Timestamp},
 };
 use std::{
     collections::BTreeMap,
@@ -46,6 +46,38 @@ impl Receipts for Forgetful {
                 None => Verdict::Refuse(why),
             },
         }
+    }
+
+    fn draft(
+        &self,
+        wanted: &ReceiptRequest,
+        receipt_id: ReceiptId,
+    ) -> Result<IssuedReceipt, AddReceiptError> {
+        self.receipts.draft(wanted, receipt_id)
+    }
+
+    fn payment_secret(&self, payment_hash: &PaymentHash) -> Option<PaymentSecret> {
+        self.receipts.payment_secret(payment_hash)
+    }
+
+    fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
+        self.receipts.facts(payment_hash)
+    }
+
+    fn proof(&self, payment_hash: &PaymentHash) -> Option<Preimage> {
+        self.receipts.proof(payment_hash)
+    }
+
+    fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)> {
+        self.receipts.in_order(order, from, most)
+    }
+
+    fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
+        self.receipts.of_key(idempotency_key)
+    }
+
+    fn unpaid(&self) -> u64 {
+        self.receipts.unpaid()
     }
 
     fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
