@@ -184,6 +184,30 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "Leave `preimage` out, or draw another: a preimage is used once.",
     ),
     code(
+        903,
+        "INVOICE_EXPIRED_DURING_WAIT",
+        "The paycode has expired or was cancelled before it was paid; `data` is the paycode.",
+        "Make another one; nobody can pay this one any more.",
+    ),
+    code(
+        904,
+        "INVOICE_WAIT_TIMED_OUT",
+        "The paycode was not paid within the time that was to be waited.",
+        "Wait again, or longer.",
+    ),
+    code(
+        905,
+        "INVOICE_NOT_FOUND",
+        "There is no such paycode, or no longer.",
+        "Look it up with `listpaycodes`; what is over goes after a while.",
+    ),
+    code(
+        906,
+        "INVOICE_STATUS_UNEXPECTED",
+        "The paycode is not where this can be done; `data.current_status` says where it is.",
+        "Look at it with `listpaycodes`, and decide again.",
+    ),
+    code(
         1_502,
         "RUNE_NOT_PERMITTED",
         "The caller's token doesn't allow this.",

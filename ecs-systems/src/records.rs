@@ -10,7 +10,7 @@ use crate::{
 };
 use bevy_ecs::world::World;
 use ecs_core::{Entities, EntityId, Inputs, Json, Record, Refusal, Step};
-use payecs_units::{Msat, PaymentHash, ReceiptId, Timestamp};
+use payecs_units::{Msat, PaymentHash, ReceiptId, Sealed, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use std::any::Any;
@@ -28,6 +28,20 @@ pub enum ReceiptLine {
     Withdraw {
         /// Its hash.
         payment_hash: PaymentHash,
+    },
+    /// It is taken away.
+    Delete {
+        /// Its hash.
+        payment_hash: PaymentHash,
+        /// Its hash is not free again.
+        keep_tombstone: bool,
+    },
+    /// Its preimage came, with the decision about its set.
+    Reveal {
+        /// Its hash.
+        payment_hash: PaymentHash,
+        /// The preimage.
+        preimage: Sealed,
     },
     /// Its preimage leaves.
     Release {
@@ -126,6 +140,12 @@ pub fn keep(
                 receipts.issue(issued, at).map_err(|error| error.to_string())
             }
             ReceiptLine::Withdraw { payment_hash } => receipts.withdraw(payment_hash, at),
+            ReceiptLine::Delete { payment_hash, keep_tombstone } => {
+                receipts.delete(payment_hash, *keep_tombstone)
+            }
+            ReceiptLine::Reveal { payment_hash, preimage } => {
+                receipts.reveal(payment_hash, preimage)
+            }
             ReceiptLine::Release { payment_hash } => receipts.release(payment_hash),
             ReceiptLine::Restore { payment_hash } => receipts.restore(payment_hash),
             ReceiptLine::Settle { payment_hash, amount_msat } => {
@@ -171,7 +191,12 @@ fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine) -> Result<(), Refusa
         ReceiptLine::Withdraw { payment_hash } => {
             (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Cancelled])
         }
-        ReceiptLine::Release { payment_hash } => (payment_hash, &[ReceiptState::Unpaid]),
+        ReceiptLine::Delete { payment_hash, .. } => {
+            (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Paid, ReceiptState::Cancelled])
+        }
+        ReceiptLine::Reveal { payment_hash, .. } | ReceiptLine::Release { payment_hash } => {
+            (payment_hash, &[ReceiptState::Unpaid])
+        }
         ReceiptLine::Restore { payment_hash } => (payment_hash, &[ReceiptState::Settling]),
         ReceiptLine::Settle { payment_hash, .. } => {
             (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Settling])

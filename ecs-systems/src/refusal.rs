@@ -37,6 +37,14 @@ pub const PAY_UNREACHABLE: i32 = 216;
 pub const PAY_DESTINATION_INSUFFICIENT_CAPACITY: i32 = 220;
 /// There is, or was, another receipt of that hash.
 pub const PREIMAGE_ALREADY_EXISTS: i32 = 901;
+/// What was waited for can no longer be paid.
+pub const PAYCODE_EXPIRED: i32 = 903;
+/// It was not paid in time.
+pub const PAYCODE_WAIT_TIMED_OUT: i32 = 904;
+/// There is no such paycode.
+pub const PAYCODE_NOT_FOUND: i32 = 905;
+/// It does not stand where the caller thinks it does.
+pub const PAYCODE_STATUS_UNEXPECTED: i32 = 906;
 /// Policy, a limit or an operator refused.
 pub const POLICY_REFUSED: i32 = 2310;
 /// The books would no longer balance.

@@ -94,6 +94,7 @@ macro_rules! receipts_laws {
             amounts_between_once_and_twice_are_taken
             what_is_unknown_is_refused
             receipts_and_their_changes_are_counted
+            a_receipt_is_deleted_unless_it_is_being_paid
         }
     };
     (@each $open:expr; $($law:ident)*) => {

@@ -83,6 +83,8 @@ pub struct MemoryReceipts {
     ended: BTreeSet<(Timestamp, PaymentHash)>,
     /// What was paid, and is no longer here.
     paid_before: Guards,
+    /// What was deleted, and whose hash is not free again.
+    deleted: Guards,
 }
 
 impl MemoryReceipts {
@@ -131,6 +133,9 @@ impl MemoryReceipts {
         if self.paid_before.contains(guards::of_hash(&payment_hash)) {
             return Err(AddReceiptError::WasPaid { payment_hash });
         }
+        if self.deleted.contains(guards::of_hash(&payment_hash)) {
+            return Err(AddReceiptError::WasDeleted { payment_hash });
+        }
         Ok(())
     }
 
@@ -138,8 +143,22 @@ impl MemoryReceipts {
         self.unpaid.insert((made.expires_at(), payment_hash));
         let places = self.order.issue(payment_hash);
         self.keys.extend(made.key().map(|key| (key.idempotency_key.clone(), payment_hash)));
-        let held = Held { made, outcome: Outcome::Unpaid, places };
+        let held = Held { made, outcome: Outcome::Unpaid, places, revealed: None };
         self.held.insert(payment_hash, Arc::new(held));
+    }
+
+    /// The line that a receipt stands in, if it does, and where.
+    fn line_of(
+        &mut self,
+        held: &Held,
+    ) -> Option<(&mut BTreeSet<(Timestamp, PaymentHash)>, Timestamp)> {
+        match held.outcome {
+            Outcome::Unpaid => Some((&mut self.unpaid, held.made.expires_at())),
+            Outcome::Settling => None,
+            Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
+                Some((&mut self.ended, Timestamp(at_ms)))
+            }
+        }
     }
 
     /// Takes a receipt away, and answers what it was.
@@ -260,7 +279,12 @@ impl MemoryReceipts {
     fn secrets_of(&self, held: &Held) -> Option<(Option<Preimage>, Option<PaymentSecret>)> {
         match &held.made {
             Made::Here(made) => Some((Some(made.preimage), made.payment_secret)),
-            Made::Issued(issued) => self.seed.as_ref()?.secrets_of(issued),
+            Made::Issued(issued) => {
+                let seed = self.seed.as_ref()?;
+                let (preimage, secret) = seed.secrets_of(issued)?;
+                let came = || held.revealed.map(|sealed| seed.opened(issued, &sealed));
+                Some((preimage.or_else(came), secret))
+            }
         }
     }
 

@@ -24,7 +24,9 @@ pub struct Later {
     /// After so long the answer is `late`. `None`: never.
     pub timeout_ms: Option<u64>,
     /// What is answered then. `None`: an error ([`WAIT_TIMEOUT`]).
-    pub late: Option<Json>,
+    pub late: Option<Result<Json, ErrorObject>>,
+    /// A moment, in milliseconds since 1970, at which to look too, as nothing else may happen then.
+    pub at_ms: Option<u64>,
     /// Whether to look again as soon as others had their turn: it waits for nothing else.
     pub at_work: bool,
     /// Whether the call has done something already: then nobody may be told that nothing happened.
@@ -66,7 +68,25 @@ impl Reply {
     #[must_use]
     pub fn or_when_late(self, answer: Json) -> Self {
         match self {
-            Self::Later(later) => Self::Later(Later { late: Some(answer), ..later }),
+            Self::Later(later) => Self::Later(Later { late: Some(Ok(answer)), ..later }),
+            Self::Now(_) | Self::Elsewhere(_) => self,
+        }
+    }
+
+    /// The same; who waited in vain is given this error.
+    #[must_use]
+    pub fn or_error_when_late(self, error: ErrorObject) -> Self {
+        match self {
+            Self::Later(later) => Self::Later(Later { late: Some(Err(error)), ..later }),
+            Self::Now(_) | Self::Elsewhere(_) => self,
+        }
+    }
+
+    /// The same, looking at that moment too, in milliseconds since 1970.
+    #[must_use]
+    pub fn looking_at(self, at_ms: u64) -> Self {
+        match self {
+            Self::Later(later) => Self::Later(Later { at_ms: Some(at_ms), ..later }),
             Self::Now(_) | Self::Elsewhere(_) => self,
         }
     }
@@ -87,7 +107,7 @@ impl Later {
         timeout_ms: Option<u64>,
         acted: bool,
     ) -> Self {
-        Self { look: Box::new(look), timeout_ms, late: None, at_work: false, acted }
+        Self { look: Box::new(look), timeout_ms, late: None, at_ms: None, at_work: false, acted }
     }
 }
 

@@ -26,7 +26,7 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them.
-pub(crate) const ALL: [&Method; 14] = [
+pub(crate) const ALL: [&Method; 19] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -41,6 +41,11 @@ pub(crate) const ALL: [&Method; 14] = [
     &events::SUBSCRIBE_PAY_SUCCESS,
     &events::SUBSCRIBE_PAY_FAILURE,
     &paycodes::PAYCODE,
+    &paycodes::LIST_PAYCODES,
+    &paycodes::WAIT_PAYCODE,
+    &paycodes::DEL_PAYCODE,
+    &paycodes::SETTLE_PAYCODE,
+    &paycodes::CANCEL_PAYCODE,
 ];
 
 /// The books.

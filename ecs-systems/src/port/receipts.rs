@@ -12,7 +12,7 @@ use super::PartImage;
 use bevy_ecs::prelude::Resource;
 use ecs_core::Json;
 use payecs_units::{
-    Blocks, Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Timestamp,
+    Blocks, Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -158,6 +158,9 @@ pub trait Receipts: Send + Sync {
     /// The receipts from that place on, at most so many, in order, each with its place.
     fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)>;
 
+    /// A number that is another one after each change of any receipt, also one that was deleted.
+    fn changes(&self) -> u64;
+
     /// The receipt that was issued with that idempotency key, while it is here, and what was asked
     /// for.
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)>;
@@ -206,6 +209,22 @@ pub trait Receipts: Send + Sync {
         amount: Msat,
         at: Timestamp,
     ) -> Result<(), String>;
+
+    /// Takes a receipt away. Its hash stays refused where that is asked for, and where it was paid.
+    ///
+    /// # Errors
+    /// Unknown, or being paid, in words.
+    fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String>;
+
+    /// A preimage as a record may have it; `None`: there is no seed here, or no receipt of its hash
+    /// that was issued.
+    fn seal(&self, preimage: &Preimage) -> Option<Sealed>;
+
+    /// Takes the preimage of a receipt that was issued with its hash alone. Twice is no error.
+    ///
+    /// # Errors
+    /// Unknown, not waiting for a preimage, or not its preimage, in words.
+    fn reveal(&mut self, payment_hash: &PaymentHash, preimage: &Sealed) -> Result<(), String>;
 
     /// The receipts that were issued, as they are now. No secret is in it.
     fn image(&self) -> PartImage;

@@ -214,3 +214,26 @@ pub fn receipts_and_their_changes_are_counted<R: Receipts>(open: impl Fn(&[NewRe
     assert_eq!(paid, Some((Msat(7), NOW)));
     assert!(receipts.facts(&preimage(3).hash()).is_none(), "nothing has this hash");
 }
+
+/// What waits, was paid or was cancelled; nothing that is being paid. It is counted as a change.
+pub fn a_receipt_is_deleted_unless_it_is_being_paid<R: Receipts>(
+    open: impl Fn(&[NewReceipt]) -> R,
+) {
+    let mut receipts = open(&[receipt(1, None), receipt(2, None), receipt(3, None)]);
+    let hashes = [1, 2, 3].map(|number| preimage(number).hash());
+    receipts.release(&hashes[0]).expect("it is payable");
+    receipts.settle(&hashes[1], Msat(7), NOW).expect("it is payable");
+    receipts.withdraw(&hashes[2], NOW).expect("it is unpaid");
+    let changes = receipts.changes();
+    assert!(receipts.delete(&hashes[0], false).is_err(), "its preimage leaves");
+    assert_eq!(receipts.changes(), changes, "nothing has changed");
+    receipts.restore(&hashes[0]).expect("it did not leave");
+    for hash in &hashes {
+        let changes = receipts.changes();
+        receipts.delete(hash, false).expect("it is not being paid");
+        assert!(receipts.changes() > changes, "a deletion is a change");
+        assert!(receipts.find(hash).is_none() && receipts.delete(hash, false).is_err(), "gone");
+    }
+    assert_eq!((receipts.unpaid(), receipts.in_order(ReceiptOrder::Updated, 0, 9)), (0, vec![]));
+    assert!(!takes(&receipts, &htlc(1, 100), NOW), "it is gone");
+}

@@ -8,9 +8,9 @@ use super::{
 use crate::guards::Guards;
 use ecs_core::Json;
 use ecs_systems::port::{IssuedReceipt, PartImage, SeedId};
-use ecs_systems::units::Timestamp;
+use ecs_systems::units::{PaymentHash, Sealed, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What an image says.
 #[derive(Serialize, Deserialize)]
@@ -23,6 +23,11 @@ struct Stored {
     /// The last places that were given.
     #[serde(default)]
     last: Places,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deleted: Vec<String>,
+    /// The preimages that came later, sealed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revealed: Vec<(PaymentHash, Sealed)>,
 }
 
 /// One receipt. Where it has no places, they are given in the order of the image.
@@ -31,16 +36,21 @@ struct StoredReceipt(IssuedReceipt, Outcome, #[serde(default)] Places);
 
 /// The receipts now. What is in no record is left out.
 pub(super) fn of(receipts: &MemoryReceipts) -> PartImage {
-    let held: Vec<Arc<Held>> = receipts.held.values().cloned().collect();
+    let held = receipts.held.iter().map(|(hash, held)| (*hash, Arc::clone(held)));
+    let held: Vec<(PaymentHash, Arc<Held>)> = held.collect();
     let (seed, paid_before) = (receipts.issued_under, receipts.paid_before.clone());
-    let last = receipts.order.last();
+    let (last, deleted) = (receipts.order.last(), receipts.deleted.clone());
     PartImage::new(move || {
-        let issued = held.iter().filter_map(|held| match &held.made {
+        let issued = held.iter().filter_map(|(_, held)| match &held.made {
             Made::Issued(issued) => Some(StoredReceipt(issued.clone(), held.outcome, held.places)),
             Made::Here(_) => None,
         });
         let paid_before = paid_before.texts().collect();
-        Json::of(&Stored { seed, receipts: issued.collect(), paid_before, last })
+        let receipts = issued.collect();
+        let deleted = deleted.texts().collect();
+        let came = |(hash, held): &(PaymentHash, Arc<Held>)| Some((*hash, held.revealed?));
+        let revealed = held.iter().filter_map(came).collect();
+        Json::of(&Stored { seed, receipts, paid_before, last, deleted, revealed })
     })
 }
 
@@ -64,6 +74,9 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
     let guards = Guards::read(&stored.paid_before);
     receipts.paid_before = guards.ok_or("its fingerprints are not as they were written")?;
     receipts.issued_under = stored.seed;
+    let guards = Guards::read(&stored.deleted);
+    receipts.deleted = guards.ok_or("its fingerprints are not as they were written")?;
+    let revealed: BTreeMap<PaymentHash, Sealed> = stored.revealed.into_iter().collect();
     receipts.order = Order::behind(stored.last);
     for StoredReceipt(issued, outcome, mut places) in stored.receipts {
         let payment_hash = issued.payment_hash;
@@ -87,7 +100,8 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
         }
         let key = issued.key.as_ref().map(|key| (key.idempotency_key.clone(), payment_hash));
         receipts.keys.extend(key);
-        let held = Held { made: Made::Issued(issued), outcome, places };
+        let revealed = revealed.get(&payment_hash).copied();
+        let held = Held { made: Made::Issued(issued), outcome, places, revealed };
         receipts.held.insert(payment_hash, Arc::new(held));
     }
     Ok(())

@@ -67,9 +67,11 @@ impl Issuer {
             match receipts.0.check(&issued) {
                 Ok(()) => {}
                 // An earlier one of this command.
-                Err(AddReceiptError::HashTaken { .. } | AddReceiptError::WasPaid { .. })
-                    if request.chosen == Chosen::Nothing =>
-                {
+                Err(
+                    AddReceiptError::HashTaken { .. }
+                    | AddReceiptError::WasPaid { .. }
+                    | AddReceiptError::WasDeleted { .. },
+                ) if request.chosen == Chosen::Nothing => {
                     continue;
                 }
                 Err(error) => return Err(error.into()),

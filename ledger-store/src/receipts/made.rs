@@ -2,7 +2,7 @@
 
 use super::order::Places;
 use ecs_systems::port::{IssuedReceipt, ReceiptKey, Terms};
-use ecs_systems::units::{Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
+use ecs_systems::units::{Msat, PaymentHash, PaymentSecret, Preimage, Sealed, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A receipt as it is made in code. Its secrets do not print.
@@ -51,6 +51,8 @@ pub(crate) struct Held {
     pub(crate) made: Made,
     pub(crate) outcome: Outcome,
     pub(crate) places: Places,
+    /// The preimage that came later, sealed.
+    pub(crate) revealed: Option<Sealed>,
 }
 
 /// How a receipt came to be here.

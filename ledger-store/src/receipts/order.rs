@@ -68,6 +68,11 @@ impl Order {
         places.range(from..).map(|(place, hash)| (*place, *hash))
     }
 
+    /// Counts a change that no receipt is left to show.
+    pub(crate) fn count_change(&mut self) {
+        self.last.updated = self.last.updated.saturating_add(1);
+    }
+
     /// A receipt is gone.
     pub(crate) fn remove(&mut self, places: Places) {
         self.created.remove(&places.created);

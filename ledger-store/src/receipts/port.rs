@@ -6,14 +6,16 @@ use super::{
     made::{Made, Outcome},
     order::Places,
 };
+use crate::guards;
 use ecs_core::Json;
 use ecs_systems::port::{
     AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptFacts, ReceiptOrder,
     ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, Verdict,
 };
 use ecs_systems::units::{
-    Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Timestamp,
+    Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
 };
+use std::sync::Arc;
 
 impl Receipts for MemoryReceipts {
     fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
@@ -29,7 +31,8 @@ impl Receipts for MemoryReceipts {
             preimage_known: match &held.made {
                 Made::Here(_) => true,
                 Made::Issued(issued) => {
-                    self.seed.is_some() && issued.secrets != ReceiptSecrets::Awaited
+                    let here = issued.secrets != ReceiptSecrets::Awaited || held.revealed.is_some();
+                    self.seed.is_some() && here
                 }
             },
             state: match held.outcome {
@@ -88,6 +91,10 @@ impl Receipts for MemoryReceipts {
 
     fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)> {
         self.order.from(order, from).take(most).collect()
+    }
+
+    fn changes(&self) -> u64 {
+        self.order.last().updated
     }
 
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
@@ -158,6 +165,55 @@ impl Receipts for MemoryReceipts {
                 Err(format!("the receipt of hash {payment_hash} was cancelled"))
             }
         }
+    }
+
+    fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
+        let held = self.held.get(payment_hash).cloned();
+        let held = held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?;
+        let Some((line, at)) = self.line_of(&held) else {
+            return Err(format!("the receipt of hash {payment_hash} is being paid"));
+        };
+        line.remove(&(at, *payment_hash));
+        let fingerprint = guards::of_hash(payment_hash);
+        if matches!(held.outcome, Outcome::Paid { .. }) {
+            self.paid_before.insert(fingerprint);
+        } else if keep_tombstone {
+            self.deleted.insert(fingerprint);
+        }
+        self.remove(payment_hash);
+        self.order.count_change();
+        Ok(())
+    }
+
+    fn seal(&self, preimage: &Preimage) -> Option<Sealed> {
+        match &self.held.get(&preimage.hash())?.made {
+            Made::Here(_) => None,
+            Made::Issued(issued) => Some(self.seed.as_ref()?.sealed_later(issued, preimage)),
+        }
+    }
+
+    fn reveal(&mut self, payment_hash: &PaymentHash, preimage: &Sealed) -> Result<(), String> {
+        let held = self.held.get(payment_hash);
+        let held = held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?;
+        let awaits = match &held.made {
+            Made::Here(_) => None,
+            Made::Issued(issued) => {
+                Some(issued).filter(|issued| issued.secrets == ReceiptSecrets::Awaited)
+            }
+        };
+        let awaits = awaits.ok_or("the receipt waits for no preimage")?;
+        let is_it = |seed: &Seed| seed.opened(awaits, preimage).hash() == *payment_hash;
+        // Without the seed nobody can tell, and nothing is paid out.
+        if !self.seed.as_ref().is_none_or(is_it) {
+            return Err("it is not the preimage of the receipt".to_owned());
+        }
+        if held.revealed.is_none() {
+            let Some(held) = self.held.get_mut(payment_hash) else { return Ok(()) };
+            let held = Arc::make_mut(held);
+            held.revealed = Some(*preimage);
+            self.order.change(*payment_hash, &mut held.places);
+        }
+        Ok(())
     }
 
     fn image(&self) -> PartImage {

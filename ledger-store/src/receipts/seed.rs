@@ -96,6 +96,18 @@ impl Seed {
         })
     }
 
+    /// A preimage that comes after its receipt was issued, sealed under that receipt's key.
+    pub(super) fn sealed_later(&self, issued: &IssuedReceipt, preimage: &Preimage) -> Sealed {
+        let (id, hash) = (&issued.receipt_id, &issued.payment_hash);
+        Sealed(self.sealed(id, hash, (preimage.0, None)).0)
+    }
+
+    /// The preimage that was sealed so.
+    pub(super) fn opened(&self, issued: &IssuedReceipt, sealed: &Sealed) -> Preimage {
+        let (id, hash) = (&issued.receipt_id, &issued.payment_hash);
+        Preimage(self.sealed(id, hash, (sealed.0, None)).0)
+    }
+
     /// What the record of a receipt says.
     pub(super) fn draft(&self, wanted: &ReceiptRequest, receipt_id: ReceiptId) -> IssuedReceipt {
         let seal = |preimage: Preimage, payment_secret: Option<PaymentSecret>| {

@@ -322,3 +322,51 @@ fn an_image_without_places_is_read_and_its_receipts_are_counted() {
     let places = others.held.values().map(|held| held.places.created).collect::<BTreeSet<_>>();
     assert_eq!(places, [1, 2].into());
 }
+
+#[test]
+fn a_preimage_that_comes_later_is_sealed_and_pays() {
+    let chosen = Chosen::Hash(preimage(3).hash());
+    let request =
+        ReceiptRequest { chosen, ..ReceiptRequest::of(Some(Msat(100)), Timestamp(2_000)) };
+    let mut receipts = open_issued(&[receipt()]);
+    let issued = receipts.draft(&request, ReceiptId([5; 32])).unwrap();
+    receipts.issue(&issued, Timestamp(1)).unwrap();
+    let hash = issued.payment_hash;
+    assert_eq!((receipts.seal(&preimage(4)), receipts.proof(&hash)), (None, None));
+    let sealed = receipts.seal(&preimage(3)).unwrap();
+    assert_ne!(sealed.0, preimage(3).0);
+    let other = receipts.seal(&preimage(1)).unwrap();
+    assert!(receipts.reveal(&hash, &other).unwrap_err().contains("not the preimage"));
+    let known = receipts.reveal(&preimage(1).hash(), &other).unwrap_err();
+    assert!(known.contains("waits for no preimage"), "{known}");
+    for _ in 0..2 {
+        receipts.reveal(&hash, &sealed).unwrap();
+        receipts = through_image(&receipts);
+        assert!(receipts.find(&hash).unwrap().preimage_known);
+        assert_eq!(receipts.facts(&hash).unwrap().updated_index, 3, "one change");
+        let payment_secret = receipts.payment_secret(&hash);
+        let offered = Offered { payment_hash: hash, payment_secret, ..htlc() };
+        assert_eq!(receipts.judge(&offered, Timestamp(1)), Verdict::Settle(preimage(3)));
+    }
+    let text = receipts.image().json();
+    assert!(!text.text().contains(&preimage(3).reveal()));
+}
+
+#[test]
+fn a_hash_that_was_deleted_is_free_again_only_unpaid_and_without_a_tombstone() {
+    let payment_hash = preimage(1).hash();
+    for (pays, keep, refused) in [
+        (false, false, None),
+        (false, true, Some(AddReceiptError::WasDeleted { payment_hash })),
+        (true, false, Some(AddReceiptError::WasPaid { payment_hash })),
+        (true, true, Some(AddReceiptError::WasPaid { payment_hash })),
+    ] {
+        let mut receipts = open_issued(&[receipt()]);
+        if pays {
+            receipts.settle(&payment_hash, Msat(100), Timestamp(0)).unwrap();
+        }
+        receipts.delete(&payment_hash, keep).unwrap();
+        let receipts = through_image(&receipts);
+        assert_eq!(receipts.check(&issued(&receipt())).err(), refused, "{pays} {keep}");
+    }
+}

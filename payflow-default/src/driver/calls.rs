@@ -28,7 +28,9 @@ pub(super) struct Waiters(Vec<Waiter>);
 struct Waiter {
     look: Look,
     until: Option<Timestamp>,
-    late: Option<Json>,
+    late: Option<Result<Json, ErrorObject>>,
+    /// When to look too.
+    at: Option<Timestamp>,
     at_work: bool,
     acted: bool,
     calling: Calling,
@@ -49,7 +51,9 @@ impl fmt::Debug for Waiters {
 impl Waiters {
     /// When there is something to do for them; `now` where one of them is at work.
     pub(super) fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let at = |waiter: &Waiter| if waiter.at_work { Some(now) } else { waiter.until };
+        let at = |waiter: &Waiter| {
+            if waiter.at_work { Some(now) } else { waiter.at.into_iter().chain(waiter.until).min() }
+        };
         self.0.iter().filter_map(at).min()
     }
 
@@ -124,6 +128,10 @@ impl Driver {
     pub(super) fn let_waiters_look(&mut self) {
         // Of those at work one has its turn, so that all of them together hold up nobody.
         let mut worked = false;
+        if self.waiters.0.iter().any(|waiter| waiter.at.is_some_and(|at| at <= self.now)) {
+            // They look what time it is.
+            self.begin(self.now);
+        }
         let mut next_time = Vec::new();
         for mut waiter in std::mem::take(&mut self.waiters.0) {
             // Who is gone is told nothing, and takes nothing away.
@@ -135,12 +143,13 @@ impl Driver {
                 continue;
             }
             worked |= waiter.at_work;
+            waiter.at = waiter.at.filter(|at| *at > self.now);
             let is_late = waiter.until.is_some_and(|until| until <= self.now);
             match (waiter.look)(&self.engine) {
                 Some(reply) => self.give(waiter.calling, reply),
                 None if is_late => {
-                    let late = waiter.late.map(Reply::Now).ok_or_else(timed_out);
-                    self.give(waiter.calling, late);
+                    let late = waiter.late.unwrap_or_else(|| Err(timed_out()));
+                    self.give(waiter.calling, late.map(Reply::Now));
                 }
                 None => self.waiters.0.push(waiter),
             }
@@ -170,7 +179,7 @@ impl Driver {
     }
 
     fn wait(&mut self, calling: Calling, later: Later) -> Result<(), (Calling, ErrorObject)> {
-        let Later { mut look, timeout_ms, late, at_work, acted } = later;
+        let Later { mut look, timeout_ms, late, at_ms, at_work, acted } = later;
         if let Some(reply) = look(&self.engine) {
             self.give(calling, reply);
             return Ok(());
@@ -183,7 +192,8 @@ impl Driver {
             }
         }
         let until = timeout_ms.map(|ms| self.now.after_ms(ms));
-        self.waiters.0.push(Waiter { look, until, late, at_work, acted, calling });
+        let at = at_ms.map(Timestamp).filter(|at| *at > self.now);
+        self.waiters.0.push(Waiter { look, until, late, at, at_work, acted, calling });
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use ecs_systems::{
         ReceiptRequest, Receipts, Verdict,
     },
     units::{
-        Msat, PartId, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, ShortChannelId,
-        Timestamp,
+        Msat, PartId, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed,
+        ShortChannelId, Timestamp,
     },
 };
 use ledger_store::{MemoryLedger, MemoryReceipts};
@@ -213,6 +213,10 @@ impl Receipts for Shared<MemoryReceipts> {
         self.lock().in_order(order, from, most)
     }
 
+    fn changes(&self) -> u64 {
+        self.lock().changes()
+    }
+
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
         self.lock().of_key(idempotency_key)
     }
@@ -248,6 +252,18 @@ impl Receipts for Shared<MemoryReceipts> {
         at: Timestamp,
     ) -> Result<(), String> {
         self.lock().settle(payment_hash, amount, at)
+    }
+
+    fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
+        self.lock().delete(payment_hash, keep_tombstone)
+    }
+
+    fn seal(&self, preimage: &Preimage) -> Option<Sealed> {
+        self.lock().seal(preimage)
+    }
+
+    fn reveal(&mut self, payment_hash: &PaymentHash, preimage: &Sealed) -> Result<(), String> {
+        self.lock().reveal(payment_hash, preimage)
     }
 
     fn image(&self) -> PartImage {

@@ -147,9 +147,19 @@ def paying(voice):
 
 
 def receiving(voice):
-    """Makes paycodes."""
+    """Makes a paycode, looks at it, and does all that can be done without a payer."""
     made = voice.call("paycode", amount_msat="7sat", timeout=60)
     yield "paycode", made["status"]
+    payment_hash = made["payment_hash"]
+    [found] = voice.call("listpaycodes", payment_hash=payment_hash)["paycodes"]
+    same((found["status"], found["amount_msat"]), ("unpaid", 7000))
+    waited = voice.call("waitpaycode", payment_hash=payment_hash, timeout=0)
+    yield "waitpaycode", waited
+    yield "settlepaycode", voice.call("settlepaycode", preimage="07" * 32)
+    yield "cancelpaycode", voice.call("cancelpaycode", payment_hash=payment_hash)["status"]
+    named = {"payment_hash": payment_hash, "status": "cancelled"}
+    yield "delpaycode", voice.call("delpaycode", **named)["status"]
+    yield "delpaycode", voice.call("delpaycode", **named)
 
 
 def one_life(voice):

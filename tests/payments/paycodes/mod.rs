@@ -1,6 +1,10 @@
 //! Paycodes by name: asked for, paid, looked at, decided about.
 
 mod issue;
+mod list;
+mod wait;
+mod delete;
+mod decide;
 
 use crate::{
     calls::{field, json},
@@ -10,14 +14,19 @@ use crate::{
 use ecs_core::Json;
 use ecs_systems::units::{Msat, PaymentHash, PaymentSecret, Preimage};
 use ledger_store::{MemoryReceipts, Seed};
-use node_sim::RemotePart;
+use node_sim::{RemotePart, SimNetwork};
 
 /// A preimage of a caller.
 const PREIMAGE: Preimage = Preimage([7; 32]);
 
 /// Our node of a network with two ways to us, with a seed for its receipts.
 fn merchant() -> Payer {
-    let payer = Payer::new(&nets::diamond(nets::HALF));
+    merchant_on(&nets::diamond(nets::HALF))
+}
+
+/// The same of that network.
+fn merchant_on(network: &SimNetwork) -> Payer {
+    let payer = Payer::new(network);
     let seed = Seed::new(&zeroize::Zeroizing::new([5; 32]));
     payer.receipts.set(&MemoryReceipts::with_seed(seed));
     payer
@@ -45,4 +54,22 @@ impl Paycode {
 /// Makes a paycode.
 fn paycode(payer: &mut Payer, params: &str) -> Paycode {
     Paycode::of(&payer.call("paycode", params).expect(params))
+}
+
+/// The params of a method for that hash, by name, with more of them.
+fn asked_for(hash: PaymentHash, more: &str) -> String {
+    format!("{{\"payment_hash\":\"{hash}\"{more}}}")
+}
+
+/// A paycode as it is listed.
+fn listed(payer: &mut Payer, paycode: &Paycode) -> Json {
+    let answer = payer.call("listpaycodes", &asked_for(paycode.hash, "")).expect("a list");
+    let found = json(&field(&answer, "paycodes")).items().expect("an array");
+    let [found] = &found[..] else { panic!("{answer}") };
+    found.clone()
+}
+
+/// Where a paycode stands.
+fn status_of(payer: &mut Payer, paycode: &Paycode) -> String {
+    field(&listed(payer, paycode), "status").trim_matches('"').to_owned()
 }

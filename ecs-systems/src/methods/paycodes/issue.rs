@@ -230,7 +230,9 @@ fn too_many(max: u64) -> ErrorObject {
 fn refused(error: &AddReceiptError) -> ErrorObject {
     let what = capitalised(&error.to_string());
     match error {
-        AddReceiptError::HashTaken { payment_hash } | AddReceiptError::WasPaid { payment_hash } => {
+        AddReceiptError::HashTaken { payment_hash }
+        | AddReceiptError::WasPaid { payment_hash }
+        | AddReceiptError::WasDeleted { payment_hash } => {
             let facts = json!({ "payment_hash": payment_hash });
             ErrorObject::new(PREIMAGE_ALREADY_EXISTS, what).with_data(&facts)
         }

@@ -128,6 +128,12 @@ pub enum AddReceiptError {
         /// The seed that is here.
         ours: SeedId,
     },
+    /// A receipt of this hash was deleted, and its hash is kept. Draw another preimage.
+    #[error("a receipt of hash {payment_hash} was deleted, and its hash is not free")]
+    WasDeleted {
+        /// The hash.
+        payment_hash: PaymentHash,
+    },
     /// A receipt with this idempotency key is here. Ask for that one.
     #[error("there is a receipt with the idempotency key `{idempotency_key}`")]
     KeyTaken {

@@ -6,7 +6,9 @@ use ecs_systems::{
         AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptFacts, ReceiptOrder,
         ReceiptRequest, ReceiptState, Receipts, Verdict,
     },
-    units::{Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Timestamp},
+    units::{
+        Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -72,6 +74,10 @@ impl Receipts for Forgetful {
         self.receipts.in_order(order, from, most)
     }
 
+    fn changes(&self) -> u64 {
+        self.receipts.changes()
+    }
+
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
         self.receipts.of_key(idempotency_key)
     }
@@ -109,6 +115,18 @@ impl Receipts for Forgetful {
     ) -> Result<(), String> {
         let _forgotten = self.receipts.settle(payment_hash, amount, at);
         Ok(())
+    }
+
+    fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
+        self.receipts.delete(payment_hash, keep_tombstone)
+    }
+
+    fn seal(&self, preimage: &Preimage) -> Option<Sealed> {
+        self.receipts.seal(preimage)
+    }
+
+    fn reveal(&mut self, payment_hash: &PaymentHash, preimage: &Sealed) -> Result<(), String> {
+        self.receipts.reveal(payment_hash, preimage)
     }
 
     fn image(&self) -> PartImage {

@@ -1,0 +1,103 @@
+//! `settlepaycode` and `cancelpaycode`.
+
+use super::{PREIMAGE, Paycode, asked_for, listed, merchant, paycode, status_of};
+use crate::{
+    books::Audited,
+    calls::field,
+    harness::Payer,
+    receiving::{carol_sends, status, told},
+};
+use ecs_systems::{
+    port::{FailureCode, Ledger, PartStatus},
+    units::{Msat, Preimage},
+};
+use ledger_store::Account;
+
+/// A paycode that is held whose preimage is ours, or somebody else's.
+fn held(payer: &mut Payer, preimage_is_known: bool) -> Paycode {
+    let given = if preimage_is_known {
+        format!("\"preimage\":\"{}\",\"hold\":true", PREIMAGE.reveal())
+    } else {
+        format!("\"payment_hash\":\"{}\"", PREIMAGE.hash())
+    };
+    paycode(payer, &format!("{{\"amount_msat\":1000,{given}}}"))
+}
+
+fn settle(payer: &mut Payer) -> Result<String, i32> {
+    let answer = payer.call("settlepaycode", &format!("[\"{}\"]", PREIMAGE.reveal()));
+    answer.map(|told| field(&told, "status")).map_err(|error| error.code)
+}
+
+fn cancel(payer: &mut Payer, paycode: &Paycode) -> Result<String, i32> {
+    let answer = payer.call("cancelpaycode", &asked_for(paycode.hash, ""));
+    answer.map(|told| field(&told, "status")).map_err(|error| error.code)
+}
+
+#[test]
+fn what_is_held_is_settled_with_its_preimage_also_after_a_crash() {
+    for known in [true, false] {
+        for crash in [true, false] {
+            let mut payer = merchant();
+            let made = held(&mut payer, known);
+            assert_eq!(settle(&mut payer), Err(906), "nothing is held");
+            let id = carol_sends(&mut payer, made.whole(1_000));
+            payer.run_for(600_000);
+            assert_eq!(status(&payer, id), PartStatus::InFlight);
+            if crash {
+                payer.crash();
+            }
+            assert_eq!(settle(&mut payer), Ok("\"receiving\"".to_owned()));
+            payer.run_for(5_000);
+            assert!(matches!(status(&payer, id), PartStatus::Paid { preimage: PREIMAGE, .. }));
+            assert_eq!(settle(&mut payer), Ok("\"paid\"".to_owned()), "again");
+            let paid = listed(&mut payer, &made);
+            assert_eq!(field(&paid, "payment_preimage"), format!("\"{}\"", PREIMAGE.reveal()));
+            assert_eq!(-payer.books.posted(Account::IncomeInvoice), 1_000);
+            assert_eq!(cancel(&mut payer, &made), Err(906), "it is paid");
+            payer.assert_books_agree();
+        }
+    }
+}
+
+#[test]
+fn what_waits_gathers_or_is_held_is_cancelled_for_good() {
+    for (sent, is) in [(None, "unpaid"), (Some(400), "receiving"), (Some(1_000), "held")] {
+        let mut payer = merchant();
+        let made = held(&mut payer, false);
+        let waiting = payer.begin_call("waitpaycode", &asked_for(made.hash, ""));
+        let part = |msat| made.whole(1_000).of_it(Msat(msat));
+        let id = sent.map(|msat| carol_sends(&mut payer, part(msat)));
+        assert_eq!(status_of(&mut payer, &made), is);
+        let cancelled = Ok("\"cancelled\"".to_owned());
+        assert_eq!(cancel(&mut payer, &made), cancelled);
+        assert_eq!(cancel(&mut payer, &made), cancelled, "again");
+        payer.run_for(2_000);
+        let code = FailureCode::IncorrectOrUnknownPaymentDetails;
+        for id in id.into_iter().chain([carol_sends(&mut payer, made.whole(1_000))]) {
+            assert_eq!(told(&payer, id), code, "{is}");
+        }
+        let error = waiting.answered().expect("an answer").unwrap_err();
+        assert_eq!((error.code, error.facts()["status"].text()), (903, "\"cancelled\""));
+        assert_eq!(settle(&mut payer), Err(906));
+        assert_eq!(payer.books.lock().balance_object().pending_incoming_msat, Msat::ZERO);
+        payer.assert_books_agree();
+        payer.crash();
+        assert_eq!(status_of(&mut payer, &made), "cancelled");
+    }
+}
+
+#[test]
+fn nothing_is_settled_or_cancelled_that_is_unknown_or_not_held() {
+    let mut payer = merchant();
+    let other = Preimage([9; 32]);
+    let unknown = format!("[\"{}\"]", other.reveal());
+    let (code, message) = payer.refused("settlepaycode", &unknown);
+    assert!(code == 905 && !message.contains(&other.reveal()), "{message}");
+    assert_eq!(payer.refused("cancelpaycode", &asked_for(other.hash(), "")).0, 905);
+    let made = held(&mut payer, false);
+    carol_sends(&mut payer, made.whole(1_000).of_it(Msat(400)));
+    let error = payer.call("settlepaycode", &format!("[\"{}\"]", PREIMAGE.reveal())).unwrap_err();
+    assert_eq!((error.code, error.facts()["current_status"].text()), (906, "\"receiving\""));
+    carol_sends(&mut payer, made.whole(1_000).of_it(Msat(600)));
+    assert_eq!(status_of(&mut payer, &made), "held", "the preimage was not kept");
+}
