@@ -5,6 +5,7 @@ mod list;
 mod wait;
 mod delete;
 mod decide;
+mod edges;
 
 use crate::{
     calls::{field, json},
