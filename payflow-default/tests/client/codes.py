@@ -145,6 +145,20 @@ def routes(http, info):
     refused(205, http, "getroutes", info["id"], payees[0], most * 9 // 10, [], most, 18, None, 1)
 
 
+def paycodes(daemon):
+    """What paycodes refuse."""
+    http = Http(daemon)
+    made = http.call("paycode", "7sat", 3600, "09" * 32)["payment_hash"]
+    refused(901, http, "paycode", "8sat", 3600, "09" * 32)
+    refused(904, http, "waitpaycode", made, 0)
+    same(refused(906, http, "delpaycode", made, "paid"),
+         {"current_status": "unpaid", "expected_status": "paid"})
+    http.call("delpaycode", made, "unpaid")
+    refused(905, http, "waitpaycode", made)
+    short = http.call("paycode", "any", 1)["payment_hash"]
+    same(refused(903, http, "waitpaycode", short, 3600)["status"], "expired")
+
+
 def limits(daemon):
     """More than may be."""
     socket, http = WebSocket(daemon), Http(daemon)
@@ -255,7 +269,8 @@ def asked(daemon, place):
 def all_of_them(daemon, place):
     """Provokes each code that can be; which came is noted with the transports."""
     opened(daemon)
-    for act in (requests, entities, invoices, payments, limits, stopping, history):
+    for act in (requests, entities, invoices, payments, paycodes, limits, stopping,
+                history):
         act(daemon)
     asked(daemon, place)
     restored(daemon, place)
