@@ -144,8 +144,8 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Fees and delay of ways to all nodes, for the class of the amount. How arcs are favoured counts
-    /// for one request alone: then nothing is kept.
+    /// Fees and delay of ways to all nodes, for the class of the amount. How arcs are favoured
+    /// counts for one request alone: then nothing is kept.
     pub(crate) fn kept(net: &'a Net<'a>, question: &Question) -> Self {
         if question.counts_biases(net) {
             return Self::weighed(net, question);

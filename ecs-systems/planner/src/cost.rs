@@ -123,8 +123,8 @@ pub(crate) fn scaled(value: u64, factor: f64) -> u64 {
     whole(libm::floor(float(value) * factor))
 }
 
-/// What `cost` counts where it is biased, rounded to the nearer side: e^(−bias × ln 30 / 100) times.
-/// It never gets smaller with a larger cost. 2⁶⁴−1 where that is larger.
+/// What `cost` counts where it is biased, rounded to the nearer side: e^(−bias × ln 30 / 100)
+/// times. It never gets smaller with a larger cost. 2⁶⁴−1 where that is larger.
 pub(crate) fn biased(bias: i8, cost: u64) -> u64 {
     if bias == 0 {
         return cost;

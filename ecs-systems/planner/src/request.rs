@@ -102,8 +102,9 @@ pub struct PlanRequest {
     pub last_hop: Option<NodeId>,
     /// The moment of asking: knowledge decays towards it.
     pub now: Timestamp,
-    /// Routes expire later than they must, as if the way went on over up to three channels behind the
-    /// destination (BOLT 7's shadow route), as far as they may take that long. Nothing else changes.
+    /// Routes expire later than they must, as if the way went on over up to three channels behind
+    /// the destination (BOLT 7's shadow route), as far as they may take that long. Nothing else
+    /// changes.
     #[serde(default, skip_serializing_if = "is_false")]
     pub shadow: bool,
     /// Breaks ties between equal routes, so that not all payers choose the same, and draws how long

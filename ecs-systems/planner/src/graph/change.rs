@@ -42,8 +42,8 @@ impl Graph {
         Ok(graph)
     }
 
-    /// This graph as one payer was told that it is: other policies for some directions, and channels
-    /// of its own. What is said of a channel that it doesn't have is left out.
+    /// This graph as one payer was told that it is: other policies for some directions, and
+    /// channels of its own. What is said of a channel that it doesn't have is left out.
     pub(crate) fn as_told(&self, request: &PlanRequest) -> Self {
         let PlanRequest { policies, layer, .. } = request;
         let mut graph = self.with_channels(&layer.channels);

@@ -6,8 +6,9 @@ use payecs_units::{Blocks, Msat, ShortChannelId};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Label {
     pub(super) amount: Msat,
-    /// What of the amount counts as it is: all of it. Where edges are favoured, what arrives, or the
-    /// largest minimum on the way: no fee makes up for a minimum, so that less never costs more.
+    /// What of the amount counts as it is: all of it. Where edges are favoured, what arrives, or
+    /// the largest minimum on the way: no fee makes up for a minimum, so that less never costs
+    /// more.
     pub(super) floor: Msat,
     /// What counts beside that: delay and the chance to fail. Where edges are favoured, fees too,
     /// all as much as that makes of it.
