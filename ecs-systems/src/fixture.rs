@@ -12,15 +12,18 @@ pub(crate) use samples::{
 
 use crate::{
     PaymentSystems,
-    components::{ToldFacts, ToldPolicy},
+    components::{
+        BiasedNode, ChannelBias, ChannelUpdate, CreatedChannel, InformedChannel, LayerFacts,
+        NamedLayer, Reservations, Reserved, Said, ToldFacts, ToldPolicy,
+    },
     policy::{GraphView, Intake, Policy},
     port::{Books, Claim, ClaimState, LedgerEntry, LedgerError, NodeView, Receipt, ReceiptsBook},
 };
 use ecs_core::{
     Effect, Engine, EntityId, ErrorObject, Inputs, Json, Plugin, SystemSpec, Systems, Write, Writer,
 };
-use payecs_planner::Policy as Terms;
-use payecs_units::{ChannelDirection, Msat};
+use payecs_planner::{Policy as Terms, TermsChange};
+use payecs_units::{ChannelDirection, Msat, ShortChannelId, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// When all tests happen, in milliseconds since 1970.
@@ -283,4 +286,50 @@ pub(crate) fn told() -> ToldFacts {
     let other = ChannelDirection { direction: way.direction.reversed(), ..way };
     let told = ToldPolicy { short_channel_id_dir: way, policy, times: 1 };
     ToldFacts { policies: vec![told], avoided: vec![other] }
+}
+
+/// Something of everything under one name.
+pub(crate) fn layer() -> NamedLayer {
+    let way = part().route.hops[1].short_channel_id_dir;
+    let timestamp = NOW_MS / 1_000;
+    let informed = |said| InformedChannel { short_channel_id_dir: way, timestamp, said };
+    let terms = TermsChange { fee_base_msat: Some(Msat(1)), ..TermsChange::default() };
+    NamedLayer(LayerFacts {
+        layer: "mine".to_owned(),
+        persistent: true,
+        disabled_nodes: vec![HUB],
+        created_channels: vec![CreatedChannel {
+            source: US,
+            destination: PAYEE,
+            short_channel_id: ShortChannelId(77),
+            capacity_msat: AMOUNT,
+        }],
+        channel_updates: vec![ChannelUpdate { short_channel_id_dir: way, terms }],
+        informed: [Said::Minimum(Msat(1)), Said::Maximum(Msat(2)), Said::Succeeded(Msat(3))]
+            .map(informed)
+            .into(),
+        biases: vec![ChannelBias {
+            short_channel_id_dir: way,
+            bias: -5,
+            description: Some("slow".to_owned()),
+            timestamp,
+        }],
+        node_biases: vec![BiasedNode {
+            node: HUB,
+            in_bias: 0,
+            out_bias: 7,
+            description: None,
+            timestamp,
+        }],
+    })
+}
+
+/// Something is on its way with one layer.
+pub(crate) fn reservations() -> Reservations {
+    Reservations(vec![Reserved {
+        short_channel_id_dir: part().route.hops[1].short_channel_id_dir,
+        amount_msat: AMOUNT,
+        layer: Some("mine".to_owned()),
+        since: Timestamp(NOW_MS),
+    }])
 }

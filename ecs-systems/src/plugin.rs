@@ -70,7 +70,7 @@ impl Plugin for PaymentSystems {
         app.insert_resource(DecodedInvoices::default());
         app.insert_resource(PlansAsked::default());
         app.insert_resource(Sets::default());
-        for method in methods::ALL {
+        for method in methods::all() {
             app.add_method(method);
         }
         app.add_explainer(&methods::PAYMENT);

@@ -4,3 +4,4 @@ mod looking;
 mod explaining;
 mod paying;
 mod telling;
+mod layers;

@@ -8,10 +8,12 @@ mod flags;
 mod planned;
 mod progress;
 mod receive;
+mod layers;
 
 pub use flags::*;
 pub use inputs::*;
 pub use invoice::*;
+pub use layers::*;
 pub use planned::Planned;
 pub use progress::*;
 pub use receive::*;
@@ -45,6 +47,7 @@ pub fn register(app: &mut Engine) {
     register!(app: Htlc HtlcMatched CheckSecretRan CheckAmountsRan CheckCltvRan HtlcJoined Set
         SetReceived Paycode SetTimedOut SetEnough SetComplete SecretKnown Reject Hold SetHeld Held
         SetSettling SetClaimed SetLost Settled Refusing Refused);
+    register!(app: NamedLayer Reservations);
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod cancel;
 mod status;
 mod list_pays;
 mod routes;
+mod layers;
 mod info;
 mod ledger;
 mod events;
@@ -19,14 +20,15 @@ mod paycodes;
 
 pub(crate) use explain::PAYMENT;
 pub use kinds::AMOUNT;
+pub use layers::forget_passing;
 pub use routes::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer};
 
 use crate::{port::Books, refusal::PAY_UNSPECIFIED_ERROR};
 use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
-/// All of them.
-pub(crate) const ALL: [&Method; 19] = [
+/// All of them but those for layers.
+const OTHERS: [&Method; 19] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -47,6 +49,11 @@ pub(crate) const ALL: [&Method; 19] = [
     &paycodes::SETTLE_PAYCODE,
     &paycodes::CANCEL_PAYCODE,
 ];
+
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Method> {
+    OTHERS.into_iter().chain(layers::ALL)
+}
 
 /// The books.
 ///

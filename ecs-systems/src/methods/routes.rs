@@ -1,6 +1,10 @@
 //! Routes, without paying.
 
-use super::{books, kinds, now};
+use super::{
+    books, kinds,
+    layers::{Applied, apply},
+    now,
+};
 use crate::{
     port::{NodeView, PlanSlot, PlansAsked},
     refusal::{PAY_UNSPECIFIED_ERROR, from_no_plan},
@@ -8,7 +12,7 @@ use crate::{
 use ecs_core::{
     Args, Engine, ErrorObject, Fields, Inputs, Json, Kind, Method, Reply, Scope, optional, required,
 };
-use payecs_planner::{Layer, Plan, PlanRequest, Route};
+use payecs_planner::{Plan, PlanRequest, Route};
 use payecs_units::{Blocks, MicroPercent, Msat, NodeId};
 
 /// Longest delay of a route, and the default: Core Lightning's.
@@ -17,8 +21,6 @@ pub const DELAY_BLOCKS_MAX: u32 = 2_016;
 pub const PARTS_DEFAULT: u32 = 100;
 /// What locked-up money costs where nobody says: 10 % a year, as for a payment.
 pub const RISK: MicroPercent = MicroPercent(10_000_000);
-/// Layers that say what is done here anyway.
-const LAYERS: [&str; 2] = ["auto.localchans", "auto.sourcefree"];
 
 pub(super) const GET_ROUTES: Method = Method {
     name: "getroutes",
@@ -40,9 +42,11 @@ pub(super) const GET_ROUTES: Method = Method {
         …]}"#,
     doc: "Chooses routes as a payment would now, and sends nothing: for `amount_msat` at the \
           destination, at most `maxfee_msat` in fees. Of this node as `source`, its channels count \
-          as they are now; of another, those it announces, as unknown as any. The layers \
-          `auto.localchans` and `auto.sourcefree` are what is done anyway: the first hop is free. \
-          No other layer is supported. \
+          as they are now; of another, those it announces, as unknown as any. `layers` are names \
+          of layers (`askrene-create-layer`): what they say of channels and nodes counts, all \
+          together. Of Core Lightning's own, `auto.localchans` and `auto.sourcefree` are what is \
+          done anyway, the first hop is free; `auto.no_mpp_support` asks for one route; \
+          `auto.include_fees` is refused. What is reserved (`askrene-reserve`) is not counted on. \
           In: what reaches the node before the channel; out: what crosses it. Both count blocks \
           from now on; `next_node_id`, `amount_msat` and `delay` are Core Lightning's older names \
           of the node behind the channel and of what goes in. The answer comes when the planner \
@@ -77,12 +81,7 @@ fn not_connected() -> ErrorObject {
 }
 
 fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject> {
-    for layer in args.strings("layers")? {
-        if !LAYERS.contains(&&*layer) {
-            let what = format!("layer `{}` is not supported", layer.escape_debug());
-            return Err(ErrorObject::invalid(what));
-        }
-    }
+    let Applied { layer, exclude, is_one_part } = apply(engine, &args.strings("layers")?)?;
     let node = engine.resource::<NodeView>().ok_or_else(not_connected)?;
     let books = books(engine)?;
     let source = args.need::<NodeId>("source")?;
@@ -96,12 +95,12 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
         fee_budget_msat: args.need("maxfee_msat")?,
         delay_max_blocks: Blocks(args.read("maxdelay")?.unwrap_or(DELAY_BLOCKS_MAX)),
         final_cltv_blocks: args.need("final_cltv")?,
-        parts_max: args.read("maxparts")?.unwrap_or(PARTS_DEFAULT),
+        parts_max: if is_one_part { 1 } else { args.read("maxparts")?.unwrap_or(PARTS_DEFAULT) },
         risk_factor_micro_percent: RISK,
-        exclude: Vec::new(),
+        exclude,
         hints: Vec::new(),
         policies: Vec::new(),
-        layer: Layer::default(),
+        layer,
         shadow: false,
         local: if is_us { node.channels_in(books, |_| true) } else { Vec::new() },
         announced_first_hops: !is_us,

@@ -9,19 +9,19 @@ use ecs_core::{Caller, Engine, ErrorObject, Inputs, Json, Plugin, Reply};
 /// A moment at which BOLT 11's examples have expired.
 const NOW_MS: u64 = 1_700_000_000_000;
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     let mut app = Engine::new();
     PaymentSystems::default().build(&mut app).unwrap();
     app
 }
 
-fn call(app: &mut Engine, name: &str, params: &str) -> Result<Reply, ErrorObject> {
+pub(super) fn call(app: &mut Engine, name: &str, params: &str) -> Result<Reply, ErrorObject> {
     let inputs = Inputs { now_ms: NOW_MS, ..Inputs::default() };
     app.call(&Caller::owner(), inputs, name, Some(&Json::parse(params).unwrap()))
 }
 
 /// The answer of a call that nothing has to happen for.
-fn answer(app: &mut Engine, name: &str, params: &str) -> Result<Json, ErrorObject> {
+pub(super) fn answer(app: &mut Engine, name: &str, params: &str) -> Result<Json, ErrorObject> {
     match call(app, name, params)? {
         Reply::Now(json) => Ok(json),
         Reply::Elsewhere(work) => work(),
@@ -30,7 +30,7 @@ fn answer(app: &mut Engine, name: &str, params: &str) -> Result<Json, ErrorObjec
 }
 
 /// What a call is refused with: code and message.
-fn refusal(app: &mut Engine, name: &str, params: &str) -> (i32, String) {
+pub(super) fn refusal(app: &mut Engine, name: &str, params: &str) -> (i32, String) {
     let error = match call(app, name, params) {
         Err(error) => error,
         Ok(Reply::Elsewhere(work)) => work().expect_err(params),
@@ -42,7 +42,7 @@ fn refusal(app: &mut Engine, name: &str, params: &str) -> (i32, String) {
 #[test]
 fn every_method_says_what_it_takes_and_answers() {
     let app = engine();
-    for method in super::ALL {
+    for method in super::all() {
         assert!(app.methods().any(|known| known.name == method.name), "{}", method.name);
         assert!(method.doc.ends_with('.') && method.result.starts_with('{'), "{}", method.name);
         let all = method.params.iter();

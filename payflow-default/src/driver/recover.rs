@@ -4,6 +4,7 @@ use super::Driver;
 use ecs_core::{Effect, EffectBody, EffectClass, Error, Snapshot, Systems};
 use ecs_systems::{
     effects::{OfferPart, SettleHtlcs},
+    methods::forget_passing,
     port::NodeRequest,
     units::Timestamp,
 };
@@ -39,6 +40,7 @@ impl Driver {
     /// Goes on, where the books know what the node knows, or all of it that can be learned now.
     pub(super) fn go_on(&mut self, now: Timestamp) {
         self.begin(now);
+        forget_passing(&mut self.engine);
         self.engine.resume_invocations();
         let entities = self.engine.entities();
         let outstanding = entities.iter().map(|entity| self.engine.outstanding(*entity).to_vec());

@@ -302,6 +302,10 @@ EXAMPLES = {
     "entity": 5, "components": [], "writes": [], "system": "acme:s", "required": ["acme:x"],
     "systems": ["acme:s"], "string": "x", "invstring": "x", "amount_msat": 1, "layers": [],
     "maxfee_msat": 0, "final_cltv": 18, "source": "02" * 33, "destination": "02" * 33,
+    "payment_hash": "ab" * 32, "preimage": "ab" * 32, "status": "paid", "layer": "acme:l",
+    "short_channel_id_dir": "1x2x3/0", "short_channel_id": "1x2x3", "capacity_msat": 1,
+    "bias": 1, "node": "02" * 33, "direction": "in", "inform": "constrained", "cutoff": 1,
+    "path": [],
 }
 
 

@@ -1,6 +1,7 @@
 """A whole life of a daemon: every method, by name and by position, over all transports."""
 
 import pathlib
+import re
 
 from rpc import Daemon, Http, Refused, Unix, WebSocket, check, request, same, until
 
@@ -162,13 +163,41 @@ def receiving(voice):
     yield "delpaycode", voice.call("delpaycode", **named)
 
 
+def layered(voice, entity):
+    """Says what it wants to of channels and nodes, and takes it back."""
+    name, way, node = f"acme{entity}", "1x2x3/0", "02" * 33
+    layer, path = {"layer": name}, [{"short_channel_id_dir": way, "amount_msat": entity}]
+    for method, params in [
+            ("create-layer", {"persistent": True}), ("create-layer", {}),
+            ("create-channel", {"source": node, "destination": "03" * 33,
+                                "short_channel_id": "1x2x3", "capacity_msat": "1sat"}),
+            ("update-channel", {"short_channel_id_dir": way, "fee_base_msat": 7}),
+            ("bias-channel", {"short_channel_id_dir": way, "bias": -9, "description": "slow"}),
+            ("bias-node", {"node": node, "direction": "in", "bias": 9, "relative": True}),
+            ("disable-node", {"node": node}),
+            ("inform-channel", {"short_channel_id_dir": way, "amount_msat": 5,
+                                "inform": "succeeded"}),
+            ("remove-channel-update", {"short_channel_id_dir": way}),
+            ("listlayers", {}), ("age", {"cutoff": 4_000_000_000}), ("remove-layer", {}),
+            ("remove-layer", {})]:
+        answer = voice.call(f"askrene-{method}", **layer, **params)
+        # Each is asked at another time.
+        yield method, re.sub("'timestamp': [0-9]+", "'timestamp'", str(answer))
+    reserved = {"path": path}
+    yield "reserve", voice.call("askrene-reserve", **reserved)
+    found = voice.call("askrene-listreservations")["reservations"]
+    check(any(one["amount_msat"] == entity for one in found), found)
+    yield "unreserve", voice.call("askrene-unreserve", **reserved)
+    yield "unreserve", voice.call("askrene-unreserve", **reserved)
+
+
 def one_life(voice):
     """What one voice is told, with numbers that differ from life to life replaced."""
     # Numbers that are in nothing else, so that they can be replaced.
     entity = 70_070_000 + voice.call("payecs_newentity")["entity"] * 2
     other = entity + 1
     told = [*components(voice, entity, other), *external(voice, entity), *paying(voice),
-            *receiving(voice)]
+            *receiving(voice), *layered(voice, entity)]
     return [(method, str(answer).replace(str(other), "OTHER").replace(str(entity), "ENTITY"))
             for method, answer in told]
 

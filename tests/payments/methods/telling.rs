@@ -203,7 +203,7 @@ fn params_that_do_not_fit_are_refused_and_named() {
         (good.replace("1000,", "0,"), "`amount_msat`: expected an amount above zero".to_owned()),
         (good.replace("5sat", "-5"), "`maxfee_msat`: expected an amount: integer msat".into()),
         (good.replace(&us, "02"), "`source`: expected a node id: 66 hex digits".into()),
-        (good.replace(layer, "[\"xpay\"]"), "layer `xpay` is not supported".into()),
+        (good.replace(layer, "[\"xpay\"]"), "there is no layer `xpay`".into()),
         (good.replace(layer, "7"), "`layers`: expected an array of names of layers".into()),
         (good.replace(":18", ":-1"), "`final_cltv`: expected a number of blocks".into()),
         (
