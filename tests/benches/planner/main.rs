@@ -9,7 +9,7 @@
 use clap::Parser as _;
 use payecs_delivery::{
     Balances, Contender, Judged, Options, OptionsError, Ours, PlanCell, Runner, Strictness, TIMES,
-    delivery_table, plan_table, size_table,
+    Table, delivery_table, plan_table, size_table, sized,
 };
 use std::process::ExitCode;
 
@@ -23,17 +23,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(flatten)]
     options: Options,
-    /// Which tables. `size`: what a plan takes on a generated graph and on one ten times as large,
-    /// whatever --graph and --pairs say.
-    #[arg(long, value_delimiter = ',', default_value = "plan,delivery")]
-    tables: Vec<Wanted>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Wanted {
-    Plan,
-    Delivery,
-    Size,
 }
 
 fn main() -> ExitCode {
@@ -59,7 +48,7 @@ fn run(cli: &Cli) -> Result<usize, OptionsError> {
     println!("{nodes} nodes, {channels} channels; seed {}; load {}", options.seed, load.trim());
     let mut runner = Runner::new(options, &graph)?;
     let mut flaws = 0;
-    if cli.tables.contains(&Wanted::Plan) {
+    if options.tables.contains(&Table::Plan) {
         let ours = Judged(Ours::new(&graph, None), Strictness::Exact);
         let contenders: [&dyn Contender; 1] = [&ours];
         let cells = runner.plans(&contenders, |cell| {
@@ -68,7 +57,7 @@ fn run(cli: &Cli) -> Result<usize, OptionsError> {
         flaws += cells.iter().map(flaws_of).sum::<usize>();
         println!("{}\n", plan_table(&["payecs"], &cells));
     }
-    for model in options.models.iter().filter(|_| cli.tables.contains(&Wanted::Delivery)) {
+    for model in options.models.iter().filter(|_| options.tables.contains(&Table::Delivery)) {
         let balances = Balances::new(&graph, *model, options.seed);
         let own = options.own_known.then_some(&balances);
         let ours = Judged(Ours::new(&graph, own), Strictness::Exact);
@@ -79,22 +68,12 @@ fn run(cli: &Cli) -> Result<usize, OptionsError> {
         flaws += cells.iter().flat_map(|it| &it.outcomes[0]).filter(|it| it.flaw.is_some()).count();
         println!("{}\n", delivery_table(&["payecs"], &cells));
     }
-    if cli.tables.contains(&Wanted::Size) {
+    if options.tables.contains(&Table::Size) {
         let [small, large] = [sized(options, 1)?, sized(options, TIMES)?];
         flaws += small.iter().chain(&large).map(flaws_of).sum::<usize>();
         println!("{}\n", size_table(&small, &large));
     }
     Ok(flaws)
-}
-
-/// The plans on a generated graph of so many times the nodes.
-fn sized(options: &Options, times: u32) -> Result<Vec<PlanCell>, OptionsError> {
-    let graph = options.made(times);
-    println!("{times}x: {} nodes, {} channels", graph.nodes_count(), graph.channels_count());
-    let ours = Judged(Ours::new(&graph, None), Strictness::Exact);
-    Runner::drawn(options, &graph)?.plans(&[&ours], |cell| {
-        eprintln!("planned {} of {} sat, {times}x", cell.set, cell.satoshi);
-    })
 }
 
 fn flaws_of(cell: &PlanCell) -> usize {

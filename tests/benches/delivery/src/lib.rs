@@ -23,7 +23,7 @@ mod table;
 mod size;
 
 pub use balances::{Balances, Model};
-pub use options::{Options, OptionsError};
+pub use options::{Options, OptionsError, Table};
 pub use oracle::Oracle;
 pub use ours::Ours;
 pub use pairs::Pairs;
@@ -34,5 +34,5 @@ pub use question::{
 };
 pub use replay::{Strictness, flaw};
 pub use run::{Contender, DeliveryCell, Judged, PlanCell, Runner};
-pub use size::{RATIO_MAX, TIMES, size_table};
+pub use size::{RATIO_MAX, TIMES, size_ratio, size_table, sized};
 pub use table::{delivery_table, figure, mean, plan_table, ppm, ratio};

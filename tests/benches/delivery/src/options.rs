@@ -36,6 +36,18 @@ pub enum OptionsError {
     },
 }
 
+/// What a bench prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Table {
+    /// What a plan takes.
+    Plan,
+    /// Whether payments arrive where nobody knows the balances.
+    Delivery,
+    /// What a plan of ours takes on a generated graph and on one ten times as large, whatever
+    /// `--graph` and `--pairs` say.
+    Size,
+}
+
 /// On which graph, between whom, how much.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -70,6 +82,9 @@ pub struct Options {
     /// Which balances.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Which tables.
+    #[arg(long, value_delimiter = ',', default_value = "plan,delivery")]
+    pub tables: Vec<Table>,
     /// Write a line of JSON for each pair.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -1,8 +1,11 @@
 //! What a plan takes on a larger graph.
 
 use crate::{
+    options::{Options, OptionsError},
+    ours::Ours,
     plans::Planned,
-    run::PlanCell,
+    replay::Strictness,
+    run::{Judged, PlanCell, Runner},
     table::{figure, mean},
 };
 use tabled::{builder::Builder, settings::Style};
@@ -12,6 +15,31 @@ pub const TIMES: u32 = 10;
 /// Most that a plan may take there, in times of what it takes on the smaller one.
 pub const RATIO_MAX: f64 = 20.0;
 
+/// Our plans on a generated graph of so many times the nodes that `options` say, for pairs that
+/// are drawn from it; says on standard error how far it is.
+///
+/// # Errors
+/// [`OptionsError`].
+pub fn sized(options: &Options, times: u32) -> Result<Vec<PlanCell>, OptionsError> {
+    let graph = options.made(times);
+    eprintln!("{times}x: {} nodes, {} channels", graph.nodes_count(), graph.channels_count());
+    let ours = Judged(Ours::new(&graph, None), Strictness::Exact);
+    Runner::drawn(options, &graph)?.plans(&[&ours], |cell| {
+        eprintln!("planned {} of {} sat, {times}x", cell.set, cell.satoshi);
+    })
+}
+
+/// Mean CPU time over all sound plans on the larger graph, in times of that on the smaller one.
+#[must_use]
+pub fn size_ratio(small: &[PlanCell], large: &[PlanCell]) -> Option<f64> {
+    let all = |cells: &[PlanCell]| cpu_ms(&cells.iter().flat_map(ours).collect::<Vec<_>>());
+    all(small).zip(all(large)).map(|(before, after)| after / before)
+}
+
+fn ours(cell: &PlanCell) -> Vec<Planned> {
+    cell.planned.first().cloned().unwrap_or_default()
+}
+
 /// Mean CPU time of sound plans on both graphs, a row for each cell and one for all; by the pairs
 /// of each graph, which are others.
 #[must_use]
@@ -20,7 +48,6 @@ pub fn size_table(small: &[PlanCell], large: &[PlanCell]) -> String {
     let times = format!("CPU ms at {TIMES}x");
     let target = format!("target {RATIO_MAX}");
     table.push_record(["set", "sat", "planned", "CPU ms at 1x", &times, "ratio", &target]);
-    let ours = |cell: &PlanCell| cell.planned.first().cloned().unwrap_or_default();
     let rows = small.iter().zip(large);
     let rows =
         rows.map(|(one, ten)| (one.set.clone(), one.satoshi.to_string(), ours(one), ours(ten)));
@@ -80,6 +107,8 @@ mod tests {
             ";all;;3 and 3;2.00;43.33;21.67;missed;",
         ];
         assert_eq!(rows, wanted);
+        let ratio = size_ratio(&small, &large).expect("both have sound plans");
+        assert!((ratio - 130.0 / 6.0).abs() < 1e-9, "{ratio}");
         let none = size_table(&[cell("mid", &[])], &[cell("mid", &[1])]);
         assert!(none.contains("\u{2013}"), "{none}");
     }

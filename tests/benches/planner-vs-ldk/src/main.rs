@@ -14,7 +14,7 @@ use clap::Parser as _;
 use ldk::{Ldk, LdkError, World};
 use payecs_delivery::{
     Balances, Contender, DeliveryCell, Judged, Options, OptionsError, Ours, PlanCell, Runner,
-    Strictness, delivery_table, plan_table,
+    Strictness, TIMES, Table, delivery_table, plan_table, size_ratio, size_table, sized,
 };
 use payecs_planner::Graph;
 use plot::PlotError;
@@ -34,18 +34,9 @@ const NAMES: [&str; 2] = ["payecs", "LDK"];
 struct Cli {
     #[command(flatten)]
     options: Options,
-    /// Which tables.
-    #[arg(long, value_delimiter = ',', default_value = "plan,delivery")]
-    tables: Vec<Wanted>,
     /// Draw what arrives and what it costs, of the delivery table.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Wanted {
-    Plan,
-    Delivery,
 }
 
 /// Why there are no figures.
@@ -81,18 +72,25 @@ fn run(cli: &Cli) -> Result<(), BenchError> {
     let mut runner = Runner::new(options, &graph)?;
     let mut targets = Targets::default();
     let mut flaws = 0;
-    if cli.tables.contains(&Wanted::Plan) {
+    if options.tables.contains(&Table::Plan) {
         let cells = plans(&mut runner, &graph, &world)?;
         flaws += cells.iter().flat_map(|it| &it.planned[0]).filter(|it| it.flaw.is_some()).count();
         targets.plans(&cells);
     }
-    if cli.tables.contains(&Wanted::Delivery) {
+    if options.tables.contains(&Table::Delivery) {
         let cells = deliveries(&mut runner, options, &graph, &world)?;
         flaws += cells.iter().flat_map(|it| &it.outcomes[0]).filter(|it| it.flaw.is_some()).count();
         targets.deliveries(&cells);
         if let Some(path) = &cli.svg {
             plot::draw(path, NAMES, &cells)?;
         }
+    }
+    if options.tables.contains(&Table::Size) {
+        let [small, large] = [sized(options, 1)?, sized(options, TIMES)?];
+        let all = || small.iter().chain(&large).flat_map(|it| &it.planned[0]);
+        flaws += all().filter(|it| it.flaw.is_some()).count();
+        println!("{}\n", size_table(&small, &large));
+        targets.size(size_ratio(&small, &large));
     }
     print!("{targets}");
     if flaws > 0 { Err(BenchError::Flaws(flaws)) } else { Ok(()) }

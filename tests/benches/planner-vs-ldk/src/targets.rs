@@ -1,6 +1,6 @@
 //! What the figures must come to.
 
-use payecs_delivery::{DeliveryCell, PlanCell, figure, mean, ppm, ratio};
+use payecs_delivery::{DeliveryCell, PlanCell, RATIO_MAX, TIMES, figure, mean, ppm, ratio};
 use std::fmt;
 
 /// The ratio of CPU times that a plan of so many satoshi may have to LDK's.
@@ -47,6 +47,14 @@ impl Targets {
                 |place: usize| cell.planned[place].iter().filter(|it| it.is_sound()).count();
             let (ours, theirs) = (sound(0), sound(1));
             self.judge(ours >= theirs, format!("{name}: {ours} planned, LDK {theirs}"));
+        }
+    }
+
+    /// A plan on a larger graph takes so many times the CPU time, where there were any to measure.
+    pub(crate) fn size(&mut self, ratio: Option<f64>) {
+        if let Some(ratio) = ratio {
+            let what = format!("{TIMES} times the nodes: CPU {ratio:.1} times, {RATIO_MAX:.0} due");
+            self.judge(ratio <= RATIO_MAX, what);
         }
     }
 
