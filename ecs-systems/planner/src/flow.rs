@@ -217,8 +217,11 @@ impl<'a> Flow<'a> {
         self.potentials[node as usize]
     }
 
-    /// The shortest path back from the destination; whether there is one.
+    /// The shortest path back from the destination; whether there is one. Each node is looked at
+    /// once: a step that rounding makes cheaper than nothing costs nothing, since a search could
+    /// otherwise go in circles for ever smaller sums.
     fn search(&mut self) -> bool {
+        let mut looked_at = 0;
         for node in self.touched.drain(..) {
             self.distance[node as usize] = u64::MAX;
             self.steps[node as usize] = NO_STEP;
@@ -232,6 +235,8 @@ impl<'a> Flow<'a> {
             if node == self.net.start {
                 return true;
             }
+            looked_at += 1;
+            debug_assert!(looked_at <= self.net.nodes_count, "a node is looked at again");
             let potential = self.potential(node);
             self.go_back(node, distance, potential);
             if self.is_used[node as usize] {
@@ -279,7 +284,7 @@ impl<'a> Flow<'a> {
         let Some(cost) = self.cost_of(number, from) else { return };
         let there = self.potential(from);
         let step = Step { edge: number, back: false, next: node };
-        self.reach(from, (distance + there + cost).saturating_sub(potential), step);
+        self.reach(from, (distance + there + cost).saturating_sub(potential).max(distance), step);
     }
 
     /// Over every edge from `node` that carries a unit, which is taken back.
@@ -292,7 +297,8 @@ impl<'a> Flow<'a> {
             let Some(saved) = self.cost(&edge, less) else { continue };
             let there = self.potential(to);
             let step = Step { edge: number, back: true, next: node };
-            self.reach(to, (distance + there).saturating_sub(potential + saved), step);
+            let left = (distance + there).saturating_sub(potential + saved).max(distance);
+            self.reach(to, left, step);
         }
     }
 
