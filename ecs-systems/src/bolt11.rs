@@ -15,10 +15,12 @@ use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
 mod ahead;
+mod fallback;
 mod fields;
 mod readable;
 
 pub use ahead::DecodedInvoices;
+pub use fallback::fallback;
 pub use fields::{Fields, OnChain, takes_multi_part};
 pub use readable::Readable;
 

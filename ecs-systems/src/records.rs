@@ -43,6 +43,11 @@ pub enum ReceiptLine {
         /// The preimage.
         preimage: Sealed,
     },
+    /// What its invoice is for is forgotten.
+    Undescribe {
+        /// Its hash.
+        payment_hash: PaymentHash,
+    },
     /// Its preimage leaves.
     Release {
         /// Its hash.
@@ -146,6 +151,7 @@ pub fn keep(
             ReceiptLine::Reveal { payment_hash, preimage } => {
                 receipts.reveal(payment_hash, preimage)
             }
+            ReceiptLine::Undescribe { payment_hash } => receipts.undescribe(payment_hash),
             ReceiptLine::Release { payment_hash } => receipts.release(payment_hash),
             ReceiptLine::Restore { payment_hash } => receipts.restore(payment_hash),
             ReceiptLine::Settle { payment_hash, amount_msat } => {
@@ -193,6 +199,13 @@ fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine) -> Result<(), Refusa
         }
         ReceiptLine::Delete { payment_hash, .. } => {
             (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Paid, ReceiptState::Cancelled])
+        }
+        ReceiptLine::Undescribe { payment_hash } => {
+            let facts = receipts.facts(payment_hash);
+            let invoice = facts.as_ref().and_then(|facts| facts.invoice.as_ref());
+            let is_described = invoice.is_some_and(|it| it.issued.description.is_some());
+            let unfit = || Refusal::invalid("the receipt has no invoice with a description");
+            return is_described.then_some(()).ok_or_else(unfit);
         }
         ReceiptLine::Reveal { payment_hash, .. } | ReceiptLine::Release { payment_hash } => {
             (payment_hash, &[ReceiptState::Unpaid])

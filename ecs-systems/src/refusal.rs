@@ -35,8 +35,14 @@ pub const PAY_INSUFFICIENT_FUNDS: i32 = 215;
 pub const PAY_UNREACHABLE: i32 = 216;
 /// The channels into the destination are too small.
 pub const PAY_DESTINATION_INSUFFICIENT_CAPACITY: i32 = 220;
+/// What Core Lightning has no code for.
+pub const LIGHTNINGD: i32 = -1;
+/// There is another invoice with that label.
+pub const INVOICE_LABEL_ALREADY_EXISTS: i32 = 900;
 /// There is, or was, another receipt of that hash.
 pub const PREIMAGE_ALREADY_EXISTS: i32 = 901;
+/// None of the channels that an invoice is to tell of can be told of.
+pub const INVOICE_HINTS_GAVE_NO_ROUTES: i32 = 902;
 /// What was waited for can no longer be paid.
 pub const PAYCODE_EXPIRED: i32 = 903;
 /// It was not paid in time.
@@ -45,6 +51,8 @@ pub const PAYCODE_WAIT_TIMED_OUT: i32 = 904;
 pub const PAYCODE_NOT_FOUND: i32 = 905;
 /// It does not stand where the caller thinks it does.
 pub const PAYCODE_STATUS_UNEXPECTED: i32 = 906;
+/// An invoice has no description any more.
+pub const INVOICE_NO_DESCRIPTION: i32 = 908;
 /// Policy, a limit or an operator refused.
 pub const POLICY_REFUSED: i32 = 2310;
 /// The books would no longer balance.

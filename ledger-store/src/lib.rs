@@ -58,8 +58,8 @@ pub use history::LedgerHistory;
 pub use memory::{LATE_PAYMENTS_MAX, MemoryLedger};
 pub use places::{PastEntries, Reader};
 pub use receipts::{
-    CancelReceiptError, ENDED_RECEIPTS_MAX, EXPIRED_RECEIPTS_STAY, IssueError, Issued, Issuer,
-    MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, SECRETS_DIR, SEED_FILE, Seed, SeedFile,
-    SeedFileError, withdraw,
+    CancelReceiptError, ENDED_INVOICES_MAX, ENDED_RECEIPTS_MAX, EXPIRED_RECEIPTS_STAY, IssueError,
+    Issued, Issuer, MemoryReceipts, NewReceipt, RECEIPTS_PER_COMMAND_MAX, SECRETS_DIR, SEED_FILE,
+    Seed, SeedFile, SeedFileError, withdraw,
 };
 pub use spends::LIMIT_WINDOW_MAX;

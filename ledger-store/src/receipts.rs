@@ -9,6 +9,7 @@ mod file;
 mod issue;
 mod judge;
 mod order;
+mod invoices;
 mod port;
 mod image;
 
@@ -23,6 +24,7 @@ use ecs_systems::port::{
     AddReceiptError, CLTV_BLOCKS_MIN, Offered, ReceiptState, Receipts, SeedId,
 };
 use ecs_systems::units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Seconds, Timestamp};
+use invoices::Invoices;
 use judge::{is_payable, same_secret, takes};
 use made::{Held, Made, Outcome};
 use order::Order;
@@ -33,10 +35,16 @@ use std::{
 
 /// How many receipts that were paid or cancelled stay at hand; beyond it the oldest go.
 pub const ENDED_RECEIPTS_MAX: usize = 10_000;
+/// The same of receipts with an invoice, so that nobody who reads them one after the other misses
+/// one soon.
+pub const ENDED_INVOICES_MAX: usize = 100_000;
 /// How long a receipt stays that expired unpaid: no HTLC that came in before lasts so long.
 pub const EXPIRED_RECEIPTS_STAY: Seconds = Seconds(31 * 86_400);
 /// How many receipts go with one line at most. Each line adds one at most.
 const FORGOTTEN_PER_LINE_MAX: u32 = 4;
+
+/// Receipts in the order in which they go.
+type Line = BTreeSet<(Timestamp, PaymentHash)>;
 
 /// The receipts in memory. No preimage and no secret of theirs prints.
 ///
@@ -44,8 +52,9 @@ const FORGOTTEN_PER_LINE_MAX: u32 = 4;
 /// Without one they are made in code and live as long as the process; receipts that were issued are
 /// taken back from a journal too, but nothing can be paid with them, as their secrets are not here.
 ///
-/// What was paid or cancelled stays until [`ENDED_RECEIPTS_MAX`] others were, what expired unpaid
-/// for [`EXPIRED_RECEIPTS_STAY`]. Then it is unknown here; of what was paid a fingerprint of 8
+/// What was paid or cancelled stays until [`ENDED_RECEIPTS_MAX`] others were, or
+/// [`ENDED_INVOICES_MAX`] with an invoice where it has one, what expired unpaid for
+/// [`EXPIRED_RECEIPTS_STAY`]. Then it is unknown here; of what was paid a fingerprint of 8
 /// bytes stays for ever, so that its preimage, which others know, makes no second receipt.
 ///
 /// ```
@@ -75,12 +84,15 @@ pub struct MemoryReceipts {
     issued_under: Option<SeedId>,
     held: BTreeMap<PaymentHash, Arc<Held>>,
     order: Order,
+    invoices: Invoices,
     /// Those that have an idempotency key.
     keys: BTreeMap<String, PaymentHash>,
     /// Unpaid ones, by when they expire.
-    unpaid: BTreeSet<(Timestamp, PaymentHash)>,
-    /// Paid and cancelled ones, by when they ended.
-    ended: BTreeSet<(Timestamp, PaymentHash)>,
+    unpaid: Line,
+    /// Paid and cancelled ones without an invoice, by when they ended.
+    ended: Line,
+    /// Paid and cancelled ones with an invoice, by when they ended.
+    ended_invoices: Line,
     /// What was paid, and is no longer here.
     paid_before: Guards,
     /// What was deleted, and whose hash is not free again.
@@ -143,20 +155,23 @@ impl MemoryReceipts {
         self.unpaid.insert((made.expires_at(), payment_hash));
         let places = self.order.issue(payment_hash);
         self.keys.extend(made.key().map(|key| (key.idempotency_key.clone(), payment_hash)));
-        let held = Held { made, outcome: Outcome::Unpaid, places, revealed: None };
+        let invoice = made.invoice();
+        let invoiced = invoice.map(|it| Box::new(self.invoices.issue(payment_hash, it)));
+        let held = Held { made, outcome: Outcome::Unpaid, places, revealed: None, invoiced };
         self.held.insert(payment_hash, Arc::new(held));
     }
 
-    /// The line that a receipt stands in, if it does, and where.
-    fn line_of(
-        &mut self,
-        held: &Held,
-    ) -> Option<(&mut BTreeSet<(Timestamp, PaymentHash)>, Timestamp)> {
-        match held.outcome {
-            Outcome::Unpaid => Some((&mut self.unpaid, held.made.expires_at())),
+    /// The line that a receipt stands in with such an outcome, if it does, and where.
+    fn line(&mut self, made: &Made, outcome: Outcome) -> Option<(&mut Line, Timestamp)> {
+        let ended = match made.invoice() {
+            Some(_) => &mut self.ended_invoices,
+            None => &mut self.ended,
+        };
+        match outcome {
+            Outcome::Unpaid => Some((&mut self.unpaid, made.expires_at())),
             Outcome::Settling => None,
             Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
-                Some((&mut self.ended, Timestamp(at_ms)))
+                Some((ended, Timestamp(at_ms)))
             }
         }
     }
@@ -167,6 +182,9 @@ impl MemoryReceipts {
         self.order.remove(held.places);
         if let Some(key) = held.made.key() {
             self.keys.remove(&key.idempotency_key);
+        }
+        if let (Some(invoice), Some(given)) = (held.made.invoice(), &held.invoiced) {
+            self.invoices.remove(invoice, given);
         }
         Some(held)
     }
@@ -218,25 +236,26 @@ impl MemoryReceipts {
     }
 
     fn become_outcome(&mut self, payment_hash: &PaymentHash, to: Outcome) {
-        let Some(held) = self.held.get_mut(payment_hash) else { return };
-        let expires_at = held.made.expires_at();
-        let held = Arc::make_mut(held);
-        self.order.change(*payment_hash, &mut held.places);
+        let is_paid = matches!(to, Outcome::Paid { .. });
+        let Some(held) = self.change_places(payment_hash, is_paid) else { return };
         let from = std::mem::replace(&mut held.outcome, to);
-        for (outcome, is_so) in [(from, false), (to, true)] {
-            let (line, at) = match outcome {
-                Outcome::Unpaid => (&mut self.unpaid, expires_at),
-                Outcome::Settling => continue,
-                Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
-                    (&mut self.ended, Timestamp(at_ms))
-                }
-            };
-            if is_so {
-                line.insert((at, *payment_hash));
-            } else {
-                line.remove(&(at, *payment_hash));
-            }
+        let held = Arc::clone(&self.held[payment_hash]);
+        if let Some((line, at)) = self.line(&held.made, from) {
+            line.remove(&(at, *payment_hash));
         }
+        if let Some((line, at)) = self.line(&held.made, to) {
+            line.insert((at, *payment_hash));
+        }
+    }
+
+    /// Gives a receipt that changes its new places.
+    fn change_places(&mut self, payment_hash: &PaymentHash, is_paid: bool) -> Option<&mut Held> {
+        let held = Arc::make_mut(self.held.get_mut(payment_hash)?);
+        self.order.change(*payment_hash, &mut held.places);
+        if let Some(given) = &mut held.invoiced {
+            self.invoices.change(*payment_hash, given, is_paid);
+        }
+        Some(held)
     }
 
     /// Lets some go that ended: as far as it is their time at `at`.
@@ -244,14 +263,13 @@ impl MemoryReceipts {
         for _ in 0..FORGOTTEN_PER_LINE_MAX {
             let expired = self.unpaid.first().copied();
             let expired = expired.filter(|it| it.0.after(EXPIRED_RECEIPTS_STAY) <= at);
-            let (line, gone) = match (expired, self.ended.first().copied()) {
-                (Some(expired), _) => (&mut self.unpaid, expired),
-                (None, Some(ended)) if self.ended.len() > ENDED_RECEIPTS_MAX => {
-                    (&mut self.ended, ended)
-                }
-                (None, Some(_) | None) => return,
-            };
-            line.remove(&gone);
+            let beyond = |line: &Line, most| line.first().copied().filter(|_| line.len() > most);
+            let ended = beyond(&self.ended, ENDED_RECEIPTS_MAX);
+            let ended = ended.or_else(|| beyond(&self.ended_invoices, ENDED_INVOICES_MAX));
+            let Some(gone) = expired.or(ended) else { return };
+            for line in [&mut self.unpaid, &mut self.ended, &mut self.ended_invoices] {
+                line.remove(&gone);
+            }
             let held = self.remove(&gone.1);
             if held.is_some_and(|held| matches!(held.outcome, Outcome::Paid { .. })) {
                 self.paid_before.insert(guards::of_hash(&gone.1));

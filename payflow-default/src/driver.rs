@@ -34,6 +34,7 @@ use asking::Asking;
 use calls::Waiters;
 use ecs_core::{Effect, EffectId, Engine, EntityId, Error, Inputs, Json, Write, trace::Stopwatch};
 use ecs_systems::{
+    methods::Signing,
     pay::start_payment,
     policy::GraphView,
     port::{Decision, HtlcId, Node, NodeRequest, PartKey, PlanJob, Planner, RequestId},
@@ -123,6 +124,8 @@ pub struct Driver {
     /// When to ask for the balances again that channels open with.
     open_books_at: Option<Timestamp>,
     questions: BTreeMap<RequestId, Question>,
+    /// Invoices that the node signs.
+    signings: BTreeMap<RequestId, Signing>,
     next_request: u64,
     jobs: Vec<Job>,
     /// What is announced, each with the cursor of the last end before its command.
@@ -193,6 +196,7 @@ impl Driver {
             heights: BTreeSet::new(),
             open_books_at: None,
             questions: BTreeMap::new(),
+            signings: BTreeMap::new(),
             next_request: 1,
             jobs: Vec::new(),
             notices: VecDeque::new(),
@@ -365,10 +369,8 @@ impl Driver {
     }
 
     fn ask(&mut self, question: Question, request: NodeRequest) {
-        let id = RequestId(self.next_request);
-        self.next_request += 1;
-        self.questions.insert(id, question);
-        self.node.submit(id, request, self.now);
+        self.questions.insert(RequestId(self.next_request), question);
+        self.offer(request);
     }
 
     fn refresh_view(&mut self) {

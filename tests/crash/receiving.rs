@@ -9,7 +9,7 @@ use crate::{
 use ecs_core::Write;
 use ecs_systems::{
     components::Circular,
-    port::{InvoiceDraft, PartStatus, ReceiptState, Receipts},
+    port::{InvoiceDescription, InvoiceDraft, PartStatus, ReceiptState, Receipts},
     units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Seconds},
 };
 use ledger_store::{Account, Chosen, GivenSecrets, ReceiptRequest, Terms};
@@ -30,8 +30,8 @@ pub(crate) fn invoice(network: &SimNetwork) -> String {
         payment_hash: hash(),
         payment_secret: SECRET,
         amount_msat: Some(AMOUNT),
-        description: "to ourselves".to_owned(),
-        description_hash_only: false,
+        description: InvoiceDescription::Text("to ourselves".to_owned()),
+        fallbacks: Vec::new(),
         created_at: START,
         expiry: LIFE,
         min_final_cltv: Blocks(18),

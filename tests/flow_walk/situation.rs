@@ -14,7 +14,7 @@ use ecs_systems::{
         Partial, PayHash,
     },
     policy::Policy,
-    port::{InvoiceDraft, Network, NodeView, SpendLimit},
+    port::{InvoiceDescription, InvoiceDraft, Network, NodeView, SpendLimit},
     units::{Msat, Seconds, Timestamp},
 };
 
@@ -260,7 +260,7 @@ fn without_invoice() -> Write {
 pub(crate) fn sending() -> Vec<Situation> {
     let new = Situation::new;
     let hour_ago = Timestamp(draft(1).created_at.0 - 4_000_000);
-    let hashed = InvoiceDraft { description_hash_only: true, ..draft(1) };
+    let hashed = InvoiceDraft { description: InvoiceDescription::hash_of("a walk"), ..draft(1) };
     let described = |text: &str| of(hashed.clone()).attach(&Description(Json::of(text)));
     let tight = Write::here().attach(&MaxFeePercent(Json::of(&0))).attach(&ExemptFee(Msat(2_000)));
     let with = |mut write: Write, more: Write| {

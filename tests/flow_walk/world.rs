@@ -2,7 +2,10 @@
 
 use ecs_systems::{
     planner::{Graph, Hop, LocalChannel, NoPlan, NoPlanReason, Plan, PlanRequest, Route},
-    port::{InvoiceDraft, Network, Node, NodeEvent, NodeReply, NodeRequest, NodeView, RequestId},
+    port::{
+        InvoiceDescription, InvoiceDraft, Network, Node, NodeEvent, NodeReply, NodeRequest,
+        NodeView, RequestId,
+    },
     units::{
         Blocks, ChannelDirection, Direction, Msat, NodeId, PaymentSecret, Preimage, Seconds,
         ShortChannelId, Timestamp,
@@ -180,8 +183,8 @@ pub(crate) fn draft(number: u8) -> InvoiceDraft {
         payment_hash: preimage(number).hash(),
         payment_secret: secret(number),
         amount_msat: Some(Msat(AMOUNT_MSAT)),
-        description: "a walk".to_owned(),
-        description_hash_only: false,
+        description: InvoiceDescription::Text("a walk".to_owned()),
+        fallbacks: Vec::new(),
         created_at: Timestamp(START_MS),
         expiry: Seconds(3_600),
         min_final_cltv: Blocks(18),

@@ -36,5 +36,6 @@ mod random;
 mod machine;
 mod methods;
 mod paycodes;
+mod invoicing;
 
 use payflow_default::testing::difficult;

@@ -47,6 +47,16 @@ pub(crate) fn line_with(settings: Settings) -> SimNetwork {
         .expect("a network")
 }
 
+/// alice – bob – carol, where gossip knows of no channel of alice's.
+pub(crate) fn hidden() -> SimNetwork {
+    nodes(&["alice", "bob", "carol"], Settings::default())
+        .even("alice", "bob", 7)
+        .private()
+        .even("bob", "carol", 0)
+        .build()
+        .expect("a network")
+}
+
 /// Two ways from alice to carol: by bob for 1 sat, and by dave for 3 sat. Of bob's channel to carol
 /// only `by_bob` is bob's, and nobody knows.
 pub(crate) fn diamond(by_bob: Msat) -> SimNetwork {

@@ -6,7 +6,7 @@ use crate::{
     nets,
 };
 use ecs_systems::{
-    port::InvoiceDraft,
+    port::{InvoiceDescription, InvoiceDraft},
     units::{Blocks, Msat, PaymentSecret, Preimage, Seconds},
 };
 use ledger_store::{Account, NewReceipt, Terms};
@@ -20,8 +20,8 @@ fn draft() -> InvoiceDraft {
         payment_hash: PREIMAGE.hash(),
         payment_secret: SECRET,
         amount_msat: Some(AMOUNT),
-        description: "to ourselves".to_owned(),
-        description_hash_only: false,
+        description: InvoiceDescription::Text("to ourselves".to_owned()),
+        fallbacks: Vec::new(),
         created_at: START,
         expiry: Seconds(3_600),
         min_final_cltv: Blocks(18),

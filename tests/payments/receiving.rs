@@ -8,7 +8,7 @@ use crate::{
 use ecs_core::{EntityId, ErrorObject, Failing, On, Systems, Write, system};
 use ecs_systems::{
     components::{Held, Hold, Htlc, Refused, Reject, Set, SetHeld, Settled},
-    port::{FailureCode, InvoiceDraft, PartStatus, PayeeFailure},
+    port::{FailureCode, InvoiceDescription, InvoiceDraft, PartStatus, PayeeFailure},
     units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Seconds},
 };
 use ledger_store::{Account, NewReceipt, Terms};
@@ -42,8 +42,8 @@ pub(crate) fn with_amount(
         payment_hash: hash(),
         payment_secret: SECRET,
         amount_msat,
-        description: "to ourselves".to_owned(),
-        description_hash_only: false,
+        description: InvoiceDescription::Text("to ourselves".to_owned()),
+        fallbacks: Vec::new(),
         created_at: START,
         expiry: Seconds(3_600),
         min_final_cltv: Blocks(18),

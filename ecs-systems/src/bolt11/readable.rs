@@ -4,16 +4,20 @@ use super::{
     Bolt11Error,
     fields::{Fields, OnChain},
 };
+use crate::port::{InvoiceDescription, InvoiceDraft};
 use bitcoin::{Address, Network, WitnessProgram, secp256k1::PublicKey};
 use ecs_core::Json;
 use lightning_invoice::{ExpiryTime, Fallback, RawBolt11Invoice, RawTaggedField};
 use payecs_planner::{HintHop, RouteHint};
-use payecs_units::{Blocks, Msat, NodeId, PaymentHash, PaymentSecret, Ppm, ShortChannelId};
+use payecs_units::{
+    Blocks, Msat, NodeId, PaymentHash, PaymentSecret, Ppm, Seconds, ShortChannelId, Timestamp,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What `expiry` is where an invoice doesn't say (BOLT 11).
 const EXPIRY_SECONDS_DEFAULT: u64 = 3_600;
+const MS_PER_SECOND: u64 = 1_000;
 /// What `min_final_cltv_expiry` is where an invoice doesn't say (BOLT 11).
 const MIN_FINAL_CLTV_DEFAULT: u32 = 18;
 
@@ -72,6 +76,50 @@ impl Readable {
     #[must_use]
     pub fn expires_at(&self) -> u64 {
         self.expires_at
+    }
+
+    /// The prefix of its network: `bc`, `tb`, `tbs` or `bcrt`, or another one.
+    #[must_use]
+    pub fn currency(&self) -> &str {
+        &self.currency
+    }
+
+    /// What a node would be asked to sign for the same invoice.
+    ///
+    /// # Errors
+    /// What it says and no node is asked to sign, or lacks, in words.
+    pub fn draft(&self) -> Result<InvoiceDraft, &'static str> {
+        /// `var_onion_optin`, `payment_secret`, `basic_mpp` and `option_payment_metadata` (BOLT 9).
+        const KNOWN: [usize; 4] = [8, 14, 16, 48];
+        if !self.extra.is_empty() {
+            return Err("it has fields that BOLT 11 doesn't have");
+        }
+        let bits = hex::decode(self.features.as_deref().unwrap_or_default()).unwrap_or_default();
+        let has = |bit: usize| {
+            bits.iter().rev().nth(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+        };
+        let is_known = |bit: usize| KNOWN.contains(&(bit & !1));
+        if (0..bits.len().saturating_mul(8)).any(|bit| has(bit) && !is_known(bit)) {
+            return Err("it has features that our node doesn't write");
+        }
+        let description = match (&self.description, &self.description_hash) {
+            (Some(text), _) => InvoiceDescription::Text(text.clone()),
+            (None, Some(hash)) => InvoiceDescription::Hash(hash.to_string()),
+            (None, None) => return Err("it has no description"),
+        };
+        let fallbacks = self.fallbacks.iter().map(|fallback| fallback.addr.clone());
+        Ok(InvoiceDraft {
+            payment_hash: self.payment_hash.ok_or("it has no payment hash")?,
+            payment_secret: self.payment_secret.ok_or("it has no payment secret")?,
+            amount_msat: self.amount_msat,
+            description,
+            created_at: Timestamp(self.created_at.saturating_mul(MS_PER_SECOND)),
+            expiry: Seconds(self.expiry),
+            min_final_cltv: Blocks(self.min_final_cltv_expiry),
+            fallbacks: fallbacks.collect::<Option<_>>().ok_or("a fallback is no address")?,
+            hints: self.routes.clone(),
+            payment_metadata: self.payment_metadata.clone(),
+        })
     }
 
     /// What it says, by name, in an order that is always the same.

@@ -62,6 +62,14 @@ pub(super) const SECONDS: Kind = Kind {
     fits: fits::<RetryFor>,
 };
 
+/// How long to wait: a day at most.
+pub(super) const WAIT: Kind = Kind {
+    shape: "how long to wait, in seconds: an integer from 0 to 86400",
+    schema: r#"{"type":"integer","minimum":0,"maximum":86400}"#,
+    fits: |json| json.decode::<u64>().is_ok_and(|seconds| seconds <= WAIT_S_MAX),
+};
+const WAIT_S_MAX: u64 = 86_400;
+
 /// A delay.
 pub(super) const BLOCKS: Kind = Kind {
     shape: "a number of blocks: an integer from 1 to 4294967295",

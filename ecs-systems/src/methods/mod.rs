@@ -17,8 +17,10 @@ mod ledger;
 mod events;
 mod explain;
 mod paycodes;
+mod invoices;
 
 pub(crate) use explain::PAYMENT;
+pub use invoices::{Signing, take_signings};
 pub use kinds::AMOUNT;
 pub use layers::forget_passing;
 pub use routes::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer};
@@ -28,7 +30,7 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them but those for layers.
-const OTHERS: [&Method; 19] = [
+const OTHERS: [&Method; 26] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -48,6 +50,13 @@ const OTHERS: [&Method; 19] = [
     &paycodes::DEL_PAYCODE,
     &paycodes::SETTLE_PAYCODE,
     &paycodes::CANCEL_PAYCODE,
+    &invoices::INVOICE,
+    &invoices::CREATE_INVOICE,
+    &invoices::SIGN_INVOICE,
+    &invoices::LIST_INVOICES,
+    &invoices::WAIT_INVOICE,
+    &invoices::WAIT_ANY_INVOICE,
+    &invoices::DEL_INVOICE,
 ];
 
 /// All of them.

@@ -29,13 +29,14 @@ pub use ledger::{
     SetShare, SpendLimit, TAIL_ENTRIES_MAX,
 };
 pub use node::{
-    HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply, NodeRequest,
-    PartKey, PartRecord, PartStatus, Preapproval, RequestId, SendPart,
+    HtlcId, IncomingHtlc, InvoiceDescription, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply,
+    NodeRequest, PartKey, PartRecord, PartStatus, Preapproval, RequestId, SendPart,
 };
 pub use node_view::{Capabilities, Network, NodeView};
 pub use planner::{Lesson, LessonsKept, PlanJob, PlanSlot, Planner, PlansAsked};
 pub use receipts::{
-    AddReceiptError, CLTV_BLOCKS_MIN, Chosen, GivenSecrets, IssuedReceipt, Offered, OverpayRule,
-    Receipt, ReceiptFacts, ReceiptKey, ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState,
-    Receipts, ReceiptsBook, SeedId, Terms, Verdict,
+    AddReceiptError, CLTV_BLOCKS_MIN, Chosen, GivenSecrets, InvoiceFacts, IssuedInvoice,
+    IssuedReceipt, Offered, OverpayRule, Receipt, ReceiptCounts, ReceiptFacts, ReceiptKey,
+    ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, ReceiptsBook, SeedId,
+    Terms, Verdict,
 };

@@ -7,6 +7,7 @@ use payecs_units::{
     Seconds, ShortChannelId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::{sync::Arc, task::Waker};
 
 /// Ties a reply to its request. Chosen by the caller, unique among the outstanding ones.
@@ -121,6 +122,31 @@ pub struct IncomingHtlc {
     pub replayed: bool,
 }
 
+/// What an invoice is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvoiceDescription {
+    /// In words, of 639 bytes at most (BOLT 11, field `d`).
+    Text(String),
+    /// By the SHA-256 of words that the payer has from elsewhere (BOLT 11, field `h`), as
+    /// hexadecimal digits.
+    Hash(String),
+}
+
+impl InvoiceDescription {
+    /// By the hash of these words.
+    /// ```
+    /// use ecs_systems::port::InvoiceDescription;
+    ///
+    /// let InvoiceDescription::Hash(hash) = InvoiceDescription::hash_of("tea") else { panic!() };
+    /// assert!(hash.starts_with("a9f7"), "{hash}");
+    /// ```
+    #[must_use]
+    pub fn hash_of(text: &str) -> Self {
+        Self::Hash(hex::encode(Sha256::digest(text)))
+    }
+}
+
 /// What an invoice is to say; the node signs it and stores nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceDraft {
@@ -131,15 +157,15 @@ pub struct InvoiceDraft {
     /// What to pay; absent: the payer chooses.
     pub amount_msat: Option<Msat>,
     /// What for.
-    pub description: String,
-    /// Put only the description's hash into the invoice.
-    pub description_hash_only: bool,
+    pub description: InvoiceDescription,
     /// When it is made.
     pub created_at: Timestamp,
     /// How long it holds.
     pub expiry: Seconds,
     /// Blocks the last HTLC must have left.
     pub min_final_cltv: Blocks,
+    /// Addresses of the node's chain where it may be paid too, the best first.
+    pub fallbacks: Vec<String>,
     /// Ways in over channels that aren't announced.
     pub hints: Vec<RouteHint>,
     /// Comes back in the HTLCs, as hexadecimal digits.

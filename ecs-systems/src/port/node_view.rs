@@ -2,7 +2,7 @@
 
 use super::Books;
 use bevy_ecs::prelude::Resource;
-use payecs_planner::LocalChannel;
+use payecs_planner::{HintHop, LocalChannel};
 use payecs_units::{BlockHeight, Blocks, Msat, NodeId, ShortChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,9 @@ pub struct NodeView {
     pub delay_max: Blocks,
     /// Our channels.
     pub channels: Vec<LocalChannel>,
+    /// Of our channels that aren't announced: on which terms their peers forward to us. An invoice
+    /// tells payers of them.
+    pub ways_in: Vec<HintHop>,
 }
 
 impl NodeView {

@@ -4,8 +4,10 @@ mod issued;
 mod wanted;
 mod facts;
 
-pub use facts::{ReceiptFacts, ReceiptOrder};
-pub use issued::{AddReceiptError, CLTV_BLOCKS_MIN, IssuedReceipt, ReceiptSecrets, SeedId};
+pub use facts::{InvoiceFacts, ReceiptCounts, ReceiptFacts, ReceiptOrder};
+pub use issued::{
+    AddReceiptError, CLTV_BLOCKS_MIN, IssuedInvoice, IssuedReceipt, ReceiptSecrets, SeedId,
+};
 pub use wanted::{Chosen, GivenSecrets, ReceiptKey, ReceiptRequest, Terms};
 
 use super::PartImage;
@@ -149,6 +151,9 @@ pub trait Receipts: Send + Sync {
     /// here.
     fn payment_secret(&self, payment_hash: &PaymentHash) -> Option<PaymentSecret>;
 
+    /// What a payer of a receipt will have to show that is drafted and not issued yet.
+    fn payment_secret_of(&self, draft: &IssuedReceipt) -> Option<PaymentSecret>;
+
     /// Everything that may be told of the receipt with that hash.
     fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts>;
 
@@ -164,6 +169,12 @@ pub trait Receipts: Send + Sync {
     /// The receipt that was issued with that idempotency key, while it is here, and what was asked
     /// for.
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)>;
+
+    /// The receipt whose invoice has that label, while it is here.
+    fn of_label(&self, label: &str) -> Option<PaymentHash>;
+
+    /// What was counted, of all receipts or of those alone that have an invoice.
+    fn counts(&self, invoices: bool) -> ReceiptCounts;
 
     /// How many are not paid, not being paid and not cancelled, also those that have expired.
     fn unpaid(&self) -> u64;
@@ -215,6 +226,12 @@ pub trait Receipts: Send + Sync {
     /// # Errors
     /// Unknown, or being paid, in words.
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String>;
+
+    /// Forgets what the invoice of a receipt is for. The invoice itself still says it.
+    ///
+    /// # Errors
+    /// Unknown, without an invoice, or with one that has no description, in words.
+    fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String>;
 
     /// A preimage as a record may have it; `None`: there is no seed here, or no receipt of its hash
     /// that was issued.

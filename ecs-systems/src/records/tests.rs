@@ -95,6 +95,7 @@ fn a_receipt_is_issued_where_its_hash_has_none_and_else_nothing_is_written() {
         hold: false,
         metadata: None,
         key: None,
+        invoice: None,
     };
     let line = ReceiptLine::Issue(Box::new(issued.clone()));
     assert_eq!(receipt_record(&line).body.decode::<ReceiptLine>().unwrap(), line);

@@ -2,13 +2,14 @@
 
 use super::{
     MemoryReceipts, Seed,
+    invoices::{Counted, InvoicePlaces, Invoices},
     made::{Held, Made, Outcome},
     order::{Order, Places},
 };
 use crate::guards::Guards;
 use ecs_core::Json;
-use ecs_systems::port::{IssuedReceipt, PartImage, SeedId};
-use ecs_systems::units::{PaymentHash, Sealed, Timestamp};
+use ecs_systems::port::{IssuedReceipt, PartImage, ReceiptCounts, SeedId};
+use ecs_systems::units::{PaymentHash, Sealed};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,7 +23,10 @@ struct Stored {
     paid_before: Vec<String>,
     /// The last places that were given.
     #[serde(default)]
-    last: Places,
+    last: ReceiptCounts,
+    /// What was counted of invoices.
+    #[serde(default)]
+    invoices: Counted,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deleted: Vec<String>,
     /// The preimages that came later, sealed.
@@ -32,17 +36,26 @@ struct Stored {
 
 /// One receipt. Where it has no places, they are given in the order of the image.
 #[derive(Serialize, Deserialize)]
-struct StoredReceipt(IssuedReceipt, Outcome, #[serde(default)] Places);
+struct StoredReceipt(
+    IssuedReceipt,
+    Outcome,
+    #[serde(default)] Places,
+    #[serde(default)] Option<Box<InvoicePlaces>>,
+);
 
 /// The receipts now. What is in no record is left out.
 pub(super) fn of(receipts: &MemoryReceipts) -> PartImage {
     let held = receipts.held.iter().map(|(hash, held)| (*hash, Arc::clone(held)));
     let held: Vec<(PaymentHash, Arc<Held>)> = held.collect();
     let (seed, paid_before) = (receipts.issued_under, receipts.paid_before.clone());
-    let (last, deleted) = (receipts.order.last(), receipts.deleted.clone());
+    let (last, invoices) = (receipts.order.counts(), receipts.invoices.counted());
+    let deleted = receipts.deleted.clone();
     PartImage::new(move || {
         let issued = held.iter().filter_map(|(_, held)| match &held.made {
-            Made::Issued(issued) => Some(StoredReceipt(issued.clone(), held.outcome, held.places)),
+            Made::Issued(issued) => {
+                let given = held.invoiced.clone();
+                Some(StoredReceipt(issued.clone(), held.outcome, held.places, given))
+            }
             Made::Here(_) => None,
         });
         let paid_before = paid_before.texts().collect();
@@ -50,7 +63,7 @@ pub(super) fn of(receipts: &MemoryReceipts) -> PartImage {
         let deleted = deleted.texts().collect();
         let came = |(hash, held): &(PaymentHash, Arc<Held>)| Some((*hash, held.revealed?));
         let revealed = held.iter().filter_map(came).collect();
-        Json::of(&Stored { seed, receipts, paid_before, last, deleted, revealed })
+        Json::of(&Stored { seed, receipts, paid_before, last, invoices, deleted, revealed })
     })
 }
 
@@ -78,20 +91,11 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
     receipts.deleted = guards.ok_or("its fingerprints are not as they were written")?;
     let revealed: BTreeMap<PaymentHash, Sealed> = stored.revealed.into_iter().collect();
     receipts.order = Order::behind(stored.last);
-    for StoredReceipt(issued, outcome, mut places) in stored.receipts {
+    receipts.invoices = Invoices::behind(stored.invoices);
+    for StoredReceipt(issued, outcome, mut places, mut invoiced) in stored.receipts {
         let payment_hash = issued.payment_hash;
         if Some(issued.seed) != stored.seed {
             return Err(format!("the receipt of hash {payment_hash} is of another seed"));
-        }
-        let line = match outcome {
-            Outcome::Unpaid => Some((&mut receipts.unpaid, issued.expires_at)),
-            Outcome::Settling => None,
-            Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
-                Some((&mut receipts.ended, Timestamp(at_ms)))
-            }
-        };
-        if let Some((line, at)) = line {
-            line.insert((at, payment_hash));
         }
         if places == Places::default() {
             places = receipts.order.issue(payment_hash);
@@ -100,8 +104,19 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
         }
         let key = issued.key.as_ref().map(|key| (key.idempotency_key.clone(), payment_hash));
         receipts.keys.extend(key);
+        match (&issued.invoice, &mut invoiced) {
+            (Some(invoice), Some(given)) => receipts.invoices.put(payment_hash, invoice, **given),
+            (Some(invoice), given @ None) => {
+                *given = Some(Box::new(receipts.invoices.issue(payment_hash, invoice)));
+            }
+            (None, given) => *given = None,
+        }
         let revealed = revealed.get(&payment_hash).copied();
-        let held = Held { made: Made::Issued(issued), outcome, places, revealed };
+        let made = Made::Issued(issued);
+        if let Some((line, at)) = receipts.line(&made, outcome) {
+            line.insert((at, payment_hash));
+        }
+        let held = Held { made, outcome, places, revealed, invoiced };
         receipts.held.insert(payment_hash, Arc::new(held));
     }
     Ok(())

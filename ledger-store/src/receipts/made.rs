@@ -1,9 +1,10 @@
 //! What a receipt is made of.
 
-use super::order::Places;
-use ecs_systems::port::{IssuedReceipt, ReceiptKey, Terms};
+use super::{invoices::InvoicePlaces, order::Places};
+use ecs_systems::port::{IssuedInvoice, IssuedReceipt, ReceiptKey, Terms};
 use ecs_systems::units::{Msat, PaymentHash, PaymentSecret, Preimage, Sealed, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A receipt as it is made in code. Its secrets do not print.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub(crate) struct Held {
     pub(crate) places: Places,
     /// The preimage that came later, sealed.
     pub(crate) revealed: Option<Sealed>,
+    /// The places of its invoice, where it has one.
+    pub(crate) invoiced: Option<Box<InvoicePlaces>>,
 }
 
 /// How a receipt came to be here.
@@ -97,6 +100,14 @@ impl Made {
             }
         }
     }
+
+    pub(crate) fn invoice(&self) -> Option<&Arc<IssuedInvoice>> {
+        match self {
+            Self::Here(_) => None,
+            Self::Issued(issued) => issued.invoice.as_ref(),
+        }
+    }
+
     pub(crate) fn key(&self) -> Option<&ReceiptKey> {
         match self {
             Self::Here(_) => None,

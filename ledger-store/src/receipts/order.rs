@@ -1,6 +1,9 @@
 //! The order in which receipts were issued and changed.
 
-use ecs_systems::{port::ReceiptOrder, units::PaymentHash};
+use ecs_systems::{
+    port::{ReceiptCounts, ReceiptOrder},
+    units::PaymentHash,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,34 +21,36 @@ pub(crate) struct Places {
 pub(crate) struct Order {
     created: BTreeMap<u64, PaymentHash>,
     updated: BTreeMap<u64, PaymentHash>,
-    /// The last places that were given.
-    last: Places,
+    /// The last places that were given, and how many are gone.
+    counts: ReceiptCounts,
 }
 
 impl Order {
-    /// One where these places are given already.
-    pub(crate) fn behind(last: Places) -> Self {
-        Self { last, ..Self::default() }
+    /// One where so much was counted already.
+    pub(crate) fn behind(counts: ReceiptCounts) -> Self {
+        Self { counts, ..Self::default() }
     }
 
-    /// The last places that were given.
-    pub(crate) fn last(&self) -> Places {
-        self.last
+    /// The last places that were given, and how many are gone.
+    pub(crate) fn counts(&self) -> ReceiptCounts {
+        self.counts
     }
 
     /// Gives a receipt its first places. To be issued is a change.
     pub(crate) fn issue(&mut self, hash: PaymentHash) -> Places {
-        self.last.created = self.last.created.saturating_add(1);
-        self.last.updated = self.last.updated.saturating_add(1);
-        self.put(hash, self.last);
-        self.last
+        self.counts.created = self.counts.created.saturating_add(1);
+        self.count_change();
+        let ReceiptCounts { created, updated, .. } = self.counts;
+        let places = Places { created, updated };
+        self.put(hash, places);
+        places
     }
 
     /// Gives a receipt that changes another place.
     pub(crate) fn change(&mut self, hash: PaymentHash, places: &mut Places) {
         self.updated.remove(&places.updated);
-        self.last.updated = self.last.updated.saturating_add(1);
-        places.updated = self.last.updated;
+        self.count_change();
+        places.updated = self.counts.updated;
         self.updated.insert(places.updated, hash);
     }
 
@@ -61,20 +66,27 @@ impl Order {
         order: ReceiptOrder,
         from: u64,
     ) -> impl Iterator<Item = (u64, PaymentHash)> {
-        let places = match order {
-            ReceiptOrder::Created => &self.created,
-            ReceiptOrder::Updated => &self.updated,
-        };
-        places.range(from..).map(|(place, hash)| (*place, *hash))
+        self.places(order).range(from..).map(|(place, hash)| (*place, *hash))
+    }
+
+    /// All of them in that order; those of payments are elsewhere.
+    pub(crate) fn places(&self, order: ReceiptOrder) -> &BTreeMap<u64, PaymentHash> {
+        match order {
+            ReceiptOrder::Created | ReceiptOrder::InvoiceCreated => &self.created,
+            ReceiptOrder::Updated | ReceiptOrder::InvoiceUpdated | ReceiptOrder::InvoicePaid => {
+                &self.updated
+            }
+        }
     }
 
     /// Counts a change that no receipt is left to show.
     pub(crate) fn count_change(&mut self) {
-        self.last.updated = self.last.updated.saturating_add(1);
+        self.counts.updated = self.counts.updated.saturating_add(1);
     }
 
     /// A receipt is gone.
     pub(crate) fn remove(&mut self, places: Places) {
+        self.counts.deleted = self.counts.deleted.saturating_add(1);
         self.created.remove(&places.created);
         self.updated.remove(&places.updated);
     }

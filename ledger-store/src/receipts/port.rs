@@ -9,8 +9,8 @@ use super::{
 use crate::guards;
 use ecs_core::Json;
 use ecs_systems::port::{
-    AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptFacts, ReceiptOrder,
-    ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, Verdict,
+    AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptCounts, ReceiptFacts,
+    ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, Verdict,
 };
 use ecs_systems::units::{
     Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
@@ -69,6 +69,10 @@ impl Receipts for MemoryReceipts {
         self.secrets_of(self.held.get(payment_hash)?)?.1
     }
 
+    fn payment_secret_of(&self, draft: &IssuedReceipt) -> Option<PaymentSecret> {
+        self.seed.as_ref()?.secrets_of(draft)?.1
+    }
+
     fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
         let (receipt, held) = (self.find(payment_hash)?, self.held.get(payment_hash)?);
         let metadata = match &held.made {
@@ -78,7 +82,9 @@ impl Receipts for MemoryReceipts {
         let Places { created, updated } = held.places;
         let paid = self.paid(payment_hash);
         let (created_index, updated_index) = (created, updated);
-        Some(ReceiptFacts { receipt, paid, metadata, created_index, updated_index })
+        let given = held.made.invoice().zip(held.invoiced.as_ref());
+        let invoice = given.map(|(issued, given)| given.facts(issued));
+        Some(ReceiptFacts { receipt, paid, metadata, created_index, updated_index, invoice })
     }
 
     fn proof(&self, payment_hash: &PaymentHash) -> Option<Preimage> {
@@ -90,16 +96,31 @@ impl Receipts for MemoryReceipts {
     }
 
     fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)> {
-        self.order.from(order, from).take(most).collect()
+        match order {
+            ReceiptOrder::Created | ReceiptOrder::Updated => {
+                self.order.from(order, from).take(most).collect()
+            }
+            ReceiptOrder::InvoiceCreated
+            | ReceiptOrder::InvoiceUpdated
+            | ReceiptOrder::InvoicePaid => self.invoices.from(order, from).take(most).collect(),
+        }
     }
 
     fn changes(&self) -> u64 {
-        self.order.last().updated
+        self.order.counts().updated
     }
 
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
         let hash = self.keys.get(idempotency_key)?;
         Some((*hash, self.held.get(hash)?.made.key()?.request))
+    }
+
+    fn of_label(&self, label: &str) -> Option<PaymentHash> {
+        self.invoices.of_label(label)
+    }
+
+    fn counts(&self, invoices: bool) -> ReceiptCounts {
+        if invoices { self.invoices.counts() } else { self.order.counts() }
     }
 
     fn unpaid(&self) -> u64 {
@@ -112,6 +133,11 @@ impl Receipts for MemoryReceipts {
         match ours.filter(|ours| *ours != theirs) {
             Some(ours) => return Err(AddReceiptError::OtherSeed { payment_hash, theirs, ours }),
             None => self.may_be_added(payment_hash, issued.amount_msat, issued.cltv)?,
+        }
+        if let Some(invoice) = &issued.invoice
+            && self.invoices.of_label(&invoice.label).is_some()
+        {
+            return Err(AddReceiptError::LabelTaken { label: invoice.label.clone() });
         }
         match &issued.key {
             Some(key) if self.keys.contains_key(&key.idempotency_key) => {
@@ -170,7 +196,7 @@ impl Receipts for MemoryReceipts {
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
         let held = self.held.get(payment_hash).cloned();
         let held = held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?;
-        let Some((line, at)) = self.line_of(&held) else {
+        let Some((line, at)) = self.line(&held.made, held.outcome) else {
             return Err(format!("the receipt of hash {payment_hash} is being paid"));
         };
         line.remove(&(at, *payment_hash));
@@ -182,6 +208,20 @@ impl Receipts for MemoryReceipts {
         }
         self.remove(payment_hash);
         self.order.count_change();
+        Ok(())
+    }
+
+    fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        let invoice = self.held.get(payment_hash).and_then(|held| held.made.invoice());
+        let invoice = invoice.ok_or_else(|| format!("no invoice of hash {payment_hash}"))?;
+        if invoice.description.is_none() {
+            return Err(format!("the invoice of hash {payment_hash} has no description"));
+        }
+        if let Some(held) = self.change_places(payment_hash, false)
+            && let Made::Issued(IssuedReceipt { invoice: Some(invoice), .. }) = &mut held.made
+        {
+            Arc::make_mut(invoice).description = None;
+        }
         Ok(())
     }
 
@@ -208,10 +248,8 @@ impl Receipts for MemoryReceipts {
             return Err("it is not the preimage of the receipt".to_owned());
         }
         if held.revealed.is_none() {
-            let Some(held) = self.held.get_mut(payment_hash) else { return Ok(()) };
-            let held = Arc::make_mut(held);
+            let Some(held) = self.change_places(payment_hash, false) else { return Ok(()) };
             held.revealed = Some(*preimage);
-            self.order.change(*payment_hash, &mut held.places);
         }
         Ok(())
     }

@@ -143,6 +143,7 @@ impl Seed {
             hold,
             metadata: wanted.metadata.clone(),
             key: wanted.key.clone(),
+            invoice: None,
         }
     }
 }
@@ -222,6 +223,7 @@ mod tests {
             hold: false,
             metadata: None,
             key: None,
+            invoice: None,
         };
         let opened = (Some(preimage(1)), Some(PaymentSecret([4; 32])));
         assert_eq!(seed(7).secrets_of(&issued), Some(opened));

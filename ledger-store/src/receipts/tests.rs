@@ -57,6 +57,8 @@ fn through_image(receipts: &MemoryReceipts) -> MemoryReceipts {
     others
 }
 
+mod invoices;
+
 mod kept {
     crate::receipts_laws!(super::open_issued);
 }
@@ -313,7 +315,7 @@ fn a_key_finds_its_receipt_while_that_is_here_and_is_given_once() {
 fn an_image_without_places_is_read_and_its_receipts_are_counted() {
     let image = open_issued(&[receipt(), NewReceipt { preimage: preimage(2), ..receipt() }]);
     let mut fields = image.image().json().fields().unwrap();
-    let pairs: Vec<(Json, Json, Json)> = fields["receipts"].decode().unwrap();
+    let pairs: Vec<(Json, Json, Json, Json)> = fields["receipts"].decode().unwrap();
     let pairs: Vec<(Json, Json)> = pairs.into_iter().map(|it| (it.0, it.1)).collect();
     fields.insert("receipts".to_owned(), Json::of(&pairs));
     fields.remove("last");

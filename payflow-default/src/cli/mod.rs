@@ -6,6 +6,7 @@ mod call;
 mod pay;
 mod ask;
 mod pays;
+mod invoice;
 mod plan;
 mod graph;
 mod look;
@@ -54,6 +55,7 @@ enum Command {
     Listpays(pays::ListArgs),
     Paystatus(pays::StatusArgs),
     Cancelpay(pays::CancelArgs),
+    Invoice(invoice::Args),
     Decode(ask::DecodeArgs),
     Plan(plan::Args),
     Graph(graph::Args),
@@ -104,6 +106,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Listpays(args) => pays::list(&args),
         Command::Paystatus(args) => pays::status(&args),
         Command::Cancelpay(args) => pays::cancel(&args),
+        Command::Invoice(args) => invoice::run(&args),
         Command::Decode(args) => ask::decode(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Graph(args) => graph::run(&args),
@@ -143,6 +146,7 @@ mod tests {
             (vec!["flow", "--format", "png"], "possible values: text, json, dot, mermaid"),
             (vec!["flow", "--builtin", "--entity", "7"], "cannot be used with"),
             (vec!["call", "--data-dir", "D"], "<METHOD>"),
+            (vec!["invoice", "--data-dir", "D", "1", "a"], "<DESCRIPTION>"),
             (vec!["graph", "stats"], "<FILE>"),
             (vec!["graph", "stats", "F", "--from", "csv"], "expected one of gossip_store, list"),
             (vec!["graph", "import", "F"], "--out <TO>"),

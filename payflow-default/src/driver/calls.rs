@@ -186,7 +186,7 @@ impl Driver {
         }
         if !acted && self.may_wait(&calling).is_err() {
             // Who is gone holds no place, also before the next look.
-            self.waiters.0.retain(|waiter| !waiter.calling.asker.is_gone());
+            self.forget_who_is_gone();
             if let Err(reached) = self.may_wait(&calling) {
                 return Err((calling, too_busy(reached)));
             }
@@ -195,6 +195,11 @@ impl Driver {
         let at = at_ms.map(Timestamp).filter(|at| *at > self.now);
         self.waiters.0.push(Waiter { look, until, late, at, at_work, acted, calling });
         Ok(())
+    }
+
+    /// Drops what those wait with who are gone.
+    pub(super) fn forget_who_is_gone(&mut self) {
+        self.waiters.0.retain(|waiter| !waiter.calling.asker.is_gone());
     }
 
     fn may_wait(&self, calling: &Calling) -> Result<(), QuotaReached> {

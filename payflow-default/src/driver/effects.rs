@@ -12,6 +12,7 @@ use ecs_systems::{
         AskSigner, ChooseRoutes, DecodeByNode, HEIGHT_TIMER, HOLD_TIMER, OfferPart, RefuseHtlcs,
         SettleHtlcs,
     },
+    methods::take_signings,
     planner::{LocalChannel, NoPlan, Plan, PlanRequest},
     port::{Books, Ends, NodeRequest, NodeView, PartKey, RequestId},
     replies,
@@ -23,6 +24,7 @@ impl Driver {
     /// record.
     pub(super) fn perform_effects(&mut self) {
         self.note_finished();
+        self.ask_for_signatures();
         let effects = self.engine.take_effects();
         let mut delta = self.engine.take_delta();
         let effects = self.learn_of(effects, delta.as_mut());
@@ -150,7 +152,16 @@ impl Driver {
         view.channels_in(books, |_| true)
     }
 
-    /// Submits a request whose answer is an event of its own.
+    /// Has the node sign invoices. Nothing of them is kept before they are signed.
+    fn ask_for_signatures(&mut self) {
+        for signing in take_signings(&mut self.engine) {
+            let request = NodeRequest::SignInvoice(signing.draft().clone());
+            self.signings.insert(RequestId(self.next_request), signing);
+            self.offer(request);
+        }
+    }
+
+    /// Submits a request under the next number.
     pub(super) fn offer(&mut self, request: NodeRequest) {
         let id = RequestId(self.next_request);
         self.next_request += 1;

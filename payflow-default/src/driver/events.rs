@@ -38,6 +38,12 @@ impl Driver {
     }
 
     fn take_reply(&mut self, id: RequestId, reply: Result<NodeReply, NodeError>) {
+        if let Some(signing) = self.signings.remove(&id) {
+            // An invoice that nobody waits for any more is not issued.
+            self.forget_who_is_gone();
+            let signed = reply.and_then(as_invoice);
+            return self.command(self.now, |engine| signing.signed(engine, signed));
+        }
         match self.questions.remove(&id) {
             Some(Question::Decode { entity, effect }) => {
                 self.answer(entity, effect, &replies::decoded(reply.and_then(as_fields)));
@@ -166,17 +172,30 @@ impl Driver {
     }
 }
 
+/// The invoice that the node has signed.
+fn as_invoice(reply: NodeReply) -> Result<String, NodeError> {
+    match reply {
+        NodeReply::Invoice(invoice) => Ok(invoice),
+        NodeReply::Done
+        | NodeReply::Parts(_)
+        | NodeReply::Decoded(_)
+        | NodeReply::Preapproved
+        | NodeReply::Balances { .. } => Err(bad("the answer belongs to another question")),
+    }
+}
+
+fn bad(what: &str) -> NodeError {
+    NodeError::Transport { message: what.to_owned() }
+}
+
 /// The fields of the node's `decode`.
 fn as_fields(reply: NodeReply) -> Result<Json, NodeError> {
-    let bad = |message: String| NodeError::Transport { message };
     match reply {
-        NodeReply::Decoded(text) => Json::parse(&text).map_err(|error| bad(error.to_string())),
+        NodeReply::Decoded(text) => Json::parse(&text).map_err(|error| bad(&error.to_string())),
         NodeReply::Done
         | NodeReply::Parts(_)
         | NodeReply::Invoice(_)
         | NodeReply::Preapproved
-        | NodeReply::Balances { .. } => {
-            Err(bad("the answer belongs to another question".to_owned()))
-        }
+        | NodeReply::Balances { .. } => Err(bad("the answer belongs to another question")),
     }
 }

@@ -5,8 +5,8 @@ use ecs_systems::{
     port::{
         AddReceiptError, Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState,
         History, HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered, OpenPayment,
-        PartHold, PartImage, PaymentRef, Posting, Receipt, ReceiptFacts, ReceiptOrder,
-        ReceiptRequest, Receipts, Verdict,
+        PartHold, PartImage, PaymentRef, Posting, Receipt, ReceiptCounts, ReceiptFacts,
+        ReceiptOrder, ReceiptRequest, Receipts, Verdict,
     },
     units::{
         Msat, PartId, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed,
@@ -201,6 +201,10 @@ impl Receipts for Shared<MemoryReceipts> {
         self.lock().payment_secret(payment_hash)
     }
 
+    fn payment_secret_of(&self, draft: &IssuedReceipt) -> Option<PaymentSecret> {
+        self.lock().payment_secret_of(draft)
+    }
+
     fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
         self.lock().facts(payment_hash)
     }
@@ -219,6 +223,14 @@ impl Receipts for Shared<MemoryReceipts> {
 
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
         self.lock().of_key(idempotency_key)
+    }
+
+    fn of_label(&self, label: &str) -> Option<PaymentHash> {
+        self.lock().of_label(label)
+    }
+
+    fn counts(&self, invoices: bool) -> ReceiptCounts {
+        self.lock().counts(invoices)
     }
 
     fn unpaid(&self) -> u64 {
@@ -256,6 +268,10 @@ impl Receipts for Shared<MemoryReceipts> {
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
         self.lock().delete(payment_hash, keep_tombstone)
+    }
+
+    fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.lock().undescribe(payment_hash)
     }
 
     fn seal(&self, preimage: &Preimage) -> Option<Sealed> {

@@ -157,6 +157,14 @@ def paycodes(daemon):
     refused(905, http, "waitpaycode", made)
     short = http.call("paycode", "any", 1)["payment_hash"]
     same(refused(903, http, "waitpaycode", short, 3600)["status"], "expired")
+    http.call("invoice", "7sat", "tea", "two teas")
+    same(refused(900, http, "invoice", "8sat", "tea", "three teas")["amount_msat"], 7000)
+    hints = {"exposeprivatechannels": "1x1x1"}
+    refused(902, http, "invoice", **{"amount_msat": 1, "label": "x", "description": "", **hints})
+    refused(-1, http, "waitinvoice", "coffee")
+    gone = {"label": "tea", "status": "unpaid", "desconly": True}
+    http.call("delinvoice", **gone)
+    refused(908, http, "delinvoice", **gone)
 
 
 def limits(daemon):

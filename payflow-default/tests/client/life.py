@@ -147,8 +147,8 @@ def paying(voice):
     yield "ledger-list", [line["entry"] for entry in lines for line in entry["lines"]]
 
 
-def receiving(voice):
-    """Makes a paycode, looks at it, and does all that can be done without a payer."""
+def receiving(voice, entity):
+    """Makes a paycode and an invoice, and does all that can be done without a payer."""
     made = voice.call("paycode", amount_msat="7sat", timeout=60)
     yield "paycode", made["status"]
     payment_hash = made["payment_hash"]
@@ -161,6 +161,22 @@ def receiving(voice):
     named = {"payment_hash": payment_hash, "status": "cancelled"}
     yield "delpaycode", voice.call("delpaycode", **named)["status"]
     yield "delpaycode", voice.call("delpaycode", **named)
+    label, preimage = f"tea{entity}", f"{entity:064x}"
+    wanted = {"amount_msat": "any", "description": "two teas", "preimage": preimage}
+    made = voice.call("invoice", label=label, **wanted)
+    same(made["payment_hash"], voice.call("decode", string=made["bolt11"])["payment_hash"])
+    [found] = voice.call("listinvoices", label=label)["invoices"]
+    same((found["status"], found["bolt11"]), ("unpaid", made["bolt11"]))
+    yield "invoice", voice.call("invoice", label=label, **wanted)
+    yield "delinvoice", voice.call("delinvoice", label=label, status="paid")
+    yield "delinvoice", voice.call("delinvoice", label=label, status="unpaid")["description"]
+    yield "waitinvoice", voice.call("waitinvoice", label=label)
+    same(voice.call("signinvoice", invstring=made["bolt11"])["bolt11"], made["bolt11"])
+    yield "signinvoice", True
+    again = {"invstring": made["bolt11"], "label": label, "preimage": preimage}
+    yield "createinvoice", voice.call("createinvoice", **again)["status"]
+    voice.call("delinvoice", label=label, status="unpaid")
+    yield "waitanyinvoice", voice.call("waitanyinvoice", lastpay_index=0, timeout=0)
 
 
 def layered(voice, entity):
@@ -197,7 +213,7 @@ def one_life(voice):
     entity = 70_070_000 + voice.call("payecs_newentity")["entity"] * 2
     other = entity + 1
     told = [*components(voice, entity, other), *external(voice, entity), *paying(voice),
-            *receiving(voice), *layered(voice, entity)]
+            *receiving(voice, entity), *layered(voice, entity)]
     return [(method, str(answer).replace(str(other), "OTHER").replace(str(entity), "ENTITY"))
             for method, answer in told]
 

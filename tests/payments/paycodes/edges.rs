@@ -10,7 +10,7 @@ use crate::{
 };
 use ecs_core::Json;
 use ecs_systems::{
-    port::{FailureCode, InvoiceDraft, PartStatus},
+    port::{FailureCode, InvoiceDescription, InvoiceDraft, PartStatus},
     units::{Blocks, Msat, Seconds, Timestamp},
 };
 use ledger_store::Account;
@@ -122,8 +122,8 @@ fn with_invoice(more: &str) -> (Payer, Paycode, String) {
             payment_hash: PREIMAGE.hash(),
             payment_secret: secret,
             amount_msat: Some(Msat(100_000)),
-            description: "to ourselves".to_owned(),
-            description_hash_only: false,
+            description: InvoiceDescription::Text("to ourselves".to_owned()),
+            fallbacks: Vec::new(),
             created_at: START,
             expiry: Seconds(3_600),
             min_final_cltv: Blocks(24),

@@ -21,12 +21,12 @@ use node_sim::{RemotePart, SimNetwork};
 const PREIMAGE: Preimage = Preimage([7; 32]);
 
 /// Our node of a network with two ways to us, with a seed for its receipts.
-fn merchant() -> Payer {
+pub(crate) fn merchant() -> Payer {
     merchant_on(&nets::diamond(nets::HALF))
 }
 
 /// The same of that network.
-fn merchant_on(network: &SimNetwork) -> Payer {
+pub(crate) fn merchant_on(network: &SimNetwork) -> Payer {
     let payer = Payer::new(network);
     let seed = Seed::new(&zeroize::Zeroizing::new([5; 32]));
     payer.receipts.set(&MemoryReceipts::with_seed(seed));
@@ -34,26 +34,26 @@ fn merchant_on(network: &SimNetwork) -> Payer {
 }
 
 /// What whoever makes a paycode learns.
-struct Paycode {
-    hash: PaymentHash,
-    secret: PaymentSecret,
+pub(crate) struct Paycode {
+    pub(crate) hash: PaymentHash,
+    pub(crate) secret: PaymentSecret,
 }
 
 impl Paycode {
-    fn of(answer: &Json) -> Self {
+    pub(crate) fn of(answer: &Json) -> Self {
         let read = |name| json(&field(answer, name));
         let hash = read("payment_hash").decode().expect("a hash");
         Self { hash, secret: read("payment_secret").decode().expect("a secret") }
     }
 
     /// One part that is all.
-    fn whole(&self, msat: u64) -> RemotePart {
+    pub(crate) fn whole(&self, msat: u64) -> RemotePart {
         RemotePart::whole(self.hash, self.secret, Msat(msat))
     }
 }
 
 /// Makes a paycode.
-fn paycode(payer: &mut Payer, params: &str) -> Paycode {
+pub(crate) fn paycode(payer: &mut Payer, params: &str) -> Paycode {
     Paycode::of(&payer.call("paycode", params).expect(params))
 }
 

@@ -45,6 +45,7 @@ pub(super) fn element(engine: &Engine, facts: &ReceiptFacts, secrets: bool) -> J
         ("payment_preimage", preimage.map(|preimage| Json::of(&preimage.reveal()))),
         ("parts", Some(Json::array(parts))),
         ("held_until_height", held.map(|held| Json::of(&held.0.until_height))),
+        ("invoice_label", facts.invoice.as_ref().map(|it| Json::of(&it.issued.label))),
         ("metadata", Some(facts.metadata.clone().unwrap_or_else(Json::nothing))),
         ("created_index", Some(Json::of(&facts.created_index))),
         ("updated_index", Some(Json::of(&facts.updated_index))),

@@ -9,7 +9,7 @@ use crate::{
         ReceiptRequest, Receipts, Terms,
     },
     records::{ReceiptLine, receipt_id, receipt_record},
-    refusal::{INTAKE_CLOSED, PREIMAGE_ALREADY_EXISTS, capitalised},
+    refusal::{INTAKE_CLOSED, INVOICE_LABEL_ALREADY_EXISTS, PREIMAGE_ALREADY_EXISTS, capitalised},
 };
 use ecs_core::{
     Args, Engine, ErrorObject, INTERNAL, Inputs, Json, Kind, Method, QUOTA_REACHED, Reply, Scope,
@@ -19,9 +19,9 @@ use payecs_units::{Blocks, Msat, PaymentHash, Preimage, RequestHash, Seconds, Ti
 use serde_json::json;
 
 /// How long a paycode can be paid where nothing is said: a week.
-const TIMEOUT_S: u64 = 604_800;
+pub(in crate::methods) const TIMEOUT_S: u64 = 604_800;
 /// Blocks that its HTLCs must have left where nothing is said.
-const CLTV_BLOCKS: Blocks = Blocks(24);
+pub(in crate::methods) const CLTV_BLOCKS: Blocks = Blocks(24);
 /// Most of them: what payers allow a whole route.
 const CLTV_BLOCKS_MAX: Blocks = Blocks(2_016);
 
@@ -60,7 +60,7 @@ pub(in crate::methods) const PAYCODE: Method = Method {
     check: |engine, args| judged(engine, &Asked::of(args)?).map(drop),
 };
 
-const AMOUNT_OR_ANY: Kind = Kind {
+pub(in crate::methods) const AMOUNT_OR_ANY: Kind = Kind {
     shape: "`any`, or an amount above zero: integer msat, or a string `N`, `Nmsat`, `Nsat`, \
             `N.DDDsat` or `N.Dbtc`",
     schema: r#"{"oneOf":[{"type":"integer","minimum":1,"maximum":18446744073709551615},
@@ -74,7 +74,7 @@ const TIMEOUT: Kind = Kind {
     fits: kinds::LIMIT.fits,
 };
 
-const CLTV: Kind = Kind {
+pub(in crate::methods) const CLTV: Kind = Kind {
     shape: "a number of blocks: an integer from 18 to 2016",
     schema: r#"{"type":"integer","minimum":18,"maximum":2016}"#,
     fits: |json| {
@@ -88,7 +88,7 @@ const OVERPAY: Kind = Kind {
     fits: |json| json.decode::<OverpayRule>().is_ok(),
 };
 
-fn is_any(json: &Json) -> bool {
+pub(in crate::methods) fn is_any(json: &Json) -> bool {
     json.as_str().is_some_and(|text| text == "any")
 }
 
@@ -192,16 +192,28 @@ fn judged(engine: &Engine, asked: &Asked) -> Result<Judged, ErrorObject> {
     if let Some(there) = made_before(receipts, asked)? {
         return Ok(Judged::There(there));
     }
-    engine.resource::<Intake>().copied().unwrap_or_default().check()?;
-    let max = engine.resource::<Policy>().map(|policy| policy.unpaid_paycodes_max);
-    if let Some(max) = max.filter(|max| receipts.unpaid() >= *max) {
-        return Err(too_many(max));
-    }
+    may_issue(engine, receipts)?;
     let inputs = engine.resource::<Inputs>().copied().unwrap_or_default();
     let issued = receipts
         .draft(&asked.wanted(now(engine)), receipt_id(&inputs.entropy, 0))
         .and_then(|issued| receipts.check(&issued).map(|()| issued));
     issued.map(|issued| Judged::New(Box::new(issued))).map_err(|error| refused(&error))
+}
+
+/// Whether there is room for one more.
+///
+/// # Errors
+/// 2330: nothing is taken in now; 2208: as many wait unpaid as may.
+pub(in crate::methods) fn may_issue(
+    engine: &Engine,
+    receipts: &dyn Receipts,
+) -> Result<(), ErrorObject> {
+    engine.resource::<Intake>().copied().unwrap_or_default().check()?;
+    let max = engine.resource::<Policy>().map(|policy| policy.unpaid_paycodes_max);
+    match max.filter(|max| receipts.unpaid() >= *max) {
+        Some(max) => Err(too_many(max)),
+        None => Ok(()),
+    }
 }
 
 /// The paycode of the same request; another request with its key is refused.
@@ -227,7 +239,8 @@ fn too_many(max: u64) -> ErrorObject {
     ErrorObject::new(QUOTA_REACHED, what).with_data(&facts)
 }
 
-fn refused(error: &AddReceiptError) -> ErrorObject {
+/// Why a receipt is not issued, as callers are told.
+pub(in crate::methods) fn refused(error: &AddReceiptError) -> ErrorObject {
     let what = capitalised(&error.to_string());
     match error {
         AddReceiptError::HashTaken { payment_hash }
@@ -239,6 +252,10 @@ fn refused(error: &AddReceiptError) -> ErrorObject {
         AddReceiptError::NoSeed => {
             let facts = json!({ "cause": "seed", "retryable": false });
             ErrorObject::new(INTAKE_CLOSED, what).with_data(&facts)
+        }
+        AddReceiptError::LabelTaken { label } => {
+            let facts = json!({ "label": label });
+            ErrorObject::new(INVOICE_LABEL_ALREADY_EXISTS, what).with_data(&facts)
         }
         AddReceiptError::ZeroAmount
         | AddReceiptError::CltvTooShort { .. }

@@ -3,6 +3,7 @@
 mod standing;
 mod element;
 mod issue;
+pub(super) mod page;
 mod list;
 mod wait;
 mod delete;
@@ -19,13 +20,14 @@ use crate::{
     refusal::{PAY_UNSPECIFIED_ERROR, PAYCODE_NOT_FOUND, PAYCODE_STATUS_UNEXPECTED},
 };
 use ecs_core::{Engine, ErrorObject, Json};
-use standing::Status;
+pub(super) use issue::{AMOUNT_OR_ANY, CLTV, CLTV_BLOCKS, TIMEOUT_S, is_any, may_issue, refused};
+pub(super) use standing::{Status, status};
 
 /// The receipts.
 ///
 /// # Errors
 /// 209: the engine has none.
-fn receipts(engine: &Engine) -> Result<&dyn Receipts, ErrorObject> {
+pub(super) fn receipts(engine: &Engine) -> Result<&dyn Receipts, ErrorObject> {
     let missing = || ErrorObject::new(PAY_UNSPECIFIED_ERROR, "There are no receipts");
     engine.resource::<ReceiptsBook>().map(|book| &*book.0).ok_or_else(missing)
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Where a paycode stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Status {
+pub(in crate::methods) enum Status {
     /// It waits.
     Unpaid,
     /// A set for it is there and not booked yet.
@@ -30,7 +30,7 @@ pub(super) enum Status {
 
 /// Where a receipt stands at the moment of the command. A set that came in time keeps it from
 /// expiring.
-pub(super) fn status(engine: &Engine, receipt: &Receipt) -> Status {
+pub(in crate::methods) fn status(engine: &Engine, receipt: &Receipt) -> Status {
     match receipt.state {
         ReceiptState::Paid => Status::Paid,
         ReceiptState::Cancelled => Status::Cancelled,

@@ -16,18 +16,11 @@ use ecs_core::{Args, Engine, ErrorObject, Json, Kind, Method, Reply, Scope, opti
 use payecs_units::PaymentHash;
 use serde::Deserialize;
 
-/// Longest wait: a day.
-const TIMEOUT_S_MAX: u64 = 86_400;
-
 pub(in crate::methods) const WAIT_PAYCODE: Method = Method {
     name: "waitpaycode",
     params: &[
         required("payment_hash", kinds::HASH),
-        optional(
-            "timeout",
-            Kind { fits: is_timeout, ..Kind::COUNT }
-                .saying("how long to wait, in seconds: an integer from 0 to 86400"),
-        ),
+        optional("timeout", kinds::WAIT),
         optional("until", UNTIL),
     ],
     scope: Scope::Read,
@@ -49,10 +42,6 @@ const UNTIL: Kind = Kind {
     schema: r#"{"enum":["paid","held","final"]}"#,
     fits: |json| json.decode::<Until>().is_ok(),
 };
-
-fn is_timeout(json: &Json) -> bool {
-    json.decode::<u64>().is_ok_and(|seconds| seconds <= TIMEOUT_S_MAX)
-}
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]

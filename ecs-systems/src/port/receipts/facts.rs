@@ -1,8 +1,10 @@
 //! What is known of a receipt beside what Systems ask for.
 
-use super::Receipt;
+use super::{IssuedInvoice, Receipt};
 use ecs_core::Json;
 use payecs_units::{Msat, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Everything that may be told of a receipt. Nothing of it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,52 @@ pub struct ReceiptFacts {
     pub created_index: u64,
     /// The how manieth change of any receipt its last one is; to be issued is a change.
     pub updated_index: u64,
+    /// Its invoice, if it has one.
+    pub invoice: Option<InvoiceFacts>,
+}
+
+impl ReceiptFacts {
+    /// Its place in that order, if it has one.
+    #[must_use]
+    pub fn place(&self, order: ReceiptOrder) -> Option<u64> {
+        let invoice = self.invoice.as_ref();
+        match order {
+            ReceiptOrder::Created => Some(self.created_index),
+            ReceiptOrder::Updated => Some(self.updated_index),
+            ReceiptOrder::InvoiceCreated => invoice.map(|it| it.created_index),
+            ReceiptOrder::InvoiceUpdated => invoice.map(|it| it.updated_index),
+            ReceiptOrder::InvoicePaid => invoice.and_then(|it| it.pay_index),
+        }
+    }
+}
+
+/// Everything that may be told of a receipt's invoice. Invoices are counted apart from receipts
+/// that have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceFacts {
+    /// What was issued.
+    pub issued: Arc<IssuedInvoice>,
+    /// The how manieth invoice it is, from 1 on.
+    pub created_index: u64,
+    /// The how manieth change of any invoice its last one is; to be issued is a change.
+    pub updated_index: u64,
+    /// The how manieth invoice that was paid it is, from 1 on, once it is paid: given in the record
+    /// that says so, without a gap.
+    pub pay_index: Option<u64>,
+}
+
+/// What was counted so far. No number is given twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptCounts {
+    /// How many were issued.
+    #[serde(rename = "created_index")]
+    pub created: u64,
+    /// How many changes there were; to be issued, and to be deleted, is one.
+    #[serde(rename = "updated_index")]
+    pub updated: u64,
+    /// How many are gone: deleted, or so long over that they were let go.
+    #[serde(default, rename = "deleted_index")]
+    pub deleted: u64,
 }
 
 /// By what receipts are listed.
@@ -26,4 +74,10 @@ pub enum ReceiptOrder {
     Created,
     /// By [`ReceiptFacts::updated_index`].
     Updated,
+    /// Those with an invoice, by [`InvoiceFacts::created_index`].
+    InvoiceCreated,
+    /// Those with an invoice, by [`InvoiceFacts::updated_index`].
+    InvoiceUpdated,
+    /// Those whose invoice was paid, by [`InvoiceFacts::pay_index`].
+    InvoicePaid,
 }

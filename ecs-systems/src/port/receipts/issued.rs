@@ -5,7 +5,7 @@ use crate::port::ledger::milliseconds;
 use ecs_core::Json;
 use payecs_units::{Blocks, Msat, PaymentHash, ReceiptId, Sealed, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The least that a receipt may ask for as [`IssuedReceipt::cltv`]: 12 blocks that must be left
 /// when it is settled, and 6 to come in and be settled.
@@ -71,6 +71,30 @@ pub struct IssuedReceipt {
     /// What the same request again is known by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<ReceiptKey>,
+    /// Its invoice; absent: it is a bare paycode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<Arc<IssuedInvoice>>,
+}
+
+/// The invoice of a receipt. It prints without the invoice itself, which has the payment secret in
+/// it: that is for payers.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedInvoice {
+    /// What its issuer calls it; no two have the same.
+    pub label: String,
+    /// What for; absent: that was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// As our node has signed it.
+    pub bolt11: String,
+}
+
+impl fmt::Debug for IssuedInvoice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, description, bolt11: _ } = self;
+        let mut shown = out.debug_struct("IssuedInvoice");
+        shown.field("label", label).field("description", description).finish_non_exhaustive()
+    }
 }
 
 /// JSON as a string that has its text: what is read through a buffer keeps no JSON as it came.
@@ -139,6 +163,12 @@ pub enum AddReceiptError {
     KeyTaken {
         /// The key.
         idempotency_key: String,
+    },
+    /// An invoice with this label is here. Take another one, or delete that.
+    #[error("there is an invoice with the label `{label}`")]
+    LabelTaken {
+        /// The label.
+        label: String,
     },
     /// There is no seed here that its secrets could follow from.
     #[error("receipts can't be issued here: there is no seed that their secrets could follow from")]

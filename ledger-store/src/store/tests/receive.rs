@@ -41,7 +41,7 @@ fn issue(app: &mut Engine, given: Option<GivenSecrets>) -> Issued {
 /// The hashes of the receipts that were issued, in the order of the image.
 fn issued(app: &Engine) -> Vec<PaymentHash> {
     let fields = receipts(app).image().json().fields().expect("an object");
-    let receipts: Vec<(Json, Json, Json)> = fields["receipts"].decode().expect("triples");
+    let receipts: Vec<(Json, Json, Json, Json)> = fields["receipts"].decode().expect("rows");
     let hash = |issued: Json| issued.fields()?.get("payment_hash")?.decode().ok();
     receipts.into_iter().map(|(issued, ..)| hash(issued).expect("a hash")).collect()
 }

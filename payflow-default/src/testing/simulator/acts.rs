@@ -12,7 +12,7 @@ use ecs_core::{Json, Systems, Write};
 use ecs_systems::{
     components::{Amount, FeeBudget, Invoice, Overpay, RetryFor},
     planner::Rng,
-    port::InvoiceDraft,
+    port::{InvoiceDescription, InvoiceDraft},
     units::{Blocks, Msat, Seconds},
 };
 use ledger_store::{Issuer, ReceiptRequest};
@@ -201,8 +201,8 @@ impl Stage {
                 payment_hash: hash,
                 payment_secret,
                 amount_msat: Some(due.amount),
-                description: "to ourselves".to_owned(),
-                description_hash_only: false,
+                description: InvoiceDescription::Text("to ourselves".to_owned()),
+                fallbacks: Vec::new(),
                 created_at: self.now,
                 expiry: HOLDS,
                 min_final_cltv: Blocks(18),

@@ -6,10 +6,11 @@ use bitcoin::{
     secp256k1::{PublicKey, Secp256k1, SecretKey, SignOnly},
 };
 use ecs_systems::{
-    port::{InvoiceDraft, Network},
+    bolt11,
+    port::{InvoiceDescription, InvoiceDraft, Network},
     units::{Blocks, Msat, Seconds},
 };
-use lightning_invoice::{Currency, InvoiceBuilder, RouteHintHop, RoutingFees};
+use lightning_invoice::{Currency, Fallback, InvoiceBuilder, RouteHintHop, RoutingFees};
 use payecs_planner::RouteHint;
 use std::time::Duration;
 
@@ -85,11 +86,14 @@ pub(crate) fn sign(
     for hint in &draft.hints {
         builder = builder.private_route(private_route(hint)?);
     }
-    let text = draft.description.clone();
-    let builder = if draft.description_hash_only {
-        builder.description_hash(sha256::Hash::hash(text.as_bytes()))
-    } else {
-        builder.description(text)
+    for address in &draft.fallbacks {
+        builder = builder.fallback(fallback(address, network)?);
+    }
+    let builder = match &draft.description {
+        InvoiceDescription::Text(text) => builder.description(text.clone()),
+        InvoiceDescription::Hash(hash) => {
+            builder.description_hash(hash.parse().map_err(|_| refused(unfit_hash()))?)
+        }
     };
     let signed = match &draft.payment_metadata {
         None => builder.build_signed(|hash| secp.sign_ecdsa_recoverable(hash, secret)),
@@ -99,6 +103,15 @@ pub(crate) fn sign(
             .build_signed(|hash| secp.sign_ecdsa_recoverable(hash, secret)),
     };
     signed.map(|invoice| invoice.to_string()).map_err(|why| refused(why.to_string()))
+}
+
+fn unfit_hash() -> String {
+    "the description's hash is not 64 hexadecimal digits".to_owned()
+}
+
+fn fallback(address: &str, network: Network) -> Result<Fallback, SimError> {
+    let refused = |why: String| SimError::Invoice { message: format!("`{address}`: {why}") };
+    bolt11::fallback(address, network).map_err(|error| refused(error.to_string()))
 }
 
 fn currency(network: Network) -> Currency {
@@ -137,13 +150,16 @@ mod tests {
     use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef};
     use payecs_planner::HintHop;
 
+    const FALLBACKS: [&str; 2] =
+        ["bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn"];
+
     fn draft() -> InvoiceDraft {
         InvoiceDraft {
             payment_hash: Preimage([1; 32]).hash(),
             payment_secret: PaymentSecret([2; 32]),
             amount_msat: None,
-            description: "tea".to_owned(),
-            description_hash_only: false,
+            description: InvoiceDescription::Text("tea".to_owned()),
+            fallbacks: Vec::new(),
             created_at: Timestamp(1_700_000_000_999),
             expiry: Seconds(60),
             min_final_cltv: Blocks(18),
@@ -184,7 +200,8 @@ mod tests {
         let draft = InvoiceDraft {
             hints: vec![vec![hop]],
             payment_metadata: Some("c0ffee".to_owned()),
-            description_hash_only: true,
+            description: InvoiceDescription::hash_of("tea"),
+            fallbacks: FALLBACKS.map(str::to_owned).to_vec(),
             ..draft()
         };
         let text = signed(&draft, true, Network::Regtest).unwrap();
@@ -192,15 +209,21 @@ mod tests {
         assert_eq!(read.payment_metadata(), Some(&vec![0xc0, 0xff, 0xee]));
         assert_eq!(read.route_hints()[0].0[0].short_channel_id, 7);
         assert!(matches!(read.description(), Bolt11InvoiceDescriptionRef::Hash(_)));
+        let fallbacks = read.fallback_addresses();
+        assert_eq!(fallbacks.iter().map(ToString::to_string).collect::<Vec<_>>(), FALLBACKS);
     }
 
     #[test]
     fn what_bolt_11_has_no_room_for_is_refused() {
-        let long = InvoiceDraft { description: "x".repeat(640), ..draft() };
+        let long =
+            InvoiceDraft { description: InvoiceDescription::Text("x".repeat(640)), ..draft() };
         let late = InvoiceDraft { created_at: Timestamp(u64::MAX), ..draft() };
         let odd = InvoiceDraft { payment_metadata: Some("f".to_owned()), ..draft() };
         let much = InvoiceDraft { amount_msat: Some(Msat(u64::MAX)), ..draft() };
-        for draft in [long, late, odd, much] {
+        let hash =
+            InvoiceDraft { description: InvoiceDescription::Hash("f".to_owned()), ..draft() };
+        let away = InvoiceDraft { fallbacks: vec!["bc1".to_owned()], ..draft() };
+        for draft in [long, late, odd, much, hash, away] {
             let result = signed(&draft, true, Network::Regtest);
             assert!(matches!(result, Err(SimError::Invoice { .. })), "{result:?}");
         }

@@ -9,7 +9,7 @@ use crate::{
     state::State,
 };
 use ecs_systems::{
-    port::{InvoiceDraft, PartStatus},
+    port::{InvoiceDescription, InvoiceDraft, PartStatus},
     units::{Blocks, Msat, NodeId, PaymentHash, PaymentSecret, Preimage, Timestamp},
 };
 use lightning_invoice::Bolt11Invoice;
@@ -115,8 +115,12 @@ impl State {
             payment_hash: preimage.hash(),
             payment_secret: secret,
             amount_msat: request.amount_msat,
-            description: request.description,
-            description_hash_only: request.description_hash_only,
+            description: if request.description_hash_only {
+                InvoiceDescription::hash_of(&request.description)
+            } else {
+                InvoiceDescription::Text(request.description)
+            },
+            fallbacks: Vec::new(),
             created_at: self.now,
             expiry: request.expiry,
             min_final_cltv: request.min_final_cltv,

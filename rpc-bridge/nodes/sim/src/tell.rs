@@ -1,7 +1,7 @@
 //! What our node says, and when: events, its view, restarts.
 
 use crate::{
-    channel::Channel,
+    channel::{Channel, Side},
     ours::{Told, Word},
     settings::{Settings, Signer},
     state::{SimPeer, State},
@@ -11,7 +11,7 @@ use ecs_systems::{
     port::{Capabilities, IncomingHtlc, NodeError, NodeEvent, NodeView, PartKey, PartStatus},
     units::{BlockHeight, Msat, NodeId, Timestamp},
 };
-use payecs_planner::{Graph, GraphDelta, LocalChannel};
+use payecs_planner::{Graph, GraphDelta, HintHop, LocalChannel};
 use std::sync::Arc;
 
 impl State {
@@ -148,6 +148,19 @@ pub(crate) fn view_of(
         let side = usize::from(channel.sides[1].node == node);
         local_channel(settings, channel, side, &peers[channel.sides[1 - side].node])
     });
+    let hidden = peers[node].channels.iter().map(|index| &channels[*index]);
+    let hidden = hidden.filter(|channel| !channel.announced && !channel.closed);
+    let ways_in = hidden.map(|channel| {
+        let theirs = usize::from(channel.sides[0].node == node);
+        let Side { node: peer, policy, .. } = &channel.sides[theirs];
+        HintHop {
+            pubkey: peers[*peer].key.id,
+            short_channel_id: channel.scid,
+            fee_base_msat: policy.fee_base_msat,
+            fee_proportional_millionths: policy.fee_rate,
+            cltv_expiry_delta: policy.cltv_delta,
+        }
+    });
     NodeView {
         identity: peers[node].key.id,
         network: settings.network,
@@ -165,6 +178,7 @@ pub(crate) fn view_of(
         },
         delay_max: settings.delay_max,
         channels: local.collect(),
+        ways_in: ways_in.collect(),
     }
 }
 

@@ -3,8 +3,8 @@
 use ecs_core::Json;
 use ecs_systems::{
     port::{
-        AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptFacts, ReceiptOrder,
-        ReceiptRequest, ReceiptState, Receipts, Verdict,
+        AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptCounts, ReceiptFacts,
+        ReceiptOrder, ReceiptRequest, ReceiptState, Receipts, Verdict,
     },
     units::{
         Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
@@ -62,6 +62,10 @@ impl Receipts for Forgetful {
         self.receipts.payment_secret(payment_hash)
     }
 
+    fn payment_secret_of(&self, draft: &IssuedReceipt) -> Option<PaymentSecret> {
+        self.receipts.payment_secret_of(draft)
+    }
+
     fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
         self.receipts.facts(payment_hash)
     }
@@ -80,6 +84,14 @@ impl Receipts for Forgetful {
 
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
         self.receipts.of_key(idempotency_key)
+    }
+
+    fn of_label(&self, label: &str) -> Option<PaymentHash> {
+        self.receipts.of_label(label)
+    }
+
+    fn counts(&self, invoices: bool) -> ReceiptCounts {
+        self.receipts.counts(invoices)
     }
 
     fn unpaid(&self) -> u64 {
@@ -119,6 +131,10 @@ impl Receipts for Forgetful {
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
         self.receipts.delete(payment_hash, keep_tombstone)
+    }
+
+    fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.undescribe(payment_hash)
     }
 
     fn seal(&self, preimage: &Preimage) -> Option<Sealed> {

@@ -3,8 +3,8 @@
 use super::{LawWorld, WAITS_MAX};
 use ecs_systems::{
     port::{
-        HtlcId, IncomingHtlc, InvoiceDraft, NodeEvent, NodeReply, NodeRequest, PartKey, PartRecord,
-        PartStatus, RequestId, SendPart,
+        HtlcId, IncomingHtlc, InvoiceDescription, InvoiceDraft, NodeEvent, NodeReply, NodeRequest,
+        PartKey, PartRecord, PartStatus, RequestId, SendPart,
     },
     units::{Blocks, Msat, PaymentSecret, Preimage, Seconds},
 };
@@ -106,8 +106,8 @@ pub(crate) fn draft(world: &dyn LawWorld) -> InvoiceDraft {
         payment_hash: Preimage([7; 32]).hash(),
         payment_secret: PaymentSecret([8; 32]),
         amount_msat: Some(Msat(123_000)),
-        description: "a law".to_owned(),
-        description_hash_only: false,
+        description: InvoiceDescription::Text("a law".to_owned()),
+        fallbacks: Vec::new(),
         created_at: world.now(),
         expiry: Seconds(600),
         min_final_cltv: Blocks(18),
