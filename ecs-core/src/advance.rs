@@ -56,8 +56,9 @@ impl Engine {
     /// # Errors
     /// No such Entity, no proper list, or an unregistered name before a match (2200); nothing
     /// matches at once (2201); the invocation isn't current (2207), or is outstanding and not named
-    /// (2205). 2200 and 2201 are recorded in `lightningd:systems.error` of an Entity that exists.
-    /// Errors after the first match are only recorded.
+    /// (2205). 2200 and 2201 are recorded in `lightningd:systems.error` of an Entity that exists,
+    /// unless it is frozen and has no list: it is over, and stays so. Errors after the first match
+    /// are only recorded.
     pub fn advance(&mut self, id: EntityId, invocation: Option<u64>) -> Result<(), Error> {
         self.check_invocation(id, invocation)?;
         let entity = self.find(id).ok_or_else(no_list)?;
@@ -68,6 +69,7 @@ impl Engine {
         let first = self.step(id);
         if let Err(error) = &first
             && self.world.get::<Systems>(entity).is_none()
+            && !self.is_frozen(id)
         {
             let kept = Write::to(id).attach(&Systems::only_error(&error.into()));
             self.write_as_engine(id, &[kept]);

@@ -90,7 +90,7 @@ pub(crate) fn told(payer: &Payer, id: RemoteId) -> FailureCode {
     failure.failcode
 }
 
-fn set_of(payer: &Payer) -> EntityId {
+pub(crate) fn set_of(payer: &Payer) -> EntityId {
     let engine = payer.driver.engine();
     let sets = engine.entities().into_iter().filter(|id| engine.get::<Set>(*id).is_some());
     sets.last().expect("there is a set")

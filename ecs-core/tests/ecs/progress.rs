@@ -1,10 +1,10 @@
 //! Rest points, recorded errors, replies, timers, wakes and lines beside the Components.
 
-use crate::common::{Amount, at, code_of, engine, entity, id, json, ran, recorded};
+use crate::common::{Amount, Claim, Label, at, code_of, engine, entity, id, json, ran, recorded};
 use bevy_ecs::{resource::Resource, system::Query};
 use ecs_core::{
     EffectBody, EffectRequest, Engine, ErrorObject, Json, LIFE_MS_MAX, On, Record, Rest, Step,
-    SystemDef, SystemSpec, Write, Writer, system,
+    SystemDef, SystemSpec, Systems, Write, Writer, system,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,24 @@ fn an_error_is_recorded_where_there_is_no_list_but_makes_no_entity() {
     assert_eq!(recorded(&app, entity), None, "nobody asked");
     assert_eq!(app.advance(entity, None).unwrap_err().code(), 2200);
     assert_eq!(recorded(&app, entity), Some(2200));
+}
+
+#[test]
+fn what_is_frozen_and_over_stays_over_when_it_is_advanced() {
+    let mut app = engine();
+    let entity = entity(&mut app, &["acme:x"], &[]);
+    let claimed = Write::to(entity).attach(&Claim(true));
+    let over = Write::to(entity).detach::<Systems>();
+    app.set_components(&Writer::Engine, &[claimed, over], &[]).unwrap();
+    let ended_ms = app.ended_ms(entity);
+    let label = Write::to(entity).attach_json("lightningd:label", json(r#""mine""#));
+    let answer = app.advance_with(entity, None, &[label], &[]);
+    assert_eq!(answer.unwrap_err().code(), 2200, "there is nothing to advance");
+    assert!(app.get::<Label>(entity).is_some(), "what was written stays");
+    assert!(app.get::<Systems>(entity).is_none() && ended_ms.is_some());
+    assert_eq!(app.ended_ms(entity), ended_ms);
+    app.collect([entity]);
+    assert!(app.entities().is_empty());
 }
 
 #[test]

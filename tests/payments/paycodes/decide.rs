@@ -5,7 +5,7 @@ use crate::{
     books::Audited,
     calls::field,
     harness::Payer,
-    receiving::{carol_sends, status, told},
+    receiving::{carol_sends, set_of, status, told},
 };
 use ecs_systems::{
     port::{FailureCode, Ledger, PartStatus},
@@ -100,4 +100,29 @@ fn nothing_is_settled_or_cancelled_that_is_unknown_or_not_held() {
     assert_eq!((error.code, error.facts()["current_status"].text()), (906, "\"receiving\""));
     carol_sends(&mut payer, made.whole(1_000).of_it(Msat(600)));
     assert_eq!(status_of(&mut payer, &made), "held", "the preimage was not kept");
+}
+
+#[test]
+fn a_set_that_was_given_back_stays_so_when_its_hold_is_detached() {
+    let mut payer = merchant();
+    let made = held(&mut payer, true);
+    carol_sends(&mut payer, made.whole(1_000));
+    assert_eq!(status_of(&mut payer, &made), "held");
+    let set = set_of(&payer);
+    payer.run_for(24 * 600_000);
+    assert_eq!(status_of(&mut payer, &made), "unpaid", "its last blocks have begun");
+    let release =
+        format!(r#"{{"entity":{set},"writes":[{{"entity":{set},"lightningd:hold":null}}]}}"#);
+    assert_eq!(payer.refused("payecs_advance", &release).0, 2200);
+    assert_eq!(status_of(&mut payer, &made), "unpaid");
+    let again = carol_sends(&mut payer, made.whole(1_000));
+    assert_eq!((status_of(&mut payer, &made), settle(&mut payer)), receiving());
+    payer.run_for(5_000);
+    assert!(matches!(status(&payer, again), PartStatus::Paid { preimage: PREIMAGE, .. }));
+    payer.assert_books_agree();
+}
+
+/// Held, and then taken.
+fn receiving() -> (String, Result<String, i32>) {
+    ("held".to_owned(), Ok("\"receiving\"".to_owned()))
 }
