@@ -1,11 +1,13 @@
 //! What is asked for on the command line.
 
 use clap::Parser;
+use payflow_default::testing::simulator::Config;
 use std::ops::RangeInclusive;
 
-/// Simulates the whole engine: payments over a network of its own, with faults of network, disk
-/// and clock, deaths between any two durable writes, and Systems that mean no good. An auditor
-/// holds everything that was told and booked against what really happened.
+/// Simulates the whole engine: payments over a network of its own, or with `--receive` mostly those
+/// of others to us, with faults of network, disk and clock, deaths between any two durable writes,
+/// and Systems that mean no good. An auditor holds everything that was told and booked against what
+/// really happened.
 ///
 /// Exits with 0 where every law held, with 1 where one was broken, and with 2 where the arguments
 /// are wrong.
@@ -21,6 +23,10 @@ pub(crate) struct Args {
     /// Play this seed alone, and tell every step.
     #[arg(long, conflicts_with_all = ["seeds", "start", "minutes"])]
     pub(crate) seed: Option<u64>,
+    /// Other nodes pay us: paycodes beside our payments, and whatever may be wrong with what is
+    /// sent for them.
+    #[arg(long)]
+    pub(crate) receive: bool,
     /// Decisions of the seed that are left out: numbers and ranges, such as 3,7-9.
     #[arg(long, value_delimiter = ',', value_parser = range, requires = "seed")]
     pub(crate) without: Vec<RangeInclusive<u32>>,
@@ -36,6 +42,13 @@ pub(crate) struct Args {
     /// Tell the result as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Args {
+    /// All of a seed, as it is to be played.
+    pub(crate) fn config(&self, seed: u64) -> Config {
+        Config { receive: self.receive, ..Config::of(seed) }
+    }
 }
 
 /// A number, or a range of them.

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 /// Plays one seed, and tells every step. Whether a law was broken.
 fn replay(args: &Args, seed: u64) -> bool {
     let without = args.without.iter().cloned().flatten().collect();
-    let config = Config { without, traced: true, ..Config::of(seed) };
+    let config = Config { without, traced: true, ..args.config(seed) };
     let played = if args.shrink {
         Simulation::new(config).run_and_shrink()
     } else {

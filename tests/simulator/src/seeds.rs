@@ -4,7 +4,7 @@ use crate::{
     args::Args,
     show::{self, Pace},
 };
-use payflow_default::testing::simulator::{Config, Finding, Report, Simulation};
+use payflow_default::testing::simulator::{Finding, Report, Simulation};
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> bool {
                     if seed >= end || until.is_some_and(|until| since.elapsed() >= until) {
                         break;
                     }
-                    let played = Simulation::new(Config::of(seed)).run_and_shrink();
+                    let played = Simulation::new(args.config(seed)).run_and_shrink();
                     // Nobody hears it where all were told to stop.
                     let _told = sender.send((seed, played));
                 }

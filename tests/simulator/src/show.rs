@@ -58,6 +58,9 @@ pub(crate) fn report(args: &Args, report: &Report, pace: &Pace) {
             "payments": report.payments,
             "outcomes": outcomes,
             "received": report.received,
+            "paycodes": report.paycodes,
+            "paycode_ends": report.ends,
+            "payers": report.payers,
             "parts": report.parts,
             "faults": report.faults,
             "deaths": report.deaths,
@@ -77,6 +80,16 @@ pub(crate) fn report(args: &Args, report: &Report, pace: &Pace) {
     }
     say(&format!("parts              {:>10}", report.parts));
     say(&format!("paid to us         {:>10}", report.received));
+    if report.paycodes > 0 {
+        say(&format!("paycodes           {:>10}", report.paycodes));
+        for (status, count) in &report.ends {
+            say(&format!("  {status:<24} {count:>10}"));
+        }
+        say(&format!("parts of others    {:>10}", report.payers.values().sum::<u64>()));
+        for (name, count) in &report.payers {
+            say(&format!("  {name:<36} {count:>10}"));
+        }
+    }
     say(&format!("deaths survived    {:>10}", report.deaths));
     for (name, count) in &report.faults {
         say(&format!("  {name:<32} {count:>10}"));
@@ -92,6 +105,7 @@ pub(crate) fn finding(args: &Args, finding: &Finding) {
         let breaches: Vec<String> = finding.breaches.iter().map(ToString::to_string).collect();
         let value = json!({
             "seed": finding.seed,
+            "receive": finding.receive,
             "without": finding.without,
             "broken": breaches,
             "command": finding.command(),

@@ -56,7 +56,9 @@ impl Stage {
             What::Restart => {
                 self.ground.network.restart(self.now);
                 self.report.fault("node restarted");
+                self.auditor.loses(0);
             }
+            What::Receiving(what) => self.receive(deed.number, what),
         }
     }
 

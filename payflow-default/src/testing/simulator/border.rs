@@ -4,7 +4,8 @@
 use ecs_systems::{
     planner::Graph,
     port::{
-        HtlcId, InvoiceDraft, Node, NodeEvent, NodeReply, NodeRequest, NodeView, PartKey, RequestId,
+        FailureCode, HtlcId, IncomingHtlc, InvoiceDraft, Node, NodeEvent, NodeReply, NodeRequest,
+        NodeView, PartKey, RequestId,
     },
     units::{BlockHeight, PaymentHash, Preimage, Timestamp},
 };
@@ -36,11 +37,12 @@ pub(super) enum Crossed {
     /// A part left; its first HTLC expires at `expires`, its last one at `last_expires`.
     Sent { key: PartKey, expires: BlockHeight, last_expires: BlockHeight },
     /// An HTLC came in.
-    Offered { htlc: HtlcId, payment_hash: PaymentHash, expires: BlockHeight },
+    Offered(IncomingHtlc),
     /// The preimage of an HTLC left.
     Released { htlc: HtlcId, preimage: Preimage },
-    /// An HTLC was given back.
-    GivenBack { htlc: HtlcId },
+    /// An HTLC was given back, with what its payer is told; `None`: our node may do with it what it
+    /// likes.
+    GivenBack { htlc: HtlcId, why: Option<FailureCode> },
 }
 
 /// What has crossed, and what the disk has. Clones are the same.
@@ -140,7 +142,7 @@ impl Border {
         let is_recorded = match &what {
             Crossed::Sent { key, .. } => inner.durable.sent.contains(key),
             Crossed::Released { preimage, .. } => inner.durable.settled.contains(&preimage.hash()),
-            Crossed::Offered { .. } | Crossed::GivenBack { .. } => true,
+            Crossed::Offered(_) | Crossed::GivenBack { .. } => true,
         };
         inner.crossings.push(Crossing { at, height, what, is_recorded });
     }
@@ -173,9 +175,10 @@ impl Watched {
             NodeRequest::SettleHtlc { htlc, preimage } => {
                 Crossed::Released { htlc: *htlc, preimage: *preimage }
             }
-            NodeRequest::FailHtlc { htlc, .. } | NodeRequest::ContinueHtlc(htlc) => {
-                Crossed::GivenBack { htlc: *htlc }
+            NodeRequest::FailHtlc { htlc, failcode } => {
+                Crossed::GivenBack { htlc: *htlc, why: Some(*failcode) }
             }
+            NodeRequest::ContinueHtlc(htlc) => Crossed::GivenBack { htlc: *htlc, why: None },
             NodeRequest::AskPart(_)
             | NodeRequest::ListParts { .. }
             | NodeRequest::ListIncoming
@@ -206,11 +209,7 @@ impl Watched {
                 return false;
             }
             NodeEvent::Incoming(htlc) => {
-                let what = Crossed::Offered {
-                    htlc: htlc.htlc,
-                    payment_hash: htlc.payment_hash,
-                    expires: htlc.cltv_expiry,
-                };
+                let what = Crossed::Offered(htlc.clone());
                 self.border.cross(now, self.node.view().height, what);
             }
             NodeEvent::Reply { .. }

@@ -1,6 +1,6 @@
 //! Callers: what they asked, and what they heard.
 
-use super::auditor::Said;
+use super::{auditor::Said, paycodes::CodeErrand};
 use crate::Asker;
 use ecs_core::{ErrorObject, Json, Reply};
 use ecs_systems::units::PaymentHash;
@@ -95,6 +95,8 @@ pub(super) enum Errand {
     Cancel,
     /// To have a receipt issued.
     Issue(u32),
+    /// About a paycode.
+    Code(CodeErrand),
 }
 
 /// A call that was made.

@@ -61,6 +61,7 @@ impl Stage {
             self.judge_damage(&flipped, &whole, synced);
         }
         self.ask_again();
+        self.ask_for_codes_again();
     }
 
     /// Callers who were cut off ask again, and some ask what became of what they were told.
@@ -122,6 +123,8 @@ impl Stage {
         let capacity_bytes = Some(used as u64 + LEFT_BYTES);
         disk.plan(Faults { capacity_bytes, ..Faults::default() });
         self.full_until = Some(self.now.after_ms(for_ms));
+        self.auditor.loses(for_ms);
+        self.auditor.is_full_until(self.now.after_ms(for_ms));
         self.report.fault("disk full");
     }
 
@@ -129,6 +132,7 @@ impl Stage {
     pub(super) fn make_room(&mut self) {
         self.ground.disk.plan(Faults::default());
         self.full_until = None;
+        self.auditor.loses(0);
     }
 
     pub(super) fn break_sync(&mut self, after: u64) {
@@ -152,11 +156,13 @@ impl Stage {
     fn lose_time(&mut self, milliseconds: u64) {
         self.now = self.now.after_ms(milliseconds);
         self.begin = self.begin.after_ms(milliseconds);
+        self.auditor.loses(milliseconds);
     }
 
     /// The host's clock goes back for a moment.
     pub(super) fn go_back(&mut self, by_ms: u64) {
         self.report.fault("clock went back");
+        self.auditor.loses(0);
         if let Some(host) = &mut self.host {
             host.driver.poll(Timestamp(host.now.0.saturating_sub(by_ms)));
         }

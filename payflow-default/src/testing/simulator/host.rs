@@ -3,9 +3,9 @@
 use super::{
     border::{Border, Watched},
     disk::WatchedDisk,
-    plot::World,
     rogues::Rogues,
     strangers::Program,
+    world::World,
 };
 use crate::{
     Driver, JournalRecord, Retention,

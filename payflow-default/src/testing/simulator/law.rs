@@ -35,6 +35,15 @@ pub enum Law {
     RecordedFirst,
     /// A receipt of ours is settled once: complete, and never again.
     SettledOnce,
+    /// No preimage leaves but for a set that is whole, fits its paycode, began in time, and was
+    /// decided about where it is held.
+    WholeSet,
+    /// What is refused is refused with the same words, and at once, whatever is wrong with it.
+    RefusedAlike,
+    /// What came in has our word soon; what is held, soon after its last blocks have begun.
+    WordInTime,
+    /// A set that is whole, fits its paycode and came in time is taken.
+    TakenIfWhole,
     /// After an error of the disk nothing more is kept; damage is found, and named.
     DamageIsNamed,
     /// The engine does not panic, and time goes on.
@@ -43,7 +52,7 @@ pub enum Law {
 
 impl Law {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::MoneyIsWhole,
         Self::PaidOnce,
         Self::PaidInFull,
@@ -58,6 +67,10 @@ impl Law {
         Self::Durable,
         Self::RecordedFirst,
         Self::SettledOnce,
+        Self::WholeSet,
+        Self::RefusedAlike,
+        Self::WordInTime,
+        Self::TakenIfWhole,
         Self::DamageIsNamed,
         Self::KeepsRunning,
     ];
@@ -80,6 +93,10 @@ impl Law {
             Self::Durable => "what was told as durable is there after a crash",
             Self::RecordedFirst => "nothing leaves before its record is durable",
             Self::SettledOnce => "every receipt is settled once",
+            Self::WholeSet => "nothing is taken but a whole set that fits",
+            Self::RefusedAlike => "refusals are alike",
+            Self::WordInTime => "what came in has our word soon",
+            Self::TakenIfWhole => "a whole set that fits is taken",
             Self::DamageIsNamed => "damage of the files is found and named",
             Self::KeepsRunning => "the engine neither panics nor stands still",
         }

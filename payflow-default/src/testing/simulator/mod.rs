@@ -18,6 +18,8 @@
 mod law;
 mod around;
 mod plot;
+mod world;
+mod offers;
 mod faults;
 mod rogues;
 mod strangers;
@@ -27,6 +29,7 @@ mod host;
 mod clients;
 mod stage;
 mod acts;
+mod paycodes;
 mod deaths;
 mod rest;
 mod auditor;
@@ -53,6 +56,9 @@ use std::{
 pub struct Config {
     /// Where everything comes from.
     pub seed: u64,
+    /// Whether others pay us, mostly: paycodes, and whatever may be wrong with what is sent for
+    /// them.
+    pub receive: bool,
     /// Decisions of the seed that are left out, by number.
     pub without: BTreeSet<u32>,
     /// Systems of third parties that every payment has beside the default ones.
@@ -64,11 +70,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// A seed in which others pay us, with the default flow alone.
+    #[must_use]
+    pub fn receiving(seed: u64) -> Self {
+        Self { receive: true, ..Self::of(seed) }
+    }
+
     /// All of a seed, with the default flow alone.
     #[must_use]
     pub fn of(seed: u64) -> Self {
         Self {
             seed,
+            receive: false,
             without: BTreeSet::new(),
             flow: Flow::default(),
             around: Arc::new(AsItIs),
@@ -81,6 +94,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Config")
             .field("seed", &self.seed)
+            .field("receive", &self.receive)
             .field("without", &self.without)
             .field("flow", &self.flow)
             .finish_non_exhaustive()
@@ -124,7 +138,7 @@ impl Simulation {
     }
 
     fn run_once(&self, traced: bool) -> Outcome {
-        let plot = Plot::draw(self.config.seed, &self.config.without);
+        let plot = Plot::draw(self.config.seed, &self.config.without, self.config.receive);
         let numbers = plot.numbers();
         let mut stage = match catch_unwind(AssertUnwindSafe(|| {
             Stage::new(Config { traced, ..self.config.clone() }, plot)

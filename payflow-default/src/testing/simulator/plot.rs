@@ -1,36 +1,21 @@
 //! What happens under a seed: a world and numbered deeds, each drawn for itself, so that one can be
 //! left out and all others stay what they are.
 
-use super::{faults, rogues, strangers};
-use ecs_systems::{
-    planner::Rng,
-    units::{Msat, Ppm, Seconds},
+use super::{
+    faults,
+    offers::{self, Receiving},
+    rogues, strangers,
+    world::{FIRST_CHANCE, World},
 };
-use node_sim::{BalanceModel, Faults, OurChannels, Settings, SimConfig};
+use ecs_systems::{planner::Rng, units::Msat};
 use std::{collections::BTreeSet, fmt};
 
-/// The chances of the network, in the order of [`Plot::chances`], have the numbers from this on.
-const FIRST_CHANCE: u32 = 1;
 /// Deeds have the numbers from this on.
 const FIRST_DEED: u32 = 20;
 /// Most deeds of a seed.
 const DEEDS_MAX: u64 = 160;
 /// The fewest.
 const DEEDS_MIN: u64 = 40;
-
-/// The world of a seed.
-#[derive(Clone, Debug)]
-pub(super) struct World {
-    pub(super) network: SimConfig,
-    /// How long what is over stays.
-    pub(super) retention_s: u64,
-    /// How many payments that are over the books keep in memory.
-    pub(super) hot_payments: usize,
-    /// When a segment of the journal is full.
-    pub(super) segment_bytes: u64,
-    /// What is set aside for a full disk.
-    pub(super) reserve_bytes: u64,
-}
 
 /// Something that is done.
 #[derive(Clone, Debug)]
@@ -76,6 +61,8 @@ pub(super) enum What {
     Back { by_ms: u64 },
     /// Our node restarts.
     Restart,
+    /// Something about a paycode.
+    Receiving(Receiving),
 }
 
 /// How the engine dies, and what a bit does that is flipped before it comes back.
@@ -130,19 +117,30 @@ pub(super) struct Plot {
 }
 
 impl Plot {
-    /// Draws what happens under a seed, but for the decisions with these numbers.
-    pub(super) fn draw(seed: u64, without: &BTreeSet<u32>) -> Self {
+    /// Draws what happens under a seed, but for the decisions with these numbers; where others pay
+    /// us, mostly that.
+    pub(super) fn draw(seed: u64, without: &BTreeSet<u32>, receive: bool) -> Self {
         let mut rng = Rng::new(seed);
         let load_ms = 1_000 * (30 + rng.below(570));
         let count = DEEDS_MIN + rng.below(DEEDS_MAX - DEEDS_MIN);
         let count = u32::try_from(count).expect("it is small");
         let temper = Temper::draw(&mut rng);
-        let world = World::draw(&mut rng, without);
+        let mut world = World::draw(&mut rng, without);
+        if receive {
+            world.is_poor();
+        }
         let numbers = FIRST_DEED..FIRST_DEED + count;
-        let mut deeds: Vec<Deed> = numbers
-            .filter(|number| !without.contains(number))
-            .map(|number| Deed::draw(seed, number, count, load_ms, temper))
-            .collect();
+        let all = numbers.flat_map(|number| {
+            if receive {
+                Deed::draw_receiving(seed, number, count, load_ms, temper)
+            } else {
+                vec![Deed::draw(seed, number, count, load_ms, temper)]
+            }
+        });
+        let is_out = |deed: &Deed| {
+            without.contains(&deed.number) || without.contains(&offers::origin(deed.number))
+        };
+        let mut deeds: Vec<Deed> = all.filter(|deed| !is_out(deed)).collect();
         deeds.sort_by_key(|deed| (deed.at_ms, deed.number));
         Self { seed, world, deeds, load_ms }
     }
@@ -179,106 +177,35 @@ impl Temper {
     }
 }
 
-impl World {
-    fn draw(rng: &mut Rng, without: &BTreeSet<u32>) -> Self {
-        let nodes = 5 + index(rng, 26);
-        let smaller = if rng.chance(300_000) { 10 } else { 1 };
-        let usual = SimConfig::default();
-        let size = |usual: Msat| Msat(usual.0 / smaller);
-        let faults = draw_faults(rng, without);
-        let answer_ms = if rng.chance(500_000) { 0 } else { rng.below(2_000) };
-        let latency_ms = 20 + rng.below(300);
-        let settings = Settings { answer_ms, latency_ms, faults, ..Settings::default() };
-        let bimodal = rng.chance(300_000);
-        let ours = OurChannels {
-            count: 1 + index(rng, 6),
-            capacity_msat: size(usual.ours.capacity_msat),
-            our_share: Ppm(u32::try_from(200_000 + rng.below(800_000)).expect("it is small")),
-            ..usual.ours
-        };
-        let network = SimConfig {
-            nodes,
-            seed: rng.next_u64(),
-            channels_per_node: 2 + index(rng, 5),
-            capacity_min_msat: size(usual.capacity_min_msat),
-            capacity_max_msat: size(usual.capacity_max_msat),
-            balances: if bimodal { BalanceModel::Bimodal } else { BalanceModel::Uniform },
-            ours,
-            settings,
-        };
-        Self {
-            network,
-            retention_s: [1, 30, 3_600][index(rng, 3)],
-            hot_payments: [0, 3, 1_000][index(rng, 3)],
-            segment_bytes: [20_000, 200_000, 64 << 20][index(rng, 3)],
-            reserve_bytes: [0, 65_536][index(rng, 2)],
-        }
-    }
-
-    fn chances(&self) -> [u32; 16] {
-        let faults = self.network.settings.faults;
-        [
-            faults.temporary_node_failure_ppm,
-            faults.stuck_ppm,
-            faults.lost_outcome_ppm,
-            faults.duplicate_event_ppm,
-            faults.unreadable_ppm,
-            faults.stale_gossip_ppm,
-            faults.offline_ppm,
-            faults.late_ppm,
-            faults.lying_update_ppm,
-            faults.reprice_ppm,
-            faults.disable_ppm,
-            faults.close_ppm,
-            faults.restart_ppm,
-            faults.reorder_event_ppm,
-            faults.lost_reply_ppm,
-            faults.our_restart_ppm,
-        ]
-    }
-}
-
-fn draw_faults(rng: &mut Rng, without: &BTreeSet<u32>) -> Faults {
-    let mut number = FIRST_CHANCE;
-    let mut chance = |most: u64| {
-        let drawn = if rng.chance(600_000) { 0 } else { rng.below(most) };
-        let is_out = without.contains(&number);
-        number += 1;
-        u32::try_from(if is_out { 0 } else { drawn }).expect("it is small")
-    };
-    let mut faults = Faults {
-        temporary_node_failure_ppm: chance(200_000),
-        stuck_ppm: chance(150_000),
-        lost_outcome_ppm: chance(300_000),
-        duplicate_event_ppm: chance(300_000),
-        unreadable_ppm: chance(200_000),
-        stale_gossip_ppm: chance(200_000),
-        offline_ppm: chance(100_000),
-        late_ppm: chance(200_000),
-        lying_update_ppm: chance(300_000),
-        reprice_ppm: chance(100_000),
-        disable_ppm: chance(100_000),
-        close_ppm: chance(20_000),
-        restart_ppm: chance(50_000),
-        reorder_event_ppm: chance(300_000),
-        lost_reply_ppm: chance(200_000),
-        our_restart_ppm: chance(50_000),
-        ..Faults::default()
-    };
-    faults.stuck_for = Seconds(1 + rng.below(240));
-    faults.late_ms = 1 + rng.below(20_000);
-    faults.disabled_for = Seconds(1 + rng.below(1_200));
-    faults.gossip_after = Seconds(rng.below(120));
-    faults.restart_for = Seconds(1 + rng.below(300));
-    faults
-}
-
 impl Deed {
     fn draw(seed: u64, number: u32, count: u32, load_ms: u64, temper: Temper) -> Self {
         let mut rng = Rng::new(seed ^ (u64::from(number) << 32));
         let at_ms = rng.below(load_ms);
         let what = What::draw(&mut rng, count, temper);
         Self { number, at_ms, what }
+    }
+
+    /// Half of all deeds are paycodes, with all that follows.
+    fn draw_receiving(
+        seed: u64,
+        number: u32,
+        count: u32,
+        load_ms: u64,
+        temper: Temper,
+    ) -> Vec<Self> {
+        let mut rng = Rng::new(seed ^ (u64::from(number) << 32));
+        let at_ms = rng.below(load_ms);
+        if rng.chance(500_000) {
+            let what = What::draw(&mut rng, count, temper);
+            return vec![Self { number, at_ms, what }];
+        }
+        let all = (0..).zip(offers::draw(&mut rng, number));
+        all.map(|(nth, (after_ms, what))| Self {
+            number: number + nth * offers::STRIDE,
+            at_ms: at_ms + after_ms,
+            what: What::Receiving(what),
+        })
+        .collect()
     }
 }
 
@@ -371,7 +298,7 @@ fn rogue(rng: &mut Rng) -> &'static str {
 }
 
 /// From 1 msat to more than a channel has: most are small.
-fn amount(rng: &mut Rng) -> Msat {
+pub(super) fn amount(rng: &mut Rng) -> Msat {
     let bits = if rng.chance(850_000) { 10 + rng.below(17) } else { rng.below(34) };
     Msat((1 << bits) + rng.below(1 << bits))
 }

@@ -1,6 +1,6 @@
 //! What came of a run, in numbers, or what was found.
 
-use super::{Breach, Config, Law, Outcome};
+use super::{Breach, Config, Law, Outcome, offers::origin};
 use std::{collections::BTreeMap, fmt, ops::AddAssign};
 
 /// So many of the last steps are shown with a finding,
@@ -19,6 +19,12 @@ pub struct Report {
     pub outcomes: BTreeMap<i32, u64>,
     /// Receipts of ours that others paid.
     pub received: u64,
+    /// Paycodes that clients asked for.
+    pub paycodes: u64,
+    /// Where they stood in the end, those that were listed.
+    pub ends: BTreeMap<String, u64>,
+    /// What became of the parts that others sent us.
+    pub payers: BTreeMap<&'static str, u64>,
     /// Parts that left us.
     pub parts: u64,
     /// What went wrong, by name.
@@ -46,6 +52,7 @@ impl AddAssign<&Self> for Report {
     fn add_assign(&mut self, other: &Self) {
         self.payments += other.payments;
         self.received += other.received;
+        self.paycodes += other.paycodes;
         self.parts += other.parts;
         self.deaths += other.deaths;
         self.virtual_ms += other.virtual_ms;
@@ -53,6 +60,12 @@ impl AddAssign<&Self> for Report {
         self.fingerprint ^= other.fingerprint;
         for (code, count) in &other.outcomes {
             *self.outcomes.entry(*code).or_default() += count;
+        }
+        for (status, count) in &other.ends {
+            *self.ends.entry(status.clone()).or_default() += count;
+        }
+        for (name, count) in &other.payers {
+            *self.payers.entry(name).or_default() += count;
         }
         for (name, count) in &other.faults {
             *self.faults.entry(name).or_default() += count;
@@ -65,6 +78,8 @@ impl AddAssign<&Self> for Report {
 pub struct Finding {
     /// The seed.
     pub seed: u64,
+    /// Whether it is one in which others pay us.
+    pub receive: bool,
     /// The decisions that were left out.
     pub without: Vec<u32>,
     /// What was broken, in order.
@@ -78,8 +93,12 @@ pub struct Finding {
 impl Finding {
     pub(super) fn of(config: &Config, outcome: Outcome) -> Self {
         let Outcome { breaches, trace, numbers, .. } = outcome;
-        let without = config.without.iter().copied().collect();
-        Self { seed: config.seed, without, breaches, trace, numbers }
+        // What follows from something that is left out is so by itself.
+        let (all, is_own) = (&config.without, |number| origin(number) == number);
+        let says = |number: &u32| is_own(*number) || !all.contains(&origin(*number));
+        let without = all.iter().copied().filter(says).collect();
+        let (seed, receive) = (config.seed, config.receive);
+        Self { seed, receive, without, breaches, trace, numbers }
     }
 
     /// Whether that law was broken.
@@ -105,7 +124,9 @@ impl Finding {
     /// The command that plays it again.
     #[must_use]
     pub fn command(&self) -> String {
-        let command = format!("cargo run --release -p simulator -- --seed {}", self.seed);
+        let receive = if self.receive { " --receive" } else { "" };
+        let seed = self.seed;
+        let command = format!("cargo run --release -p simulator -- --seed {seed}{receive}");
         if self.without.is_empty() {
             return command;
         }

@@ -2,6 +2,7 @@
 
 use super::{Law, clients::Errand, stage::Stage};
 use ecs_core::Json;
+use ecs_systems::port::PartStatus;
 use node_sim::Script;
 use payecs_journal::Faults;
 use serde_json::Value;
@@ -39,6 +40,8 @@ impl Stage {
     fn compare(&mut self) {
         let pays = self.pages("listpays", "pays", &[("index", Json::of("created"))]);
         let limit = ("limit", Json::of(&1_000));
+        let created = ("index", Json::of("created"));
+        let codes = self.pages("listpaycodes", "paycodes", &[created]);
         let entries = self.pages("ledger-list", "entries", &[limit]);
         let balance = self.ask("ledger-balance", &Json::object::<&str>([]));
         let ours = self.ground.network.our_balance();
@@ -48,8 +51,26 @@ impl Stage {
         self.auditor.counts(&ours);
         self.auditor.judges_receipts();
         self.auditor.reads_list(&pays);
+        self.auditor.reads_codes(&codes);
+        if self.config.receive {
+            let status = |code: &Value| Some(code.get("status")?.as_str()?.to_owned());
+            for status in codes.iter().filter_map(status) {
+                *self.report.ends.entry(status).or_default() += 1;
+            }
+        }
+        self.hear_payers();
         self.auditor.reads_books(&entries, &balance, &ours);
         self.report.parts = self.auditor.parts();
+    }
+
+    /// What those who paid us know.
+    fn hear_payers(&mut self) {
+        let (network, us) = (&self.ground.network, self.ground.network.us());
+        for payer in &self.payers {
+            let status = network.remote_status(payer.id);
+            *self.report.payers.entry(status_name(status.as_ref())).or_default() += 1;
+            self.auditor.hears_payer(payer.hash, status.as_ref(), us);
+        }
     }
 
     /// All pages of what a method lists.
@@ -83,5 +104,16 @@ impl Stage {
         self.call(Errand::Read, method, params);
         self.run_until(self.now.after_ms(ANSWERS_WITHIN_MS));
         self.read.pop().unwrap_or(Value::Null)
+    }
+}
+
+/// How a part of another node ended.
+fn status_name(status: Option<&PartStatus>) -> &'static str {
+    match status {
+        Some(PartStatus::Paid { .. }) => "paid",
+        Some(PartStatus::Failed(failure)) => failure.failcode.name(),
+        Some(PartStatus::InFlight | PartStatus::NeverArrived | PartStatus::Unknown) | None => {
+            "not ended"
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     border::Border,
     clients::{Call, Caller, Ears, Errand, Heard, Order, said},
     host::{Ground, Host, Stop},
+    paycodes::{Code, Payer},
     plot::{Death, Plot},
 };
 use ecs_core::{Caller as Rights, ErrorObject, Json};
@@ -58,6 +59,8 @@ pub(super) struct Stage {
     pub(super) calls: BTreeMap<u32, Call>,
     pub(super) due: BTreeMap<u32, Due>,
     pub(super) issued: IssuedBy,
+    pub(super) codes: BTreeMap<u32, Code>,
+    pub(super) payers: Vec<Payer>,
     /// What reading callers heard.
     pub(super) read: Vec<Value>,
     pub(super) death: Option<Death>,
@@ -96,6 +99,8 @@ impl Stage {
             calls: BTreeMap::new(),
             due: BTreeMap::new(),
             issued: IssuedBy::default(),
+            codes: BTreeMap::new(),
+            payers: Vec::new(),
             read: Vec::new(),
             death: None,
             full_until: None,
@@ -238,9 +243,11 @@ impl Stage {
         }
         let around = Arc::clone(&self.config.around);
         self.auditor.reads(facts.into_iter().filter_map(|fact| around.fact(fact)).collect());
+        self.auditor.judges_what_was_said();
         if self.host.is_some() {
             let height = self.ground.network.height(self.now);
             self.auditor.looks_at_margins(height);
+            self.auditor.looks_at_waiting(self.now);
         }
         for (deed, invoice) in self.ground.border.signed() {
             self.pay_ourselves(deed, &invoice);
@@ -291,6 +298,7 @@ impl Stage {
                 Said::Well(value) => value,
                 Said::Ill(code, data) => serde_json::json!({ "code": code, "data": data }),
             }),
+            Errand::Code(errand) => self.heard_of_code(call, errand, &said),
             Errand::Cancel | Errand::Issue(_) => {}
         }
     }

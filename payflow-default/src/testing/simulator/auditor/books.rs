@@ -13,6 +13,8 @@ const CHANNELS: &str = "sim:assets:channel:";
 const PAYEES: &str = "sim:expenses:payment";
 const FEES: &str = "sim:expenses:fee:";
 const INCOME: &str = "sim:income:invoice";
+/// Accounts that have nothing where nothing is under way.
+const LEVEL: [&str; 3] = ["sim:control:", "sim:assets:held:", "sim:liabilities:held"];
 
 /// What was posted for a part: to its payee, and in fees.
 type Parts = BTreeMap<(PaymentHash, u64, u64), (u64, u64)>;
@@ -85,6 +87,10 @@ impl Auditor {
             let side = |side| i128::from(msat(account, side).unwrap_or_default());
             let said = side("debits_posted_msat") - side("credits_posted_msat");
             let summed = sums.accounts.get(name).copied().unwrap_or_default();
+            let is_level = said == 0 || !LEVEL.iter().any(|level| name.starts_with(level));
+            self.holds(Law::BooksOfChannels, is_level, || {
+                format!("{name} has {said} msat at rest")
+            });
             self.holds(Law::BooksOfChannels, said == summed, || {
                 format!("{name} is said to have {said} msat, its entries sum to {summed}")
             });

@@ -38,22 +38,25 @@ impl Auditor {
                     format!("{key:?} locks money for {locked} blocks, its last HTLC {last}")
                 });
             }
-            Crossed::Offered { htlc, payment_hash, expires } => {
-                let incoming = self.incoming.entry(*htlc).or_insert(Incoming {
-                    hash: *payment_hash,
+            Crossed::Offered(htlc) => {
+                self.arrives(htlc, crossing.at, height);
+                let incoming = self.incoming.entry(htlc.htlc).or_insert(Incoming {
+                    hash: htlc.payment_hash,
                     amount_msat: 0,
                     expires: None,
                     word: false,
                     end: None,
                 });
-                incoming.expires = Some(*expires);
+                incoming.expires = Some(htlc.cltv_expiry);
             }
             Crossed::Released { htlc, .. } => {
+                self.releases(*htlc, crossing.at);
                 if let Some(hash) = self.spoken(*htlc) {
                     self.first_release(hash, height);
                 }
             }
-            Crossed::GivenBack { htlc } => {
+            Crossed::GivenBack { htlc, why } => {
+                self.gives_back(*htlc, *why, crossing.at);
                 self.spoken(*htlc);
             }
         }
@@ -71,8 +74,9 @@ impl Auditor {
         if !self.released.insert(hash) {
             return;
         }
-        let of_hash = self.incoming.values().filter(|it| it.hash == hash && it.end.is_none());
-        let first = of_hash.filter_map(|it| it.expires).min();
+        let open = self.incoming.iter().filter(|(_, it)| it.hash == hash && it.end.is_none());
+        let taken = open.filter(|(htlc, _)| self.may_be_taken(htlc));
+        let first = taken.filter_map(|(_, it)| it.expires).min();
         let least = height.0.saturating_add(MARGIN_BLOCKS);
         let keeps = first.is_none_or(|first| first.0 >= least);
         self.holds(Law::IncomingMargin, keeps, || {

@@ -15,6 +15,10 @@ impl Auditor {
         self.holds(Law::EndsInTime, waiting.is_none(), || {
             format!("nobody has answered yet: {waiting:?}")
         });
+        let waiting = self.waiters.iter().next().map(|(call, hash)| (*call, *hash));
+        self.holds(Law::EndsInTime, waiting.is_none(), || {
+            format!("who waits for a paycode is not answered yet: {waiting:?}")
+        });
     }
 
     /// Nothing is under way any more.
@@ -46,6 +50,9 @@ impl Auditor {
             *largest = incoming.amount_msat.max(*largest);
         }
         for (hash, (got, largest)) in settled {
+            if self.codes.contains_key(&hash) {
+                continue;
+            }
             let said = self.receipts.get(&hash).map(|receipt| receipt.said_msat);
             let fits = said.is_some_and(|said| got >= said && got - largest < said);
             self.holds(Law::SettledOnce, fits, || {

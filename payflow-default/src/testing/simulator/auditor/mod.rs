@@ -1,13 +1,22 @@
 //! The auditor: it hears what the network says of itself, what crosses our border, and what
 //! clients are told, and trusts none of the engine's pieces. Its arithmetic is its own.
 
+mod arrivals;
 mod border;
 mod books;
+mod codes;
 mod end;
 mod money;
+mod payers;
 mod words;
 
-use super::law::{Breach, Law};
+use super::{
+    law::{Breach, Law},
+    offers::Overpay,
+};
+use arrivals::Arrival;
+pub(super) use codes::Asked;
+use codes::Code;
 use ecs_systems::{
     port::{HtlcId, PartKey},
     units::{BlockHeight, Msat, PaymentHash, ShortChannelId, Timestamp},
@@ -28,6 +37,19 @@ pub(super) struct Intent {
     pub(super) fee_budget_msat: u64,
     /// Whether the payee is us.
     pub(super) to_ourselves: bool,
+}
+
+/// What counts for a paycode, as a client asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// `None`: any.
+    pub(super) amount_msat: Option<u64>,
+    pub(super) overpay: Overpay,
+    /// Blocks that each HTLC must have left when it comes.
+    pub(super) cltv: u32,
+    /// Whether a complete set waits for a decision.
+    pub(super) holds: bool,
+    pub(super) expires_at: Timestamp,
 }
 
 /// A receipt that we issued.
@@ -74,6 +96,20 @@ pub(super) struct Auditor {
     /// Hashes of which the first preimage has left.
     released: BTreeSet<PaymentHash>,
     receipts: BTreeMap<PaymentHash, Receipt>,
+    /// Paycodes, and what came for them or for nothing.
+    codes: BTreeMap<PaymentHash, Code>,
+    arrivals: BTreeMap<HtlcId, Arrival>,
+    /// Calls that wait for a paycode.
+    waiters: BTreeMap<u32, PaymentHash>,
+    /// What was said of paycodes that are paid, and of the HTLCs of paycodes, and is to be judged.
+    said_paid: Vec<(PaymentHash, serde_json::Value)>,
+    shown_parts: Vec<(PaymentHash, HtlcId, u64)>,
+    /// HTLCs that were judged otherwise than before, and when.
+    other_words: Vec<(HtlcId, Timestamp)>,
+    /// Time in which the engine did not run, and how often that was.
+    lost_ms: u64,
+    disturbances: u32,
+    disturbed_until: Timestamp,
     intents: BTreeMap<PaymentHash, Vec<Intent>>,
     /// Calls without an answer yet: whose payment, and since when.
     calls: BTreeMap<u32, (Intent, Timestamp)>,
@@ -135,6 +171,7 @@ impl Auditor {
     /// The caller has gone, or was cut off: nobody answers it any more.
     pub(super) fn hung_up(&mut self, call: u32) {
         self.calls.remove(&call);
+        self.waiters.remove(&call);
     }
 
     /// Whether a caller waits for the end of a payment.

@@ -46,6 +46,9 @@ impl Auditor {
             Fact::IncomingResolved { htlc, settled, .. } => {
                 let Some(incoming) = self.incoming.get_mut(htlc) else { return };
                 incoming.end = Some(*settled);
+                if let Some(arrival) = self.arrivals.get_mut(htlc) {
+                    arrival.resolved_at = Some(record.at);
+                }
                 let (has_word, hash) = (incoming.word, incoming.hash);
                 self.holds(Law::IncomingMargin, has_word, || {
                     format!("{htlc:?} of {hash} timed out without a word of ours")

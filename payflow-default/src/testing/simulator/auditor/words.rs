@@ -45,6 +45,17 @@ pub(super) fn hash_in(value: &Value) -> Option<PaymentHash> {
     bytes(value.get("payment_hash")?.as_str()?).map(PaymentHash)
 }
 
+/// The payment secret that is told.
+pub(super) fn secret_in(value: &Value) -> Option<[u8; 32]> {
+    bytes(value.get("payment_secret")?.as_str()?)
+}
+
+/// Whether the preimage that is told is that of the hash.
+pub(super) fn proves(value: &Value, hash: &PaymentHash) -> bool {
+    let preimage = value.get("payment_preimage").and_then(|it| bytes(it.as_str()?));
+    preimage.is_some_and(|it| <[u8; 32]>::from(Sha256::digest(it)) == hash.0)
+}
+
 fn bytes(hex: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if hex.len() != 64 {
@@ -74,8 +85,7 @@ impl Auditor {
 
     fn told_paid(&mut self, intent: &Intent, answer: &Value) {
         let hash = intent.hash;
-        let preimage = answer.get("payment_preimage").and_then(|it| bytes(it.as_str()?));
-        let proves = preimage.is_some_and(|it| <[u8; 32]>::from(Sha256::digest(it)) == hash.0);
+        let proves = proves(answer, &hash);
         let sums = (|| {
             let (amount, fee) = (msat(answer, "amount_msat")?, msat(answer, "fee_msat")?);
             let sent = msat(answer, "amount_sent_msat")?;
