@@ -10,6 +10,7 @@ const SEEDS: u64 = 8;
 /// A seed that broke a law, with what it was.
 struct Found {
     seed: u64,
+    receive: bool,
     law: Law,
     what: &'static str,
 }
@@ -18,28 +19,41 @@ struct Found {
 const FOUND: &[Found] = &[
     Found {
         seed: 47,
+        receive: false,
         law: Law::RecordedFirst,
         what: "an HTLC that was shown again was answered before the record of the answer was kept",
     },
     Found {
         seed: 330,
+        receive: false,
         law: Law::DamageIsNamed,
         what: "a store whose ledger could not be synced went on writing records",
     },
     Found {
         seed: 436,
+        receive: false,
         law: Law::DamageIsNamed,
         what: "a state that an older snapshot led to was found another for its clock alone",
     },
     Found {
         seed: 50_018,
+        receive: false,
         law: Law::RecordedFirst,
         what: "what had been durable before a restart was forgotten behind long files",
     },
+    Found {
+        seed: 33,
+        receive: true,
+        law: Law::EndsInTime,
+        what: "a set that had been given back was held again once it was advanced",
+    },
 ];
 
-fn run(seed: u64) -> Report {
-    match Simulation::new(Config::of(seed)).run_and_shrink() {
+/// So many in which others pay us.
+const RECEIVING: u64 = 12;
+
+fn run(config: Config) -> Report {
+    match Simulation::new(config).run_and_shrink() {
         Ok(report) => report,
         Err(finding) => panic!("{finding}"),
     }
@@ -50,7 +64,7 @@ fn every_law_holds_whatever_happens() {
     let wanted = env::var("PAYECS_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     let mut sum = Report::default();
     for seed in 1..=wanted.unwrap_or(SEEDS) {
-        sum += &run(seed);
+        sum += &run(Config::of(seed));
     }
     assert!(sum.outcomes.get(&0).is_some_and(|paid| *paid > 50), "hardly any is paid: {sum:?}");
     assert!(sum.outcomes.len() > 3, "hardly any fails: {sum:?}");
@@ -61,9 +75,26 @@ fn every_law_holds_whatever_happens() {
 }
 
 #[test]
+fn every_law_holds_where_others_pay_us() {
+    let wanted = env::var("PAYECS_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let mut sum = Report::default();
+    for seed in 1..=wanted.unwrap_or(RECEIVING) {
+        sum += &run(Config::receiving(seed));
+    }
+    for end in ["paid", "expired", "cancelled"] {
+        assert!(sum.ends.get(end).is_some_and(|ended| *ended > 10), "hardly any is {end}: {sum:?}");
+    }
+    for end in ["paid", "incorrect_or_unknown_payment_details", "mpp_timeout"] {
+        assert!(sum.payers.get(end).is_some_and(|ended| *ended > 10), "hardly any {end}: {sum:?}");
+    }
+    assert!(sum.deaths > 0, "hardly anything happens: {sum:?}");
+}
+
+#[test]
 fn what_a_seed_has_found_stays_mended() {
-    for Found { seed, law, what } in FOUND {
-        if let Err(finding) = Simulation::new(Config::of(*seed)).run() {
+    for Found { seed, receive, law, what } in FOUND {
+        let config = Config { receive: *receive, ..Config::of(*seed) };
+        if let Err(finding) = Simulation::new(config).run() {
             assert!(!finding.breaks(*law), "{what}:\n{finding}");
         }
     }
@@ -71,9 +102,9 @@ fn what_a_seed_has_found_stays_mended() {
 
 #[test]
 fn a_seed_is_the_same_run_each_time() {
-    for seed in [3, 5] {
+    for (seed, receive) in [(3, false), (5, false), (3, true), (5, true)] {
         let traced = || {
-            let config = Config { traced: true, ..Config::of(seed) };
+            let config = Config { traced: true, receive, ..Config::of(seed) };
             Simulation::new(config).run().unwrap_or_else(|finding| panic!("{finding}"))
         };
         let (first, second) = (traced(), traced());

@@ -1,4 +1,4 @@
-//! Books that post a wrong fee.
+//! Books that post a wrong fee, or less than came in.
 
 use ecs_core::{EntityId, Json};
 use ecs_systems::{
@@ -16,21 +16,42 @@ pub(crate) struct WrongFee;
 
 impl Around for WrongFee {
     fn ledger(&self, ledger: Box<dyn Ledger>) -> Box<dyn Ledger> {
-        Box::new(Books(ledger))
+        Box::new(Books(ledger, without_fee))
     }
 }
 
-struct Books(Box<dyn Ledger>);
+/// Of all that comes in, a millisatoshi less is booked.
+pub(crate) struct LessIncome;
 
-/// The lines with another fee.
-fn wrong(batch: &[LedgerEntry]) -> Vec<LedgerEntry> {
-    let mut batch = batch.to_vec();
-    for line in &mut batch {
-        if let LedgerEntry::PostPart { fee_msat, .. } = line {
-            *fee_msat = Msat::ZERO;
+impl Around for LessIncome {
+    fn ledger(&self, ledger: Box<dyn Ledger>) -> Box<dyn Ledger> {
+        Box::new(Books(ledger, with_less))
+    }
+}
+
+struct Books(Box<dyn Ledger>, fn(&mut LedgerEntry));
+
+fn without_fee(line: &mut LedgerEntry) {
+    if let LedgerEntry::PostPart { fee_msat, .. } = line {
+        *fee_msat = Msat::ZERO;
+    }
+}
+
+fn with_less(line: &mut LedgerEntry) {
+    if let LedgerEntry::SettleSet { htlcs, .. } = line {
+        for htlc in htlcs {
+            htlc.amount_msat = htlc.amount_msat.saturating_sub(Msat(1));
         }
     }
-    batch
+}
+
+impl Books {
+    /// The lines as they are booked.
+    fn wrong(&self, batch: &[LedgerEntry]) -> Vec<LedgerEntry> {
+        let mut batch = batch.to_vec();
+        batch.iter_mut().for_each(self.1);
+        batch
+    }
 }
 
 impl Ledger for Books {
@@ -40,7 +61,8 @@ impl Ledger for Books {
         entity: Option<EntityId>,
         at: Timestamp,
     ) -> Result<(), LedgerError> {
-        self.0.commit(&wrong(batch), entity, at)
+        let batch = self.wrong(batch);
+        self.0.commit(&batch, entity, at)
     }
 
     fn check(
@@ -49,7 +71,7 @@ impl Ledger for Books {
         entity: Option<EntityId>,
         at: Timestamp,
     ) -> Result<(), LedgerError> {
-        self.0.check(&wrong(batch), entity, at)
+        self.0.check(&self.wrong(batch), entity, at)
     }
 
     fn claim(

@@ -3,7 +3,9 @@
 
 mod books;
 mod node;
+mod paycodes;
 mod receipts;
+mod shelf;
 mod stopped;
 mod systems;
 

@@ -1,0 +1,166 @@
+//! Receipts of which one thing is broken.
+
+use ecs_core::Json;
+use ecs_systems::{
+    port::{
+        AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptCounts, ReceiptFacts,
+        ReceiptOrder, ReceiptRequest, Receipts, Verdict,
+    },
+    units::{
+        Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
+    },
+};
+
+/// What is broken; by itself, nothing is.
+#[derive(Clone, Copy)]
+pub(crate) struct Bend {
+    /// What of a receipt is found,
+    pub(crate) find: fn(Receipt) -> Receipt,
+    /// whether its secret was shown,
+    pub(crate) shows: fn(bool) -> bool,
+    /// how much it is said to be paid with,
+    pub(crate) settles: fn(Msat) -> Msat,
+    /// whether it judges what is offered as if it had come in time, with what was asked for,
+    pub(crate) lenient: bool,
+    /// whether it forgets what is to be withdrawn or deleted,
+    pub(crate) forgets: bool,
+    /// and whether it forgets what was issued when it is opened again.
+    pub(crate) loses: bool,
+}
+
+/// Nothing is broken.
+pub(crate) const WHOLE: Bend = Bend {
+    find: |it| it,
+    shows: |it| it,
+    settles: |it| it,
+    lenient: false,
+    forgets: false,
+    loses: false,
+};
+
+pub(crate) struct Shelf {
+    pub(crate) receipts: Box<dyn Receipts>,
+    pub(crate) bend: Bend,
+}
+
+impl Receipts for Shelf {
+    fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
+        self.receipts.find(payment_hash).map(self.bend.find)
+    }
+
+    fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
+        (self.bend.shows)(self.receipts.shows_secret(payment_hash, shown))
+    }
+
+    fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
+        if !self.bend.lenient {
+            return self.receipts.judge(offered, at);
+        }
+        let found = self.receipts.find(&offered.payment_hash);
+        let asked = found.and_then(|it| it.amount_msat).unwrap_or(offered.total_msat);
+        let offered = Offered { amount_msat: asked, total_msat: asked, ..offered.clone() };
+        self.receipts.judge(&offered, Timestamp(0))
+    }
+
+    fn draft(
+        &self,
+        wanted: &ReceiptRequest,
+        receipt_id: ReceiptId,
+    ) -> Result<IssuedReceipt, AddReceiptError> {
+        self.receipts.draft(wanted, receipt_id)
+    }
+
+    fn payment_secret(&self, payment_hash: &PaymentHash) -> Option<PaymentSecret> {
+        self.receipts.payment_secret(payment_hash)
+    }
+
+    fn payment_secret_of(&self, draft: &IssuedReceipt) -> Option<PaymentSecret> {
+        self.receipts.payment_secret_of(draft)
+    }
+
+    fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
+        self.receipts.facts(payment_hash)
+    }
+
+    fn proof(&self, payment_hash: &PaymentHash) -> Option<Preimage> {
+        self.receipts.proof(payment_hash)
+    }
+
+    fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)> {
+        self.receipts.in_order(order, from, most)
+    }
+
+    fn changes(&self) -> u64 {
+        self.receipts.changes()
+    }
+
+    fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
+        self.receipts.of_key(idempotency_key).filter(|_| !self.bend.loses)
+    }
+
+    fn of_label(&self, label: &str) -> Option<PaymentHash> {
+        self.receipts.of_label(label)
+    }
+
+    fn counts(&self, invoices: bool) -> ReceiptCounts {
+        self.receipts.counts(invoices)
+    }
+
+    fn unpaid(&self) -> u64 {
+        self.receipts.unpaid()
+    }
+
+    fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
+        self.receipts.check(issued)
+    }
+
+    fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError> {
+        let keyless = IssuedReceipt { key: None, ..issued.clone() };
+        self.receipts.issue(if self.bend.loses { &keyless } else { issued }, at)
+    }
+
+    fn withdraw(&mut self, payment_hash: &PaymentHash, at: Timestamp) -> Result<(), String> {
+        if self.bend.forgets { Ok(()) } else { self.receipts.withdraw(payment_hash, at) }
+    }
+
+    fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.release(payment_hash)
+    }
+
+    fn restore(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.restore(payment_hash)
+    }
+
+    fn settle(
+        &mut self,
+        payment_hash: &PaymentHash,
+        amount: Msat,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        self.receipts.settle(payment_hash, (self.bend.settles)(amount), at)
+    }
+
+    fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
+        if self.bend.forgets { Ok(()) } else { self.receipts.delete(payment_hash, keep_tombstone) }
+    }
+
+    fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.undescribe(payment_hash)
+    }
+
+    fn seal(&self, preimage: &Preimage) -> Option<Sealed> {
+        self.receipts.seal(preimage)
+    }
+
+    fn reveal(&mut self, payment_hash: &PaymentHash, preimage: &Sealed) -> Result<(), String> {
+        self.receipts.reveal(payment_hash, preimage)
+    }
+
+    fn image(&self) -> PartImage {
+        self.receipts.image()
+    }
+
+    fn take_back(&mut self, image: &Json) -> Result<(), String> {
+        self.receipts.take_back(image)
+    }
+}
