@@ -3,7 +3,7 @@
 use super::{
     auditor::{Intent, Receipt},
     clients::{Errand, Heard, Order},
-    faults::{FAULTS, Strike},
+    faults::{FAULTS, RECEIVING, Strike},
     host,
     plot::{Deed, Kind, What, Wish},
     stage::{Due, Stage},
@@ -244,7 +244,8 @@ impl Stage {
     }
 
     fn strike(&mut self, row: usize, seed: u64) {
-        let Some((name, fault)) = FAULTS.get(row) else { return };
+        let mut rows = FAULTS.iter().chain(RECEIVING);
+        let Some((name, fault)) = rows.nth(row) else { return };
         let (network, hashes) = (&self.ground.network, self.hashes.as_slice());
         let mut strike = Strike { network, rng: Rng::new(seed), now: self.now, hashes };
         if fault(&mut strike).is_some() {

@@ -53,6 +53,8 @@ pub(super) struct Border(Arc<Mutex<Inner>>);
 struct Inner {
     crossings: Vec<Crossing>,
     durable: Durable,
+    /// The height that our node sees, as it said last.
+    height: BlockHeight,
     /// Invoices that our node is to sign, and those that it has signed.
     drafts: Vec<(u64, InvoiceDraft)>,
     signed: Vec<(u64, String)>,
@@ -114,6 +116,11 @@ impl Border {
     /// Changes what is known to be durable.
     pub(super) fn durable(&self, change: impl FnOnce(&mut Durable)) {
         change(&mut self.lock().durable);
+    }
+
+    /// The height that our node sees.
+    pub(super) fn height(&self) -> BlockHeight {
+        self.lock().height
     }
 
     /// Has our node sign an invoice, for the deed with that number.
@@ -239,6 +246,7 @@ impl Node for Watched {
     fn poll(&mut self, now: Timestamp) -> Vec<NodeEvent> {
         self.have_signed(now);
         let events = self.node.poll(now);
+        self.border.lock().height = self.node.view().height;
         events.into_iter().filter(|event| self.hear(event, now)).collect()
     }
 

@@ -4,12 +4,16 @@ use super::plot::index;
 use ecs_systems::{
     planner::Rng,
     port::{FailureCode, PartKey},
-    units::{NodeId, PaymentHash, Seconds, Timestamp},
+    units::{Blocks, NodeId, PaymentHash, Seconds, Timestamp},
 };
 use node_sim::{Fact, Script, SimNetwork};
 
 /// Most seconds that a node is away or keeps an HTLC.
 const AWAY_S_MAX: u64 = 600;
+/// Most seconds that our node tells something late.
+const TOLD_LATE_S_MAX: u64 = 30;
+/// Most blocks that our node does not see for a while.
+const UNSEEN_BLOCKS_MAX: u64 = 3;
 /// Most seconds that a payee keeps a complete set.
 const HELD_S_MAX: u64 = 3_600;
 /// How many of our parts a fault may be about: the latest.
@@ -80,6 +84,27 @@ pub(super) const FAULTS: &[Row] = &[
             node_sim::policy(strike.rng.below(5_000), u32::try_from(strike.rng.below(2_000)).ok()?);
         let announce = strike.rng.chance(500_000);
         strike.network.set_policy(direction, policy, announce, strike.now).ok()
+    }),
+];
+
+/// Those that are drawn besides where others pay us.
+pub(super) const RECEIVING: &[Row] = &[
+    ("event told late", |strike| {
+        let until = strike.within(TOLD_LATE_S_MAX);
+        strike.script(Script::TellLate { until })
+    }),
+    ("answers lost", |strike| {
+        let times = u32::try_from(1 + strike.rng.below(4)).ok()?;
+        strike.script(Script::LoseReplies { times })
+    }),
+    ("blocks seen late", |strike| {
+        let blocks = Blocks(u32::try_from(1 + strike.rng.below(UNSEEN_BLOCKS_MAX)).ok()?);
+        let until = strike.within(AWAY_S_MAX);
+        strike.script(Script::SeeLate { blocks, until })
+    }),
+    ("our node restarts later", |strike| {
+        let at = strike.within(TOLD_LATE_S_MAX);
+        strike.script(Script::RestartUs { at })
     }),
 ];
 

@@ -199,13 +199,21 @@ impl Deed {
             let what = What::draw(&mut rng, count, temper);
             return vec![Self { number, at_ms, what }];
         }
-        let all = (0..).zip(offers::draw(&mut rng, number));
-        all.map(|(nth, (after_ms, what))| Self {
-            number: number + nth * offers::STRIDE,
-            at_ms: at_ms + after_ms,
-            what: What::Receiving(what),
-        })
-        .collect()
+        let all = offers::draw(&mut rng, number).into_iter();
+        let mut all: Vec<_> = all.map(|(after, what)| (after, What::Receiving(what))).collect();
+        // While HTLCs are on their way, or just here.
+        if temper.faults > 0 && rng.chance(100_000) {
+            let row = faults::FAULTS.len() + index(&mut rng, faults::RECEIVING.len());
+            all.push((rng.below(5_000), What::Fault { row, seed: rng.next_u64() }));
+        }
+        if temper.deaths > 0 && rng.chance(80_000) {
+            let (steps, how) = (rng.below(12), Death::draw(&mut rng));
+            all.push((100 + rng.below(5_000), What::Die { steps, how }));
+        }
+        let numbered = (0..).map(|nth| number + nth * offers::STRIDE).zip(all);
+        numbered
+            .map(|(number, (after_ms, what))| Self { number, at_ms: at_ms + after_ms, what })
+            .collect()
     }
 }
 

@@ -247,7 +247,7 @@ impl Stage {
         if self.host.is_some() {
             let height = self.ground.network.height(self.now);
             self.auditor.looks_at_margins(height);
-            self.auditor.looks_at_waiting(self.now);
+            self.auditor.looks_at_waiting(self.now, self.ground.border.height());
         }
         for (deed, invoice) in self.ground.border.signed() {
             self.pay_ourselves(deed, &invoice);

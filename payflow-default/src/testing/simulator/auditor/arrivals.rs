@@ -202,10 +202,13 @@ impl Auditor {
         self.arrivals.get(htlc).is_none_or(fits)
     }
 
-    /// Whether HTLCs wait for a word for too long.
-    pub(in crate::testing::simulator) fn looks_at_waiting(&mut self, now: Timestamp) {
+    /// Whether HTLCs wait for a word for too long, where our node sees that height.
+    pub(in crate::testing::simulator) fn looks_at_waiting(
+        &mut self,
+        now: Timestamp,
+        height: BlockHeight,
+    ) {
         let ran_ms = now.0.saturating_sub(self.lost_ms);
-        let height = self.height;
         let waits = self.arrivals.iter_mut().filter(|(_, it)| it.word.is_none());
         let mut late = None;
         for (htlc, arrival) in waits {
