@@ -20,7 +20,7 @@ pub(crate) struct Bend {
     pub(crate) shows: fn(bool) -> bool,
     /// how much it is said to be paid with,
     pub(crate) settles: fn(Msat) -> Msat,
-    /// whether it judges what is offered as if it had come in time, with what was asked for,
+    /// whether it judges what is offered as if it had come in time, with all that was asked for,
     pub(crate) lenient: bool,
     /// whether it forgets what is to be withdrawn or deleted,
     pub(crate) forgets: bool,
@@ -58,7 +58,12 @@ impl Receipts for Shelf {
         }
         let found = self.receipts.find(&offered.payment_hash);
         let asked = found.and_then(|it| it.amount_msat).unwrap_or(offered.total_msat);
-        let offered = Offered { amount_msat: asked, total_msat: asked, ..offered.clone() };
+        let offered = Offered {
+            amount_msat: asked,
+            total_msat: asked,
+            payment_secret: self.receipts.payment_secret(&offered.payment_hash),
+            ..offered.clone()
+        };
         self.receipts.judge(&offered, Timestamp(0))
     }
 
