@@ -13,6 +13,8 @@ use payecs_journal::{Faults, MemoryDisk, Operation};
 
 /// So many payments are asked for after each restart.
 const REMEMBERED: usize = 5;
+/// After so long whoever waits for room on the disk has seen that there is some.
+const TRIED_AGAIN_MS: u64 = 1_000;
 /// What a full disk has left.
 const LEFT_BYTES: u64 = 2_000;
 
@@ -124,7 +126,7 @@ impl Stage {
         disk.plan(Faults { capacity_bytes, ..Faults::default() });
         self.full_until = Some(self.now.after_ms(for_ms));
         self.auditor.loses(for_ms);
-        self.auditor.is_full_until(self.now.after_ms(for_ms));
+        self.auditor.is_full_until(self.now.after_ms(for_ms + TRIED_AGAIN_MS));
         self.report.fault("disk full");
     }
 
