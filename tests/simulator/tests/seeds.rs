@@ -47,6 +47,12 @@ const FOUND: &[Found] = &[
         law: Law::EndsInTime,
         what: "a set that had been given back was held again once it was advanced",
     },
+    Found {
+        seed: 10_956,
+        receive: true,
+        law: Law::RefusedAlike,
+        what: "a refusal that waited for room on the disk was taken for a slow one",
+    },
 ];
 
 /// So many in which others pay us.
