@@ -135,6 +135,7 @@ impl Stage {
         self.ground.disk.plan(Faults::default());
         self.full_until = None;
         self.auditor.loses(0);
+        self.auditor.is_full_until(self.now.after_ms(TRIED_AGAIN_MS));
     }
 
     pub(super) fn break_sync(&mut self, after: u64) {
