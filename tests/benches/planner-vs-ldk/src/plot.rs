@@ -107,7 +107,7 @@ fn panel(
     mesh.x_desc("satoshi")
         .x_label_formatter(&|it| short(*it))
         .label_style(LABEL)
-        .light_line_style(WHITE);
+        .max_light_lines(0);
     mesh.draw()?;
     for ((points, name), colour) in curves.iter().zip(names).zip(COLOURS) {
         let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(4);
