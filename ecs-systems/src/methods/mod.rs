@@ -18,6 +18,7 @@ mod events;
 mod explain;
 mod paycodes;
 mod invoices;
+mod counters;
 
 pub(crate) use explain::PAYMENT;
 pub use invoices::{Signing, take_signings};
@@ -30,7 +31,7 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them but those for layers.
-const OTHERS: [&Method; 26] = [
+const OTHERS: [&Method; 27] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -57,6 +58,7 @@ const OTHERS: [&Method; 26] = [
     &invoices::WAIT_INVOICE,
     &invoices::WAIT_ANY_INVOICE,
     &invoices::DEL_INVOICE,
+    &counters::WAIT,
 ];
 
 /// All of them.

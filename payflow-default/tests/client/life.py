@@ -176,6 +176,8 @@ def receiving(voice, entity):
     again = {"invstring": made["bolt11"], "label": label, "preimage": preimage}
     yield "createinvoice", voice.call("createinvoice", **again)["status"]
     voice.call("delinvoice", label=label, status="unpaid")
+    counted = voice.call("wait", subsystem="invoices", indexname="created", nextvalue=1)
+    yield "wait", counted["subsystem"]
     yield "waitanyinvoice", voice.call("waitanyinvoice", lastpay_index=0, timeout=0)
 
 

@@ -36,7 +36,11 @@ pub(super) fn status(engine: &Engine, facts: &ReceiptFacts) -> InvoiceStatus {
 
 /// An invoice, and its preimage where it is paid and `secrets` may be told; `None`: it is a bare
 /// paycode.
-pub(super) fn element(engine: &Engine, facts: &ReceiptFacts, secrets: bool) -> Option<Json> {
+pub(in crate::methods) fn element(
+    engine: &Engine,
+    facts: &ReceiptFacts,
+    secrets: bool,
+) -> Option<Json> {
     let (receipt, invoice) = (&facts.receipt, facts.invoice.as_ref()?);
     let status = status(engine, facts);
     let preimage = || receipts(engine).ok()?.proof(&receipt.payment_hash);

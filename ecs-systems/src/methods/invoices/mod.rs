@@ -13,6 +13,7 @@ mod delete;
 pub(super) use ask::INVOICE;
 pub(super) use create::{CREATE_INVOICE, SIGN_INVOICE};
 pub(super) use delete::DEL_INVOICE;
+pub(super) use element::element;
 pub(super) use list::LIST_INVOICES;
 pub(super) use wait::{WAIT_ANY_INVOICE, WAIT_INVOICE};
 

@@ -14,7 +14,7 @@ use ecs_core::{Engine, EntityId, Fields, Json};
 use payecs_units::{Msat, PaymentHash, Timestamp};
 
 /// A paycode, and its preimage where it is paid and `secrets` may be told.
-pub(super) fn element(engine: &Engine, facts: &ReceiptFacts, secrets: bool) -> Json {
+pub(in crate::methods) fn element(engine: &Engine, facts: &ReceiptFacts, secrets: bool) -> Json {
     let receipt = &facts.receipt;
     let hash = &receipt.payment_hash;
     let status = status(engine, receipt);

@@ -11,6 +11,7 @@ mod decide;
 
 pub(super) use decide::{CANCEL_PAYCODE, SETTLE_PAYCODE};
 pub(super) use delete::DEL_PAYCODE;
+pub(super) use element::element;
 pub(super) use issue::PAYCODE;
 pub(super) use list::LIST_PAYCODES;
 pub(super) use wait::WAIT_PAYCODE;
