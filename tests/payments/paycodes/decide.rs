@@ -60,6 +60,33 @@ fn what_is_held_is_settled_with_its_preimage_also_after_a_crash() {
 }
 
 #[test]
+fn what_is_held_is_settled_by_its_hash_where_the_engine_has_the_preimage() {
+    let mut payer = merchant();
+    let drawn = paycode(&mut payer, "{\"amount_msat\":1000,\"hold\":true}");
+    let others = held(&mut payer, false);
+    let by_hash = |payer: &mut Payer, hash| {
+        let answer = payer.call("settlepaycode", &asked_for(hash, ""));
+        answer.map(|told| field(&told, "status")).map_err(|error| error.code)
+    };
+    assert_eq!(by_hash(&mut payer, drawn.hash), Err(906), "nothing is held");
+    let [id, _] = [&drawn, &others].map(|made| carol_sends(&mut payer, made.whole(1_000)));
+    payer.crash();
+    assert_eq!(by_hash(&mut payer, others.hash), Err(-32602), "its preimage is elsewhere");
+    assert_eq!(by_hash(&mut payer, drawn.hash), Ok("\"receiving\"".to_owned()));
+    payer.run_for(5_000);
+    assert!(matches!(status(&payer, id), PartStatus::Paid { .. }));
+    assert_eq!(by_hash(&mut payer, drawn.hash), Ok("\"paid\"".to_owned()), "again");
+    assert_eq!(status_of(&mut payer, &others), "held");
+    for params in ["[]".to_owned(), both(&drawn)] {
+        assert_eq!(payer.refused("settlepaycode", &params).0, -32602, "{params}");
+    }
+}
+
+fn both(made: &Paycode) -> String {
+    format!("[\"{}\",\"{}\"]", PREIMAGE.reveal(), made.hash)
+}
+
+#[test]
 fn what_waits_gathers_or_is_held_is_cancelled_for_good() {
     for (sent, is) in [(None, "unpaid"), (Some(400), "receiving"), (Some(1_000), "held")] {
         let mut payer = merchant();

@@ -13,23 +13,23 @@ use crate::{
     records::{ReceiptLine, receipt_record},
 };
 use ecs_core::{
-    Args, Engine, ErrorObject, INTERNAL, Method, Reply, Scope, Write, Writer, required,
+    Args, Engine, ErrorObject, INTERNAL, Method, Reply, Scope, Write, Writer, optional, required,
 };
 use payecs_units::{PaymentHash, Preimage};
 
 pub(in crate::methods) const SETTLE_PAYCODE: Method = Method {
     name: "settlepaycode",
-    params: &[required("preimage", kinds::PREIMAGE)],
+    params: &[optional("preimage", kinds::PREIMAGE), optional("payment_hash", kinds::HASH)],
     scope: Scope::Receive,
     errors: &[209, 905, 906],
     result: r#"{"payment_hash", "status", …} as in listpaycodes"#,
-    doc: "Takes what is held for the paycode of this preimage. It answers once that is decided for \
-          good, with the paycode: `receiving` until the node has confirmed every HTLC, then \
-          `paid`, which `waitpaycode` waits for. Again is no error. Where nothing is held the code \
-          is 906, with `data.current_status`, and the preimage is not kept. A set of which an HTLC \
-          has no more than 12 blocks left is given back all the same: the answer says `unpaid` \
-          then. Of a paycode with `hold` whose preimage the engine drew nobody has it: who may \
-          detach `lightningd:hold` from its set ends that hold.",
+    doc: "Takes what is held for the paycode of this `preimage`, or of this `payment_hash` where \
+          the engine has the preimage: one of the two is given. It answers once that is decided \
+          for good, with the paycode: `receiving` until the node has confirmed every HTLC, then \
+          `paid`, which `waitpaycode` waits for. Again is no error. Where nothing is held the \
+          code is 906, with `data.current_status`, and the preimage is not kept. A set of which \
+          an HTLC has no more than 12 blocks left is given back all the same: the answer says \
+          `unpaid` then.",
     handle: settle_paycode,
     check: |engine, args| settled(engine, args).map(drop),
 };
@@ -49,14 +49,25 @@ pub(in crate::methods) const CANCEL_PAYCODE: Method = Method {
 
 /// What is to be settled, and whether it is not yet.
 fn settled(engine: &Engine, args: &Args<'_>) -> Result<(ReceiptFacts, bool), ErrorObject> {
-    let preimage: Preimage = args.need("preimage")?;
-    let facts = receipts(engine)?.facts(&preimage.hash()).ok_or_else(unknown)?;
+    let preimage = args.read::<Preimage>("preimage")?;
+    let hash = match (preimage, args.read::<PaymentHash>("payment_hash")?) {
+        (Some(preimage), None) => preimage.hash(),
+        (None, Some(hash)) => hash,
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(ErrorObject::invalid("give exactly one of `preimage` and `payment_hash`"));
+        }
+    };
+    let facts = receipts(engine)?.facts(&hash).ok_or_else(unknown)?;
     if matches!(facts.receipt.state, ReceiptState::Settling | ReceiptState::Paid) {
         return Ok((facts, false));
     }
     let current = status(engine, &facts.receipt);
     if current != Status::Held {
         return Err(unexpected(current, Status::Held));
+    }
+    if preimage.is_none() && !facts.receipt.preimage_known {
+        let what = "`payment_hash`: its preimage is not here: give `preimage`";
+        return Err(ErrorObject::invalid(what));
     }
     Ok((facts, true))
 }
