@@ -1,14 +1,16 @@
 //! The set that gathers the HTLCs of one hash.
 
+use super::sets::Sets;
 use crate::{
     components::{Refusing, Set, SetComplete, SetEnough, SetReceived},
     port::{Receipt, ReceiptState, Receipts},
 };
 use bevy_ecs::{
-    prelude::{Has, Query, With},
+    prelude::{Has, Query, Res, With},
     query::QueryData,
+    system::SystemParam,
 };
-use ecs_core::{Id, Systems};
+use ecs_core::{Entities, Id, Systems};
 use payecs_units::{PaymentHash, Timestamp};
 
 /// A set that has not ended.
@@ -23,8 +25,13 @@ pub(crate) struct LiveSet {
     refusing: Has<Refusing>,
 }
 
-/// The sets that have not ended.
-pub(crate) type LiveSets<'w, 's, 'q> = Query<'w, 's, LiveSet, With<Systems>>;
+/// The sets that have not ended, found by their hash.
+#[derive(SystemParam, Debug)]
+pub(crate) struct LiveSets<'w, 's> {
+    index: Res<'w, Sets>,
+    entities: Res<'w, Entities>,
+    sets: Query<'w, 's, LiveSet, With<Systems>>,
+}
 
 /// Whether a hash has a set, and whether that takes another HTLC.
 pub(crate) enum Gathering<'q> {
@@ -37,12 +44,10 @@ pub(crate) enum Gathering<'q> {
 }
 
 /// The set of a hash.
-pub(crate) fn gathering<'q>(
-    sets: &'q Query<LiveSet, With<Systems>>,
-    hash: &PaymentHash,
-) -> Gathering<'q> {
+pub(crate) fn gathering<'q>(sets: &'q LiveSets<'_, '_>, hash: &PaymentHash) -> Gathering<'q> {
     let mut found = Gathering::Absent;
-    for set in sets.iter().filter(|set| set.set.0.payment_hash == *hash) {
+    let of_hash = sets.index.of(hash).iter().filter_map(|id| sets.entities.get(*id));
+    for set in of_hash.filter_map(|entity| sets.sets.get(entity).ok()) {
         if set.enough || set.complete || set.refusing || set.received.is_none() {
             return Gathering::Closed;
         }
