@@ -127,6 +127,32 @@ fn payments_and_invoices_are_told_in_words_and_as_json() {
 }
 
 #[test]
+fn an_invoice_is_made_drawn_and_waited_for() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    let made = daemon.run("invoice", &["20sat", "tea", "two teas", "--qr", "--expiry", "60"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let told = String::from_utf8(made.stdout).unwrap();
+    let invoice = told.lines().last().unwrap();
+    assert!(invoice.starts_with("ln") && told.lines().count() > 20, "{told}");
+    let decoded = daemon.run("decode", &["--json", invoice]);
+    let decoded: Value = serde_json::from_slice(&decoded.stdout).unwrap();
+    assert_eq!((&decoded["expiry"], &decoded["description"]), (&60.into(), &"two teas".into()));
+    let again = daemon.run("invoice", &["20sat", "tea", "two teas"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(said(&again).contains("(code 900)"), "{}", said(&again));
+    // Our node pays itself, without a channel.
+    daemon.wait_until("it is paid", || daemon.run("pay", &[invoice]).status.success());
+    let paid = daemon.run("call", &["waitinvoice", "tea", "--json"]);
+    let paid: Value = serde_json::from_slice(&paid.stdout).unwrap();
+    assert_eq!((&paid["status"], &paid["pay_index"]), (&"paid".into(), &1.into()));
+    let short = ["1sat", "coffee", "one coffee", "--expiry", "1", "--wait", "--json"];
+    let waited = daemon.run("invoice", &short);
+    assert_eq!(waited.status.code(), Some(1), "{}", said(&waited));
+    assert!(said(&waited).contains("\"code\":903"), "{}", said(&waited));
+}
+
+#[test]
 fn what_is_refused_says_what_there_is_on_lines_of_its_own() {
     let dir = TempDir::new().unwrap();
     let daemon = Daemon::start(dir.path());
