@@ -134,8 +134,13 @@ impl Model {
         if writes.iter().any(|write| !matches!(write.flaw, Flaw::None)) {
             return -32602;
         }
-        for write in writes {
+        for (at, write) in writes.iter().enumerate() {
             self.write(write);
+            // What is cleared for good is over at once, what else is empty at the end.
+            let again = |later: &Change| later.entity == write.entity && !later.is_nothing();
+            if write.is_clear() && !writes[at + 1..].iter().any(again) {
+                self.entities.remove(&write.entity);
+            }
             self.pass_live();
         }
         self.entities.retain(|_, entity| !entity.values.is_empty() || entity.list.is_some());

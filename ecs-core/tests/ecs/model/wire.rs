@@ -39,6 +39,19 @@ fn fields(values: &BTreeMap<&'static str, Option<u64>>, variant: usize) -> Strin
 }
 
 impl Change {
+    /// Whether it takes everything away and gives nothing.
+    pub(super) fn is_clear(&self) -> bool {
+        self.exact && self.names_nothing()
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        !self.exact && self.names_nothing()
+    }
+
+    fn names_nothing(&self) -> bool {
+        self.values.is_empty() && matches!(self.list, ListChange::Keep)
+    }
+
     pub(super) fn text(&self) -> String {
         let mut text = format!("{{\"exact\":{},\"entity\":\"{}\"", self.exact, self.entity);
         text += &fields(&self.values, 3);
