@@ -139,6 +139,10 @@ fn must_say(engine: &Engine, bolt11: &str, draft: &InvoiceDraft) -> Result<(), E
     if said.amount_msat != draft.amount_msat {
         return Err(wrong("the amount differs"));
     }
+    // A payer who leaves fewer blocks, or comes later, would be refused.
+    if said.min_final_cltv_expiry != draft.min_final_cltv.0 || said.expiry != draft.expiry.0 {
+        return Err(wrong("blocks or expiry differ"));
+    }
     Ok(())
 }
 
