@@ -53,6 +53,12 @@ const FOUND: &[Found] = &[
         law: Law::RefusedAlike,
         what: "a refusal that waited for room on the disk was taken for a slow one",
     },
+    Found {
+        seed: 11_309,
+        receive: true,
+        law: Law::RefusedAlike,
+        what: "the same where the clock jumped while it waited",
+    },
 ];
 
 /// So many in which others pay us.
