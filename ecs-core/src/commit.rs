@@ -79,7 +79,7 @@ impl Engine {
             let entity = write.entity.or(batch.subject).ok_or_else(|| {
                 Error::Invalid("a write outside a System must name its entity".to_owned())
             })?;
-            self.judge(batch.writer, entity, write, &mut changes)?;
+            self.judge(batch, entity, write, &mut changes)?;
         }
         if *batch.writer != Writer::Engine {
             self.check_names(names)?;
@@ -90,11 +90,12 @@ impl Engine {
 
     fn judge(
         &mut self,
-        writer: &Writer,
+        batch: &Batch<'_>,
         entity: EntityId,
         write: &Write,
         changes: &mut Vec<(EntityId, Change)>,
     ) -> Result<(), Error> {
+        let writer = batch.writer;
         let frozen = *writer != Writer::Engine && self.is_frozen(entity);
         if write.exact {
             if frozen {
@@ -112,7 +113,7 @@ impl Engine {
                 match named {
                     Some(Named::Typed(typed)) => {
                         if let Some(json) = value {
-                            self.check_wait(entity, name, json)?;
+                            self.check_wait(entity, name, json, batch.writes)?;
                         }
                         named = Some(self.permit_typed(
                             writer,

@@ -159,8 +159,14 @@ impl Waits {
 
 impl Engine {
     /// Judges what can only be judged knowing the state: how far ahead a moment is, and whether
-    /// the Entities of a join exist or did.
-    pub(crate) fn check_wait(&self, id: EntityId, name: &str, json: &Json) -> Result<(), Error> {
+    /// the Entities of a join exist, did, or are made by the same `writes`.
+    pub(crate) fn check_wait(
+        &self,
+        id: EntityId,
+        name: &str,
+        json: &Json,
+        writes: &[Write],
+    ) -> Result<(), Error> {
         if name == WakeAt::SPEC.name
             && let Ok(WakeAt(at_ms)) = WakeAt::from_json(json)
         {
@@ -172,7 +178,8 @@ impl Engine {
         if name == Join::SPEC.name
             && let Ok(join) = Join::from_json(json)
         {
-            let unknown = |other: &&EntityId| !self.was_made(**other);
+            let makes = |other| writes.iter().any(|write| write.makes(other));
+            let unknown = |other: &&EntityId| !self.was_made(**other) && !makes(**other);
             if join.entities.contains(&id) {
                 return Err(Error::Invalid(format!("`{name}`: entity {id} can't wait for itself")));
             }

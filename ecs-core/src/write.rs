@@ -64,6 +64,12 @@ impl Write {
         self
     }
 
+    /// Whether it is a write to that Entity, and leaves it with something.
+    pub(crate) fn makes(&self, entity: EntityId) -> bool {
+        let attaches = |value: &Option<Json>| value.as_ref().is_some_and(|it| !it.is_null());
+        self.entity == Some(entity) && self.components.iter().any(|(_, value)| attaches(value))
+    }
+
     /// Detaches a documented Component.
     #[must_use]
     pub fn detach<C: WireComponent>(self) -> Self {

@@ -1,9 +1,10 @@
 //! Waiting for a time, and for other Entities.
 
 use crate::common::{at, call, code_of, engine, entity, id, json, recorded};
+use ecs_core::bevy_ecs::prelude::Res;
 use ecs_core::{
-    Effect, EffectClass, Engine, EntityId, Json, Step, Systems, WAKE_AHEAD_MS_MAX, Write, Writer,
-    system,
+    Effect, EffectClass, Engine, Entities, EntityId, Json, Step, Systems, WAKE_AHEAD_MS_MAX, Write,
+    Writer, system,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -126,6 +127,32 @@ fn a_join_is_met_by_all_by_any_or_by_so_many_and_tells_which() {
         assert_eq!(app.component(waiter, "lightningd:join:done"), Some(Json::of(&done)), "{mode}");
         assert!(has(&app, waiter, "acme:joined:ran") && !has(&app, waiter, "lightningd:join"));
     }
+}
+
+#[test]
+fn an_entity_joins_one_that_is_made_in_the_same_step() {
+    let mut app = waking();
+    let def = system("acme:split").requires(["lightningd:systems"]).disallows(["acme:child"]);
+    let run = |_: ecs_core::On, entities: Res<Entities>| {
+        let child = entities.free().next().expect("a free number");
+        let list = Systems::listing(["acme:rests"]);
+        let join = json(&format!(r#"{{"entities":[{child}],"mode":"all"}}"#));
+        let here = Step::advance().attach_json("acme:child", Json::of(&child));
+        Ok(here.attach_json("lightningd:join", join).write(Write::to(child).attach(&list)))
+    };
+    app.add_payment_system(def, run).expect("a new name");
+    let parent = entity(&mut app, &["acme:split", "acme:joined"], &[]);
+    app.advance(parent, None).expect("it splits, and waits");
+    assert!(has(&app, parent, "lightningd:join") && !has(&app, parent, "acme:joined:ran"));
+    let child = app.component(parent, "acme:child").unwrap().decode().unwrap();
+    end(&mut app, child);
+    app.run();
+    assert!(has(&app, parent, "acme:joined:ran"));
+    let nothing = Write::to(child.next().next()).detach_name("acme:x");
+    let join = format!(r#"{{"entities":[{}],"mode":"all"}}"#, child.next().next());
+    let write = Write::to(parent).attach_json("lightningd:join", json(&join));
+    let refused = app.set_components(&Writer::Caller, &[write, nothing], &[]).unwrap_err();
+    assert_eq!(refused.code(), -32602, "a write that makes nothing: {refused}");
 }
 
 #[test]
