@@ -5,6 +5,7 @@
 //! [`Driver::finish_plan`]. So a simulation on a virtual clock and a daemon on the real one run the
 //! same program.
 
+mod alone;
 mod asking;
 mod calls;
 mod effects;
@@ -22,6 +23,7 @@ mod reconcile;
 mod recover;
 mod serving;
 
+pub use alone::Call;
 pub use asking::{ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST};
 pub use calls::Asker;
 pub use finished::{COLLECTED_PER_POLL_MAX, Retention};

@@ -21,6 +21,6 @@ pub mod testing;
 
 pub use driver::{
     ASK_AGAIN_MS_FIRST, ASK_AGAIN_MS_MAX, ASK_SILENT_MS_FIRST, Announcer, Answer, Asker,
-    COLLECTED_PER_POLL_MAX, Driver, Job, JobId, JournalRecord, Outlet, ReconcileReport,
+    COLLECTED_PER_POLL_MAX, Call, Driver, Job, JobId, JournalRecord, Outlet, ReconcileReport,
     Reconciliation, Retention,
 };

@@ -2,13 +2,13 @@
 
 use super::shared::Shared;
 use crate::{
-    Driver, Retention,
+    Call, Driver, Retention,
     app::{Parts, engine},
     entropy::Entropy,
     flow::DEFAULT_FLOW,
     planner::OwnPlanner,
 };
-use ecs_core::{Engine, EntityId, Error, Failed, Json, Plugin, Write};
+use ecs_core::{Engine, EntityId, Error, ErrorObject, Failed, Json, Plugin, Write};
 use ecs_systems::{
     components::{FeePaid, Invoice, Status},
     planner::KnowledgeConfig,
@@ -16,9 +16,10 @@ use ecs_systems::{
     port::{Ledger, Node},
     units::{Msat, Timestamp},
 };
-use ledger_store::{MemoryLedger, MemoryReceipts};
+use ledger_store::{MemoryLedger, MemoryReceipts, Seed};
 use node_sim::SimNetwork;
 use std::{fmt, sync::Arc};
+use zeroize::Zeroizing;
 
 /// When every bench begins.
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -145,7 +146,7 @@ impl Bench {
         let mut app = engine(Parts {
             policy: Policy::default(),
             ledger: Box::new(books.clone()),
-            receipts: Box::new(MemoryReceipts::default()),
+            receipts: Box::new(MemoryReceipts::with_seed(Seed::new(&Zeroizing::new([1; 32])))),
             plugins: flow.lend().collect(),
         })
         .expect("names of plugins do not clash");
@@ -184,6 +185,40 @@ impl Bench {
             self.driver.run_until(self.now);
         }
         self.ended(id)
+    }
+
+    /// Calls a method as the owner, with params as JSON text, and runs until it is answered.
+    ///
+    /// # Errors
+    /// What the method refuses it with.
+    ///
+    /// # Panics
+    /// As [`Bench::finish_call`] does.
+    pub fn call(&mut self, method: &str, params: &str) -> Result<Json, ErrorObject> {
+        let call = self.begin_call(method, params);
+        self.finish_call(&call)
+    }
+
+    /// Makes a call as the owner, with params as JSON text, and runs nothing.
+    ///
+    /// # Panics
+    /// If the params are no JSON.
+    pub fn begin_call(&mut self, method: &str, params: &str) -> Call {
+        let params = Json::parse(params).expect("params are JSON");
+        self.driver.begin_call(self.now, method, &params)
+    }
+
+    /// Runs until a call is answered.
+    ///
+    /// # Errors
+    /// What the method refuses it with.
+    ///
+    /// # Panics
+    /// If that takes more than a day.
+    pub fn finish_call(&mut self, call: &Call) -> Result<Json, ErrorObject> {
+        let answer = self.driver.finish_call(call, self.now.after_ms(ENDS_WITHIN_MS));
+        self.now = self.now.max(self.driver.now());
+        answer.expect("it is answered within a day")
     }
 
     /// What became of a payment so far.
