@@ -7,6 +7,7 @@ use ecs_systems::{
     policy::Policy,
     port::{Books, Ledger, Receipts, ReceiptsBook},
 };
+use payecs_rebalance::Rebalance;
 
 /// What an engine is made of.
 pub struct Parts {
@@ -18,6 +19,12 @@ pub struct Parts {
     pub receipts: Box<dyn Receipts>,
     /// Third parties' plugins, added in this order.
     pub plugins: Vec<Box<dyn Plugin>>,
+}
+
+/// The plugins that our binaries have: built on the traits that third parties build on.
+#[must_use]
+pub fn bundled() -> Vec<Box<dyn Plugin>> {
+    vec![Box::new(Rebalance)]
 }
 
 impl std::fmt::Debug for Parts {

@@ -17,6 +17,8 @@ const EDGES: &[(&str, Uses)] = &[
     ("payecs-gossip", Uses::Only(&["payecs-planner", "payecs-units"])),
     ("ecs-core", Uses::Only(&[])),
     ("ecs-systems", Uses::Only(&["ecs-core", "payecs-planner", "payecs-units"])),
+    // On the public traits, as any third party's: it has no part in the flow.
+    ("payecs-rebalance", Uses::Only(&["ecs-core", "ecs-systems"])),
     ("ledger-store", Uses::Only(&["ecs-core", "ecs-systems", "payecs-index", "payecs-journal"])),
     ("payecs-journal", Uses::Only(&[])),
     ("payecs-index", Uses::Only(&["payecs-journal"])),

@@ -24,6 +24,7 @@ pub(crate) use explain::PAYMENT;
 pub use invoices::{Signing, take_signings};
 pub use kinds::AMOUNT;
 pub use layers::forget_passing;
+pub use paycodes::make_paycode;
 pub use routes::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer};
 
 use crate::{port::Books, refusal::PAY_UNSPECIFIED_ERROR};

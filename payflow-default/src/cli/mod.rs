@@ -7,6 +7,7 @@ mod pay;
 mod ask;
 mod pays;
 mod invoice;
+mod rebalance;
 mod plan;
 mod graph;
 mod look;
@@ -56,6 +57,7 @@ enum Command {
     Paystatus(pays::StatusArgs),
     Cancelpay(pays::CancelArgs),
     Invoice(invoice::Args),
+    Rebalance(rebalance::Args),
     Decode(ask::DecodeArgs),
     Plan(plan::Args),
     Graph(graph::Args),
@@ -107,6 +109,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Paystatus(args) => pays::status(&args),
         Command::Cancelpay(args) => pays::cancel(&args),
         Command::Invoice(args) => invoice::run(&args),
+        Command::Rebalance(args) => rebalance::run(&args),
         Command::Decode(args) => ask::decode(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Graph(args) => graph::run(&args),

@@ -6,7 +6,7 @@ use ecs_systems::{policy::Policy, units::Timestamp};
 use ledger_store::{MemoryLedger, MemoryReceipts};
 use node_sim::OUR_NAME;
 use payflow_default::{
-    app::{Parts, engine},
+    app::{Parts, bundled, engine},
     service::SIM_INVOICE,
 };
 use rpc_bridge::{Grant, NewToken, TokenError, TokenInfo, Tokens, subscription_ends};
@@ -145,9 +145,9 @@ fn unknown(name: &str) -> Option<String> {
         policy: Policy::default(),
         ledger: Box::new(MemoryLedger::new(OUR_NAME)),
         receipts: Box::new(MemoryReceipts::default()),
-        plugins: Vec::new(),
+        plugins: bundled(),
     });
-    let engine = engine.expect("without plugins every name is free");
+    let engine = engine.expect("our plugins have names of their own");
     let own = engine.methods().map(|method| method.name);
     let known: Vec<&str> = own.chain([SIM_INVOICE.name]).chain(subscription_ends()).collect();
     if known.contains(&name) {

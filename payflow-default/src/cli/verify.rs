@@ -16,7 +16,7 @@ use ledger_store::{
 use node_sim::OUR_NAME;
 use payecs_index::{Backend as _, Fault, HISTORY, Progress, SledBackend, compare};
 use payecs_journal::{Disk, Head, LedgerReader, LogId, Options, OsDisk};
-use payflow_default::app::{Parts, engine};
+use payflow_default::app::{Parts, bundled, engine};
 use serde::Serialize;
 use std::{
     io::{self, Write},
@@ -238,7 +238,7 @@ pub(super) fn empty_engine() -> Result<Engine, String> {
         policy: Policy::default(),
         ledger: Box::new(MemoryLedger::over(OUR_NAME, history, LATE_PAYMENTS_MAX)),
         receipts: Box::new(MemoryReceipts::default()),
-        plugins: Vec::new(),
+        plugins: bundled(),
     })
     .map_err(|error| error.to_string())
 }

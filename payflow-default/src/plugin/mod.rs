@@ -12,7 +12,7 @@ mod running;
 mod asked;
 
 use crate::{
-    app::{Parts, engine},
+    app::{Parts, bundled, engine},
     cli::demo::{
         DemoError,
         opening::{Looked, Opening},
@@ -163,7 +163,7 @@ fn table() -> Result<BTreeMap<&'static str, &'static Method>, DemoError> {
         policy: Policy::default(),
         ledger: Box::new(MemoryLedger::new("us")),
         receipts: Box::new(MemoryReceipts::default()),
-        plugins: Vec::new(),
+        plugins: bundled(),
     })?;
     engine.add_method(&SIM_INVOICE);
     Ok(engine.methods().map(|method| (method.name, method)).collect())

@@ -179,6 +179,7 @@ def receiving(voice, entity):
     counted = voice.call("wait", subsystem="invoices", indexname="created", nextvalue=1)
     yield "wait", counted["subsystem"]
     yield "waitanyinvoice", voice.call("waitanyinvoice", lastpay_index=0, timeout=0)
+    yield "rebalance", voice.call("rebalance", short_channel_id="1x2x3", target="50%")
 
 
 def layered(voice, entity):

@@ -3,7 +3,7 @@
 use super::{heading, list_of};
 use ecs_core::{Engine, Explainer, Method, Plugin};
 use ecs_systems::{PaymentSystems, errors::ERROR_CODES};
-use payflow_default::service::SIM_INVOICE;
+use payflow_default::{app::bundled, service::SIM_INVOICE};
 use std::fmt::Write;
 
 /// An engine with every method that payecs has.
@@ -11,12 +11,15 @@ pub(super) fn app() -> Engine {
     let mut app = Engine::new();
     PaymentSystems::default().build(&mut app).expect("the default flow fits together");
     app.add_method(&SIM_INVOICE);
+    for plugin in bundled() {
+        app.add_plugin(&*plugin).expect("our plugins have names of their own");
+    }
     app
 }
 
 /// Where the tables of the methods are.
 const SOURCES: &str = "the methods' tables: ecs-core/src/methods, ecs-systems/src/methods, \
-                       payflow-default/src/service";
+                       ecs-systems/rebalance/src, payflow-default/src/service";
 
 /// The page of the methods.
 pub(super) fn methods() -> String {

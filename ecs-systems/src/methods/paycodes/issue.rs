@@ -177,12 +177,7 @@ enum Judged {
 fn paycode(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let payment_hash = match judged(engine, &Asked::of(args)?)? {
         Judged::There(payment_hash) => payment_hash,
-        Judged::New(issued) => {
-            let payment_hash = issued.payment_hash;
-            engine.keep_records(&[receipt_record(&ReceiptLine::Issue(issued))])?;
-            tracing::info!(target: "payflow::receive", %payment_hash, "paycode made");
-            payment_hash
-        }
+        Judged::New(issued) => keep(engine, issued)?,
     };
     told(engine, &payment_hash)
 }
@@ -192,12 +187,42 @@ fn judged(engine: &Engine, asked: &Asked) -> Result<Judged, ErrorObject> {
     if let Some(there) = made_before(receipts, asked)? {
         return Ok(Judged::There(there));
     }
+    drafted(engine, receipts, &asked.wanted(now(engine))).map(Box::new).map(Judged::New)
+}
+
+/// The receipt that a request comes to; nothing is kept yet.
+fn drafted(
+    engine: &Engine,
+    receipts: &dyn Receipts,
+    wanted: &ReceiptRequest,
+) -> Result<IssuedReceipt, ErrorObject> {
     may_issue(engine, receipts)?;
     let inputs = engine.resource::<Inputs>().copied().unwrap_or_default();
-    let issued = receipts
-        .draft(&asked.wanted(now(engine)), receipt_id(&inputs.entropy, 0))
-        .and_then(|issued| receipts.check(&issued).map(|()| issued));
-    issued.map(|issued| Judged::New(Box::new(issued))).map_err(|error| refused(&error))
+    receipts
+        .draft(wanted, receipt_id(&inputs.entropy, 0))
+        .and_then(|issued| receipts.check(&issued).map(|()| issued))
+        .map_err(|error| refused(&error))
+}
+
+/// Makes a paycode, as part of a command that makes no other: what `paycode` does, for methods of
+/// third parties. Its payment secret is `ReceiptsBook`'s to tell.
+///
+/// # Errors
+/// As `paycode` has them: 2330, 2208, 901, and −32602 for terms that can't be. Nothing is kept
+/// then.
+pub fn make_paycode(
+    engine: &mut Engine,
+    wanted: &ReceiptRequest,
+) -> Result<PaymentHash, ErrorObject> {
+    let issued = drafted(engine, receipts(engine)?, wanted)?;
+    keep(engine, Box::new(issued))
+}
+
+fn keep(engine: &mut Engine, issued: Box<IssuedReceipt>) -> Result<PaymentHash, ErrorObject> {
+    let payment_hash = issued.payment_hash;
+    engine.keep_records(&[receipt_record(&ReceiptLine::Issue(issued))])?;
+    tracing::info!(target: "payflow::receive", %payment_hash, "paycode made");
+    Ok(payment_hash)
 }
 
 /// Whether there is room for one more.

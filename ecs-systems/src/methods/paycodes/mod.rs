@@ -13,6 +13,7 @@ pub(super) use decide::{CANCEL_PAYCODE, SETTLE_PAYCODE};
 pub(super) use delete::DEL_PAYCODE;
 pub(super) use element::element;
 pub(super) use issue::PAYCODE;
+pub use issue::make_paycode;
 pub(super) use list::LIST_PAYCODES;
 pub(super) use wait::WAIT_PAYCODE;
 

@@ -12,11 +12,11 @@ use ecs_systems::{
     port::{Decision, Node},
     units::{Blocks, ChannelDirection, Msat, NodeId, PaymentHash, ShortChannelId, Timestamp},
 };
-use ledger_store::{LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts};
+use ledger_store::{LATE_PAYMENTS_MAX, LedgerHistory, MemoryLedger, MemoryReceipts, Seed};
 use node_sim::{OUR_NAME, PaymentTruth, SimNetwork};
 use payflow_default::{
     Driver,
-    app::{Parts, engine},
+    app::{Parts, bundled, engine},
     entropy::Entropy,
     planner::OwnPlanner,
     service::SIM_INVOICE,
@@ -27,6 +27,7 @@ use std::{
     path::Path,
     sync::Arc,
 };
+use zeroize::Zeroizing;
 
 /// When the demo's world begins: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp(1_767_225_600_000);
@@ -111,8 +112,8 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
     let mut engine = engine(Parts {
         policy: start.policy.clone(),
         ledger: Box::new(ledger),
-        receipts: Box::new(MemoryReceipts::default()),
-        plugins: Vec::new(),
+        receipts: Box::new(receipts(start.data_dir, seed)),
+        plugins: bundled(),
     })?;
     engine.add_method(&SIM_INVOICE);
     engine.set_quotas(start.quotas.clone());
@@ -135,6 +136,17 @@ pub(crate) fn build(start: &Start<'_>) -> Result<Opening, DemoError> {
         driver.run_until(START.after_ms(1_000));
     }
     Ok(Opening { world: World { network, graph, seed, file }, driver, kept })
+}
+
+/// Nothing that anybody pays yet. What is kept nowhere needs no secrets: they follow from the seed
+/// of the network.
+fn receipts(data_dir: Option<&Path>, seed: u64) -> MemoryReceipts {
+    if data_dir.is_some() {
+        return MemoryReceipts::default();
+    }
+    let mut bytes = Zeroizing::new([0; 32]);
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    MemoryReceipts::with_seed(Seed::new(&bytes))
 }
 
 impl World {
