@@ -16,6 +16,7 @@ mod text;
 mod json;
 mod show;
 mod load;
+mod receive;
 #[cfg(test)]
 mod tests;
 
@@ -54,9 +55,13 @@ use world::Start;
   payecs demo --graph gossip_store pay across the public network, as Core Lightning knows it
   payecs demo --json | tail -n 1   the summary as one JSON object
   payecs demo --data-dir D         keep network and books in D; again: go on with them
+  payecs demo receive              be paid instead, hold, and rebalance a channel
   payecs demo --data-dir D --load 64 --nodes 1000
                                    pay 64 invoices at a time until Ctrl-C or a kill")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Where the network comes from: keys, channels, balances, delays. The same seed and options
     /// give the same output on the virtual clock. Default: 2.
     #[arg(long, value_name = "N", env = "PAYECS_SEED")]
@@ -105,6 +110,12 @@ pub(crate) struct Args {
     /// Stop the load after so many payments; 0 only ends what was under way.
     #[arg(long, value_name = "M", requires = "load")]
     count: Option<u64>,
+}
+
+/// Another demo than that of paying.
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    Receive(receive::Args),
 }
 
 fn amount(text: &str) -> Result<Msat, String> {
@@ -245,9 +256,10 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let done = match args.load {
-        Some(at_a_time) => load::run(args, at_a_time as usize),
-        None => show::show(args),
+    let done = match (&args.other, args.load) {
+        (Some(Other::Receive(args)), _) => receive::show(args),
+        (None, Some(at_a_time)) => load::run(args, at_a_time as usize),
+        (None, None) => show::show(args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

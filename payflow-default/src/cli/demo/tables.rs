@@ -1,7 +1,6 @@
 //! Tables, in plain text.
 
 use super::{
-    report::Report,
     story::{PartState, Story},
     words::{fee_at, grouped},
     world::World,
@@ -26,7 +25,7 @@ pub(crate) struct ChannelChange {
 }
 
 /// Rows under a head, indented by two; the columns named in `right` are aligned to the right.
-fn table(head: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
+pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
     let mut builder = Builder::default();
     builder.push_record(head.iter().copied());
     for row in rows {
@@ -61,11 +60,11 @@ pub(crate) fn routes(world: &World, story: &Story) -> String {
     table(&head, rows, &[3, 4, 5])
 }
 
-/// The postings of a payment: each pending one with what resolved it.
-pub(crate) fn postings(report: &Report) -> String {
+/// Postings: each pending one with what resolved it.
+pub(crate) fn postings(postings: &[Posting]) -> String {
     let prefix = format!("{OUR_NAME}:");
     let account = |full: &str| full.strip_prefix(&prefix).unwrap_or(full).to_owned();
-    let first = report.postings.iter().filter(|posting| posting.pending_id.is_none());
+    let first = postings.iter().filter(|posting| posting.pending_id.is_none());
     let rows = first.map(|posting| {
         let resolves = |other: &&Posting| other.pending_id.as_ref() == Some(&posting.entry_id);
         vec![
@@ -74,7 +73,7 @@ pub(crate) fn postings(report: &Report) -> String {
             account(&posting.debit_account),
             account(&posting.credit_account),
             grouped(posting.amount_msat.0),
-            state(posting, report.postings.iter().find(resolves)),
+            state(posting, postings.iter().find(resolves)),
         ]
     });
     table(&["why", "part", "debit", "credit", "amount (msat)", "state"], rows.collect(), &[4])

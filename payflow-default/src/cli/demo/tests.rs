@@ -159,6 +159,7 @@ fn each_json_line_is_an_object_that_names_its_event() {
 #[test]
 fn the_whole_demo_is_told_in_both_forms_from_one_run_each() {
     let args = Args {
+        other: None,
         seed: Some(3),
         amount: Msat(5_000_000_000),
         nodes: Some(5),

@@ -271,7 +271,7 @@ impl<W: Write> Teller for Text<W> {
         }
         if !outcome.report.postings.is_empty() {
             self.heading("  What the books say of it: each posting, and how it ended")?;
-            self.say(&tables::postings(&outcome.report))?;
+            self.say(&tables::postings(&outcome.report.postings))?;
         }
         self.heading("  What is ours")?;
         self.say(&tables::channels(&outcome.channels))?;
