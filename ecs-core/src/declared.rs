@@ -1,5 +1,9 @@
 //! What is said of an external System when it is registered, besides its match.
 
+mod additions;
+
+pub use additions::{ADDITIONS_MAX, Additions};
+
 use crate::system::SystemDef;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

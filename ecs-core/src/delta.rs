@@ -8,7 +8,7 @@ pub(crate) use recording::Recording;
 use crate::{
     Engine, EntityId, Error, Json,
     commit::change::decode_stored,
-    declared::External,
+    declared::{Additions, External},
     effect::{Effect, EffectId},
     error::Refusal,
     inputs::{Entities, Inputs},
@@ -65,6 +65,8 @@ pub enum Change {
     Registered(Box<External>),
     /// An external System was taken away.
     Unregistered(String),
+    /// Other Systems stand beside the flow in the default list.
+    Listed(Box<Additions>),
     /// A word about an Entity that whoever drives the engine added to the record: the engine passes
     /// over it.
     Noted(EntityId, Cow<'static, str>),
@@ -243,6 +245,7 @@ impl Engine {
             Change::Unregistered(name) => {
                 self.systems.remove_external(name);
             }
+            Change::Listed(additions) => self.put_additions(Additions::clone(additions)),
             Change::Noted(..) => {}
         }
         Ok(())

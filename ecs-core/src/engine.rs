@@ -4,6 +4,7 @@ use crate::{
     EntityId, Error,
     commit::change::Change,
     component::{TypedComponent, WireComponent},
+    declared::Additions,
     delta::{
         Recording,
         shared::{SinceSnapshot, Values},
@@ -89,6 +90,8 @@ pub struct Engine {
     pub(crate) keeper: Option<Keeper>,
     pub(crate) at_rest: AtRest,
     pub(crate) deadline: Deadline,
+    pub(crate) flow: Vec<Arc<str>>,
+    pub(crate) additions: Additions,
     pub(crate) default_list: Systems,
     pub(crate) replaceable_systems: Vec<Arc<str>>,
     pub(crate) epilogue: Vec<SystemIndex>,
@@ -168,6 +171,8 @@ impl Engine {
             keeper: None,
             at_rest: |_, _| Rest::Stuck,
             deadline: |_, _| None,
+            flow: Vec::new(),
+            additions: Additions::default(),
             default_list: Systems::listing::<&str>([]),
             replaceable_systems: Vec::new(),
             epilogue: Vec::new(),
@@ -262,17 +267,7 @@ impl Engine {
         self.systems.add_here(def, owner, system, parts).map(|_| ())
     }
 
-    /// Sets the list that `payecs_setdefaultsystems` writes.
-    ///
-    /// # Errors
-    /// A System of it is not registered.
-    pub fn set_default_systems(&mut self, names: &[&str]) -> Result<(), Error> {
-        self.check_registered(names)?;
-        self.default_list = Systems::listing(names);
-        Ok(())
-    }
-
-    /// Sets the Systems of that list that callers may replace by others.
+    /// Sets the Systems of the default list that callers may replace by others.
     ///
     /// # Errors
     /// A System of it is not registered.
@@ -282,23 +277,15 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) fn check_registered<S: AsRef<str>>(&self, names: &[S]) -> Result<(), Error> {
+    /// Refuses names of which one is no registered System.
+    ///
+    /// # Errors
+    /// Which one.
+    pub fn check_registered<S: AsRef<str>>(&self, names: &[S]) -> Result<(), Error> {
         match names.iter().find(|name| !self.has_system(name.as_ref())) {
             Some(name) => Err(Error::Invalid(format!("Unregistered system: {}", name.as_ref()))),
             None => Ok(()),
         }
-    }
-
-    /// The list that `payecs_setdefaultsystems` writes.
-    #[must_use]
-    pub fn default_systems(&self) -> &[Arc<str>] {
-        self.default_list.names().unwrap_or_default()
-    }
-
-    /// The same as a Component.
-    #[must_use]
-    pub fn default_list(&self) -> &Systems {
-        &self.default_list
     }
 
     /// Names a System that is tried where nothing of the list matches, listed or not.

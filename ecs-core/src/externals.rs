@@ -108,6 +108,12 @@ impl Engine {
             Some(system) if system.owner != Owner::External => {
                 Err(Error::Invalid(format!("System `{name}` runs in the engine itself")))
             }
+            Some(_) if self.additions.names().any(|other| **other == *name) => {
+                Err(Error::Invalid(format!(
+                    "System `{name}` stands in the default list: take it out there first, with \
+                     payecs_changedefaultsystems"
+                )))
+            }
             Some(_) | None => Ok(()),
         }
     }

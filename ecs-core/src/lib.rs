@@ -72,7 +72,7 @@ pub use component::{
     ComponentSpec, NAME_BYTES_MAX, OWN_PREFIX, Shape, WhenFrozen, WireComponent, Writable,
     check_name,
 };
-pub use declared::{Declared, External, OWNER_BYTES_MAX};
+pub use declared::{ADDITIONS_MAX, Additions, Declared, External, OWNER_BYTES_MAX};
 pub use delta::{Change, Delta, Line, Notes};
 pub use effect::{Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT};
 pub use engine::{AtRest, Deadline, Engine, Keeper, Rest};

@@ -6,7 +6,7 @@ pub use image::Image;
 
 use crate::{
     Engine, EntityId, Error, Json, Name,
-    declared::External,
+    declared::{Additions, External},
     delta::{
         Notes,
         shared::{SinceSnapshot, Values, unnamed},
@@ -43,6 +43,9 @@ pub struct Snapshot {
     pub values: Vec<Json>,
     /// The external Systems.
     pub externals: Vec<External>,
+    /// What stands in the default list beside the flow.
+    #[serde(default, skip_serializing_if = "Additions::is_empty")]
+    pub additions: Additions,
     next_entity: EntityId,
     next_effect: u64,
     next_invocation: u64,
@@ -103,6 +106,7 @@ impl Engine {
             let (def, declared) = (def.clone(), declared.clone());
             self.systems.add_external(def, Some(*timeout_ms), declared, &mut self.names)?;
         }
+        self.put_additions(snapshot.additions.clone());
         for state in &snapshot.entities {
             for (name, value) in &state.components {
                 self.put_stored(state.entity, name, Some(value))?;

@@ -9,11 +9,12 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-const SYSTEM_NAMES: Kind = Kind::TEXTS.saying("an array of names of Systems, or one name");
+pub(super) const SYSTEM_NAMES: Kind =
+    Kind::TEXTS.saying("an array of names of Systems, or one name");
 const REPLACE: Kind =
     Kind::OBJECT.saying("an object: the name of a default System, and of the one in its place");
 
-const BESIDE: Kind = Kind::OBJECT.saying(
+pub(super) const BESIDE: Kind = Kind::OBJECT.saying(
     "an object: the name of a default System, and those that go beside it (a name or an array)",
 );
 
@@ -22,9 +23,11 @@ pub(super) const GET_DEFAULT_SYSTEMS: Method = Method {
     params: &[],
     scope: Scope::Read,
     errors: &[],
-    result: r#"{"systems": [name, …]}"#,
-    doc: "The default list of Systems, in order.",
-    handle: |engine, _| Ok(Json::object([("systems", Json::of(engine.default_systems()))]).into()),
+    result: r#"{"systems": [name, …], "additions": {"prepend": [name, …], "append": [name, …],
+        "before": {name: [name, …], …}, "after": {name: [name, …], …}}}"#,
+    doc: "The default list of Systems, in order. `additions`, only where there are some: which of \
+          them payecs_changedefaultsystems has put beside the flow.",
+    handle: |engine, _| Ok(default_systems(engine).into()),
     check: CHECK_KINDS,
 };
 
@@ -51,6 +54,14 @@ pub(super) const SET_DEFAULT_SYSTEMS: Method = Method {
         Ok(engine.judge_components(&Writer::Caller, &[write], &[])?)
     },
 };
+
+/// The default list, and what of it is no part of the flow.
+pub(super) fn default_systems(engine: &Engine) -> Json {
+    let additions = engine.additions();
+    let systems = ("systems", Json::of(engine.default_systems()));
+    let beside = (!additions.is_empty()).then(|| ("additions", Json::of(additions)));
+    Json::object([systems].into_iter().chain(beside))
+}
 
 fn set_default_systems(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let write = list_asked_for(engine, args)?;
@@ -114,19 +125,30 @@ fn beside(
     engine: &Engine,
     args: &Args<'_>,
     param: &str,
-) -> Result<BTreeMap<String, Vec<Arc<str>>>, ErrorObject> {
-    let mut beside = BTreeMap::new();
-    for (name, others) in args.objects(param)?.into_iter().flatten() {
-        if engine.default_systems().iter().all(|known| **known != *name) {
+) -> Result<BTreeMap<Arc<str>, Vec<Arc<str>>>, ErrorObject> {
+    let beside = named_beside(args, param)?;
+    for (name, others) in &beside {
+        if !engine.default_systems().contains(name) {
             let what = format!("`{param}`: System `{name}` is not in the default list");
             return Err(ErrorObject::invalid(what));
         }
+        engine.check_registered(others)?;
+    }
+    Ok(beside)
+}
+
+/// The names in an object of them; whether there are such Systems is not judged.
+pub(super) fn named_beside(
+    args: &Args<'_>,
+    param: &str,
+) -> Result<BTreeMap<Arc<str>, Vec<Arc<str>>>, ErrorObject> {
+    let mut beside = BTreeMap::new();
+    for (name, others) in args.objects(param)?.into_iter().flatten() {
         let others: Vec<String> = match others.as_str() {
             Some(one) => vec![one.into_owned()],
             None => others.decode().map_err(|_| args.misshapen(param))?,
         };
-        engine.check_registered(&others)?;
-        beside.insert(name, others.into_iter().map(Arc::from).collect());
+        beside.insert(Arc::from(name), others.into_iter().map(Arc::from).collect());
     }
     Ok(beside)
 }

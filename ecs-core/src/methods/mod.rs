@@ -4,6 +4,7 @@ mod entities;
 mod components;
 mod advance;
 mod systems;
+mod additions;
 mod defaults;
 mod check;
 mod wait;
@@ -16,7 +17,7 @@ pub(crate) use check::CHECK;
 use crate::method::{Kind, Method};
 
 /// All of them.
-pub(crate) const ALL: [&Method; 18] = [
+pub(crate) const ALL: [&Method; 19] = [
     &entities::NEW_ENTITY,
     &entities::LIST_ENTITIES,
     &entities::DELETE_ENTITY,
@@ -29,6 +30,7 @@ pub(crate) const ALL: [&Method; 18] = [
     &systems::LIST_SYSTEMS,
     &defaults::GET_DEFAULT_SYSTEMS,
     &defaults::SET_DEFAULT_SYSTEMS,
+    &additions::CHANGE_DEFAULT_SYSTEMS,
     &CHECK,
     &wait::WAIT,
     &serve::SERVE,

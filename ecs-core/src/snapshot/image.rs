@@ -3,7 +3,7 @@
 use super::{EntityState, Snapshot};
 use crate::{
     Engine, EntityId, Name,
-    declared::External,
+    declared::{Additions, External},
     delta::{
         Notes,
         shared::{Values, is_shared},
@@ -21,6 +21,7 @@ pub struct Image {
     entities: Vec<EntityImage>,
     foreign_names: Vec<Arc<str>>,
     externals: Vec<External>,
+    additions: Additions,
     next_entity: EntityId,
     next_effect: u64,
     next_invocation: u64,
@@ -56,6 +57,7 @@ impl Engine {
             entities: entities.after(None).map(|id| self.entity_image(id)).collect(),
             foreign_names: self.names.foreign_texts().to_vec(),
             externals: self.systems.externals().collect(),
+            additions: self.additions.clone(),
             next_entity: entities.next,
             next_effect: self.next_effect,
             next_invocation: self.next_invocation,
@@ -85,6 +87,7 @@ impl Image {
             entities: states.collect(),
             values: values.into_all(),
             externals: self.externals,
+            additions: self.additions,
             next_entity: self.next_entity,
             next_effect: self.next_effect,
             next_invocation: self.next_invocation,

@@ -1,6 +1,9 @@
 //! Row R3.
 
-use super::gathering::{Gathering, LiveSets, gathering, payable, refuse};
+use super::{
+    gathering::{Gathering, LiveSets, gathering, payable, refuse},
+    sets::list_of,
+};
 use crate::{
     components::{
         Hold, Htlc, HtlcJoined, Paycode, ReceivedFacts, ReceivedHtlc, SecretKnown, Set, SetEnough,
@@ -72,7 +75,10 @@ pub(crate) fn join_set(
             }
             Some(_) | None => Ok(refuse("the set does not take the HTLC")),
         },
-        Gathering::Absent => open(mine, htlc, &receipt, (systems, &entities, now)),
+        Gathering::Absent => {
+            let systems = list_of(&*receipts.0, &htlc.payment_hash, systems);
+            open(mine, htlc, &receipt, (&systems, &entities, now))
+        }
         Gathering::Closed => Ok(refuse("the set takes no more")),
     }
 }

@@ -1,8 +1,8 @@
 //! The sets there are, by hash: for whoever looks at one receipt, and for those who wait.
 
-use crate::components::Set;
+use crate::{components::Set, port::Receipts};
 use bevy_ecs::{lifecycle::HookContext, resource::Resource, world::DeferredWorld};
-use ecs_core::{EntityId, Id};
+use ecs_core::{EntityId, Id, Systems};
 use payecs_units::PaymentHash;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,19 @@ impl Sets {
     pub fn changes(&self) -> u64 {
         self.changes
     }
+}
+
+/// The list of a set: that of what opens it, behind the Systems that the receipt asks for.
+pub(crate) fn list_of(
+    receipts: &dyn Receipts,
+    payment_hash: &PaymentHash,
+    systems: &Systems,
+) -> Systems {
+    let prepend = receipts.facts(payment_hash).map(|facts| facts.prepend).unwrap_or_default();
+    if prepend.is_empty() {
+        return systems.clone();
+    }
+    systems.with_names(prepend.iter().chain(systems.names().unwrap_or_default()))
 }
 
 pub(crate) fn note_change(mut world: DeferredWorld<'_>, _: HookContext) {

@@ -84,6 +84,7 @@ fn a_receipt_line_is_written_only_where_the_receipt_is_in_the_state_for_it() {
 #[test]
 fn a_receipt_is_issued_where_its_hash_has_none_and_else_nothing_is_written() {
     let issued = IssuedReceipt {
+        prepend: Vec::new(),
         payment_hash: PREIMAGE.hash(),
         receipt_id: payecs_units::ReceiptId([1; 32]),
         seed: SeedId(2),

@@ -75,16 +75,24 @@ impl Receipts for MemoryReceipts {
 
     fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
         let (receipt, held) = (self.find(payment_hash)?, self.held.get(payment_hash)?);
-        let metadata = match &held.made {
-            Made::Here(_) => None,
-            Made::Issued(issued) => issued.metadata.clone(),
+        let (metadata, prepend) = match &held.made {
+            Made::Here(_) => (None, Vec::new()),
+            Made::Issued(issued) => (issued.metadata.clone(), issued.prepend.clone()),
         };
         let Places { created, updated } = held.places;
         let paid = self.paid(payment_hash);
         let (created_index, updated_index) = (created, updated);
         let given = held.made.invoice().zip(held.invoiced.as_ref());
         let invoice = given.map(|(issued, given)| given.facts(issued));
-        Some(ReceiptFacts { receipt, paid, metadata, created_index, updated_index, invoice })
+        Some(ReceiptFacts {
+            receipt,
+            paid,
+            metadata,
+            prepend,
+            created_index,
+            updated_index,
+            invoice,
+        })
     }
 
     fn proof(&self, payment_hash: &PaymentHash) -> Option<Preimage> {

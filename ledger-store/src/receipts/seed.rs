@@ -142,6 +142,7 @@ impl Seed {
             expires_at: wanted.expires_at,
             hold,
             metadata: wanted.metadata.clone(),
+            prepend: wanted.prepend.clone(),
             key: wanted.key.clone(),
             invoice: None,
         }
@@ -222,6 +223,7 @@ mod tests {
             expires_at: Timestamp(1),
             hold: false,
             metadata: None,
+            prepend: Vec::new(),
             key: None,
             invoice: None,
         };

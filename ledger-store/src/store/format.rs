@@ -48,6 +48,7 @@ impl Entry {
             | Change::Progress(..)
             | Change::Registered(..)
             | Change::Unregistered(..)
+            | Change::Listed(_)
             | Change::Noted(..) => None,
         };
         delta.changes.iter().filter_map(entry).collect()

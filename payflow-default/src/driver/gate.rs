@@ -242,7 +242,8 @@ fn concerns_money(engine: &Engine, delta: &Delta, effects: &[Effect]) -> bool {
     asks || delta.changes.iter().any(|change| match change {
         ecs_core::Change::Lines(..)
         | ecs_core::Change::Registered(..)
-        | ecs_core::Change::Unregistered(..) => true,
+        | ecs_core::Change::Unregistered(..)
+        | ecs_core::Change::Listed(_) => true,
         ecs_core::Change::Component(id, ..)
         | ecs_core::Change::Shared(id, ..)
         | ecs_core::Change::Over(id, _)

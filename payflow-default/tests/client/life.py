@@ -179,6 +179,9 @@ def receiving(voice, entity):
     counted = voice.call("wait", subsystem="invoices", indexname="created", nextvalue=1)
     yield "wait", counted["subsystem"]
     yield "waitanyinvoice", voice.call("waitanyinvoice", lastpay_index=0, timeout=0)
+    listed = voice.call("payecs_changedefaultsystems", append=[], before={})
+    same(listed, voice.call("payecs_getdefaultsystems"))
+    yield "payecs_changedefaultsystems", list(listed)
     yield "rebalance", voice.call("rebalance", short_channel_id="1x2x3", target="50%")
 
 
@@ -232,6 +235,7 @@ def looks(daemon):
               "maxfee_msat": "1sat", "final_cltv": 18}
     asked = [
         ("payecs_listentities", {}), ("payecs_getdefaultsystems", {}), ("payecs_listsystems", {}),
+
         ("rpc.discover", {}), ("ledger-balance", {}), ("ledger-list", {"start": 2, "limit": 3}),
         ("ledger-list", {}), ("listpays", {}), ("listpays", {"index": "updated", "limit": 2}),
         ("paystatus", {"payment_hash": paid[0]["payment_hash"]}), ("getroutes", routes),

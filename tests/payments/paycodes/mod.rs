@@ -6,6 +6,7 @@ mod wait;
 mod delete;
 mod decide;
 mod edges;
+mod hooks;
 
 use crate::{
     calls::{field, json},

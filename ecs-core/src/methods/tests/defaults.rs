@@ -102,3 +102,62 @@ fn systems_go_right_before_or_after_one_of_the_default_list() {
     }
     assert_eq!(app.snapshot(), before, "nothing was written");
 }
+
+#[test]
+fn systems_are_put_beside_the_flow_for_everybody_and_stay_over_a_restart() {
+    let mut app = Engine::new();
+    for name in ["acme:one", "acme:two", "acme:mine", "acme:other"] {
+        let def = system(name).requires(["acme:x"]);
+        app.add_payment_system(def, |_: On| Ok(Step::wait())).unwrap();
+    }
+    app.set_default_systems(&["acme:one", "acme:two"]).unwrap();
+    let list = r#""systems":["acme:one","acme:mine","acme:two","acme:other"]"#;
+    let additions = r#"{"append":["acme:other"],"before":{"acme:two":["acme:mine"]}}"#;
+    let changed = &format!(r#"{{{list},"additions":{additions}}}"#);
+    check(
+        &mut app,
+        &[
+            ("changedefaultsystems", "[]", r#"{"systems":["acme:one","acme:two"]}"#),
+            (
+                "changedefaultsystems",
+                r#"{"append":"acme:other","before":{"acme:two":["acme:mine"]}}"#,
+                changed,
+            ),
+            ("getdefaultsystems", "[]", changed),
+            ("changedefaultsystems", r#"["acme:gone"]"#, "-32602 Unregistered system: acme:gone"),
+            (
+                "changedefaultsystems",
+                r#"["acme:mine"]"#,
+                "-32602 System `acme:mine` is named twice",
+            ),
+            (
+                "changedefaultsystems",
+                r#"["acme:one"]"#,
+                "-32602 System `acme:one` is part of the flow already",
+            ),
+            (
+                "changedefaultsystems",
+                r#"{"after":{"acme:other":["acme:mine"]},"before":{}}"#,
+                "-32602 System `acme:other` is not part of the flow",
+            ),
+            ("getdefaultsystems", "[]", changed),
+        ],
+    );
+    let mut other = Engine::new();
+    let def = system("acme:one").requires(["acme:x"]);
+    other.add_payment_system(def, |_: On| Ok(Step::wait())).unwrap();
+    other.set_default_systems(&["acme:one"]).unwrap();
+    other.restore(&app.snapshot()).unwrap();
+    assert_eq!(other.additions(), app.additions());
+    let names: Vec<&str> = other.default_systems().iter().map(|name| &**name).collect();
+    assert_eq!(names, ["acme:mine", "acme:one", "acme:other"], "what is strayed goes first");
+    check(
+        &mut app,
+        &[(
+            "changedefaultsystems",
+            r#"{"append":[],"before":{}}"#,
+            r#"{"systems":["acme:one","acme:two"]}"#,
+        )],
+    );
+    assert!(app.additions().is_empty());
+}

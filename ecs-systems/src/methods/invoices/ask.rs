@@ -9,21 +9,21 @@ use crate::{
     bolt11,
     methods::{
         kinds, now,
-        paycodes::{self, AMOUNT_OR_ANY, is_any, may_issue, receipts, refused},
+        paycodes::{self, AMOUNT_OR_ANY, is_any, receipts},
     },
     port::{
         AddReceiptError, Chosen, InvoiceDescription, InvoiceDraft, IssuedReceipt, NodeView,
         ReceiptRequest, Receipts, Terms,
     },
-    records::receipt_id,
     refusal::{INVOICE_HINTS_GAVE_NO_ROUTES, PAY_UNSPECIFIED_ERROR},
 };
 use ecs_core::{
-    Args, Engine, ErrorObject, INTERNAL, Inputs, Json, Kind, Method, Reply, Scope, optional,
+    Args, Engine, ErrorObject, INTERNAL, Json, Kind, Method, NOT_PERMITTED, Reply, Scope, optional,
     required,
 };
 use payecs_planner::{HintHop, LocalChannel, RouteHint};
 use payecs_units::{Msat, Preimage, Seconds, ShortChannelId};
+use std::sync::Arc;
 
 /// Most bytes of a description in an invoice (BOLT 11: 1023 groups of five bits).
 const DESCRIPTION_BYTES_MAX: usize = 639;
@@ -46,9 +46,10 @@ pub(in crate::methods) const INVOICE: Method = Method {
         optional("exposeprivatechannels", EXPOSE),
         optional("cltv", paycodes::CLTV),
         optional("deschashonly", Kind::FLAG),
+        optional("prepend", paycodes::PREPEND),
     ],
     scope: Scope::Receive,
-    errors: &[209, 2330, 2208, 900, 901, 902, -1, 2340],
+    errors: &[NOT_PERMITTED, 209, 2330, 2208, 900, 901, 902, -1, 2340],
     result: r#"{"payment_hash", "expires_at", "bolt11", "payment_secret", "created_index",
         "warning_capacity", "warning_offline", "warning_mpp"}"#,
     doc: "Makes an invoice for `amount_msat`, or for `any` amount above zero, that can be paid \
@@ -61,8 +62,8 @@ pub(in crate::methods) const INVOICE: Method = Method {
           ids of just those (902 where none of them is one). HTLCs must have `cltv` blocks left \
           when they come, 24 without it. `warning_capacity`: all our channels together can't \
           receive so much; `warning_offline`: not those that are in use; `warning_mpp`: no single \
-          one. Paycode and invoice are made in one record, once it is signed: where our node \
-          doesn't sign it (−1), there is neither.",
+          one. `prepend` is that of `paycode`. Paycode and invoice are made in one record, once \
+          it is signed: where our node doesn't sign it (−1), there is neither.",
     handle: invoice,
     check: |engine, args| drafted(engine, &Asked::of(engine, args)?).map(drop),
 };
@@ -120,6 +121,7 @@ struct Asked {
     preimage: Option<Preimage>,
     terms: Terms,
     hints: Vec<RouteHint>,
+    prepend: Vec<Arc<str>>,
 }
 
 impl Asked {
@@ -156,6 +158,7 @@ impl Asked {
             preimage: args.read("preimage")?,
             terms: Terms { cltv, ..Terms::default() },
             hints: hints(view, amount_msat, args.given("exposeprivatechannels"))?,
+            prepend: paycodes::prepended(engine, args)?,
         })
     }
 }
@@ -214,16 +217,13 @@ fn drafted(engine: &Engine, asked: &Asked) -> Result<IssuedReceipt, ErrorObject>
         let taken = AddReceiptError::LabelTaken { label: asked.label.clone() };
         return Err(not_issued(engine, &taken));
     }
-    may_issue(engine, receipts)?;
-    let inputs = engine.resource::<Inputs>().copied().unwrap_or_default();
     let wanted = ReceiptRequest {
         terms: asked.terms,
         chosen: asked.preimage.map_or(Chosen::Nothing, Chosen::Preimage),
+        prepend: asked.prepend.clone(),
         ..ReceiptRequest::of(asked.amount_msat, now(engine).after(asked.expiry))
     };
-    let issued = receipts.draft(&wanted, receipt_id(&inputs.entropy, 0));
-    let issued = issued.and_then(|issued| receipts.check(&issued).map(|()| issued));
-    issued.map_err(|error| refused(&error))
+    paycodes::drafted(engine, receipts, &wanted)
 }
 
 fn invoice(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {

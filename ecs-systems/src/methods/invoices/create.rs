@@ -8,15 +8,14 @@ use crate::{
     bolt11::Bolt11Error,
     methods::{
         decode, kinds, now,
-        paycodes::{may_issue, receipts, refused},
+        paycodes::{drafted, receipts},
     },
     port::{
         AddReceiptError, Chosen, GivenSecrets, InvoiceDescription, InvoiceDraft, IssuedReceipt,
         NodeView, ReceiptRequest, Terms,
     },
-    records::receipt_id,
 };
-use ecs_core::{Args, Engine, ErrorObject, Inputs, Method, Reply, Scope, required};
+use ecs_core::{Args, Engine, ErrorObject, Method, Reply, Scope, required};
 use payecs_units::Preimage;
 
 pub(in crate::methods) const SIGN_INVOICE: Method = Method {
@@ -95,17 +94,13 @@ fn taken_on(
     if receipts.of_label(&label).is_some() {
         return Err(not_issued(engine, &AddReceiptError::LabelTaken { label }));
     }
-    may_issue(engine, receipts)?;
     let given = GivenSecrets { preimage, payment_secret: Some(draft.payment_secret) };
     let wanted = ReceiptRequest {
         terms: Terms { cltv: draft.min_final_cltv, ..Terms::default() },
         chosen: Chosen::Secrets(given),
         ..ReceiptRequest::of(draft.amount_msat, expires_at)
     };
-    let inputs = engine.resource::<Inputs>().copied().unwrap_or_default();
-    let issued = receipts.draft(&wanted, receipt_id(&inputs.entropy, 0));
-    let issued = issued.and_then(|issued| receipts.check(&issued).map(|()| issued));
-    Ok((issued.map_err(|error| refused(&error))?, description.clone()))
+    Ok((drafted(engine, receipts, &wanted)?, description.clone()))
 }
 
 fn create_invoice(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {

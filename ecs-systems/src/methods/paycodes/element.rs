@@ -47,6 +47,7 @@ pub(in crate::methods) fn element(engine: &Engine, facts: &ReceiptFacts, secrets
         ("held_until_height", held.map(|held| Json::of(&held.0.until_height))),
         ("invoice_label", facts.invoice.as_ref().map(|it| Json::of(&it.issued.label))),
         ("metadata", Some(facts.metadata.clone().unwrap_or_else(Json::nothing))),
+        ("prepend", Some(&facts.prepend).filter(|it| !it.is_empty()).map(Json::of)),
         ("created_index", Some(Json::of(&facts.created_index))),
         ("updated_index", Some(Json::of(&facts.updated_index))),
     ];

@@ -1,6 +1,10 @@
 //! Asking to be paid.
 
-use super::{receipts, standing::status};
+use super::{
+    prepend::{PREPEND, prepended},
+    receipts,
+    standing::status,
+};
 use crate::{
     methods::{kinds, now, seconds},
     policy::{Intake, Policy},
@@ -12,11 +16,12 @@ use crate::{
     refusal::{INTAKE_CLOSED, INVOICE_LABEL_ALREADY_EXISTS, PREIMAGE_ALREADY_EXISTS, capitalised},
 };
 use ecs_core::{
-    Args, Engine, ErrorObject, INTERNAL, Inputs, Json, Kind, Method, QUOTA_REACHED, Reply, Scope,
-    optional, required,
+    Args, Engine, ErrorObject, INTERNAL, Inputs, Json, Kind, Method, NOT_PERMITTED, QUOTA_REACHED,
+    Reply, Scope, optional, required,
 };
 use payecs_units::{Blocks, Msat, PaymentHash, Preimage, RequestHash, Seconds, Timestamp};
 use serde_json::json;
+use std::sync::Arc;
 
 /// How long a paycode can be paid where nothing is said: a week.
 pub(in crate::methods) const TIMEOUT_S: u64 = 604_800;
@@ -37,27 +42,30 @@ pub(in crate::methods) const PAYCODE: Method = Method {
         optional("overpay", OVERPAY),
         optional("metadata", kinds::METADATA),
         optional("idempotency_key", kinds::KEY),
+        optional("prepend", PREPEND),
     ],
     scope: Scope::Receive,
-    errors: &[209, 2330, 2208, 901],
+    errors: &[NOT_PERMITTED, 209, 2330, 2208, 901],
     result: r#"{"payment_hash", "payment_secret", "expires_at", "created_index", "status":
         "unpaid", "receiving", "held", "paid", "expired" or "cancelled"}"#,
     doc: "Makes a paycode: a hash that others can pay once, with the secret that they must show, \
           for `amount_msat` or `any` amount above zero, within `timeout` seconds, a week without \
           it. Without `preimage` and `payment_hash` the engine draws the preimage, as it should. \
           With `payment_hash` somebody else has it, and what comes in is held until \
-          `settlepaycode` brings it; with `hold`, too. A hold ends 18 blocks before its first HTLC \
-          expires. Each HTLC must have `cltv` blocks left when it comes, 24 without it. `overpay`: \
-          `bolt` takes up to twice the amount, as BOLT 4 has it and as without it, `exact` the \
-          amount alone, `any` the amount or more. `metadata` is told with the paycode and goes to \
-          the ledger, where it stays. The same request with the same `idempotency_key` is answered \
-          by the same paycode while that is known, and where it stands now; another request with \
-          that key is refused, and `data.payment_hash` is whose key it is. A preimage is used \
-          once: a hash that is known, or was paid, is refused with 901. Where as many wait unpaid \
-          as may, the code is 2208. `payment_secret` is for payers: who may make paycodes is told \
-          it. It is in no list.",
+          `settlepaycode` brings it; with `hold`, too. A hold ends 18 blocks before its first \
+          HTLC expires. Each HTLC must have `cltv` blocks left when it comes, 24 without it. \
+          `overpay`: `bolt` takes up to twice the amount, as BOLT 4 has it and as without it, \
+          `exact` the amount alone, `any` the amount or more. `metadata` is told with the paycode \
+          and goes to the ledger, where it stays. `prepend`: Systems that its sets have before \
+          all others, in this order, for callers with the scope `flow`: where one is gone when \
+          the money comes, it is given back. The same request with the same `idempotency_key` is \
+          answered by the same paycode while that is known, and where it stands now; another \
+          request with that key is refused, and `data.payment_hash` is whose key it is. A \
+          preimage is used once: a hash that is known, or was paid, is refused with 901. Where as \
+          many wait unpaid as may, the code is 2208. `payment_secret` is for payers: who may make \
+          paycodes is told it. It is in no list.",
     handle: paycode,
-    check: |engine, args| judged(engine, &Asked::of(args)?).map(drop),
+    check: |engine, args| judged(engine, &Asked::of(engine, args)?).map(drop),
 };
 
 pub(in crate::methods) const AMOUNT_OR_ANY: Kind = Kind {
@@ -100,10 +108,11 @@ struct Asked {
     chosen: Chosen,
     metadata: Option<Json>,
     key: Option<ReceiptKey>,
+    prepend: Vec<Arc<str>>,
 }
 
 impl Asked {
-    fn of(args: &Args<'_>) -> Result<Self, ErrorObject> {
+    fn of(engine: &Engine, args: &Args<'_>) -> Result<Self, ErrorObject> {
         let is_any = args.given("amount_msat").is_some_and(is_any);
         let chosen = match (args.read::<Preimage>("preimage")?, args.read("payment_hash")?) {
             (None, None) => Chosen::Nothing,
@@ -125,6 +134,7 @@ impl Asked {
             chosen,
             metadata: args.given("metadata").cloned(),
             key: None,
+            prepend: prepended(engine, args)?,
         };
         asked.key = args
             .read::<String>("idempotency_key")?
@@ -141,7 +151,7 @@ impl Asked {
             Chosen::Preimage(preimage) => ("preimage", Some(preimage.hash())),
             Chosen::Hash(hash) => ("hash", Some(hash)),
         };
-        let all = Json::object([
+        let mut all = vec![
             ("amount_msat", Json::of(&self.amount_msat)),
             ("timeout", Json::of(&self.timeout)),
             ("overpay", Json::of(&self.terms.overpay)),
@@ -150,8 +160,11 @@ impl Asked {
             ("preimage", Json::of(way)),
             ("payment_hash", Json::of(&hash)),
             ("metadata", self.metadata.clone().unwrap_or_else(Json::null)),
-        ]);
-        RequestHash::of(&all.canonical())
+        ];
+        if !self.prepend.is_empty() {
+            all.push(("prepend", Json::of(&self.prepend)));
+        }
+        RequestHash::of(&Json::object(all).canonical())
     }
 
     fn wanted(&self, now: Timestamp) -> ReceiptRequest {
@@ -162,6 +175,7 @@ impl Asked {
             chosen: self.chosen,
             metadata: self.metadata.clone(),
             key: self.key.clone(),
+            prepend: self.prepend.clone(),
         }
     }
 }
@@ -175,7 +189,7 @@ enum Judged {
 }
 
 fn paycode(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
-    let payment_hash = match judged(engine, &Asked::of(args)?)? {
+    let payment_hash = match judged(engine, &Asked::of(engine, args)?)? {
         Judged::There(payment_hash) => payment_hash,
         Judged::New(issued) => keep(engine, issued)?,
     };
@@ -191,7 +205,10 @@ fn judged(engine: &Engine, asked: &Asked) -> Result<Judged, ErrorObject> {
 }
 
 /// The receipt that a request comes to; nothing is kept yet.
-fn drafted(
+///
+/// # Errors
+/// 2330, 2208, and what the receipts don't take.
+pub(in crate::methods) fn drafted(
     engine: &Engine,
     receipts: &dyn Receipts,
     wanted: &ReceiptRequest,
@@ -229,10 +246,7 @@ fn keep(engine: &mut Engine, issued: Box<IssuedReceipt>) -> Result<PaymentHash, 
 ///
 /// # Errors
 /// 2330: nothing is taken in now; 2208: as many wait unpaid as may.
-pub(in crate::methods) fn may_issue(
-    engine: &Engine,
-    receipts: &dyn Receipts,
-) -> Result<(), ErrorObject> {
+fn may_issue(engine: &Engine, receipts: &dyn Receipts) -> Result<(), ErrorObject> {
     engine.resource::<Intake>().copied().unwrap_or_default().check()?;
     let max = engine.resource::<Policy>().map(|policy| policy.unpaid_paycodes_max);
     match max.filter(|max| receipts.unpaid() >= *max) {

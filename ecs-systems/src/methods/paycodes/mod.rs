@@ -8,6 +8,7 @@ mod list;
 mod wait;
 mod delete;
 mod decide;
+mod prepend;
 
 pub(super) use decide::{CANCEL_PAYCODE, SETTLE_PAYCODE};
 pub(super) use delete::DEL_PAYCODE;
@@ -22,7 +23,8 @@ use crate::{
     refusal::{PAY_UNSPECIFIED_ERROR, PAYCODE_NOT_FOUND, PAYCODE_STATUS_UNEXPECTED},
 };
 use ecs_core::{Engine, ErrorObject, Json};
-pub(super) use issue::{AMOUNT_OR_ANY, CLTV, CLTV_BLOCKS, TIMEOUT_S, is_any, may_issue, refused};
+pub(super) use issue::{AMOUNT_OR_ANY, CLTV, CLTV_BLOCKS, TIMEOUT_S, drafted, is_any, refused};
+pub(super) use prepend::{PREPEND, prepended};
 pub(super) use standing::{Status, status};
 
 /// The receipts.

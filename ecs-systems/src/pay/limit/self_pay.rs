@@ -5,6 +5,7 @@ use crate::{
         Claimed, Hold, Parent, Refusing, SecretKnown, SelfAsked, Set, SetComplete, SetFacts, Total,
     },
     port::{Offered, PayeeFailure, ReceiptsBook, Verdict},
+    receive::sets::list_of,
     refusal::PAY_DESTINATION_PERM_FAIL,
 };
 use bevy_ecs::prelude::{In, Query, Res};
@@ -46,8 +47,9 @@ pub(crate) fn self_pay(
         total_msat: offered.total_msat,
     });
     let number = entities.free().next().ok_or_else(|| Refusal::invalid("no entity id is free"))?;
+    let systems = list_of(&*receipts.0, &offered.payment_hash, systems);
     let opened =
-        Write::to(number).attach(&set).attach(&Parent(id.0)).attach(systems).attach(&SetComplete);
+        Write::to(number).attach(&set).attach(&Parent(id.0)).attach(&systems).attach(&SetComplete);
     let hold = receipts.0.find(&offered.payment_hash).is_some_and(|receipt| receipt.hold);
     let opened = opened.attach_some(hold.then_some(Hold).as_ref());
     let opened = match receipts.0.judge(&offered, Timestamp(inputs.now_ms)) {

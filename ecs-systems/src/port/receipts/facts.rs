@@ -15,6 +15,8 @@ pub struct ReceiptFacts {
     pub paid: Option<(Msat, Timestamp)>,
     /// Free facts of its issuer.
     pub metadata: Option<Json>,
+    /// Systems that its sets have before all others, in order.
+    pub prepend: Vec<Arc<str>>,
     /// The how manieth receipt it is, from 1 on.
     pub created_index: u64,
     /// The how manieth change of any receipt its last one is; to be issued is a change.

@@ -71,6 +71,9 @@ pub struct IssuedReceipt {
     /// What the same request again is known by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<ReceiptKey>,
+    /// Systems that its sets have before all others, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prepend: Vec<Arc<str>>,
     /// Its invoice; absent: it is a bare paycode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<Arc<IssuedInvoice>>,

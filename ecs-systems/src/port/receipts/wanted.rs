@@ -4,6 +4,7 @@ use super::{CLTV_BLOCKS_MIN, OverpayRule};
 use ecs_core::Json;
 use payecs_units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, RequestHash, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// On which terms a receipt is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct ReceiptRequest {
     pub metadata: Option<Json>,
     /// What the same request again is known by.
     pub key: Option<ReceiptKey>,
+    /// Systems that its sets have before all others, in order.
+    pub prepend: Vec<Arc<str>>,
 }
 
 impl ReceiptRequest {
@@ -78,6 +81,7 @@ impl ReceiptRequest {
     #[must_use]
     pub fn of(amount_msat: Option<Msat>, expires_at: Timestamp) -> Self {
         let (terms, chosen) = (Terms::default(), Chosen::Nothing);
-        Self { amount_msat, expires_at, terms, chosen, metadata: None, key: None }
+        let (metadata, key, prepend) = (None, None, Vec::new());
+        Self { amount_msat, expires_at, terms, chosen, metadata, key, prepend }
     }
 }
