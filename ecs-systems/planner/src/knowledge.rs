@@ -1,6 +1,7 @@
 //! What was learned from earlier payments: bounds on liquidity, what is in flight, what to avoid.
 
 mod learn;
+mod reports;
 mod image;
 mod ways;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 
 pub use image::{DECAYED_HALF_LIVES, KnowledgeImage};
 pub use learn::{FailedAt, HopFailure};
+pub use reports::LiquidityReport;
 
 use crate::cost::{Bounds, decayed};
 use crate::{Hop, Route};

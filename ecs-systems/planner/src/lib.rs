@@ -103,6 +103,7 @@ pub use generate::{GraphShape, generate, generate_between, generate_public};
 pub use graph::{Channel, Graph, GraphBuilder, GraphDelta, GraphError, Policy};
 pub use knowledge::{
     DECAYED_HALF_LIVES, FailedAt, HopFailure, Knowledge, KnowledgeConfig, KnowledgeImage,
+    LiquidityReport,
 };
 pub use layer::{BIAS_MAX, Informed, Layer, NodeBias, TermsChange};
 pub use plan::plan;

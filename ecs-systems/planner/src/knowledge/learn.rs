@@ -88,7 +88,7 @@ impl Knowledge {
         }
     }
 
-    fn bump(&mut self) {
+    pub(super) fn bump(&mut self) {
         self.version = self.version.saturating_add(1);
     }
 
@@ -104,13 +104,9 @@ impl Knowledge {
 
     /// `amount` could pass, and is back where it was.
     fn carried(&mut self, direction: ChannelDirection, amount: Msat, now: Timestamp) {
-        let half_life_ms = self.config.half_life_ms();
         let way = self.ways.get(direction);
         let mut known = way.learned.unwrap_or_default();
-        if amount >= known.lo_now(now, half_life_ms) {
-            (known.lo, known.lo_at) = (amount, now);
-        }
-        known.ceiling = known.ceiling.and_then(|ceiling| ceiling.above(amount));
+        known.raise(amount, now, self.config.half_life_ms());
         self.ways.set(direction, Way { learned: Some(known), ..way });
     }
 
@@ -156,20 +152,11 @@ impl Knowledge {
 
     /// `amount` could not pass on top of what else we had on it.
     fn lacked(&mut self, direction: ChannelDirection, amount: Msat, now: Timestamp) {
-        let half_life_ms = self.config.half_life_ms();
         let way = self.ways.get(direction);
         let hi = Msat(way.in_flight.0.saturating_add(amount.0).saturating_sub(1));
-        let mut fresh = Ceiling { hi, refused: amount, refused_most: amount, at: now };
+        let fresh = Ceiling { hi, refused: amount, refused_most: amount, at: now };
         let mut known = way.learned.unwrap_or_default();
-        if let Some(old) = known.ceiling
-            && now.0.saturating_sub(old.at.0) < half_life_ms
-        {
-            fresh.hi = fresh.hi.min(old.hi);
-            fresh.refused = fresh.refused.min(old.refused);
-            fresh.refused_most = fresh.refused_most.max(old.refused_most);
-        }
-        known.ceiling = Some(fresh);
-        known.lo = known.lo.min(fresh.hi);
+        known.lower(fresh, self.config.half_life_ms());
         self.ways.set(direction, Way { learned: Some(known), ..way });
     }
 
@@ -206,7 +193,7 @@ impl Knowledge {
 
 impl Ceiling {
     /// What is left of it once `amount` has passed: all that was refused above.
-    fn above(self, amount: Msat) -> Option<Self> {
+    pub(super) fn above(self, amount: Msat) -> Option<Self> {
         let refused = self.refused.max(Msat(amount.0.checked_add(1)?));
         let hi = if amount <= self.hi { self.hi } else { self.refused_most };
         (refused <= self.refused_most).then_some(Self { hi, refused, ..self })

@@ -3,6 +3,8 @@ use crate::{Hop, Route};
 use payecs_units::{Blocks, Direction, ShortChannelId};
 use proptest::prelude::*;
 
+mod told;
+
 const CAPACITY: Msat = Msat(1_000);
 const HOUR_MS: u64 = 3_600_000;
 
