@@ -70,6 +70,8 @@ pub enum Change {
     /// A word about an Entity that whoever drives the engine added to the record: the engine passes
     /// over it.
     Noted(EntityId, Cow<'static, str>),
+    /// The same about no Entity, under a topic: see [`Engine::note_beside`].
+    Beside(Cow<'static, str>, Json),
 }
 
 /// A line that was kept beside the Components.
@@ -187,6 +189,12 @@ impl Engine {
         })
     }
 
+    /// Adds to the record of the command what somebody beside the engine has to hear of again after
+    /// a restart, under a topic. Where nothing is recorded, nothing is noted.
+    pub fn note_beside(&mut self, topic: &'static str, what: Json) {
+        self.note(|| Change::Beside(topic.into(), what));
+    }
+
     /// Changes the state as a command did. Nothing runs and no effect comes out; after the last
     /// delta, [`Engine::finish_restore`].
     ///
@@ -242,11 +250,9 @@ impl Engine {
                 let (def, declared) = (def.clone(), declared.clone());
                 self.systems.add_external(def, Some(*timeout_ms), declared, &mut self.names)?;
             }
-            Change::Unregistered(name) => {
-                self.systems.remove_external(name);
-            }
+            Change::Unregistered(name) => _ = self.systems.remove_external(name),
             Change::Listed(additions) => self.put_additions(Additions::clone(additions)),
-            Change::Noted(..) => {}
+            Change::Noted(..) | Change::Beside(..) => {}
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! Lessons in records: of each, who teaches it and what it is. The rest is in the state.
 
 use crate::components::{PaidPreimage, Part, PartFailure};
-use crate::port::Lesson;
-use ecs_core::{Change, Engine, EntityId};
+use crate::port::{KnowledgeDesk, Lesson};
+use ecs_core::{Change, Engine, EntityId, Json};
+use payecs_planner::LiquidityReport;
 
 const SENT: &str = "lesson:sent";
 const PAID: &str = "lesson:paid";
 const FAILED: &str = "lesson:failed";
+const TOLD: &str = "lesson:told";
 
 /// What the record of a command says of a lesson that a part teaches. `None`: the part teaches
 /// another one, so that somebody else made this one up.
@@ -16,6 +18,7 @@ pub fn note(engine: &Engine, part: EntityId, lesson: &Lesson) -> Option<Change> 
         Lesson::Sent(_) => SENT,
         Lesson::Paid(_) => PAID,
         Lesson::Failed(..) => FAILED,
+        Lesson::Told(_) => return None,
     };
     let taught = taught(engine, part, name)?;
     (taught == *lesson).then(|| Change::Noted(part, name.into()))
@@ -38,6 +41,22 @@ pub fn taught(engine: &Engine, part: EntityId, note: &str) -> Option<Lesson> {
         }
         _ => None,
     }
+}
+
+/// Notes in the record of the command what somebody says of liquidity, and leaves it for whoever
+/// has the planner.
+pub(crate) fn tell(engine: &mut Engine, reports: Vec<LiquidityReport>) {
+    engine.note_beside(TOLD, Json::of(&reports));
+    if let Some(mut desk) = engine.resource_mut::<KnowledgeDesk>() {
+        desk.tell(Lesson::Told(reports));
+    }
+}
+
+/// The lesson that a record has beside its Entities. `None`: it is none, or can't be read.
+#[must_use]
+pub fn told(topic: &str, what: &Json) -> Option<Lesson> {
+    let reports = (topic == TOLD).then(|| what.decode().ok())??;
+    Some(Lesson::Told(reports))
 }
 
 #[cfg(test)]

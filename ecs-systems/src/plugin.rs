@@ -5,7 +5,7 @@ use crate::{
     components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
     flow, kin, methods,
     policy::{Intake, Policy},
-    port::PlansAsked,
+    port::{KnowledgeDesk, PlansAsked},
     receive::sets::Sets,
     records, rest, spans,
 };
@@ -69,6 +69,7 @@ impl Plugin for PaymentSystems {
         app.insert_resource(Intake::default());
         app.insert_resource(DecodedInvoices::default());
         app.insert_resource(PlansAsked::default());
+        app.insert_resource(KnowledgeDesk::default());
         app.insert_resource(Sets::default());
         for method in methods::all() {
             app.add_method(method);

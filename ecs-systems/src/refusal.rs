@@ -70,6 +70,11 @@ pub const INTAKE_CLOSED: i32 = 2330;
 /// paid since (`data.final`: `false`), which paying the same invoice again tells.
 pub const RESTORED: i32 = 2331;
 
+/// The graph has no such channel: nothing was written.
+pub const UNKNOWN_CHANNEL: i32 = 2332;
+/// What is said of a channel's liquidity can't be: nothing was written.
+pub const IMPOSSIBLE_REPORT: i32 = 2333;
+
 /// More is under way than may be: nothing happened, the same may be tried again later.
 pub const TOO_BUSY: i32 = 2340;
 /// The disk is full: nothing happened. Make room, then try again.

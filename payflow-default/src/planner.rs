@@ -48,6 +48,7 @@ impl Planner for OwnPlanner {
             Lesson::Failed(route, failure) => {
                 knowledge.failed(route, failed_at(route, failure), now);
             }
+            Lesson::Told(reports) => knowledge.told(reports, now),
         }
     }
 
@@ -66,6 +67,10 @@ impl Planner for OwnPlanner {
         let config = self.knowledge.config().clone();
         self.knowledge = Arc::new(Knowledge::of_image(config, &image)?);
         Ok(())
+    }
+
+    fn knowledge(&self) -> Option<Arc<Knowledge>> {
+        Some(Arc::clone(&self.knowledge))
     }
 
     fn patch(&mut self, deltas: &[GraphDelta]) {

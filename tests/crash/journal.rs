@@ -39,7 +39,7 @@ pub(crate) fn seed() -> Seed {
 pub(crate) struct Dead;
 
 /// How the engine dies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Death {
     /// The process is killed: what was written stays.
     Kill,

@@ -101,6 +101,18 @@ pub(super) const OWN: &[ErrorCode] = &[
         "Where `data.final` is false, find out whether it arrived before you pay it again.",
     ),
     code(
+        2_332,
+        "UNKNOWN_CHANNEL",
+        "The graph has no channel that is named; nothing was written.",
+        "Wait until the graph has it, leave it out, or pass `skip_unknown`: `data` names it.",
+    ),
+    code(
+        2_333,
+        "IMPOSSIBLE_REPORT",
+        "What is said of the liquidity of a channel can't be; nothing was written.",
+        "Mend the report that `data` names: it says what is wrong with it.",
+    ),
+    code(
         2_340,
         "TOO_BUSY",
         "More is under way than may be; nothing happened.",

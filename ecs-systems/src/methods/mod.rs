@@ -12,6 +12,7 @@ mod status;
 mod list_pays;
 mod routes;
 mod layers;
+mod knowledge;
 mod info;
 mod ledger;
 mod events;
@@ -32,13 +33,15 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them but those for layers.
-const OTHERS: [&Method; 27] = [
+const OTHERS: [&Method; 29] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
     &status::PAY_STATUS,
     &list_pays::LIST_PAYS,
     &routes::GET_ROUTES,
+    &knowledge::LIST_KNOWLEDGE,
+    &knowledge::IMPORT_KNOWLEDGE,
     &info::GET_INFO,
     &ledger::LEDGER_BALANCE,
     &ledger::LEDGER_LIST,

@@ -16,12 +16,14 @@ pub mod ledger;
 pub mod node;
 pub mod node_view;
 pub mod planner;
+pub mod knowledge;
 pub mod receipts;
 pub mod laws;
 
 pub use blame::{Blame, HEIGHT_AHEAD_MAX};
 pub use failure::{Failure, FailureCode, NotOfAPayee, PayeeFailure};
 pub use image::PartImage;
+pub use knowledge::{KnowledgeDesk, KnowledgeSlot};
 pub use ledger::{
     Balance, BalanceObject, Book, Books, BooksImage, BooksReader, Claim, ClaimState, Decision,
     Ends, EntryId, History, HistoryError, HoldState, Ledger, LedgerEntry, LedgerError, LinesOf,

@@ -3,7 +3,9 @@
 use super::{Failure, PartImage};
 use bevy_ecs::prelude::Resource;
 use ecs_core::Json;
-use payecs_planner::{Graph, GraphDelta, NoPlan, Plan, PlanRequest, Route};
+use payecs_planner::{
+    Graph, GraphDelta, Knowledge, LiquidityReport, NoPlan, Plan, PlanRequest, Route,
+};
 use payecs_units::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -15,7 +17,7 @@ use std::{
 /// engine's thread: a snapshot of graph and knowledge rides along.
 pub type PlanJob = Box<dyn FnOnce() -> Result<Plan, NoPlan> + Send>;
 
-/// What one part taught about the liquidity on its way.
+/// What one part taught about the liquidity on its way, or somebody says of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lesson {
@@ -25,6 +27,8 @@ pub enum Lesson {
     Paid(Route),
     /// It failed, or never left.
     Failed(Route, Failure),
+    /// No part: somebody says what was seen of liquidity.
+    Told(Vec<LiquidityReport>),
 }
 
 /// Chooses routes. Whatever it answers, the engine checks before a part leaves.
@@ -60,6 +64,12 @@ pub trait Planner: Send {
     fn take_back(&mut self, image: &Json) -> Result<(), String> {
         let _ = image;
         Err("this planner keeps nothing over a restart".to_owned())
+    }
+
+    /// What is known of liquidity now, for those who ask. `None`, which is the default: it doesn't
+    /// say.
+    fn knowledge(&self) -> Option<Arc<Knowledge>> {
+        None
     }
 
     /// Takes changes of the graph. One that doesn't fit is logged and left out.

@@ -49,7 +49,8 @@ impl Entry {
             | Change::Registered(..)
             | Change::Unregistered(..)
             | Change::Listed(_)
-            | Change::Noted(..) => None,
+            | Change::Noted(..)
+            | Change::Beside(..) => None,
         };
         delta.changes.iter().filter_map(entry).collect()
     }

@@ -6,7 +6,7 @@ use crate::places::{PastEntries, Reader, Reread};
 use crate::store::format::{Entry, StateRecord};
 use ecs_core::{Change, Delta, Engine, Json};
 use ecs_systems::{
-    lessons::taught,
+    lessons::{taught, told},
     port::{Books, History, LessonsKept, ReceiptsBook},
     units::Timestamp,
 };
@@ -206,11 +206,17 @@ fn restore_receipts(image: Option<&Json>, engine: &mut Engine) -> Result<(), Sto
 fn recall_lessons(delta: &Delta, engine: &Engine, kept: &mut LessonsKept) {
     let at = Timestamp(delta.inputs.now_ms);
     for change in &delta.changes {
-        let Change::Noted(part, note) = change else { continue };
-        match taught(engine, *part, note) {
+        let lesson = if let Change::Noted(part, note) = change {
+            taught(engine, *part, note)
+        } else if let Change::Beside(topic, what) = change {
+            told(topic, what)
+        } else {
+            continue;
+        };
+        match lesson {
             Some(lesson) => kept.lessons.push((at, lesson)),
             None => {
-                tracing::warn!(target: "payflow::plan", %part, %note, "lesson left out");
+                tracing::warn!(target: "payflow::plan", ?change, "lesson left out");
             }
         }
     }

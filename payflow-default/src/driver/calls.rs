@@ -6,7 +6,7 @@ use ecs_core::{
     method::{Later, Look, timed_out},
 };
 use ecs_systems::{
-    port::PlansAsked,
+    port::{KnowledgeDesk, PlansAsked},
     refusal::{SHUTDOWN, TOO_BUSY},
     units::Timestamp,
 };
@@ -94,6 +94,9 @@ impl Driver {
         self.perform_effects();
         if let Some(asked) = self.engine.resource::<PlansAsked>() {
             asked.prepare(&*self.planner);
+        }
+        if let Some(mut desk) = self.engine.resource_mut::<KnowledgeDesk>() {
+            desk.answer(&*self.planner);
         }
         self.give(Calling { asker, token: caller.token.clone() }, reply);
     }

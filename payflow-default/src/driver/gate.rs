@@ -251,6 +251,8 @@ fn concerns_money(engine: &Engine, delta: &Delta, effects: &[Effect]) -> bool {
         | ecs_core::Change::Life(id, _)
         | ecs_core::Change::Progress(id, _) => engine.is_frozen(*id),
         ecs_core::Change::Awaited(effect) => engine.is_frozen(effect.entity),
-        ecs_core::Change::Value(..) | ecs_core::Change::Noted(..) => false,
+        ecs_core::Change::Value(..)
+        | ecs_core::Change::Noted(..)
+        | ecs_core::Change::Beside(..) => false,
     })
 }

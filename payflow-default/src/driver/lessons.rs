@@ -5,7 +5,7 @@ use ecs_core::{Delta, Effect, EffectBody, Inputs};
 use ecs_systems::{
     effects::Learn,
     lessons,
-    port::{LessonsKept, PartImage},
+    port::{KnowledgeDesk, LessonsKept, PartImage},
     units::Timestamp,
 };
 use ledger_store::store::Image;
@@ -33,6 +33,11 @@ impl Driver {
         let at = Timestamp(self.engine.resource::<Inputs>().map_or(self.now.0, |it| it.now_ms));
         let (lessons, others): (Vec<Effect>, Vec<Effect>) =
             effects.into_iter().partition(|effect| effect.kind == Learn::KIND);
+        let desk = self.engine.resource_mut::<KnowledgeDesk>();
+        // The record has them already, before the lessons of parts.
+        for lesson in desk.map(|mut desk| desk.take_told()).unwrap_or_default() {
+            self.planner.learn(&lesson, at);
+        }
         for effect in lessons {
             let Some(Learn(lesson)) = effect.read() else { continue };
             let entity = effect.entity;

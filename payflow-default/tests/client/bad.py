@@ -305,7 +305,7 @@ EXAMPLES = {
     "payment_hash": "ab" * 32, "preimage": "ab" * 32, "status": "paid", "layer": "acme:l",
     "short_channel_id_dir": "1x2x3/0", "short_channel_id": "1x2x3", "capacity_msat": 1,
     "bias": 1, "node": "02" * 33, "direction": "in", "inform": "constrained", "cutoff": 1,
-    "path": [], "label": "x", "description": "x",
+    "path": [], "reports": [], "label": "x", "description": "x",
     "subsystem": "invoices", "indexname": "created", "nextvalue": 0,
 }
 

@@ -141,6 +141,12 @@ def routes(http, info):
         found.add(http.code("getroutes", info["id"], payee, amount, [], fee, 18, delay))
     for code in (206, 215, 220):
         check(code in found, code, "of", found)
+    unknown = {"short_channel_id_dir": "1x2x3/0", "minimum_msat": 1}
+    same(refused(2332, http, "payecs_importknowledge", [unknown]),
+         {"index": 0, "short_channel_id_dir": "1x2x3/0"})
+    way = http.call("getroutes", info["id"], payees[0], 1, [], 1000, 18)["routes"][0]["path"][0]
+    seen = {"short_channel_id_dir": way["short_channel_id_dir"], "minimum_msat": 1 << 62}
+    same(refused(2333, http, "payecs_importknowledge", [seen])["why"], "above_capacity")
     # All of it in one part is more than any channel carries.
     refused(205, http, "getroutes", info["id"], payees[0], most * 9 // 10, [], most, 18, None, 1)
 

@@ -105,6 +105,8 @@ const ROWS: &[(i32, By)] = &[
     ),
     (2_330, By::Client),
     (2_331, By::Client),
+    (2_332, By::Client),
+    (2_333, By::Client),
     (2_340, By::Client),
     (
         2_341,

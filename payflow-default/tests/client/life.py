@@ -213,13 +213,30 @@ def layered(voice, entity):
     yield "unreserve", voice.call("askrene-unreserve", **reserved)
 
 
+def knowing(voice):
+    """Says what was seen of liquidity, and looks at what is known."""
+    payee = voice.call("sim_invoice", amount_msat=1, payee="n3")["payee"]
+    routes = voice.call("getroutes", source=voice.call("getinfo")["id"], destination=payee,
+                        amount_msat=1000, layers=[], maxfee_msat="1sat", final_cltv=18)
+    way = routes["routes"][0]["path"][-1]["short_channel_id_dir"]
+    seen = {"short_channel_id_dir": way, "minimum_msat": "7msat", "age_seconds": 1}
+    unknown = {"short_channel_id_dir": "1x2x3/0", "maximum_msat": 7, "time": 1}
+    for params in [{"reports": [seen]}, {"reports": [seen, unknown], "skip_unknown": True},
+                   {"reports": [seen, unknown]}, {"reports": [{**seen, "acme": 1}]}]:
+        yield "payecs_importknowledge", voice.call("payecs_importknowledge", **params)
+    found = voice.call("payecs_listknowledge", short_channel_id_dir=way)["knowledge"]
+    check(len(found) == 1 and found[0]["minimum_msat"] >= 6 and found[0]["reports"], found)
+    found = voice.call("payecs_listknowledge", node=payee, after="0x0x0/0", limit=1)["knowledge"]
+    check(len(found) == 1 and payee in (found[0]["source"], found[0]["destination"]), found)
+
+
 def one_life(voice):
     """What one voice is told, with numbers that differ from life to life replaced."""
     # Numbers that are in nothing else, so that they can be replaced.
     entity = 70_070_000 + voice.call("payecs_newentity")["entity"] * 2
     other = entity + 1
     told = [*components(voice, entity, other), *external(voice, entity), *paying(voice),
-            *receiving(voice, entity), *layered(voice, entity)]
+            *receiving(voice, entity), *layered(voice, entity), *knowing(voice)]
     return [(method, str(answer).replace(str(other), "OTHER").replace(str(entity), "ENTITY"))
             for method, answer in told]
 
@@ -235,7 +252,6 @@ def looks(daemon):
               "maxfee_msat": "1sat", "final_cltv": 18}
     asked = [
         ("payecs_listentities", {}), ("payecs_getdefaultsystems", {}), ("payecs_listsystems", {}),
-
         ("rpc.discover", {}), ("ledger-balance", {}), ("ledger-list", {"start": 2, "limit": 3}),
         ("ledger-list", {}), ("listpays", {}), ("listpays", {"index": "updated", "limit": 2}),
         ("paystatus", {"payment_hash": paid[0]["payment_hash"]}), ("getroutes", routes),

@@ -28,6 +28,7 @@ impl Planner for Short {
                 let at = failure.erring_index.map_or(FailedAt::Unreadable, hop);
                 self.knowledge.failed(route, at, now);
             }
+            Lesson::Told(reports) => self.knowledge.told(reports, now),
         }
     }
 
