@@ -10,6 +10,7 @@ mod invoice;
 mod rebalance;
 mod plan;
 mod graph;
+mod knowledge;
 mod look;
 mod trace;
 mod flow;
@@ -61,6 +62,7 @@ enum Command {
     Decode(ask::DecodeArgs),
     Plan(plan::Args),
     Graph(graph::Args),
+    Knowledge(knowledge::Args),
     Trace(trace::Args),
     Explain(look::ExplainArgs),
     Flow(flow::Args),
@@ -113,6 +115,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Decode(args) => ask::decode(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Graph(args) => graph::run(&args),
+        Command::Knowledge(args) => knowledge::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Explain(args) => look::explain(&args),
         Command::Flow(args) => flow::run(&args),
@@ -153,6 +156,7 @@ mod tests {
             (vec!["graph", "stats"], "<FILE>"),
             (vec!["graph", "stats", "F", "--from", "csv"], "expected one of gossip_store, list"),
             (vec!["graph", "import", "F"], "--out <TO>"),
+            (vec!["knowledge", "export", "--data-dir", "D"], "<FILE>"),
             (vec!["token", "create", "a", "--data-dir", "D"], "--scope"),
         ] {
             let error = Cli::try_parse_from([&["payecs"], args.as_slice()].concat()).unwrap_err();

@@ -1,6 +1,7 @@
 //! `payecs serve` and the commands that call it, as programs.
 
 mod first;
+mod knowledge;
 mod looking;
 mod rig;
 

@@ -59,7 +59,11 @@ fn imported(args: &Args) -> Result<Imported, CallError> {
     Ok(imported)
 }
 
-fn check_free(out: &Path, force: bool) -> Result<(), CallError> {
+/// Whether a file may be written there.
+///
+/// # Errors
+/// One is there.
+pub(in crate::cli) fn check_free(out: &Path, force: bool) -> Result<(), CallError> {
     if !force && fs::symlink_metadata(out).is_ok() {
         return Err(failed(out, "the file is there; --force replaces it"));
     }
@@ -67,7 +71,7 @@ fn check_free(out: &Path, force: bool) -> Result<(), CallError> {
 }
 
 /// Writes a file beside its name, then names it, durably.
-pub(super) fn write(out: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::cli) fn write(out: &Path, bytes: &[u8]) -> io::Result<()> {
     let no_name = || io::Error::new(io::ErrorKind::InvalidInput, "it has no name of a file");
     let name = out.file_name().ok_or_else(no_name)?;
     let above = out.parent().filter(|above| !above.as_os_str().is_empty());

@@ -3,6 +3,8 @@
 mod stats;
 mod import;
 
+pub(super) use import::{check_free, write};
+
 use super::call::{Daemon, refused};
 use crate::cli::{client::CallError, spinner};
 use ecs_core::{ErrorObject, Json};
