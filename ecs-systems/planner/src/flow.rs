@@ -5,7 +5,8 @@
 //! (a convex cost). Successive shortest paths are the cheapest flow then, unit by unit, so long as
 //! a path may also take back units that others brought: the edge is gone over the other way, for
 //! what its last unit cost. Potentials keep every step of a search from costing less than nothing,
-//! and lead it: they begin with the distances from us, and each search leaves them better.
+//! and lead it. They begin with the distances from us by fee and delay alone, which are soon found
+//! and never more than with the chance to fail; each search leaves them better.
 //!
 //! Ahuja, Magnanti & Orlin, *Network Flows*, chapters 9 and 14; Pickhardt & Richter,
 //! arXiv:2107.05322.
@@ -102,7 +103,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Goes out from us as far as the destination is, for the first potentials: what each node is
-    /// away, and no more than the destination.
+    /// away at least, the chance to fail not counted, and no more than the destination.
     fn scout(&mut self) {
         let net = self.net;
         let mut more: Vec<(u32, u32)> = net.more().map(|(number, from)| (from, number)).collect();
@@ -119,16 +120,19 @@ impl<'a> Flow<'a> {
                 break;
             }
             for (number, toll) in net.tolls_from(node) {
-                let least = self.least(number, toll, delay_rate).unwrap_or(COST_MAX);
+                let least = self.least(number, toll, delay_rate);
+                let Some(least) = least.filter(|least| *least <= COST_MAX) else { continue };
                 let is_open = toll.is_open_for(self.unit) || net.is_home(toll.far);
-                let is_better = distance.saturating_add(least) < self.distance[toll.far as usize];
+                let is_better = distance + least < self.distance[toll.far as usize];
                 if is_open && is_better && net.is_edge(number) {
-                    self.go_out(number, node, toll.far, distance);
+                    self.reach(toll.far, distance + least, NO_STEP);
                 }
             }
             let from = more.partition_point(|(from, _)| *from < node);
             for (_, number) in more[from..].iter().take_while(|(from, _)| *from == node) {
-                self.go_out(*number, node, net.edge(*number).to, distance);
+                if let Some(cost) = self.cost_of(*number, node) {
+                    self.reach(net.edge(*number).to, distance + cost, NO_STEP);
+                }
             }
         }
         if whole == u64::MAX {
@@ -138,13 +142,6 @@ impl<'a> Flow<'a> {
         self.potentials.fill(whole);
         for node in &self.touched {
             self.potentials[*node as usize] = whole.min(self.distance[*node as usize]);
-        }
-    }
-
-    fn go_out(&mut self, number: u32, from: u32, to: u32, distance: u64) {
-        if let Some(cost) = self.cost_of(number, from) {
-            let step = Step { edge: number, back: false, next: from };
-            self.reach(to, distance + cost, step);
         }
     }
 
