@@ -24,10 +24,15 @@ pub struct Policy {
     pub rounds_max: u32,
     /// Most paycodes that wait unpaid, those that have expired and are still known included.
     pub unpaid_paycodes_max: u64,
+    /// Most HTLCs that are held at a time, of all channels together.
+    pub held_htlcs_max: u64,
+    /// Most HTLCs of one channel that are held at a time.
+    pub held_htlcs_per_channel_max: u64,
 }
 
 impl Default for Policy {
-    /// No limits; ten minutes for an operator; 100 rounds; 100 000 paycodes that wait unpaid.
+    /// No limits; ten minutes for an operator; 100 rounds; 100 000 paycodes that wait unpaid; 300
+    /// HTLCs that are held, and 20 of one channel, as Core Lightning takes 30 by default.
     fn default() -> Self {
         Self {
             payment_max_msat: None,
@@ -36,6 +41,8 @@ impl Default for Policy {
             limits: Vec::new(),
             rounds_max: 100,
             unpaid_paycodes_max: 100_000,
+            held_htlcs_max: 300,
+            held_htlcs_per_channel_max: 20,
         }
     }
 }

@@ -19,6 +19,7 @@ mod events;
 mod explain;
 mod paycodes;
 mod invoices;
+mod holds;
 mod counters;
 
 pub(crate) use explain::PAYMENT;
@@ -33,7 +34,7 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them but those for layers.
-const OTHERS: [&Method; 29] = [
+const OTHERS: [&Method; 30] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -63,6 +64,7 @@ const OTHERS: [&Method; 29] = [
     &invoices::WAIT_ANY_INVOICE,
     &invoices::DEL_INVOICE,
     &counters::WAIT,
+    &holds::LIST_HOLDS,
 ];
 
 /// All of them.

@@ -1,9 +1,13 @@
 //! Row R7.
 
-use super::gathering::refuse;
+use super::{
+    gathering::refuse,
+    holds::{HeldSets, too_many},
+};
 use crate::{
     components::{Held, HeldFacts, Refusing, Set, SetHeld, SetReceived},
     effects::HOLD_TIMER,
+    policy::Policy,
     port::{LedgerEntry, NodeView, PayeeFailure, SetShare},
     records::RecordEntry,
 };
@@ -28,19 +32,26 @@ pub const HOLD_SET: SystemSpec = SystemSpec {
     attaches: &["lightningd:set:held", "lightningd:held", "lightningd:refusing"],
     detaches: &[],
     refuses: &[],
-    does: "books a set as held; it is refused 18 blocks before an HTLC of it expires",
+    does: "books a set as held; it is refused 18 blocks before an HTLC of it expires, and at once \
+           where as many HTLCs are held as may be",
 };
 
 pub(crate) fn hold_set(
     In(entity): On,
     sets: Query<(&Id, &Set, &SetReceived)>,
-    node: Res<NodeView>,
+    held: HeldSets,
+    (node, policy): (Res<NodeView>, Res<Policy>),
 ) -> Answer {
     let (id, set, SetReceived(received)) = sets.get(entity)?;
     let earliest = received.htlcs.iter().map(|htlc| htlc.cltv_expiry.0).min().unwrap_or(0);
     let until_height = BlockHeight(earliest.saturating_sub(HOLD_ENDS_BLOCKS.0));
     if node.height >= until_height {
         return Ok(refuse("the set expires too soon to be held"));
+    }
+    if let Some(why) = too_many(received, &held, &policy) {
+        tracing::info!(target: "payflow::receive", why, "set given back");
+        // Its payer may try again, when others were decided.
+        return Ok(Step::advance().attach(&Refusing(PayeeFailure::TIMEOUT)));
     }
     let share = |htlc: &crate::components::ReceivedHtlc| SetShare {
         htlc: htlc.htlc,

@@ -2,6 +2,7 @@
 
 pub mod sets;
 mod gathering;
+mod holds;
 pub mod match_paycode;
 pub mod check_secret;
 pub mod check_amounts;

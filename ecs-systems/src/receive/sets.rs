@@ -21,6 +21,11 @@ impl Sets {
         self.by_hash.get(payment_hash).map_or(&[], Vec::as_slice)
     }
 
+    /// All of them, by hash.
+    pub fn all(&self) -> impl Iterator<Item = EntityId> {
+        self.by_hash.values().flatten().copied()
+    }
+
     /// A number that is another one after a set came, was held or was refused.
     #[must_use]
     pub fn changes(&self) -> u64 {

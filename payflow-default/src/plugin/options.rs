@@ -112,6 +112,11 @@ pub(super) const ALL: &[Known] = &[
         "payecs-unpaid-paycodes",
         "Most paycodes that wait unpaid, expired ones included (default 100000)",
     ),
+    int("payecs-held-htlcs", "Most HTLCs that are held at a time (default 300)"),
+    int(
+        "payecs-held-htlcs-per-channel",
+        "Most HTLCs of one channel that are held at a time (default 20)",
+    ),
 ];
 
 /// Settings that are complete.
@@ -204,6 +209,10 @@ fn policy(given: &Given) -> Result<Policy, Wrong> {
         unpaid_paycodes_max: given
             .int("payecs-unpaid-paycodes")?
             .unwrap_or(default.unpaid_paycodes_max),
+        held_htlcs_max: given.int("payecs-held-htlcs")?.unwrap_or(default.held_htlcs_max),
+        held_htlcs_per_channel_max: given
+            .int("payecs-held-htlcs-per-channel")?
+            .unwrap_or(default.held_htlcs_per_channel_max),
         ..default
     })
 }
@@ -303,7 +312,7 @@ mod tests {
             "payecs-log":"info","payecs-accept-unknown":true,"payecs-accept-forgotten":"old list",
             "payecs-operator":"me","payecs-graph":null,"payecs-quotas":"names=9,entities=7",
             "payecs-ask-above":"5sat","payecs-approval-timeout":7,"payecs-unpaid-paycodes":6,
-            "others":[1]}"#;
+            "payecs-held-htlcs":8,"payecs-held-htlcs-per-channel":4,"others":[1]}"#;
         let said = of(said).unwrap();
         assert_eq!(said.data_dir, Path::new("/elsewhere"));
         let (nodes, seed, balances) = (Some(30), Some(7), Some(Balances::Bimodal));
@@ -316,6 +325,8 @@ mod tests {
         assert_eq!(asks(&default), (None, Policy::default().approval_timeout));
         assert_eq!(asks(&said), (Some(Msat(5_000)), Seconds(7)));
         assert_eq!(said.policy.unpaid_paycodes_max, 6);
+        let held = (said.policy.held_htlcs_max, said.policy.held_htlcs_per_channel_max);
+        assert_eq!(held, (8, 4));
         let decision = said.accepts.forgotten.unwrap();
         assert_eq!((decision.who.as_str(), decision.why.as_str()), ("me", "old list"));
         let nowhere = Options::of(&Json::nothing(), None).unwrap();

@@ -179,6 +179,7 @@ def receiving(voice, entity):
     counted = voice.call("wait", subsystem="invoices", indexname="created", nextvalue=1)
     yield "wait", counted["subsystem"]
     yield "waitanyinvoice", voice.call("waitanyinvoice", lastpay_index=0, timeout=0)
+    yield "payecs_listholds", voice.call("payecs_listholds")
     listed = voice.call("payecs_changedefaultsystems", append=[], before={})
     same(listed, voice.call("payecs_getdefaultsystems"))
     yield "payecs_changedefaultsystems", list(listed)

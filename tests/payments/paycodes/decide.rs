@@ -3,11 +3,12 @@
 use super::{PREIMAGE, Paycode, asked_for, listed, merchant, paycode, status_of};
 use crate::{
     books::Audited,
-    calls::field,
+    calls::{field, json},
     harness::Payer,
     receiving::{carol_sends, set_of, status, told},
 };
 use ecs_systems::{
+    policy::Policy,
     port::{FailureCode, Ledger, PartStatus},
     units::{Msat, Preimage},
 };
@@ -152,4 +153,54 @@ fn a_set_that_was_given_back_stays_so_when_its_hold_is_detached() {
 /// Held, and then taken.
 fn receiving() -> (String, Result<String, i32>) {
     ("held".to_owned(), Ok("\"receiving\"".to_owned()))
+}
+
+#[test]
+fn no_more_is_held_than_may_be_of_a_channel_and_in_all_and_what_is_held_is_told() {
+    for (in_all, of_channel, most) in [(3, 9, 3), (9, 2, 2), (9, 9, 4_u64)] {
+        let mut payer = merchant();
+        let now = payer.now;
+        payer.driver.command(now, |engine| {
+            let mut policy = engine.resource_mut::<Policy>().expect("there is one");
+            policy.held_htlcs_max = in_all;
+            policy.held_htlcs_per_channel_max = of_channel;
+        });
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            let made = paycode(&mut payer, r#"{"amount_msat":100000,"hold":true}"#);
+            let part = made.whole(100_000);
+            ids.push((carol_sends(&mut payer, part), made));
+            payer.run_for(2_000);
+        }
+        let answer = payer.call("payecs_listholds", "[]").expect("what is held");
+        let figures = ["htlcs", "amount_msat", "htlcs_max"].map(|name| field(&answer, name));
+        assert_eq!(figures, [most, most * 100_000, in_all].map(|it| it.to_string()), "{answer}");
+        let channels = json(&field(&answer, "channels")).items().expect("an array");
+        assert_eq!(channels.len(), 1, "all came the same way: {answer}");
+        assert_eq!(field(&channels[0], "htlcs"), most.to_string());
+        assert_eq!(field(&channels[0], "until_height"), field(&answer, "until_height"));
+        for (at, (id, made)) in ids.iter().enumerate() {
+            let is_held = u64::try_from(at).unwrap() < most;
+            let status = if is_held { "held" } else { "unpaid" };
+            assert_eq!(status_of(&mut payer, made), status, "{at}");
+            if !is_held {
+                assert_eq!(told(&payer, *id), FailureCode::MppTimeout);
+            }
+        }
+        // Once one is decided there is room for another.
+        let named = format!(r#"{{"payment_hash":"{}"}}"#, ids[0].1.hash);
+        payer.call("cancelpaycode", &named).expect("it is given back");
+        payer.run_for(2_000);
+        let made = paycode(&mut payer, r#"{"amount_msat":100000,"hold":true}"#);
+        let part = made.whole(100_000);
+        carol_sends(&mut payer, part);
+        payer.run_for(2_000);
+        assert_eq!(status_of(&mut payer, &made), "held");
+        for made in ids.iter().map(|(_, made)| made).chain([&made]) {
+            let named = format!(r#"{{"payment_hash":"{}"}}"#, made.hash);
+            payer.call("cancelpaycode", &named).expect("it is given back");
+        }
+        payer.run_for(2_000);
+        payer.assert_books_agree();
+    }
 }

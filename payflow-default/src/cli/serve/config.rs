@@ -87,6 +87,13 @@ pub(super) struct Settings {
     /// Default: 100000.
     #[arg(long, value_name = "N", env = "PAYECS_UNPAID_PAYCODES")]
     pub(super) unpaid_paycodes: Option<u64>,
+    /// Most HTLCs that are held at a time, of all channels together; what is beyond goes back to
+    /// its payer. Default: 300.
+    #[arg(long, value_name = "N", env = "PAYECS_HELD_HTLCS")]
+    pub(super) held_htlcs: Option<u64>,
+    /// Most HTLCs of one channel that are held at a time. Default: 20.
+    #[arg(long, value_name = "N", env = "PAYECS_HELD_HTLCS_PER_CHANNEL")]
+    pub(super) held_htlcs_per_channel: Option<u64>,
     /// How much of something callers and third parties may use up, e.g. `entities=50000`; may be
     /// given several times. In the file they are a table, `[quotas]`. `docs/OPERATING.md` has all
     /// quotas and their defaults.
@@ -215,6 +222,8 @@ impl Args {
         let default = Policy::default();
         let balances = given.balances.or(filed.balances);
         let unpaid = given.unpaid_paycodes.or(filed.unpaid_paycodes);
+        let held = given.held_htlcs.or(filed.held_htlcs);
+        let of_channel = given.held_htlcs_per_channel.or(filed.held_htlcs_per_channel);
         Ok(Config {
             listen: given.listen.or(filed.listen).unwrap_or(LISTEN),
             origins,
@@ -226,6 +235,9 @@ impl Args {
                 ask_above_msat: given.ask_above.or(filed.ask_above),
                 approval_timeout: approval_timeout.unwrap_or(default.approval_timeout),
                 unpaid_paycodes_max: unpaid.unwrap_or(default.unpaid_paycodes_max),
+                held_htlcs_max: held.unwrap_or(default.held_htlcs_max),
+                held_htlcs_per_channel_max: of_channel
+                    .unwrap_or(default.held_htlcs_per_channel_max),
                 ..default
             },
             quotas: quotas::all(filed.quota.into_iter().chain(given.quota)),
@@ -288,7 +300,7 @@ mod tests {
         assert_eq!(default.policy, Policy::default(), "nobody is asked");
         let file = "listen = \"[::1]:7\"\nnodes = 50\norigin = [\"http://a\"]\nspeed = 10\n\
                     metrics = true\nask-above = \"5sat\"\napproval-timeout = 7\n\
-                    unpaid-paycodes = 6\n";
+                    unpaid-paycodes = 6\nheld-htlcs = 8\nheld-htlcs-per-channel = 4\n";
         fs::write(dir.path().join(FILE), file).unwrap();
         let filed = config(dir.path(), &["--nodes", "60"]).unwrap();
         assert_eq!((filed.listen, filed.wanted.nodes), ("[::1]:7".parse().unwrap(), Some(60)));
@@ -296,8 +308,14 @@ mod tests {
             |config: &Config| (config.policy.ask_above_msat, config.policy.approval_timeout);
         assert_eq!(asking(&filed), (Some(Msat(5_000)), Seconds(7)));
         assert_eq!(filed.policy.unpaid_paycodes_max, 6);
+        let held = |config: &Config| {
+            (config.policy.held_htlcs_max, config.policy.held_htlcs_per_channel_max)
+        };
+        assert_eq!(held(&filed), (8, 4));
         let more = config(dir.path(), &["--unpaid-paycodes", "7"]).unwrap();
         assert_eq!(more.policy.unpaid_paycodes_max, 7);
+        let words = ["--held-htlcs", "9", "--held-htlcs-per-channel", "5"];
+        assert_eq!(held(&config(dir.path(), &words).unwrap()), (9, 5));
         let asked = config(dir.path(), &["--ask-above", "9", "--approval-timeout", "8"]).unwrap();
         assert_eq!(asking(&asked), (Some(Msat(9)), Seconds(8)));
         fs::write(dir.path().join("amount.toml"), "ask-above = 7000\n").unwrap();
