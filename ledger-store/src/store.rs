@@ -138,6 +138,8 @@ struct Coming {
 pub struct Store {
     state: StateLog,
     ledger: LedgerLog,
+    /// The text of the last record: its room is used again.
+    text: Vec<u8>,
     coming: VecDeque<Coming>,
     /// How many entries the ledger has once everything that was appended is durable.
     entries: u64,
@@ -180,6 +182,7 @@ impl Store {
         let mut store = Self {
             state,
             ledger,
+            text: Vec::new(),
             coming: VecDeque::new(),
             entries: 0,
             written,
@@ -204,9 +207,10 @@ impl Store {
     pub fn append(&mut self, delta: &Delta) -> Result<u64, StoreError> {
         self.ledger.check()?;
         let record = StateRecord { entries: self.entries, delta: Cow::Borrowed(delta) };
-        let text = serde_json::to_vec(&record).expect("our records have string keys");
-        let Seq(number) = self.state.append(&text)?;
-        self.behind_bytes = self.behind_bytes.saturating_add(text.len() as u64);
+        self.text.clear();
+        serde_json::to_writer(&mut self.text, &record).expect("our records have string keys");
+        let Seq(number) = self.state.append(&self.text)?;
+        self.behind_bytes = self.behind_bytes.saturating_add(self.text.len() as u64);
         self.now_ms = delta.inputs.now_ms;
         let entries = Entry::all_of(delta);
         self.entries = self.entries.saturating_add(entries.len() as u64);

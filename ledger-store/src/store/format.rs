@@ -20,23 +20,23 @@ pub(super) struct StateRecord<'a> {
 
 /// An entry of the ledger log: the lines of one step.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
     /// When, in milliseconds since 1970.
     pub(super) at_ms: u64,
     /// The payment or set that they are written for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) entity: Option<EntityId>,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Cow<'a, [Line]>,
 }
 
-impl Entry {
+impl Entry<'_> {
     /// The entries that a command's changes come to, as they are stored.
     pub(super) fn all_of(delta: &Delta) -> Vec<Vec<u8>> {
         let entry = |change: &Change| match change {
             Change::Lines(entity, lines) => {
-                let (at_ms, lines) = (delta.inputs.now_ms, lines.clone());
-                let entry = Self { at_ms, entity: *entity, lines };
-                Some(Json::of(&entry).text().as_bytes().to_vec())
+                let (at_ms, lines) = (delta.inputs.now_ms, Cow::Borrowed(lines.as_slice()));
+                let entry = Entry { at_ms, entity: *entity, lines };
+                Some(serde_json::to_vec(&entry).expect("our lines have string keys"))
             }
             Change::Component(..)
             | Change::Value(..)
