@@ -14,6 +14,7 @@ use changed::Notes;
 use foldhash::HashMap;
 use run::Noting;
 use serde::Serialize;
+use smallvec::{SmallVec, smallvec};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Most steps that are kept of one Entity; the oldest go first.
@@ -49,8 +50,8 @@ pub struct TraceEntry {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Matched {
     pub(crate) names: Arc<[Arc<str>]>,
-    /// By name; `None` where nothing is attached.
-    pub(crate) values: Box<[Option<Json>]>,
+    /// By name; `None` where nothing is attached. Most Systems show no more than lie here.
+    pub(crate) values: SmallVec<[Option<Json>; 2]>,
 }
 
 impl Matched {
@@ -159,7 +160,7 @@ impl Default for Traces {
 impl Traces {
     /// What is shown of a line of the books, as if its System had matched it.
     pub(crate) fn line(&self, shown: &Json) -> Matched {
-        let values = Box::from([Some(shown.clone())]);
+        let values = smallvec![Some(shown.light())];
         Matched { names: Arc::clone(&self.line_names), values }
     }
 
@@ -238,7 +239,7 @@ mod tests {
     use super::*;
 
     fn kept(now_ms: u64) -> Kept {
-        let nothing = Matched { names: Arc::from([]), values: Box::from([]) };
+        let nothing = Matched { names: Arc::from([]), values: smallvec![] };
         Kept::new(now_ms, "acme:x".into(), nothing)
     }
 

@@ -97,6 +97,15 @@ impl Json {
         Self(Inner::Text(Arc::clone(self.raw())))
     }
 
+    /// The text without the value where the text is written already; else as it is.
+    pub(crate) fn light(&self) -> Self {
+        let unwritten = match &self.0 {
+            Inner::Text(_) => false,
+            Inner::Value(it) => matches!(&it.text, Text::Later(raw) if raw.get().is_none()),
+        };
+        if unwritten { self.clone() } else { self.plain() }
+    }
+
     /// Reads it as a Rust value; what it is written from is not read again.
     ///
     /// # Errors
