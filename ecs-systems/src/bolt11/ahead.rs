@@ -1,9 +1,13 @@
 //! Invoices that are decoded before a payment asks for them.
 
 use super::{Bolt11Error, decode, is_bolt11, stripped};
-use crate::components::{INVOICE_BYTES_MAX, INVOICE_PREFIX};
+use crate::components::{
+    INVOICE_BYTES_MAX, INVOICE_PREFIX, InvoiceAmount, InvoiceCurrency, InvoiceDescriptionHash,
+    InvoiceExpiresAt, InvoiceFeatures, InvoiceMetadata, InvoiceMinFinalCltv, InvoicePayee,
+    InvoicePaymentHash, InvoicePaymentSecret, InvoiceRoutes, InvoiceType,
+};
 use bevy_ecs::resource::Resource;
-use ecs_core::{Json, Name};
+use ecs_core::{Json, Name, WireComponent, Write};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -65,9 +69,44 @@ impl DecodedInvoices {
     }
 }
 
+/// Attaches a field as the Component that it becomes.
+type Attach = fn(Write, Json) -> Write;
+
+/// The fields whose Components have a type: they are read here, so that the engine need not.
+const TYPED: [(&str, Attach); 12] = [
+    typed::<InvoiceAmount>(),
+    typed::<InvoiceCurrency>(),
+    typed::<InvoiceDescriptionHash>(),
+    typed::<InvoiceExpiresAt>(),
+    typed::<InvoiceFeatures>(),
+    typed::<InvoiceMetadata>(),
+    typed::<InvoiceMinFinalCltv>(),
+    typed::<InvoicePayee>(),
+    typed::<InvoicePaymentHash>(),
+    typed::<InvoicePaymentSecret>(),
+    typed::<InvoiceRoutes>(),
+    typed::<InvoiceType>(),
+];
+
+const fn typed<C: WireComponent>() -> (&'static str, Attach) {
+    (C::SPEC.name, |write, json| match C::from_json(&json) {
+        Ok(component) => write.attach(&component),
+        // The engine refuses it.
+        Err(_) => write.attach_json(C::SPEC.name, json),
+    })
+}
+
 fn fields_of(text: &str) -> DecodedFields {
-    let fields = decode(text)?.by_name().into_iter();
-    Ok(fields.map(|(name, json)| (format!("{INVOICE_PREFIX}{name}").into(), json)).collect())
+    let attached =
+        decode(text)?.by_name().into_iter().fold(Write::here(), |write, (name, json)| {
+            let name = format!("{INVOICE_PREFIX}{name}");
+            match TYPED.iter().find(|(typed, _)| *typed == name) {
+                Some((_, attach)) => attach(write, json),
+                None => write.attach_json(name, json),
+            }
+        });
+    let named = attached.components.into_iter();
+    Ok(named.filter_map(|(name, json)| Some((name, json?))).collect())
 }
 
 #[cfg(test)]
@@ -85,6 +124,21 @@ mod tests {
             assert!(invoices.lock().by_text.is_empty(), "it is given once");
             assert_eq!(invoices.take(text), fields_of(text), "and decoded again then");
         }
+    }
+
+    #[test]
+    fn every_field_with_a_type_is_read_ahead() {
+        let mut app = ecs_core::Engine::new();
+        ecs_core::Plugin::build(&crate::PaymentSystems::default(), &mut app).unwrap();
+        let fields = app.component_specs().filter(|spec| {
+            let says = spec.name.strip_prefix(INVOICE_PREFIX);
+            says.is_some() && spec.writable == ecs_core::Writable::Callers
+        });
+        let mut names: Vec<&str> = fields.map(|spec| spec.name).collect();
+        let mut typed = TYPED.map(|(name, _)| name);
+        names.sort_unstable();
+        typed.sort_unstable();
+        assert_eq!(names, typed);
     }
 
     #[test]
