@@ -7,11 +7,11 @@ use ecs_systems::{
     effects::{PayFailure, PaySuccess},
     planner::KnowledgeConfig,
     policy::Policy,
-    port::{Books, Ledger, NodeView},
-    units::{Blocks, Msat, Timestamp},
+    port::{Books, History, HistoryError, NodeView, PastEntry, PaymentRef},
+    units::{Blocks, Msat, PaymentHash, Timestamp},
 };
-use ledger_store::{MemoryReceipts, store::Store};
-use node_sim::{InvoiceRequest, SimNetwork};
+use ledger_store::{LATE_PAYMENTS_MAX, MemoryLedger, MemoryReceipts, store::Store};
+use node_sim::{InvoiceRequest, OUR_NAME, SimNetwork};
 use payecs_journal::{Disk, LogId, Options, OsDisk};
 use payflow_default::{
     Driver,
@@ -32,11 +32,29 @@ use tokio::runtime::Runtime;
 /// When the network begins.
 pub(crate) const START: Timestamp = Timestamp(1_767_225_600_000);
 
-/// An engine with these books.
-pub(crate) fn engine_with(ledger: Box<dyn Ledger>) -> Engine {
-    let receipts = Box::new(MemoryReceipts::default());
+/// Has everything, and says that nothing is there: no hash of the bench comes twice.
+#[derive(Debug)]
+struct Nothing;
+
+impl History for Nothing {
+    fn known(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn lines_of(&self, _: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
+        Ok(Vec::new())
+    }
+
+    fn payment_of_key(&self, _: &str) -> Result<Option<PaymentRef>, HistoryError> {
+        Ok(None)
+    }
+}
+
+/// An engine with books as the daemon has them: what has ended is left to the ledger.
+pub(crate) fn engine_of(receipts: MemoryReceipts) -> Engine {
+    let ledger = Box::new(MemoryLedger::over(OUR_NAME, Arc::new(Nothing), LATE_PAYMENTS_MAX));
     let (policy, plugins) = (Policy::default(), Vec::new());
-    engine(Parts { policy, ledger, receipts, plugins }).unwrap()
+    engine(Parts { policy, ledger, receipts: Box::new(receipts), plugins }).unwrap()
 }
 
 /// The store in that directory.
@@ -86,6 +104,14 @@ impl Running {
     pub(crate) fn pay(&mut self, invoices: &[String], at_a_time: usize) -> Outcome {
         let Self { runtime, handle, news, .. } = self;
         runtime.block_on(pay(handle, news, invoices, at_a_time))
+    }
+
+    /// Does something with the driver.
+    pub(crate) fn call<R: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Driver, Timestamp) -> R + Send + 'static,
+    ) -> R {
+        self.runtime.block_on(self.handle.call(command)).unwrap()
     }
 
     /// Stops the shell; everything is kept then.

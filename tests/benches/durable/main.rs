@@ -7,11 +7,13 @@
 //! | `commits` | records made durable by 1 and by 64 writers, beside `SQLite` and sled |
 //! | `engine` | what engine and journal take for a payment, with next to no node and planner |
 //! | `payments` | payments of one part on a simulated network, planned and kept on the disk |
+//! | `receipts` | paycodes of one part, paid by peers in turns, and kept on the disk |
+//! | `resting` | what a paycode takes in memory that nobody pays |
 //! | `start` | from the start of a process to its first payment, with a long ledger |
 //! | `index` | how an index follows a long ledger |
 //!
-//! Numbers: `nodes`, `channels`, `payments`, `at_a_time`, `planners`, `entries`, `indexed`,
-//! `millis`. Nothing is asserted of a time. The ledger of `start` is kept below the target
+//! Numbers: `nodes`, `channels`, `payments`, `at_a_time`, `planners`, `resting`, `entries`,
+//! `indexed`, `millis`. Nothing is asserted of a time. The ledger of `start` is kept below the target
 //! directory.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
@@ -23,6 +25,7 @@ mod host;
 mod indexing;
 mod load;
 mod pay;
+mod receive;
 mod start;
 mod table;
 
@@ -47,6 +50,8 @@ struct Sizes {
     at_a_time: usize,
     /// Plans made at once.
     planners: usize,
+    /// Paycodes that rest.
+    resting: usize,
     /// Entries of the ledger that a start finds.
     entries: u64,
     /// Entries that an index is built over.
@@ -63,6 +68,7 @@ impl Sizes {
             payments: 10_000,
             at_a_time: 128,
             planners: Limits::default().jobs,
+            resting: 100_000,
             entries: 1_000_000,
             indexed: 100_000,
             millis: 2_000,
@@ -74,6 +80,7 @@ impl Sizes {
         Self {
             nodes: 50,
             payments: 100,
+            resting: 1_000,
             entries: 6_000,
             indexed: 2_000,
             millis: 50,
@@ -89,6 +96,7 @@ impl Sizes {
             "payments" => self.payments = size,
             "at_a_time" => self.at_a_time = size,
             "planners" => self.planners = size,
+            "resting" => self.resting = size,
             "entries" => self.entries = number,
             "indexed" => self.indexed = number,
             "millis" => self.millis = number,
@@ -105,10 +113,12 @@ fn place(name: &str) -> PathBuf {
 /// A row by its name.
 type Row = (&'static str, fn(&Sizes, &mut Table));
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 7] = [
     ("commits", commits::run),
     ("engine", pay::engine),
     ("payments", pay::payments),
+    ("receipts", receive::receipts),
+    ("resting", receive::resting),
     ("start", start::run),
     ("index", indexing::run),
 ];

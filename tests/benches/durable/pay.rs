@@ -2,20 +2,20 @@
 
 use crate::{
     Sizes, host,
-    load::{Outcome, Running, START, engine_with, invoices, store},
+    load::{Outcome, Running, START, engine_of, invoices, store},
     place,
     table::Table,
 };
 use ecs_systems::units::{Msat, Ppm};
-use ledger_store::MemoryLedger;
+use ledger_store::MemoryReceipts;
 use node_sim::{OUR_NAME, OurChannels, Settings, SimBuilder, SimConfig, SimNetwork, policy};
 use std::{fs, path::Path};
 
 /// The size of each of our channels: large enough for every payment.
-const CHANNEL: Msat = Msat(500_000_000_000);
+pub(crate) const CHANNEL: Msat = Msat(500_000_000_000);
 
 /// Nobody waits for messages, so that what is measured is ours.
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings { latency_ms: 0, ..Settings::default() }
 }
 
@@ -54,7 +54,7 @@ fn measure(row: &str, network: &SimNetwork, sizes: &Sizes, table: &mut Table) {
     let dir = place(row);
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).unwrap();
-    let mut engine = engine_with(Box::new(MemoryLedger::new(OUR_NAME)));
+    let mut engine = engine_of(MemoryReceipts::default());
     let store = store(&dir, &mut engine);
     let invoices = invoices(network, sizes.payments + sizes.payments / 10, START);
     let (before, measured) = invoices.split_at(sizes.payments / 10);
@@ -90,7 +90,7 @@ fn ledger_bytes(dir: &Path) -> u64 {
     files.map(|file| file.metadata().unwrap().len()).sum()
 }
 
-fn tell(row: &str, paid: &Outcome, sizes: &Sizes, table: &mut Table) {
+pub(crate) fn tell(row: &str, paid: &Outcome, sizes: &Sizes, table: &mut Table) {
     let how = format!("{} paid, {} failed, {} at a time", paid.paid, paid.failed, sizes.at_a_time);
     let rate = ratio(paid.count(), 1) / paid.took.as_secs_f64();
     table.add(row, "rate", rate, "/s", &how);

@@ -2,29 +2,27 @@
 
 use crate::{
     Sizes, host,
-    load::{Running, START, engine_with, invoices, store},
+    load::{Running, START, engine_of, invoices, store},
     pay::pair,
     place,
     table::Table,
 };
 use ecs_core::Inputs;
 use ecs_systems::{
-    port::{History, HistoryError, LedgerEntry, PastEntry, PaymentRef},
+    port::{LedgerEntry, PaymentRef},
     records::ledger_record,
-    units::{GroupId, Msat, PaymentHash, Preimage, Timestamp},
+    units::{GroupId, Msat, Preimage, Timestamp},
 };
 use ledger_store::{
-    LATE_PAYMENTS_MAX, MemoryLedger,
+    MemoryReceipts,
     laws::fixture::{claimed, dispatch, opening, post, reserve},
     store::{Image, Store},
 };
-use node_sim::OUR_NAME;
 use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
-    sync::Arc,
     time::Instant,
 };
 
@@ -36,28 +34,6 @@ const ENTRIES_PER_PAYMENT: u64 = 5;
 const MADE: &str = "made";
 /// How often a start is measured: the first reads files that may not be in memory.
 const TIMES: usize = 3;
-
-/// Has everything, and says that nothing is there: no hash of the bench comes twice.
-#[derive(Debug)]
-struct Nothing;
-
-impl History for Nothing {
-    fn known(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn lines_of(&self, _: &PaymentHash) -> Result<Vec<PastEntry>, HistoryError> {
-        Ok(Vec::new())
-    }
-
-    fn payment_of_key(&self, _: &str) -> Result<Option<PaymentRef>, HistoryError> {
-        Ok(None)
-    }
-}
-
-fn books() -> Box<MemoryLedger> {
-    Box::new(MemoryLedger::over(OUR_NAME, Arc::new(Nothing), LATE_PAYMENTS_MAX))
-}
 
 /// The entries of a payment that was paid.
 fn entries(number: u64) -> [LedgerEntry; 5] {
@@ -87,7 +63,7 @@ fn entries(number: u64) -> [LedgerEntry; 5] {
 fn make(dir: &Path, count: u64) {
     let _ = fs::remove_dir_all(dir);
     fs::create_dir_all(dir).unwrap();
-    let mut engine = engine_with(books());
+    let mut engine = engine_of(MemoryReceipts::default());
     engine.record_changes(true);
     let mut store = store(dir, &mut engine);
     let mut write = |store: &mut Store, entry: LedgerEntry, now_ms: u64| {
@@ -114,7 +90,7 @@ fn make(dir: &Path, count: u64) {
 
 /// The process that is measured: one payment, then what it has in memory.
 pub(crate) fn child(dir: &str) {
-    let mut engine = engine_with(books());
+    let mut engine = engine_of(MemoryReceipts::default());
     let store = store(Path::new(dir), &mut engine);
     let now = engine.resource::<Inputs>().map_or(START, |inputs| Timestamp(inputs.now_ms));
     let network = pair();
