@@ -52,9 +52,9 @@ pub(crate) const REBALANCE: Method = Method {
           spent. Where the network lets through less, half as much is tried, down to an eighth; \
           `amount_msat` says how much it was. Each payment tries for `retry_for` seconds, 60 \
           without it. One order at a time for a channel: another is refused with 200, and \
-          `data.entity` is the one under way. An order goes on after a restart; `cancelpay` of \
-          its payment ends it. A failure has the code of the last payment, which is \
-          `data.payment`.",
+          `data.entity` is the one under way. An order goes on after a restart, and one that is \
+          over is known until the next one begins; `cancelpay` of its payment ends it. A failure \
+          has the code of the last payment, which is `data.payment`.",
     handle: rebalance,
     check: |engine, args| asked(engine, args).map(drop),
 };
@@ -177,8 +177,17 @@ fn under_way(engine: &Engine, channel: ShortChannelId) -> Option<EntityId> {
     engine.entities().into_iter().filter(is_of_it).find(lives)
 }
 
+/// Lets orders go that are over: whoever waited for one has been told.
+fn forget_ended(engine: &mut Engine) -> Result<(), Error> {
+    let is_over =
+        |id: &EntityId| engine.get::<Order>(*id).is_some() && engine.get::<Systems>(*id).is_none();
+    let ended: Vec<Write> = engine.entities().into_iter().filter(is_over).map(Write::end).collect();
+    engine.set_components(&Writer::Engine, &ended, &[])
+}
+
 /// Makes the paycode and the order that pays it, and lets it begin.
 fn begin(engine: &mut Engine, order: &Order) -> Result<EntityId, ErrorObject> {
+    forget_ended(engine)?;
     let now = Timestamp(engine.resource::<Inputs>().map_or(0, |inputs| inputs.now_ms));
     let tries = order.retry_for.saturating_mul(TRIES_MAX);
     let lasts = Seconds(u64::from(tries.saturating_add(SETTLES_S)));

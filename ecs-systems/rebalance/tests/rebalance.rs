@@ -189,3 +189,17 @@ fn halves_are_those_of_what_was_wanted_and_stay_within_the_channels() {
     assert_eq!(text(&answer, "fee_msat"), "0");
     assert_eq!(bench.money_is_whole(), Ok(()));
 }
+
+#[test]
+fn an_order_that_is_over_stays_until_the_next_one_begins() {
+    let mut bench = bench(&ring(Msat(900_000_000), HALF));
+    let first = rebalance(&mut bench, "").expect("it moves");
+    let moved = |bench: &Bench, answer: &Json| {
+        let order = text(answer, "entity").parse().unwrap();
+        bench.driver.engine().component(order, "rebalance:moved")
+    };
+    assert!(moved(&bench, &first).is_some());
+    let second = rebalance(&mut bench, r#","target":"20%""#).expect("it moves again");
+    assert_eq!(moved(&bench, &first), None);
+    assert!(moved(&bench, &second).is_some());
+}
