@@ -13,8 +13,8 @@
 //! | `index` | how an index follows a long ledger |
 //!
 //! Numbers: `nodes`, `channels`, `payments`, `at_a_time`, `planners`, `resting`, `entries`,
-//! `indexed`, `millis`. Nothing is asserted of a time. The ledger of `start` is kept below the target
-//! directory.
+//! `indexed`, `millis`. Nothing is asserted of a time. The ledger of `start` is kept below the
+//! target directory.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "its figures are what a bench is for")]

@@ -11,7 +11,7 @@ use crate::{
 use ecs_systems::units::Timestamp;
 use std::{
     mem,
-    sync::{Arc, MutexGuard},
+    sync::{Arc, MutexGuard, PoisonError},
     task::Waker,
 };
 
@@ -92,10 +92,20 @@ impl SimNetwork {
         self.disk.as_ref().map_or(u64::MAX, |disk| disk.keeper.synced())
     }
 
-    /// Has a waker called when the log has become durable.
+    /// Has a waker called when the log has become durable, and when others pay us.
     pub(crate) fn set_waker(&self, waker: Waker) {
         if let Some(disk) = &self.disk {
-            disk.keeper.set_waker(waker);
+            disk.keeper.set_waker(waker.clone());
         }
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+    }
+
+    /// The same, once whoever runs our node is told that there is something to happen.
+    pub(crate) fn waking<T>(&self, begun: T) -> T {
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        begun
     }
 }

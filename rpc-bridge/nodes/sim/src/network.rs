@@ -25,6 +25,7 @@ use payecs_planner::{Policy, Route};
 use std::{
     borrow::Cow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
 };
 
 /// A simulated Lightning network. A handle: clones are the same network.
@@ -35,6 +36,8 @@ use std::{
 pub struct SimNetwork {
     state: Arc<Mutex<State>>,
     pub(crate) disk: Option<Arc<OnDisk>>,
+    /// Whoever runs our node, to be told that others have begun something.
+    pub(crate) waker: Arc<Mutex<Option<Waker>>>,
 }
 
 impl SimNetwork {
@@ -47,7 +50,7 @@ impl SimNetwork {
     }
 
     pub(crate) fn of(state: State) -> Self {
-        Self { state: Arc::new(Mutex::new(state)), disk: None }
+        Self { state: Arc::new(Mutex::new(state)), disk: None, waker: Arc::default() }
     }
 
     pub(crate) fn kept(state: State, keeper: Keeper, blueprint: Arc<Blueprint>) -> Self {
@@ -243,7 +246,7 @@ impl SimNetwork {
         self.check()?;
         let noted = part.clone();
         let input = || Input::PayUs { from, part: Cow::Owned(noted) };
-        self.change(now, input, |state| state.pay_us(from, part))
+        self.waking(self.change(now, input, |state| state.pay_us(from, part)))
     }
 
     /// Lets a remote node pay an invoice with an amount, ours or another's, in `parts` equal parts.
@@ -260,7 +263,7 @@ impl SimNetwork {
     ) -> Result<Vec<RemoteId>, SimError> {
         self.check()?;
         let input = || Input::PayInvoice { from, invoice: Cow::Borrowed(invoice), parts };
-        self.change(now, input, |state| state.pay_invoice(from, invoice, parts))
+        self.waking(self.change(now, input, |state| state.pay_invoice(from, invoice, parts)))
     }
 
     /// Lets the first node of a route, not ours, send a part along it, whatever the route is like.
@@ -276,7 +279,7 @@ impl SimNetwork {
         self.check()?;
         let (noted, way) = (part.clone(), route.clone());
         let input = || Input::SendRemote { part: Cow::Owned(noted), route: Cow::Owned(way) };
-        self.change(now, input, |state| state.send_along(part, route))
+        self.waking(self.change(now, input, |state| state.send_along(part, route)))
     }
 
     /// What became of a part that a remote node sent; `None` if there is no such part, and on a

@@ -9,6 +9,13 @@ use ecs_systems::{
     units::{Blocks, Msat, PaymentSecret, Preimage, Seconds, Timestamp},
 };
 use proptest::prelude::*;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Wake, Waker},
+};
 
 struct ChainWorld(Desk);
 
@@ -199,4 +206,29 @@ fn the_same_seed_gives_the_same_truth_and_another_seed_another() {
     assert!(count(|fact| matches!(fact, Fact::IncomingResolved { settled: true, .. })) > 0);
     assert!(first == run(5));
     assert!(first != run(6));
+}
+
+/// Counts how often it was called.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_runs_our_node_is_told_when_others_begin_to_pay() {
+    let network = SimNetwork::new(SimConfig::default()).unwrap();
+    let now = Timestamp(1);
+    let mut node = network.connect(now);
+    let woken = Arc::new(Woken::default());
+    node.set_waker(Waker::from(Arc::clone(&woken)));
+    let part = RemotePart::whole(Preimage([1; 32]).hash(), PaymentSecret([1; 32]), Msat(1_000));
+    let others = network.others();
+    let begun =
+        others.iter().filter(|from| network.pay_us(**from, part.clone(), now).is_ok()).count();
+    assert!(begun > 0, "somebody has a way to us");
+    assert!(woken.0.load(Ordering::Relaxed) >= begun);
 }
