@@ -1,26 +1,18 @@
 //! Every hash and idempotency key that was ever seen, as fingerprints.
 
+use crate::sorted::Sorted;
 use ecs_systems::units::PaymentHash;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 
-/// Most fingerprints in a chunk; one that has more becomes two.
-const PER_CHUNK_MAX: usize = 1_024;
-/// By how many fingerprints a chunk that is full grows.
-const GROWTH: usize = 64;
 /// Hexadecimal digits of a fingerprint.
 const DIGITS: usize = 16;
 
 /// A set of 64-bit fingerprints.
 ///
 /// What is not in it was never seen. What is in it was seen, or shares its fingerprint with
-/// something that was: then one needless question is asked of the history. The chunks are sorted,
-/// and shared between clones until one of them changes.
+/// something that was: then one needless question is asked of the history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Guards {
-    chunks: Vec<Arc<Vec<u64>>>,
-    count: usize,
-}
+pub(crate) struct Guards(Sorted<u64>);
 
 /// The fingerprint of a hash.
 pub(crate) fn of_hash(hash: &PaymentHash) -> u64 {
@@ -39,47 +31,24 @@ fn first(bytes: &[u8]) -> u64 {
 impl Guards {
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.0.len()
     }
 
     /// Whether it is there.
     pub(crate) fn contains(&self, fingerprint: u64) -> bool {
-        let chunk = self.chunks.get(self.place(fingerprint));
-        chunk.is_some_and(|chunk| chunk.binary_search(&fingerprint).is_ok())
-    }
-
-    /// The only chunk where it may be.
-    fn place(&self, fingerprint: u64) -> usize {
-        let behind = |chunk: &Arc<Vec<u64>>| chunk.first().is_some_and(|it| *it <= fingerprint);
-        self.chunks.partition_point(behind).saturating_sub(1)
+        self.0.get(fingerprint).is_some()
     }
 
     /// Adds it, if it is not there.
     pub(crate) fn insert(&mut self, fingerprint: u64) {
-        let place = self.place(fingerprint);
-        if self.chunks.is_empty() {
-            self.chunks.push(Arc::default());
-        }
-        let Some(chunk) = self.chunks.get_mut(place) else { return };
-        let Err(at) = chunk.binary_search(&fingerprint) else { return };
-        let chunk = Arc::make_mut(chunk);
-        if chunk.len() == chunk.capacity() {
-            chunk.reserve_exact(GROWTH);
-        }
-        chunk.insert(at, fingerprint);
-        self.count = self.count.saturating_add(1);
-        if chunk.len() > PER_CHUNK_MAX {
-            let upper = chunk.split_off(PER_CHUNK_MAX / 2);
-            chunk.shrink_to_fit();
-            self.chunks.insert(place.saturating_add(1), Arc::new(upper));
-        }
+        self.0.insert(fingerprint);
     }
 
     /// The chunks as text.
     pub(crate) fn texts(&self) -> impl Iterator<Item = String> {
-        self.chunks.iter().map(|chunk| {
+        self.0.chunks().map(|chunk| {
             let mut text = String::with_capacity(chunk.len().saturating_mul(DIGITS));
-            for fingerprint in &**chunk {
+            for fingerprint in chunk {
                 let four_bits = (0..64).step_by(4).rev().map(|at| fingerprint >> at & 0xf);
                 let digits =
                     four_bits.filter_map(|it| char::from_digit(u32::try_from(it).ok()?, 16));
@@ -91,23 +60,19 @@ impl Guards {
 
     /// Reads what [`Guards::texts`] wrote; `None` where it is something else.
     pub(crate) fn read(texts: &[String]) -> Option<Self> {
-        let mut guards = Self::default();
-        let mut before = None;
+        let (mut all, mut before) = (Sorted::default(), None);
         for text in texts {
-            let mut chunk = Vec::with_capacity((text.len() / DIGITS).saturating_add(GROWTH));
+            if text.is_empty() {
+                return None;
+            }
             for digits in text.as_bytes().chunks(DIGITS) {
                 let fingerprint =
                     value(digits).filter(|it| before.is_none_or(|last| last < *it))?;
                 before = Some(fingerprint);
-                chunk.push(fingerprint);
+                all.insert(fingerprint);
             }
-            if chunk.is_empty() || chunk.len() > PER_CHUNK_MAX {
-                return None;
-            }
-            guards.count = guards.count.saturating_add(chunk.len());
-            guards.chunks.push(Arc::new(chunk));
         }
-        Some(guards)
+        Some(Self(all))
     }
 }
 

@@ -72,7 +72,7 @@ macro_rules! ledger_laws {
 /// fn open(made: &[NewReceipt]) -> MemoryReceipts {
 ///     let mut receipts = MemoryReceipts::default();
 ///     for receipt in made {
-///         receipts.add(receipt.clone()).expect("receipts of the laws are valid");
+///         receipts.add(receipt).expect("receipts of the laws are valid");
 ///     }
 ///     receipts
 /// }

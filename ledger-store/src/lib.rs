@@ -33,6 +33,7 @@ mod dossier;
 mod late;
 mod guards;
 mod limit;
+mod sorted;
 mod spends;
 mod past;
 mod places;

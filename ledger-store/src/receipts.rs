@@ -9,6 +9,7 @@ mod file;
 mod issue;
 mod judge;
 mod order;
+mod shelf;
 mod invoices;
 mod port;
 mod image;
@@ -19,19 +20,20 @@ pub use issue::{IssueError, Issued, Issuer, RECEIPTS_PER_COMMAND_MAX};
 pub use made::{CancelReceiptError, NewReceipt};
 pub use seed::Seed;
 
-use crate::guards::{self, Guards};
+use crate::{
+    guards::{self, Guards},
+    sorted::Sorted,
+};
 use ecs_systems::port::{
-    AddReceiptError, CLTV_BLOCKS_MIN, Offered, ReceiptState, Receipts, SeedId,
+    AddReceiptError, CLTV_BLOCKS_MIN, Offered, ReceiptSecrets, ReceiptState, Receipts, SeedId,
 };
 use ecs_systems::units::{Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Seconds, Timestamp};
 use invoices::Invoices;
 use judge::{is_payable, same_secret, takes};
-use made::{Held, Made, Outcome};
+use made::{Held, Later, Made, Outcome, Secrets};
 use order::Order;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use shelf::Shelf;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How many receipts that were paid or cancelled stay at hand; beyond it the oldest go.
 pub const ENDED_RECEIPTS_MAX: usize = 10_000;
@@ -43,8 +45,8 @@ pub const EXPIRED_RECEIPTS_STAY: Seconds = Seconds(31 * 86_400);
 /// How many receipts go with one line at most. Each line adds one at most.
 const FORGOTTEN_PER_LINE_MAX: u32 = 4;
 
-/// Receipts in the order in which they go.
-type Line = BTreeSet<(Timestamp, PaymentHash)>;
+/// Receipts in the order in which they go: when in milliseconds, and their places on the shelf.
+type Line = Sorted<(u64, u64)>;
 
 /// The receipts in memory. No preimage and no secret of theirs prints.
 ///
@@ -63,7 +65,7 @@ type Line = BTreeSet<(Timestamp, PaymentHash)>;
 /// use ledger_store::{MemoryReceipts, NewReceipt, Terms};
 ///
 /// let mut receipts = MemoryReceipts::default();
-/// let payment_hash = receipts.add(NewReceipt {
+/// let payment_hash = receipts.add(&NewReceipt {
 ///     preimage: Preimage([7; 32]),
 ///     payment_secret: None,
 ///     amount_msat: Some(Msat(100)),
@@ -82,11 +84,11 @@ pub struct MemoryReceipts {
     seed: Option<Seed>,
     /// The seed of the receipts that were issued.
     issued_under: Option<SeedId>,
-    held: BTreeMap<PaymentHash, Arc<Held>>,
+    shelf: Shelf,
     order: Order,
     invoices: Invoices,
-    /// Those that have an idempotency key.
-    keys: BTreeMap<String, PaymentHash>,
+    /// Those that have an idempotency key, by their places on the shelf.
+    keys: BTreeMap<String, u64>,
     /// Unpaid ones, by when they expire.
     unpaid: Line,
     /// Paid and cancelled ones without an invoice, by when they ended.
@@ -112,19 +114,19 @@ impl MemoryReceipts {
     /// # Errors
     /// It asks for nothing or for too few blocks, its preimage is another receipt's, or these
     /// receipts have a seed.
-    pub fn add(&mut self, receipt: NewReceipt) -> Result<PaymentHash, AddReceiptError> {
+    pub fn add(&mut self, receipt: &NewReceipt) -> Result<PaymentHash, AddReceiptError> {
         if self.seed.is_some() {
             return Err(AddReceiptError::Kept);
         }
-        let payment_hash = receipt.preimage.hash();
         let (amount_msat, cltv) = (receipt.amount_msat, receipt.terms.cltv);
-        let made = Made::Here(receipt);
-        match self.held.get(&payment_hash) {
-            Some(held) if held.made == made => return Ok(payment_hash),
-            Some(_) | None => self.may_be_added(payment_hash, amount_msat, cltv)?,
+        let made = Made::here(receipt);
+        let hash = made.hash;
+        match self.shelf.get(&hash) {
+            Some(held) if held.made == made => return Ok(hash),
+            Some(_) | None => self.may_be_added(hash, amount_msat, cltv)?,
         }
-        self.put(payment_hash, made);
-        Ok(payment_hash)
+        self.put(made);
+        Ok(hash)
     }
 
     fn may_be_added(
@@ -139,7 +141,7 @@ impl MemoryReceipts {
         if cltv < CLTV_BLOCKS_MIN {
             return Err(AddReceiptError::CltvTooShort { cltv });
         }
-        if self.held.contains_key(&payment_hash) {
+        if self.shelf.get(&payment_hash).is_some() {
             return Err(AddReceiptError::HashTaken { payment_hash });
         }
         if self.paid_before.contains(guards::of_hash(&payment_hash)) {
@@ -151,14 +153,15 @@ impl MemoryReceipts {
         Ok(())
     }
 
-    fn put(&mut self, payment_hash: PaymentHash, made: Made) {
-        self.unpaid.insert((made.expires_at(), payment_hash));
-        let places = self.order.issue(payment_hash);
-        self.keys.extend(made.key().map(|key| (key.idempotency_key.clone(), payment_hash)));
+    fn put(&mut self, made: Made) {
+        let places = self.order.next();
+        self.order.put(places.created, places);
+        self.unpaid.insert((made.expires_at.0, places.created));
+        self.keys.extend(made.key().map(|key| (key.idempotency_key.clone(), places.created)));
         let invoice = made.invoice();
-        let invoiced = invoice.map(|it| Box::new(self.invoices.issue(payment_hash, it)));
-        let held = Held { made, outcome: Outcome::Unpaid, places, revealed: None, invoiced };
-        self.held.insert(payment_hash, Arc::new(held));
+        let invoiced = invoice.map(|it| self.invoices.issue(places.created, it));
+        let later = Later { revealed: None, invoiced };
+        self.shelf.put(Held::new(made, Outcome::Unpaid, places, later));
     }
 
     /// The line that a receipt stands in with such an outcome, if it does, and where.
@@ -168,7 +171,7 @@ impl MemoryReceipts {
             None => &mut self.ended,
         };
         match outcome {
-            Outcome::Unpaid => Some((&mut self.unpaid, made.expires_at())),
+            Outcome::Unpaid => Some((&mut self.unpaid, made.expires_at)),
             Outcome::Settling => None,
             Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
                 Some((ended, Timestamp(at_ms)))
@@ -177,14 +180,14 @@ impl MemoryReceipts {
     }
 
     /// Takes a receipt away, and answers what it was.
-    fn remove(&mut self, payment_hash: &PaymentHash) -> Option<Arc<Held>> {
-        let held = self.held.remove(payment_hash)?;
-        self.order.remove(held.places);
+    fn remove(&mut self, place: u64) -> Option<Arc<Held>> {
+        let held = self.shelf.take(place)?;
+        self.order.remove(place, held.places);
         if let Some(key) = held.made.key() {
             self.keys.remove(&key.idempotency_key);
         }
-        if let (Some(invoice), Some(given)) = (held.made.invoice(), &held.invoiced) {
-            self.invoices.remove(invoice, given);
+        if let (Some(invoice), Some(given)) = (held.made.invoice(), held.invoiced()) {
+            self.invoices.remove(place, invoice, given);
         }
         Some(held)
     }
@@ -203,7 +206,7 @@ impl MemoryReceipts {
         payment_hash: PaymentHash,
         at: Timestamp,
     ) -> Result<(), CancelReceiptError> {
-        let held = self.held.get(&payment_hash);
+        let held = self.shelf.get(&payment_hash);
         match held.ok_or(CancelReceiptError::Unknown { payment_hash })?.outcome {
             Outcome::Paid { received_msat, .. } => {
                 Err(CancelReceiptError::Paid { payment_hash, received_msat })
@@ -239,21 +242,22 @@ impl MemoryReceipts {
         let is_paid = matches!(to, Outcome::Paid { .. });
         let Some(held) = self.change_places(payment_hash, is_paid) else { return };
         let from = std::mem::replace(&mut held.outcome, to);
-        let held = Arc::clone(&self.held[payment_hash]);
+        let Some(held) = self.shelf.get(payment_hash).cloned() else { return };
+        let place = held.places.created;
         if let Some((line, at)) = self.line(&held.made, from) {
-            line.remove(&(at, *payment_hash));
+            line.remove((at.0, place));
         }
         if let Some((line, at)) = self.line(&held.made, to) {
-            line.insert((at, *payment_hash));
+            line.insert((at.0, place));
         }
     }
 
     /// Gives a receipt that changes its new places.
     fn change_places(&mut self, payment_hash: &PaymentHash, is_paid: bool) -> Option<&mut Held> {
-        let held = Arc::make_mut(self.held.get_mut(payment_hash)?);
-        self.order.change(*payment_hash, &mut held.places);
-        if let Some(given) = &mut held.invoiced {
-            self.invoices.change(*payment_hash, given, is_paid);
+        let held = self.shelf.get_mut(payment_hash)?;
+        self.order.change(held.places.created, &mut held.places);
+        if let Some(given) = held.later.as_mut().and_then(|later| later.invoiced.as_mut()) {
+            self.invoices.change(held.places.created, given, is_paid);
         }
         Some(held)
     }
@@ -262,17 +266,17 @@ impl MemoryReceipts {
     fn forget(&mut self, at: Timestamp) {
         for _ in 0..FORGOTTEN_PER_LINE_MAX {
             let expired = self.unpaid.first().copied();
-            let expired = expired.filter(|it| it.0.after(EXPIRED_RECEIPTS_STAY) <= at);
+            let expired = expired.filter(|it| Timestamp(it.0).after(EXPIRED_RECEIPTS_STAY) <= at);
             let beyond = |line: &Line, most| line.first().copied().filter(|_| line.len() > most);
             let ended = beyond(&self.ended, ENDED_RECEIPTS_MAX);
             let ended = ended.or_else(|| beyond(&self.ended_invoices, ENDED_INVOICES_MAX));
             let Some(gone) = expired.or(ended) else { return };
             for line in [&mut self.unpaid, &mut self.ended, &mut self.ended_invoices] {
-                line.remove(&gone);
+                line.remove(gone);
             }
-            let held = self.remove(&gone.1);
-            if held.is_some_and(|held| matches!(held.outcome, Outcome::Paid { .. })) {
-                self.paid_before.insert(guards::of_hash(&gone.1));
+            let Some(held) = self.remove(gone.1) else { return };
+            if matches!(held.outcome, Outcome::Paid { .. }) {
+                self.paid_before.insert(guards::of_hash(&held.made.hash));
             }
         }
     }
@@ -280,13 +284,13 @@ impl MemoryReceipts {
     /// How many receipts are here, ended ones too.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.held.len()
+        self.shelf.len()
     }
 
     /// What a receipt was paid with, and when; `None` where it wasn't, or that is long ago.
     #[must_use]
     pub fn paid(&self, payment_hash: &PaymentHash) -> Option<(Msat, Timestamp)> {
-        match self.held.get(payment_hash)?.outcome {
+        match self.shelf.get(payment_hash)?.outcome {
             Outcome::Paid { received_msat, at_ms } => Some((received_msat, Timestamp(at_ms))),
             Outcome::Unpaid | Outcome::Settling | Outcome::Cancelled { .. } => None,
         }
@@ -295,22 +299,23 @@ impl MemoryReceipts {
     /// The secrets of a receipt, without the preimage where that is somebody else's; `None`: they
     /// are not here.
     fn secrets_of(&self, held: &Held) -> Option<(Option<Preimage>, Option<PaymentSecret>)> {
-        match &held.made {
-            Made::Here(made) => Some((Some(made.preimage), made.payment_secret)),
-            Made::Issued(issued) => {
-                let seed = self.seed.as_ref()?;
-                let (preimage, secret) = seed.secrets_of(issued)?;
-                let came = || held.revealed.map(|sealed| seed.opened(issued, &sealed));
-                Some((preimage.or_else(came), secret))
-            }
-        }
+        let secrets = match held.made.more.as_deref().map(|more| &more.secrets) {
+            Some(Secrets::Here(preimage, secret)) => return Some((Some(*preimage), *secret)),
+            Some(Secrets::Issued(secrets)) => *secrets,
+            None => ReceiptSecrets::Derived,
+        };
+        let seed = self.seed.as_ref().filter(|seed| self.issued_under == Some(seed.id()))?;
+        let name = held.made.name();
+        let (preimage, secret) = seed.secrets_of(name, secrets);
+        let came = || held.revealed().map(|sealed| seed.opened(name, sealed));
+        Some((preimage.or_else(came), secret))
     }
 
     /// What becomes of what is offered. The order follows BOLT 4 and Core Lightning: what is known
     /// of the receipt, then the secret, then the amounts.
     fn verdict(&self, offered: &Offered, at: Timestamp) -> Result<Preimage, String> {
         let receipt = self.find(&offered.payment_hash);
-        let held = self.held.get(&offered.payment_hash);
+        let held = self.shelf.get(&offered.payment_hash);
         let (Some(receipt), Some(held)) = (receipt, held) else {
             return Err("no receipt of this hash".to_owned());
         };

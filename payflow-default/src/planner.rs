@@ -59,7 +59,7 @@ impl Planner for OwnPlanner {
 
     fn image(&self, now: Timestamp) -> Option<PartImage> {
         let knowledge = Arc::clone(&self.knowledge);
-        Some(PartImage::new(move || Json::of(&knowledge.image(now))))
+        Some(PartImage::of(move || knowledge.image(now)))
     }
 
     fn take_back(&mut self, image: &Json) -> Result<(), String> {

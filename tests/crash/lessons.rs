@@ -79,7 +79,7 @@ fn knowledge_that_cannot_be_read_is_dropped_and_the_engine_starts() {
     for image in [Json::of("x"), Json::null(), Json::parse(strange).expect("JSON")] {
         let mut durable = taught();
         let engine = durable.payer.driver.engine();
-        let knowledge = PartImage::new(move || image.clone());
+        let knowledge = PartImage::of(move || image.clone());
         let image = Image::of(engine).knowing(Some(knowledge));
         durable.snapshot_of(image);
         durable.forget_what_was_learned();

@@ -137,7 +137,7 @@ impl Machine {
         }
         let mut receipts = MemoryReceipts::default();
         if situation.receipt {
-            receipts.add(receipt()).expect("a first receipt");
+            receipts.add(&receipt()).expect("a first receipt");
         }
         let (books, receipts) = (Shared::new(books), Shared::new(receipts));
         let mut app = Engine::new();

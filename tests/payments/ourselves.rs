@@ -43,7 +43,7 @@ fn payer(secret: Option<PaymentSecret>) -> (Payer, String) {
             expires_at: START.after(Seconds(3_600)),
             terms: Terms::default(),
         };
-        payer.receipts.lock().add(receipt).expect("a first receipt");
+        payer.receipts.lock().add(&receipt).expect("a first receipt");
     }
     (payer, invoice)
 }

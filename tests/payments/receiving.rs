@@ -59,7 +59,7 @@ pub(crate) fn with_amount(
         expires_at: START.after(Seconds(3_600)),
         terms,
     };
-    payer.receipts.lock().add(receipt).expect("a first receipt");
+    payer.receipts.lock().add(&receipt).expect("a first receipt");
     (payer, invoice)
 }
 

@@ -3,23 +3,24 @@
 use super::{
     MemoryReceipts, Seed,
     invoices::{Counted, InvoicePlaces, Invoices},
-    made::{Held, Made, Outcome},
+    made::{Held, Later, Made, Outcome},
     order::{Order, Places},
+    shelf::Shelf,
 };
 use crate::guards::Guards;
 use ecs_core::Json;
 use ecs_systems::port::{IssuedReceipt, PartImage, ReceiptCounts, SeedId};
 use ecs_systems::units::{PaymentHash, Sealed};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What an image says.
+/// What an image says. There may be many receipts: they are written one by one.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct Stored<Receipts = Vec<StoredReceipt>> {
     /// The seed of all receipts, also of those that are no longer here; absent: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seed: Option<SeedId>,
-    receipts: Vec<StoredReceipt>,
+    receipts: Receipts,
     paid_before: Vec<String>,
     /// The last places that were given.
     #[serde(default)]
@@ -40,30 +41,42 @@ struct StoredReceipt(
     IssuedReceipt,
     Outcome,
     #[serde(default)] Places,
-    #[serde(default)] Option<Box<InvoicePlaces>>,
+    #[serde(default)] Option<InvoicePlaces>,
 );
+
+/// Receipts, of which those are written that a record has issued.
+struct Each<'a> {
+    shelf: &'a Shelf,
+    seed: Option<SeedId>,
+}
+
+impl Serialize for Each<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.shelf.from(0).filter_map(|held| {
+            let record = held.made.record(self.seed?)?;
+            Some(StoredReceipt(record, held.outcome, held.places, held.invoiced().copied()))
+        }))
+    }
+}
 
 /// The receipts now. What is in no record is left out.
 pub(super) fn of(receipts: &MemoryReceipts) -> PartImage {
-    let held = receipts.held.iter().map(|(hash, held)| (*hash, Arc::clone(held)));
-    let held: Vec<(PaymentHash, Arc<Held>)> = held.collect();
+    let shelf = receipts.shelf.clone();
     let (seed, paid_before) = (receipts.issued_under, receipts.paid_before.clone());
     let (last, invoices) = (receipts.order.counts(), receipts.invoices.counted());
     let deleted = receipts.deleted.clone();
-    PartImage::new(move || {
-        let issued = held.iter().filter_map(|(_, held)| match &held.made {
-            Made::Issued(issued) => {
-                let given = held.invoiced.clone();
-                Some(StoredReceipt(issued.clone(), held.outcome, held.places, given))
-            }
-            Made::Here(_) => None,
-        });
-        let paid_before = paid_before.texts().collect();
-        let receipts = issued.collect();
-        let deleted = deleted.texts().collect();
-        let came = |(hash, held): &(PaymentHash, Arc<Held>)| Some((*hash, held.revealed?));
-        let revealed = held.iter().filter_map(came).collect();
-        Json::of(&Stored { seed, receipts, paid_before, last, invoices, deleted, revealed })
+    PartImage::new(move |to| {
+        let came = |held: &Arc<Held>| Some((held.made.hash, *held.revealed()?));
+        let stored = Stored {
+            seed,
+            receipts: Each { shelf: &shelf, seed },
+            paid_before: paid_before.texts().collect(),
+            last,
+            invoices,
+            deleted: deleted.texts().collect(),
+            revealed: shelf.from(0).filter_map(came).collect(),
+        };
+        Ok(serde_json::to_writer(to, &stored)?)
     })
 }
 
@@ -73,7 +86,7 @@ pub(super) fn of(receipts: &MemoryReceipts) -> PartImage {
 /// What is wrong with it, as a sentence.
 pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<(), String> {
     let stored: Stored = from.decode().map_err(|error| format!("no image of receipts: {error}"))?;
-    if !receipts.held.is_empty() || receipts.issued_under.is_some() {
+    if receipts.count() > 0 || receipts.issued_under.is_some() {
         return Err("the receipts are in use already".to_owned());
     }
     let ours = receipts.seed.as_ref().map(Seed::id);
@@ -98,26 +111,27 @@ pub(super) fn take_back(receipts: &mut MemoryReceipts, from: &Json) -> Result<()
             return Err(format!("the receipt of hash {payment_hash} is of another seed"));
         }
         if places == Places::default() {
-            places = receipts.order.issue(payment_hash);
-        } else {
-            receipts.order.put(payment_hash, places);
+            places = receipts.order.next();
         }
-        let key = issued.key.as_ref().map(|key| (key.idempotency_key.clone(), payment_hash));
+        receipts.order.put(places.created, places);
+        let key = issued.key.as_ref().map(|key| (key.idempotency_key.clone(), places.created));
         receipts.keys.extend(key);
         match (&issued.invoice, &mut invoiced) {
-            (Some(invoice), Some(given)) => receipts.invoices.put(payment_hash, invoice, **given),
+            (Some(invoice), Some(given)) => {
+                receipts.invoices.put(places.created, invoice, *given);
+            }
             (Some(invoice), given @ None) => {
-                *given = Some(Box::new(receipts.invoices.issue(payment_hash, invoice)));
+                *given = Some(receipts.invoices.issue(places.created, invoice));
             }
             (None, given) => *given = None,
         }
         let revealed = revealed.get(&payment_hash).copied();
-        let made = Made::Issued(issued);
+        let made = Made::issued(issued);
         if let Some((line, at)) = receipts.line(&made, outcome) {
-            line.insert((at, payment_hash));
+            line.insert((at.0, places.created));
         }
-        let held = Held { made, outcome, places, revealed, invoiced };
-        receipts.held.insert(payment_hash, Arc::new(held));
+        let later = Later { revealed, invoiced };
+        receipts.shelf.put(Held::new(made, outcome, places, later));
     }
     Ok(())
 }

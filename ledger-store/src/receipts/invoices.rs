@@ -1,16 +1,14 @@
 //! The receipts that have an invoice: found by label, counted apart, and in the order of payment.
 
 use super::order::{Order, Places};
-use ecs_systems::{
-    port::{InvoiceFacts, IssuedInvoice, ReceiptCounts, ReceiptOrder},
-    units::PaymentHash,
-};
+use crate::sorted::Sorted;
+use ecs_systems::port::{InvoiceFacts, IssuedInvoice, ReceiptCounts, ReceiptOrder};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The places of one invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct InvoicePlaces {
+pub(crate) struct InvoicePlaces {
     #[serde(flatten)]
     pub(super) places: Places,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,13 +34,14 @@ pub(super) struct Counted {
     pay_index: u64,
 }
 
-/// All that are here.
+/// All that are here, by the places that their receipts have on the shelf.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Invoices {
-    labels: BTreeMap<String, PaymentHash>,
+    labels: BTreeMap<String, u64>,
+    created: Sorted<(u64, u64)>,
     order: Order,
     /// Those that were paid.
-    paid: BTreeMap<u64, PaymentHash>,
+    paid: Sorted<(u64, u64)>,
     /// The last index of a payment that was given.
     last_paid: u64,
 }
@@ -62,57 +61,57 @@ impl Invoices {
         self.order.counts()
     }
 
-    pub(super) fn of_label(&self, label: &str) -> Option<PaymentHash> {
+    pub(super) fn of_label(&self, label: &str) -> Option<u64> {
         self.labels.get(label).copied()
     }
 
     /// A new one.
-    pub(super) fn issue(&mut self, hash: PaymentHash, issued: &IssuedInvoice) -> InvoicePlaces {
-        let given = InvoicePlaces { places: self.order.issue(hash), pay_index: None };
-        self.labels.insert(issued.label.clone(), hash);
+    pub(super) fn issue(&mut self, on_shelf: u64, issued: &IssuedInvoice) -> InvoicePlaces {
+        let given = InvoicePlaces { places: self.order.next(), pay_index: None };
+        self.put(on_shelf, issued, given);
         given
     }
 
     /// One that was here before.
-    pub(super) fn put(&mut self, hash: PaymentHash, issued: &IssuedInvoice, given: InvoicePlaces) {
-        self.order.put(hash, given.places);
-        self.labels.insert(issued.label.clone(), hash);
-        self.paid.extend(given.pay_index.map(|index| (index, hash)));
+    pub(super) fn put(&mut self, on_shelf: u64, issued: &IssuedInvoice, given: InvoicePlaces) {
+        self.created.insert((given.places.created, on_shelf));
+        self.order.put(on_shelf, given.places);
+        self.labels.insert(issued.label.clone(), on_shelf);
+        if let Some(index) = given.pay_index {
+            self.paid.insert((index, on_shelf));
+        }
     }
 
     /// It has changed; where it is paid now, it gets the next index of a payment.
-    pub(super) fn change(&mut self, hash: PaymentHash, given: &mut InvoicePlaces, is_paid: bool) {
-        self.order.change(hash, &mut given.places);
+    pub(super) fn change(&mut self, on_shelf: u64, given: &mut InvoicePlaces, is_paid: bool) {
+        self.order.change(on_shelf, &mut given.places);
         if is_paid && given.pay_index.is_none() {
             self.last_paid = self.last_paid.saturating_add(1);
             given.pay_index = Some(self.last_paid);
-            self.paid.insert(self.last_paid, hash);
+            self.paid.insert((self.last_paid, on_shelf));
         }
     }
 
     /// It is gone, and its label free.
-    pub(super) fn remove(&mut self, issued: &IssuedInvoice, given: &InvoicePlaces) {
-        self.order.remove(given.places);
+    pub(super) fn remove(&mut self, on_shelf: u64, issued: &IssuedInvoice, given: &InvoicePlaces) {
+        self.created.remove((given.places.created, on_shelf));
+        self.order.remove(on_shelf, given.places);
         self.order.count_change();
         self.labels.remove(&issued.label);
         if let Some(index) = given.pay_index {
-            self.paid.remove(&index);
+            self.paid.remove((index, on_shelf));
         }
     }
 
-    /// Those from that place on, in order.
-    pub(super) fn from(
-        &self,
-        order: ReceiptOrder,
-        from: u64,
-    ) -> impl Iterator<Item = (u64, PaymentHash)> {
-        let places = match order {
-            ReceiptOrder::InvoicePaid => &self.paid,
-            ReceiptOrder::Created
-            | ReceiptOrder::InvoiceCreated
-            | ReceiptOrder::Updated
-            | ReceiptOrder::InvoiceUpdated => self.order.places(order),
-        };
-        places.range(from..).map(|(place, hash)| (*place, *hash))
+    /// At most so many from that place on, in order; those of receipts are elsewhere.
+    pub(super) fn from(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, u64)> {
+        let of = |places: &Sorted<(u64, u64)>| places.from((from, 0)).take(most).copied().collect();
+        match order {
+            ReceiptOrder::InvoicePaid => of(&self.paid),
+            ReceiptOrder::Created | ReceiptOrder::InvoiceCreated => of(&self.created),
+            ReceiptOrder::Updated | ReceiptOrder::InvoiceUpdated => {
+                self.order.from(from).take(most).collect()
+            }
+        }
     }
 }

@@ -77,7 +77,7 @@ impl Issuer {
                 Err(error) => return Err(error.into()),
             }
             let payment_hash = issued.payment_hash;
-            let payment_secret = self.seed.secrets_of(&issued).and_then(|secrets| secrets.1);
+            let payment_secret = self.seed.payment_secret_of(&issued);
             engine.keep_records(&[receipt_record(&ReceiptLine::Issue(Box::new(issued)))])?;
             return Ok(Issued { payment_hash, payment_secret });
         }

@@ -1,11 +1,8 @@
 //! The order in which receipts were issued and changed.
 
-use ecs_systems::{
-    port::{ReceiptCounts, ReceiptOrder},
-    units::PaymentHash,
-};
+use crate::sorted::Sorted;
+use ecs_systems::port::ReceiptCounts;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The places of one receipt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +13,11 @@ pub(crate) struct Places {
     pub(crate) updated: u64,
 }
 
-/// The receipts by their places, which are counted from 1 on and never given again.
+/// The receipts by their last change. Places are counted from 1 on and never given again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Order {
-    created: BTreeMap<u64, PaymentHash>,
-    updated: BTreeMap<u64, PaymentHash>,
+    /// [`Places::updated`] of each, and its place on the shelf.
+    updated: Sorted<(u64, u64)>,
     /// The last places that were given, and how many are gone.
     counts: ReceiptCounts,
 }
@@ -36,47 +33,30 @@ impl Order {
         self.counts
     }
 
-    /// Gives a receipt its first places. To be issued is a change.
-    pub(crate) fn issue(&mut self, hash: PaymentHash) -> Places {
+    /// The places of a receipt that is issued now: that is a change too.
+    pub(crate) fn next(&mut self) -> Places {
         self.counts.created = self.counts.created.saturating_add(1);
         self.count_change();
         let ReceiptCounts { created, updated, .. } = self.counts;
-        let places = Places { created, updated };
-        self.put(hash, places);
-        places
+        Places { created, updated }
     }
 
     /// Gives a receipt that changes another place.
-    pub(crate) fn change(&mut self, hash: PaymentHash, places: &mut Places) {
-        self.updated.remove(&places.updated);
+    pub(crate) fn change(&mut self, on_shelf: u64, places: &mut Places) {
+        self.updated.remove((places.updated, on_shelf));
         self.count_change();
         places.updated = self.counts.updated;
-        self.updated.insert(places.updated, hash);
+        self.updated.insert((places.updated, on_shelf));
     }
 
-    /// Puts a receipt where it was.
-    pub(crate) fn put(&mut self, hash: PaymentHash, places: Places) {
-        self.created.insert(places.created, hash);
-        self.updated.insert(places.updated, hash);
+    /// Puts a receipt where it is.
+    pub(crate) fn put(&mut self, on_shelf: u64, places: Places) {
+        self.updated.insert((places.updated, on_shelf));
     }
 
-    /// The receipts from that place on, in order.
-    pub(crate) fn from(
-        &self,
-        order: ReceiptOrder,
-        from: u64,
-    ) -> impl Iterator<Item = (u64, PaymentHash)> {
-        self.places(order).range(from..).map(|(place, hash)| (*place, *hash))
-    }
-
-    /// All of them in that order; those of payments are elsewhere.
-    pub(crate) fn places(&self, order: ReceiptOrder) -> &BTreeMap<u64, PaymentHash> {
-        match order {
-            ReceiptOrder::Created | ReceiptOrder::InvoiceCreated => &self.created,
-            ReceiptOrder::Updated | ReceiptOrder::InvoiceUpdated | ReceiptOrder::InvoicePaid => {
-                &self.updated
-            }
-        }
+    /// The receipts from that change on, in order, by their places on the shelf.
+    pub(crate) fn from(&self, from: u64) -> impl Iterator<Item = (u64, u64)> {
+        self.updated.from((from, 0)).copied()
     }
 
     /// Counts a change that no receipt is left to show.
@@ -85,9 +65,8 @@ impl Order {
     }
 
     /// A receipt is gone.
-    pub(crate) fn remove(&mut self, places: Places) {
+    pub(crate) fn remove(&mut self, on_shelf: u64, places: Places) {
         self.counts.deleted = self.counts.deleted.saturating_add(1);
-        self.created.remove(&places.created);
-        self.updated.remove(&places.updated);
+        self.updated.remove((places.updated, on_shelf));
     }
 }

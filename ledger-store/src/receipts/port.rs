@@ -10,7 +10,7 @@ use crate::guards;
 use ecs_core::Json;
 use ecs_systems::port::{
     AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptCounts, ReceiptFacts,
-    ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, Verdict,
+    ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, Terms, Verdict,
 };
 use ecs_systems::units::{
     Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
@@ -19,19 +19,19 @@ use std::sync::Arc;
 
 impl Receipts for MemoryReceipts {
     fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
-        let held = self.held.get(payment_hash)?;
-        let terms = held.made.terms();
+        let held = self.shelf.get(payment_hash)?;
+        let Terms { overpay, cltv, hold } = held.made.terms;
         Some(Receipt {
             payment_hash: *payment_hash,
             amount_msat: held.made.amount_msat(),
-            overpay: terms.overpay,
-            cltv: terms.cltv,
-            expires_at: held.made.expires_at(),
-            hold: terms.hold,
-            preimage_known: match &held.made {
-                Made::Here(_) => true,
-                Made::Issued(issued) => {
-                    let here = issued.secrets != ReceiptSecrets::Awaited || held.revealed.is_some();
+            overpay,
+            cltv,
+            expires_at: held.made.expires_at,
+            hold,
+            preimage_known: match held.made.secrets() {
+                None => true,
+                Some(secrets) => {
+                    let here = secrets != ReceiptSecrets::Awaited || held.revealed().is_some();
                     self.seed.is_some() && here
                 }
             },
@@ -45,7 +45,7 @@ impl Receipts for MemoryReceipts {
     }
 
     fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
-        let secrets = self.held.get(payment_hash).and_then(|held| self.secrets_of(held));
+        let secrets = self.shelf.get(payment_hash).and_then(|held| self.secrets_of(held));
         secrets.is_some_and(|(_, secret)| same_secret(secret.as_ref(), shown))
     }
 
@@ -66,23 +66,22 @@ impl Receipts for MemoryReceipts {
     }
 
     fn payment_secret(&self, payment_hash: &PaymentHash) -> Option<PaymentSecret> {
-        self.secrets_of(self.held.get(payment_hash)?)?.1
+        self.secrets_of(self.shelf.get(payment_hash)?)?.1
     }
 
     fn payment_secret_of(&self, draft: &IssuedReceipt) -> Option<PaymentSecret> {
-        self.seed.as_ref()?.secrets_of(draft)?.1
+        self.seed.as_ref()?.payment_secret_of(draft)
     }
 
     fn facts(&self, payment_hash: &PaymentHash) -> Option<ReceiptFacts> {
-        let (receipt, held) = (self.find(payment_hash)?, self.held.get(payment_hash)?);
-        let (metadata, prepend) = match &held.made {
-            Made::Here(_) => (None, Vec::new()),
-            Made::Issued(issued) => (issued.metadata.clone(), issued.prepend.clone()),
-        };
+        let (receipt, held) = (self.find(payment_hash)?, self.shelf.get(payment_hash)?);
+        let more = held.made.more.as_deref();
+        let metadata = more.and_then(|more| more.metadata.clone());
+        let prepend = more.map(|more| more.prepend.clone()).unwrap_or_default();
         let Places { created, updated } = held.places;
         let paid = self.paid(payment_hash);
         let (created_index, updated_index) = (created, updated);
-        let given = held.made.invoice().zip(held.invoiced.as_ref());
+        let given = held.made.invoice().zip(held.invoiced());
         let invoice = given.map(|(issued, given)| given.facts(issued));
         Some(ReceiptFacts {
             receipt,
@@ -96,7 +95,7 @@ impl Receipts for MemoryReceipts {
     }
 
     fn proof(&self, payment_hash: &PaymentHash) -> Option<Preimage> {
-        let held = self.held.get(payment_hash)?;
+        let held = self.shelf.get(payment_hash)?;
         match held.outcome {
             Outcome::Paid { .. } => self.secrets_of(held)?.0,
             Outcome::Unpaid | Outcome::Settling | Outcome::Cancelled { .. } => None,
@@ -104,14 +103,18 @@ impl Receipts for MemoryReceipts {
     }
 
     fn in_order(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, PaymentHash)> {
-        match order {
-            ReceiptOrder::Created | ReceiptOrder::Updated => {
-                self.order.from(order, from).take(most).collect()
+        let places: Vec<(u64, u64)> = match order {
+            ReceiptOrder::Created => {
+                let places = self.shelf.from(from).map(|held| held.places.created);
+                places.take(most).map(|place| (place, place)).collect()
             }
+            ReceiptOrder::Updated => self.order.from(from).take(most).collect(),
             ReceiptOrder::InvoiceCreated
             | ReceiptOrder::InvoiceUpdated
-            | ReceiptOrder::InvoicePaid => self.invoices.from(order, from).take(most).collect(),
-        }
+            | ReceiptOrder::InvoicePaid => self.invoices.from(order, from, most),
+        };
+        let hash = |(place, on_shelf)| Some((place, self.shelf.at(on_shelf)?.made.hash));
+        places.into_iter().filter_map(hash).collect()
     }
 
     fn changes(&self) -> u64 {
@@ -119,12 +122,12 @@ impl Receipts for MemoryReceipts {
     }
 
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
-        let hash = self.keys.get(idempotency_key)?;
-        Some((*hash, self.held.get(hash)?.made.key()?.request))
+        let made = &self.shelf.at(*self.keys.get(idempotency_key)?)?.made;
+        Some((made.hash, made.key()?.request))
     }
 
     fn of_label(&self, label: &str) -> Option<PaymentHash> {
-        self.invoices.of_label(label)
+        Some(self.shelf.at(self.invoices.of_label(label)?)?.made.hash)
     }
 
     fn counts(&self, invoices: bool) -> ReceiptCounts {
@@ -159,7 +162,7 @@ impl Receipts for MemoryReceipts {
     fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError> {
         self.check(issued)?;
         self.issued_under = Some(issued.seed);
-        self.put(issued.payment_hash, Made::Issued(issued.clone()));
+        self.put(Made::issued(issued.clone()));
         self.forget(at);
         Ok(())
     }
@@ -182,7 +185,7 @@ impl Receipts for MemoryReceipts {
         amount: Msat,
         at: Timestamp,
     ) -> Result<(), String> {
-        let held = self.held.get(payment_hash);
+        let held = self.shelf.get(payment_hash);
         match held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?.outcome {
             Outcome::Unpaid | Outcome::Settling => {
                 let paid = Outcome::Paid { received_msat: amount, at_ms: at.0 };
@@ -202,31 +205,31 @@ impl Receipts for MemoryReceipts {
     }
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
-        let held = self.held.get(payment_hash).cloned();
+        let held = self.shelf.get(payment_hash).cloned();
         let held = held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?;
         let Some((line, at)) = self.line(&held.made, held.outcome) else {
             return Err(format!("the receipt of hash {payment_hash} is being paid"));
         };
-        line.remove(&(at, *payment_hash));
+        line.remove((at.0, held.places.created));
         let fingerprint = guards::of_hash(payment_hash);
         if matches!(held.outcome, Outcome::Paid { .. }) {
             self.paid_before.insert(fingerprint);
         } else if keep_tombstone {
             self.deleted.insert(fingerprint);
         }
-        self.remove(payment_hash);
+        self.remove(held.places.created);
         self.order.count_change();
         Ok(())
     }
 
     fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
-        let invoice = self.held.get(payment_hash).and_then(|held| held.made.invoice());
+        let invoice = self.shelf.get(payment_hash).and_then(|held| held.made.invoice());
         let invoice = invoice.ok_or_else(|| format!("no invoice of hash {payment_hash}"))?;
         if invoice.description.is_none() {
             return Err(format!("the invoice of hash {payment_hash} has no description"));
         }
         if let Some(held) = self.change_places(payment_hash, false)
-            && let Made::Issued(IssuedReceipt { invoice: Some(invoice), .. }) = &mut held.made
+            && let Some(invoice) = held.made.more.as_mut().and_then(|more| more.invoice.as_mut())
         {
             Arc::make_mut(invoice).description = None;
         }
@@ -234,30 +237,25 @@ impl Receipts for MemoryReceipts {
     }
 
     fn seal(&self, preimage: &Preimage) -> Option<Sealed> {
-        match &self.held.get(&preimage.hash())?.made {
-            Made::Here(_) => None,
-            Made::Issued(issued) => Some(self.seed.as_ref()?.sealed_later(issued, preimage)),
-        }
+        let made = &self.shelf.get(&preimage.hash())?.made;
+        made.secrets()?;
+        Some(self.seed.as_ref()?.sealed_later(made.name(), preimage))
     }
 
     fn reveal(&mut self, payment_hash: &PaymentHash, preimage: &Sealed) -> Result<(), String> {
-        let held = self.held.get(payment_hash);
+        let held = self.shelf.get(payment_hash);
         let held = held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?;
-        let awaits = match &held.made {
-            Made::Here(_) => None,
-            Made::Issued(issued) => {
-                Some(issued).filter(|issued| issued.secrets == ReceiptSecrets::Awaited)
-            }
-        };
-        let awaits = awaits.ok_or("the receipt waits for no preimage")?;
-        let is_it = |seed: &Seed| seed.opened(awaits, preimage).hash() == *payment_hash;
+        if held.made.secrets() != Some(ReceiptSecrets::Awaited) {
+            return Err("the receipt waits for no preimage".to_owned());
+        }
+        let is_it = |seed: &Seed| seed.opened(held.made.name(), preimage).hash() == *payment_hash;
         // Without the seed nobody can tell, and nothing is paid out.
         if !self.seed.as_ref().is_none_or(is_it) {
             return Err("it is not the preimage of the receipt".to_owned());
         }
-        if held.revealed.is_none() {
+        if held.revealed().is_none() {
             let Some(held) = self.change_places(payment_hash, false) else { return Ok(()) };
-            held.revealed = Some(*preimage);
+            held.later.get_or_insert_default().revealed = Some(*preimage);
         }
         Ok(())
     }

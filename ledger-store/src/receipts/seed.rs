@@ -16,6 +16,9 @@ const PREIMAGE_KEY: &str = "payecs receipt preimage key";
 const PAYMENT_SECRET_KEY: &str = "payecs receipt payment secret key";
 const SEED_ID: &str = "payecs receipt seed id";
 
+/// A receipt's id and hash.
+pub(super) type Name<'a> = (&'a ReceiptId, &'a PaymentHash);
+
 /// 32 bytes from which the secrets of receipts follow. **Secret**: it does not print, and is wiped
 /// from memory with its last clone.
 ///
@@ -76,16 +79,13 @@ impl Seed {
         (with(PREIMAGE_KEY, preimage), payment_secret)
     }
 
-    /// The secrets of a receipt; `None`: it is of another seed.
+    /// The secrets of a receipt of this seed, without the preimage where that is somebody else's.
     pub(super) fn secrets_of(
         &self,
-        issued: &IssuedReceipt,
-    ) -> Option<(Option<Preimage>, Option<PaymentSecret>)> {
-        if issued.seed != self.id {
-            return None;
-        }
-        let (id, hash) = (&issued.receipt_id, &issued.payment_hash);
-        Some(match issued.secrets {
+        (id, hash): Name<'_>,
+        secrets: ReceiptSecrets,
+    ) -> (Option<Preimage>, Option<PaymentSecret>) {
+        match secrets {
             ReceiptSecrets::Derived => (Some(self.preimage(id)), Some(self.payment_secret(id))),
             ReceiptSecrets::Awaited => (None, Some(self.payment_secret(id))),
             ReceiptSecrets::Sealed { preimage: Sealed(preimage), payment_secret } => {
@@ -93,18 +93,21 @@ impl Seed {
                 let (preimage, secret) = self.sealed(id, hash, (preimage, payment_secret));
                 (Some(Preimage(preimage)), secret.map(PaymentSecret))
             }
-        })
+        }
+    }
+
+    /// What the payer of a receipt of this seed must show that is drafted; `None`: nothing.
+    pub(super) fn payment_secret_of(&self, draft: &IssuedReceipt) -> Option<PaymentSecret> {
+        self.secrets_of((&draft.receipt_id, &draft.payment_hash), draft.secrets).1
     }
 
     /// A preimage that comes after its receipt was issued, sealed under that receipt's key.
-    pub(super) fn sealed_later(&self, issued: &IssuedReceipt, preimage: &Preimage) -> Sealed {
-        let (id, hash) = (&issued.receipt_id, &issued.payment_hash);
+    pub(super) fn sealed_later(&self, (id, hash): Name<'_>, preimage: &Preimage) -> Sealed {
         Sealed(self.sealed(id, hash, (preimage.0, None)).0)
     }
 
     /// The preimage that was sealed so.
-    pub(super) fn opened(&self, issued: &IssuedReceipt, sealed: &Sealed) -> Preimage {
-        let (id, hash) = (&issued.receipt_id, &issued.payment_hash);
+    pub(super) fn opened(&self, (id, hash): Name<'_>, sealed: &Sealed) -> Preimage {
         Preimage(self.sealed(id, hash, (sealed.0, None)).0)
     }
 
@@ -167,7 +170,6 @@ fn first(bytes: &[u8; 32]) -> u64 {
 mod tests {
     use super::*;
     use crate::laws::fixture::preimage;
-    use ecs_systems::units::{Blocks, Timestamp};
 
     fn seed(byte: u8) -> Seed {
         Seed::new(&Zeroizing::new([byte; 32]))
@@ -212,26 +214,9 @@ mod tests {
         assert!(sealed != chosen.0 && secret != chosen.1);
         let secrets =
             ReceiptSecrets::Sealed { preimage: Sealed(sealed), payment_secret: secret.map(Sealed) };
-        let issued = IssuedReceipt {
-            payment_hash,
-            receipt_id: id,
-            seed: seed(7).id(),
-            secrets,
-            amount_msat: None,
-            overpay: ecs_systems::port::OverpayRule::Bolt,
-            cltv: Blocks(18),
-            expires_at: Timestamp(1),
-            hold: false,
-            metadata: None,
-            prepend: Vec::new(),
-            key: None,
-            invoice: None,
-        };
         let opened = (Some(preimage(1)), Some(PaymentSecret([4; 32])));
-        assert_eq!(seed(7).secrets_of(&issued), Some(opened));
-        assert_eq!(seed(8).secrets_of(&issued), None);
-        let forged = IssuedReceipt { seed: seed(8).id(), ..issued };
-        assert_ne!(seed(8).secrets_of(&forged), Some(opened));
+        assert_eq!(seed(7).secrets_of((&id, &payment_hash), secrets), opened);
+        assert_ne!(seed(8).secrets_of((&id, &payment_hash), secrets), opened);
     }
 
     #[test]

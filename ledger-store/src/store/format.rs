@@ -62,22 +62,21 @@ const SNAPSHOT_VERSION: u64 = 4;
 const SNAPSHOT_VERSION_MIN: u64 = 2;
 
 /// A snapshot.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct State {
-    version: u64,
     /// How many entries the ledger has at that point.
     pub(super) entries: u64,
     /// What the ledger has durably at that point, as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     mark: Option<String>,
     pub(super) engine: Snapshot,
     /// What the books are restored from; `None`: the engine had none.
     pub(super) books: Option<Json>,
     /// What the receipts are restored from; absent: the engine had none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) receipts: Option<Json>,
     /// What the planner had learned, which may be lost; absent: nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) knowledge: Option<Json>,
 }
 
@@ -96,23 +95,30 @@ struct Version {
     version: Option<u64>,
 }
 
-/// Writes a snapshot as text.
+/// Writes a snapshot as text: its version and a [`State`]. Receipts, of which there may be many,
+/// are written one by one.
 ///
 /// # Errors
 /// What `to` refuses.
 pub(super) fn write_snapshot(
-    to: impl io::Write,
+    mut to: impl io::Write,
     image: Image,
     entries: u64,
     mark: LedgerMark,
 ) -> io::Result<()> {
-    let books = image.books.map(|books| books.json());
-    let receipts = image.receipts.map(|receipts| receipts.json());
-    let knowledge = image.knowledge.map(|knowledge| knowledge.json());
-    let (version, engine, mark) =
-        (SNAPSHOT_VERSION, image.engine.snapshot(), Some(mark.to_string()));
-    let state = State { version, entries, mark, engine, books, receipts, knowledge };
-    serde_json::to_writer(to, &state).map_err(Into::into)
+    let Image { engine, books, receipts, knowledge } = image;
+    write!(to, r#"{{"version":{SNAPSHOT_VERSION},"entries":{entries},"mark":"{mark}""#)?;
+    to.write_all(br#","engine":"#)?;
+    serde_json::to_writer(&mut to, &engine.snapshot())?;
+    to.write_all(br#","books":"#)?;
+    serde_json::to_writer(&mut to, &books.map(|books| books.json()))?;
+    for (name, part) in [("receipts", receipts), ("knowledge", knowledge)] {
+        if let Some(part) = part {
+            write!(to, r#","{name}":"#)?;
+            part.write(&mut to)?;
+        }
+    }
+    to.write_all(b"}")
 }
 
 /// Reads a snapshot.
