@@ -305,6 +305,7 @@ fn incoming(offer: &SendPart, number: usize) -> Option<IncomingHtlc> {
         total_msat: offer.total_msat,
         payment_secret: offer.payment_secret,
         payment_metadata: offer.payment_metadata.clone(),
+        tlvs: Vec::new(),
         replayed: false,
     })
 }

@@ -18,6 +18,7 @@ pub mod node_view;
 pub mod planner;
 pub mod knowledge;
 pub mod receipts;
+pub mod tlv;
 pub mod laws;
 
 pub use blame::{Blame, HEIGHT_AHEAD_MAX};
@@ -42,3 +43,4 @@ pub use receipts::{
     ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, ReceiptsBook, SeedId,
     Terms, Verdict,
 };
+pub use tlv::CustomTlv;

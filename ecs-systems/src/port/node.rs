@@ -1,6 +1,6 @@
 //! The Lightning node: parts go out, HTLCs come in.
 
-use super::{Failure, NodeView};
+use super::{CustomTlv, Failure, NodeView};
 use payecs_planner::{Graph, GraphDelta, Route, RouteHint};
 use payecs_units::{
     BlockHeight, Blocks, GroupId, Msat, NodeId, PartId, PaymentHash, PaymentSecret, Preimage,
@@ -118,6 +118,9 @@ pub struct IncomingHtlc {
     pub payment_secret: Option<PaymentSecret>,
     /// From the onion, as hexadecimal digits.
     pub payment_metadata: Option<String>,
+    /// The other records of the onion that are not BOLT's, in the order of their types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tlvs: Vec<CustomTlv>,
     /// Whether the node has offered it before (it does so after a restart): answer as before.
     pub replayed: bool,
 }

@@ -6,7 +6,8 @@ use crate::{
     receiving::carol_sends,
 };
 use ecs_core::{Caller, Json, Scope};
-use ecs_systems::units::Msat;
+use ecs_systems::{port::CustomTlv, units::Msat};
+use node_sim::RemotePart;
 
 fn items(answer: &Json, name: &str) -> Vec<Json> {
     json(&field(answer, name)).items().expect("an array")
@@ -94,6 +95,26 @@ fn a_preimage_is_told_of_a_paid_one_and_to_who_may_read_secrets() {
         assert!(!told.text().contains(&PREIMAGE.reveal()), "{told}");
         assert!(!told.text().contains(&made.secret.reveal()), "{told}");
     }
+}
+
+#[test]
+fn what_a_payer_tells_beside_is_told_of_each_part_to_those_who_may_read_secrets() {
+    let mut payer = merchant();
+    let made = paycode(&mut payer, r#"{"amount_msat":100000,"hold":true}"#);
+    let tlv = |kind, value: &str| CustomTlv { kind, value: value.to_owned() };
+    let first = vec![tlv(65_536, ""), tlv(u64::MAX, "68690a")];
+    let half = made.whole(100_000).of_it(Msat(50_000));
+    carol_sends(&mut payer, RemotePart { tlvs: first, ..half.clone() });
+    payer.crash();
+    carol_sends(&mut payer, half);
+    let held = listed(&mut payer, &made);
+    assert_eq!(field(&held, "status"), "\"held\"");
+    let told: Vec<String> = items(&held, "parts").iter().map(|it| field(it, "tlvs")).collect();
+    let first = r#"[{"type":65536,"value":""},{"type":18446744073709551615,"value":"68690a"}]"#;
+    assert_eq!(told, [first, ""]);
+    let call = payer.begin_call_of(&Caller::with([Scope::Read]), "listpaycodes", "[]");
+    let all = payer.finish_call(&call).unwrap();
+    assert!(!all.text().contains("68690a") && all.text().contains("50000"), "{all}");
 }
 
 /// Their hashes, in order, and the next index.

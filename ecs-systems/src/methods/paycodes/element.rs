@@ -5,7 +5,7 @@ use super::{
     standing::{Status, live_set, status},
 };
 use crate::{
-    components::{Held, ReceivedHtlc, Set, SetReceived, Settled},
+    components::{Held, Htlc, ReceivedHtlc, Set, SetReceived, Settled},
     methods::seconds,
     port::ReceiptFacts,
     receive::sets::Sets,
@@ -29,7 +29,7 @@ pub(in crate::methods) fn element(engine: &Engine, facts: &ReceiptFacts, secrets
         received.map(|received| received.amount_msat).or_else(without_channel)
     });
     let htlcs = received.map_or(&[][..], |received| &received.htlcs);
-    let parts = htlcs.iter().map(|htlc| part(engine, htlc));
+    let parts = htlcs.iter().map(|htlc| part(engine, htlc, secrets));
     let is_paid = status == Status::Paid;
     let preimage = || receipts(engine).ok()?.proof(hash);
     let preimage = if is_paid && secrets { preimage() } else { None };
@@ -61,7 +61,8 @@ fn settled_set(engine: &Engine, hash: &PaymentHash) -> Option<EntityId> {
     sets.iter().copied().find(|set| engine.get::<Settled>(*set).is_some())
 }
 
-fn part(engine: &Engine, htlc: &ReceivedHtlc) -> Json {
+fn part(engine: &Engine, htlc: &ReceivedHtlc, secrets: bool) -> Json {
+    let tlvs = || Some(&engine.get::<Htlc>(htlc.entity)?.0.tlvs).filter(|tlvs| !tlvs.is_empty());
     let accepted = engine.born_ms(htlc.entity).map(|at| seconds(Timestamp(at)));
     let fields = [
         ("short_channel_id", Some(Json::of(&htlc.htlc.short_channel_id))),
@@ -69,6 +70,7 @@ fn part(engine: &Engine, htlc: &ReceivedHtlc) -> Json {
         ("amount_msat", Some(Json::of(&htlc.amount_msat))),
         ("cltv_expiry", Some(Json::of(&htlc.cltv_expiry))),
         ("accepted_at", accepted),
+        ("tlvs", secrets.then(tlvs).flatten().map(Json::of)),
     ];
     let there = fields.into_iter().filter_map(|(name, json)| Some((name.to_owned(), json?)));
     Json::object(there.collect::<Fields>())

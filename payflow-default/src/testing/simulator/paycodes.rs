@@ -183,6 +183,7 @@ impl Stage {
             total_msat: part.total,
             payment_secret: (!matches!(part.shown, Shown::Nothing)).then_some(secret),
             payment_metadata: None,
+            tlvs: Vec::new(),
             final_cltv: part.cltv,
         };
         if let Ok(id) = self.ground.network.pay_us(from, sent, self.now) {

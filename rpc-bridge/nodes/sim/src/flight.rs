@@ -2,7 +2,7 @@
 
 use crate::channel::side_of;
 use ecs_systems::{
-    port::{Failure, FailureCode, PartKey},
+    port::{CustomTlv, Failure, FailureCode, PartKey},
     units::{BlockHeight, Msat, NodeId, PaymentHash, PaymentSecret, Preimage},
 };
 use payecs_planner::{Hop, Policy};
@@ -29,6 +29,8 @@ pub(crate) struct Onion {
     pub(crate) total: Msat,
     pub(crate) secret: Option<PaymentSecret>,
     pub(crate) metadata: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tlvs: Vec<CustomTlv>,
 }
 
 /// An HTLC of a flight that is in a channel.

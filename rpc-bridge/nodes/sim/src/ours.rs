@@ -273,6 +273,7 @@ impl State {
             total_msat: onion.total,
             payment_secret: onion.secret,
             payment_metadata: onion.metadata.clone(),
+            tlvs: onion.tlvs.clone(),
             replayed: false,
         };
         self.record(Fact::Incoming { htlc, payment_hash: onion.hash, amount_msat });
@@ -386,6 +387,7 @@ fn flight_of(part: SendPart) -> Flight {
             total: part.total_msat,
             secret: part.payment_secret,
             metadata: part.payment_metadata,
+            tlvs: Vec::new(),
         },
         hops: part.route.hops,
         height: part.height,

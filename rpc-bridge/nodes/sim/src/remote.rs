@@ -9,7 +9,7 @@ use crate::{
     state::State,
 };
 use ecs_systems::{
-    port::{InvoiceDescription, InvoiceDraft, PartStatus},
+    port::{CustomTlv, InvoiceDescription, InvoiceDraft, PartStatus},
     units::{Blocks, Msat, NodeId, PaymentHash, PaymentSecret, Preimage, Timestamp},
 };
 use lightning_invoice::Bolt11Invoice;
@@ -29,6 +29,9 @@ pub struct RemotePart {
     pub payment_secret: Option<PaymentSecret>,
     /// The metadata shown to the payee, as hexadecimal digits.
     pub payment_metadata: Option<String>,
+    /// What else is told to the payee, in the order of the types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tlvs: Vec<CustomTlv>,
     /// Blocks that the last HTLC has left when it leaves the payer.
     pub final_cltv: Blocks,
 }
@@ -43,6 +46,7 @@ impl RemotePart {
             total_msat: amount,
             payment_secret: Some(secret),
             payment_metadata: None,
+            tlvs: Vec::new(),
             final_cltv: Blocks(40),
         }
     }
@@ -154,6 +158,7 @@ impl State {
                 total: part.total_msat,
                 secret: part.payment_secret,
                 metadata: part.payment_metadata,
+                tlvs: part.tlvs,
             },
             hops: route.hops,
             height: self.height,
