@@ -382,18 +382,4 @@ impl Driver {
     fn refresh_graph(&mut self) {
         self.engine.insert_resource(GraphView(self.planner.graph()));
     }
-
-    fn fire_timers(&mut self) {
-        while let Some((at, entity, effect)) = self.timers.first().copied() {
-            if at > self.now {
-                return;
-            }
-            self.timers.pop_first();
-            self.begin(self.now);
-            if let Err(error) = self.engine.fire_timer(entity, effect) {
-                tracing::error!(target: "payflow::driver", %entity, %error, "own timer refused");
-            }
-            self.perform_effects();
-        }
-    }
 }

@@ -161,6 +161,20 @@ impl Driver {
         }
     }
 
+    pub(super) fn fire_timers(&mut self) {
+        while let Some((at, entity, effect)) = self.timers.first().copied() {
+            if at > self.now {
+                return;
+            }
+            self.timers.pop_first();
+            self.begin(self.now);
+            if let Err(error) = self.engine.fire_timer(entity, effect) {
+                tracing::error!(target: "payflow::driver", %entity, %error, "own timer refused");
+            }
+            self.perform_effects();
+        }
+    }
+
     /// Submits a request under the next number.
     pub(super) fn offer(&mut self, request: NodeRequest) {
         let id = RequestId(self.next_request);
