@@ -71,6 +71,7 @@ impl Plugin for PaymentSystems {
         app.insert_resource(PlansAsked::default());
         app.insert_resource(KnowledgeDesk::default());
         app.insert_resource(Sets::default());
+        app.insert_resource(methods::Cleaning::default());
         for method in methods::all() {
             app.add_method(method);
         }

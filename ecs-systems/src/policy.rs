@@ -1,13 +1,16 @@
 //! What an operator allows.
 
-use crate::{port::SpendLimit, refusal::INTAKE_CLOSED};
+use crate::{
+    port::{OverKind, SpendLimit},
+    refusal::INTAKE_CLOSED,
+};
 use bevy_ecs::resource::Resource;
 use ecs_core::Refusal;
 use payecs_planner::Graph;
 use payecs_units::{Msat, Seconds};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What an operator allows. Systems read it.
 #[derive(Resource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,11 +31,43 @@ pub struct Policy {
     pub held_htlcs_max: u64,
     /// Most HTLCs of one channel that are held at a time.
     pub held_htlcs_per_channel_max: u64,
+    /// What is deleted by itself of what is over on the receiving side.
+    pub autoclean: Autoclean,
+}
+
+/// What is deleted by itself of what is over on the receiving side, and when. The default is Core
+/// Lightning's: nothing, and an hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Autoclean {
+    /// How often it is looked for; at least a second.
+    pub cycle: Seconds,
+    /// How long ago it ended. What is not here, or 0 here, is never deleted.
+    pub ages: BTreeMap<OverKind, Seconds>,
+}
+
+impl Default for Autoclean {
+    fn default() -> Self {
+        Self { cycle: Seconds(3_600), ages: BTreeMap::new() }
+    }
+}
+
+impl Autoclean {
+    /// How old what is over so may get. `None`: it is never deleted.
+    #[must_use]
+    pub fn age(&self, kind: OverKind) -> Option<Seconds> {
+        self.ages.get(&kind).copied().filter(|age| age.0 > 0)
+    }
+
+    /// All that is deleted, and at what age.
+    pub fn enabled(&self) -> impl Iterator<Item = (OverKind, Seconds)> + '_ {
+        OverKind::ALL.into_iter().filter_map(|kind| Some((kind, self.age(kind)?)))
+    }
 }
 
 impl Default for Policy {
     /// No limits; ten minutes for an operator; 100 rounds; 100 000 paycodes that wait unpaid; 300
-    /// HTLCs that are held, and 20 of one channel, as Core Lightning takes 30 by default.
+    /// HTLCs that are held, and 20 of one channel, as Core Lightning takes 30 by default; nothing
+    /// is cleaned by itself.
     fn default() -> Self {
         Self {
             payment_max_msat: None,
@@ -43,6 +78,7 @@ impl Default for Policy {
             unpaid_paycodes_max: 100_000,
             held_htlcs_max: 300,
             held_htlcs_per_channel_max: 20,
+            autoclean: Autoclean::default(),
         }
     }
 }

@@ -36,6 +36,11 @@ pub enum ReceiptLine {
         /// Its hash is not free again.
         keep_tombstone: bool,
     },
+    /// It is over, and taken away as it is as old as it may get.
+    Clean {
+        /// Its hash.
+        payment_hash: PaymentHash,
+    },
     /// Its preimage came, with the decision about its set.
     Reveal {
         /// Its hash.
@@ -130,7 +135,7 @@ pub fn keep(
     let at = Timestamp(world.resource::<Inputs>().now_ms);
     let payment = subject.map(|subject| payment_of(world, subject));
     for line in &lines {
-        must_be_fit(&*world.resource::<ReceiptsBook>().0, line)?;
+        must_be_fit(&*world.resource::<ReceiptsBook>().0, line, at)?;
     }
     // Without a line for the books too, so that each record is one batch of the ledger.
     let mut books = world.resource_mut::<Books>();
@@ -148,6 +153,7 @@ pub fn keep(
             ReceiptLine::Delete { payment_hash, keep_tombstone } => {
                 receipts.delete(payment_hash, *keep_tombstone)
             }
+            ReceiptLine::Clean { payment_hash } => receipts.clean(payment_hash),
             ReceiptLine::Reveal { payment_hash, preimage } => {
                 receipts.reveal(payment_hash, preimage)
             }
@@ -188,7 +194,7 @@ fn read<T: DeserializeOwned + Clone + Any + PartialEq>(
     records.iter().map(read).collect()
 }
 
-fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine) -> Result<(), Refusal> {
+fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine, at: Timestamp) -> Result<(), Refusal> {
     let (hash, states): (&PaymentHash, &[ReceiptState]) = match line {
         ReceiptLine::Issue(issued) => {
             let unfit = |error: AddReceiptError| Refusal::invalid(error.to_string());
@@ -199,6 +205,15 @@ fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine) -> Result<(), Refusa
         }
         ReceiptLine::Delete { payment_hash, .. } => {
             (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Paid, ReceiptState::Cancelled])
+        }
+        ReceiptLine::Clean { payment_hash } => {
+            let is_over = receipts.find(payment_hash).is_some_and(|receipt| match receipt.state {
+                ReceiptState::Paid | ReceiptState::Cancelled => true,
+                ReceiptState::Settling => false,
+                ReceiptState::Unpaid => receipt.expires_at <= at,
+            });
+            let unfit = || Refusal::invalid("the receipt is not over");
+            return is_over.then_some(()).ok_or_else(unfit);
         }
         ReceiptLine::Undescribe { payment_hash } => {
             let facts = receipts.facts(payment_hash);

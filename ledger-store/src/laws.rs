@@ -95,6 +95,7 @@ macro_rules! receipts_laws {
             what_is_unknown_is_refused
             receipts_and_their_changes_are_counted
             a_receipt_is_deleted_unless_it_is_being_paid
+            what_is_over_is_told_oldest_first_and_counted_once_it_is_cleaned
         }
     };
     (@each $open:expr; $($law:ident)*) => {

@@ -8,6 +8,7 @@ mod seed;
 mod file;
 mod issue;
 mod judge;
+mod ages;
 mod order;
 mod shelf;
 mod invoices;

@@ -8,6 +8,7 @@
 mod alone;
 mod asking;
 mod calls;
+mod cleaning;
 mod effects;
 mod events;
 mod finished;
@@ -288,6 +289,7 @@ impl Driver {
         self.fire_at_height();
         self.fire_timers();
         self.ask_again();
+        self.clean();
         self.let_waiters_look();
         self.let_servers_leave();
         self.collect_finished();
@@ -301,9 +303,9 @@ impl Driver {
         let asked = [self.asking.next_at(), self.words.next_at()];
         let again = [self.open_books_at, self.list_incoming_at, self.finished.next_at()];
         let others = [self.node.next_event_at(), timer];
-        let late = [self.late_words.next_at(), self.reconcile_at()];
+        let late = [self.late_words.next_at(), self.reconcile_at(), self.clean_at()];
         let again = again.into_iter().chain([self.waiters.next_at(self.now)]);
-        let all = [asked, others, late].into_iter().flatten().chain(again);
+        let all = asked.into_iter().chain(others).chain(late).chain(again);
         all.flatten().min()
     }
 

@@ -78,7 +78,7 @@ impl Asked {
     }
 
     fn count(self, receipts: &dyn Receipts) -> u64 {
-        let ReceiptCounts { created, updated, deleted } =
+        let ReceiptCounts { created, updated, deleted, .. } =
             receipts.counts(self.subsystem == Subsystem::Invoices);
         match self.index {
             Index::Created => created,

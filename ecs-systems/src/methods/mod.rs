@@ -19,9 +19,12 @@ mod events;
 mod explain;
 mod paycodes;
 mod invoices;
+mod autoclean;
 mod holds;
 mod counters;
 
+pub(crate) use autoclean::Cleaning;
+pub use autoclean::{CLEANED_PER_RECORD_MAX, clean_some, next_cleaning};
 pub(crate) use explain::PAYMENT;
 pub use invoices::{Signing, take_signings};
 pub use kinds::AMOUNT;
@@ -34,7 +37,7 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them but those for layers.
-const OTHERS: [&Method; 30] = [
+const OTHERS: [&Method; 32] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -64,6 +67,8 @@ const OTHERS: [&Method; 30] = [
     &invoices::WAIT_ANY_INVOICE,
     &invoices::DEL_INVOICE,
     &counters::WAIT,
+    &autoclean::AUTOCLEAN_ONCE,
+    &autoclean::AUTOCLEAN_STATUS,
     &holds::LIST_HOLDS,
 ];
 

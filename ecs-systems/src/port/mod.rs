@@ -39,8 +39,8 @@ pub use node_view::{Capabilities, Network, NodeView};
 pub use planner::{Lesson, LessonsKept, PlanJob, PlanSlot, Planner, PlansAsked};
 pub use receipts::{
     AddReceiptError, CLTV_BLOCKS_MIN, Chosen, GivenSecrets, InvoiceFacts, IssuedInvoice,
-    IssuedReceipt, Offered, OverpayRule, Receipt, ReceiptCounts, ReceiptFacts, ReceiptKey,
-    ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, ReceiptsBook, SeedId,
-    Terms, Verdict,
+    IssuedReceipt, Offered, Over, OverKind, OverpayRule, Receipt, ReceiptCounts, ReceiptFacts,
+    ReceiptKey, ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, ReceiptsBook,
+    SeedId, Terms, Verdict,
 };
 pub use tlv::CustomTlv;

@@ -4,7 +4,7 @@ mod issued;
 mod wanted;
 mod facts;
 
-pub use facts::{InvoiceFacts, ReceiptCounts, ReceiptFacts, ReceiptOrder};
+pub use facts::{InvoiceFacts, Over, OverKind, ReceiptCounts, ReceiptFacts, ReceiptOrder};
 pub use issued::{
     AddReceiptError, CLTV_BLOCKS_MIN, IssuedInvoice, IssuedReceipt, ReceiptSecrets, SeedId,
 };
@@ -226,6 +226,18 @@ pub trait Receipts: Send + Sync {
     /// # Errors
     /// Unknown, or being paid, in words.
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String>;
+
+    /// The receipts that were paid, cancelled or have expired by `until`, oldest first, at most so
+    /// many, behind the one that ended at the moment of `after` and has that `created_index`. One
+    /// that expires while it is received for is among them until its preimage is released.
+    fn over(&self, after: Option<(Timestamp, u64)>, until: Timestamp, most: usize) -> Vec<Over>;
+
+    /// Takes a receipt away that is over, as its time has come, and counts that. Its hash stays
+    /// refused where it was paid.
+    ///
+    /// # Errors
+    /// Unknown, or being paid, in words.
+    fn clean(&mut self, payment_hash: &PaymentHash) -> Result<(), String>;
 
     /// Forgets what the invoice of a receipt is for. The invoice itself still says it.
     ///

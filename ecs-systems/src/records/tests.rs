@@ -145,3 +145,26 @@ fn a_line_is_traced_as_the_system_that_writes_its_kind() {
     assert_eq!(ledger_record(&books()).system, "ledger:void");
     assert_eq!(ledger_record(&books()).body.decode::<LedgerEntry>().unwrap(), books());
 }
+
+#[test]
+fn a_receipt_is_cleaned_away_only_once_it_is_over() {
+    use ReceiptState::{Cancelled, Paid, Settling, Unpaid};
+    let line = ReceiptLine::Clean { payment_hash: PREIMAGE.hash() };
+    for (state, expires_in_ms, fit) in [
+        (Unpaid, 1, false),
+        (Unpaid, 0, true),
+        (Settling, 0, false),
+        (Paid, 1, true),
+        (Cancelled, 1, true),
+    ] {
+        let mut bench = Bench::new();
+        let now = Timestamp(bench.app.resource::<Inputs>().unwrap().now_ms);
+        let expires_at = now.after_ms(expires_in_ms);
+        bench = bench.receipt(Receipt { expires_at, ..receipt(state) });
+        let lines = Step::advance().receipt(&line);
+        let written = bench.app.keep_records(lines.records()).map_err(|error| error.code());
+        let code = (!fit).then_some(ecs_core::INVALID_PARAMS);
+        assert_eq!(written.err(), code, "{state:?}");
+        assert_eq!(bench.shelf.0.lock().unwrap().receipt.is_none(), fit, "{state:?}");
+    }
+}

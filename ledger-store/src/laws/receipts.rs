@@ -3,7 +3,7 @@
 use super::fixture::preimage;
 use crate::receipts::NewReceipt;
 use ecs_systems::port::{
-    Offered, OverpayRule, ReceiptOrder, ReceiptState, Receipts, Terms, Verdict,
+    Offered, Over, OverKind, OverpayRule, ReceiptOrder, ReceiptState, Receipts, Terms, Verdict,
 };
 use ecs_systems::units::{Msat, PaymentSecret, Timestamp};
 
@@ -236,4 +236,46 @@ pub fn a_receipt_is_deleted_unless_it_is_being_paid<R: Receipts>(
     }
     assert_eq!((receipts.unpaid(), receipts.in_order(ReceiptOrder::Updated, 0, 9)), (0, vec![]));
     assert!(!takes(&receipts, &htlc(1, 100), NOW), "it is gone");
+}
+
+/// What was paid or cancelled or has expired, from any of them on; nothing that is being paid.
+pub fn what_is_over_is_told_oldest_first_and_counted_once_it_is_cleaned<R: Receipts>(
+    open: impl Fn(&[NewReceipt]) -> R,
+) {
+    let mut receipts = open(&[1, 2, 3, 4].map(|number| receipt(number, None)));
+    let [paid, cancelled, expired, leaving] = [1, 2, 3, 4].map(|it| preimage(it).hash());
+    let paid_at = Timestamp(NOW.0 + 1);
+    receipts.settle(&paid, Msat(7), paid_at).expect("it is payable");
+    receipts.withdraw(&cancelled, NOW).expect("it is unpaid");
+    receipts.release(&leaving).expect("it is payable");
+    let all = [
+        Over {
+            at: NOW,
+            created_index: 2,
+            payment_hash: cancelled,
+            kind: OverKind::ExpiredPaycodes,
+        },
+        Over { at: paid_at, created_index: 1, payment_hash: paid, kind: OverKind::PaidPaycodes },
+        Over { at: LATE, created_index: 3, payment_hash: expired, kind: OverKind::ExpiredPaycodes },
+    ];
+    assert_eq!(receipts.over(None, LATE, 9), all);
+    assert_eq!(receipts.over(None, Timestamp(LATE.0 - 1), 9), all[..2], "the third is unpaid");
+    assert_eq!(receipts.over(None, LATE, 2), all[..2]);
+    for over in &all {
+        let place = Some((over.at, over.created_index));
+        let behind: Vec<Over> = all.iter().copied().skip_while(|it| it <= over).collect();
+        assert_eq!(receipts.over(place, LATE, 9), behind);
+        assert_eq!(receipts.over(place, Timestamp(0), 9), [], "nothing was over so early");
+    }
+    assert!(receipts.clean(&leaving).is_err(), "its preimage leaves");
+    for Over { payment_hash, .. } in all {
+        receipts.clean(&payment_hash).expect("it is over");
+        assert!(receipts.find(&payment_hash).is_none(), "gone");
+        assert!(receipts.clean(&payment_hash).is_err(), "once");
+    }
+    assert_eq!(receipts.over(None, LATE, 9), []);
+    let counts = receipts.counts(false);
+    let counted = (counts.deleted, counts.cleaned_paid, counts.cleaned_expired);
+    assert_eq!(counted, (3, 1, 2));
+    assert_eq!(receipts.counts(true).cleaned_paid, 0, "it had no invoice");
 }

@@ -103,6 +103,11 @@ impl Invoices {
         }
     }
 
+    /// Counts one that was cleaned away by age.
+    pub(super) fn count_cleaned(&mut self, is_paid: bool) {
+        self.order.count_cleaned(is_paid);
+    }
+
     /// At most so many from that place on, in order; those of receipts are elsewhere.
     pub(super) fn from(&self, order: ReceiptOrder, from: u64, most: usize) -> Vec<(u64, u64)> {
         let of = |places: &Sorted<(u64, u64)>| places.from((from, 0)).take(most).copied().collect();

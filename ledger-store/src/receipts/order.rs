@@ -64,6 +64,13 @@ impl Order {
         self.counts.updated = self.counts.updated.saturating_add(1);
     }
 
+    /// Counts one that was cleaned away by age.
+    pub(crate) fn count_cleaned(&mut self, is_paid: bool) {
+        let ReceiptCounts { cleaned_paid, cleaned_expired, .. } = &mut self.counts;
+        let count = if is_paid { cleaned_paid } else { cleaned_expired };
+        *count = count.saturating_add(1);
+    }
+
     /// A receipt is gone.
     pub(crate) fn remove(&mut self, on_shelf: u64, places: Places) {
         self.counts.deleted = self.counts.deleted.saturating_add(1);

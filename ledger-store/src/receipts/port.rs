@@ -9,7 +9,7 @@ use super::{
 use crate::guards;
 use ecs_core::Json;
 use ecs_systems::port::{
-    AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptCounts, ReceiptFacts,
+    AddReceiptError, IssuedReceipt, Offered, Over, PartImage, Receipt, ReceiptCounts, ReceiptFacts,
     ReceiptOrder, ReceiptRequest, ReceiptSecrets, ReceiptState, Receipts, Terms, Verdict,
 };
 use ecs_systems::units::{
@@ -220,6 +220,14 @@ impl Receipts for MemoryReceipts {
         self.remove(held.places.created);
         self.order.count_change();
         Ok(())
+    }
+
+    fn over(&self, after: Option<(Timestamp, u64)>, until: Timestamp, most: usize) -> Vec<Over> {
+        self.over_from(after, until).take(most).collect()
+    }
+
+    fn clean(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.clean_away(payment_hash)
     }
 
     fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {

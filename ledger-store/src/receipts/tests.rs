@@ -58,6 +58,7 @@ fn through_image(receipts: &MemoryReceipts) -> MemoryReceipts {
 }
 
 mod invoices;
+mod ages;
 
 mod kept {
     crate::receipts_laws!(super::open_issued);

@@ -1,7 +1,9 @@
 //! What lightningd asks of us: the handshake, then every method.
 
 use super::{
-    Event, log,
+    Event,
+    autoclean::Change,
+    log,
     manifest::{SHUTDOWN, manifest},
     options::Options,
     running::{Call, Running},
@@ -16,6 +18,8 @@ use tracing::Level;
 const GETMANIFEST: &str = "getmanifest";
 /// The second: begin.
 const INIT: &str = "init";
+/// An option is another one from now on.
+const SETCONFIG: &str = "setconfig";
 /// Longest part of an unknown name that is repeated.
 const NAME_SHOWN_CHARS_MAX: usize = 64;
 
@@ -45,6 +49,7 @@ impl Peer for Plugin {
             match method.as_str() {
                 GETMANIFEST => answer.give_now(Ok(manifest(&self.methods))),
                 INIT => answer.give_now(self.init(params.as_ref())),
+                SETCONFIG => self.set_config(params.as_ref(), answer),
                 _ => calls.extend(self.call(&method, params, answer)),
             }
         }
@@ -78,6 +83,17 @@ impl Plugin {
         };
         answer.give_now(Err(not_now(&why)));
         None
+    }
+
+    fn set_config(&self, params: Option<&Json>, answer: Answer) {
+        match (Change::of(params), &self.state) {
+            (Err(wrong), _) => answer.give_now(Err(wrong)),
+            (Ok(change), State::Runs(running)) => running.change(change, answer),
+            (Ok(_), State::New) => answer.give_now(Err(not_now("`init` comes first"))),
+            (Ok(_), State::Off(why)) => {
+                answer.give_now(Err(not_now(&format!("the engine was not started: {why}"))));
+            }
+        }
     }
 
     fn init(&mut self, params: Option<&Json>) -> Outcome {

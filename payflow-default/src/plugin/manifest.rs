@@ -28,7 +28,8 @@ fn option(known: &options::Known) -> Json {
         ("type", Json::of(known.kind)),
         ("description", Json::of(known.description)),
     ];
-    Json::object(fields.into_iter().chain(default))
+    let dynamic = known.dynamic.then(|| ("dynamic", Json::yes()));
+    Json::object(fields.into_iter().chain(default).chain(dynamic))
 }
 
 fn command(name: &str, method: &Method) -> Json {

@@ -6,6 +6,7 @@
 
 mod names;
 mod options;
+mod autoclean;
 mod manifest;
 mod log;
 mod running;

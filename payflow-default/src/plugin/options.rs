@@ -1,5 +1,6 @@
 //! What lightningd is told of us in its configuration, and hands on in `init`.
 
+use super::autoclean;
 use crate::{
     cli::{
         demo::{
@@ -12,7 +13,11 @@ use crate::{
 };
 use clap::ValueEnum as _;
 use ecs_core::{Json, Quotas};
-use ecs_systems::{policy::Policy, port::Decision, units::Seconds};
+use ecs_systems::{
+    policy::Policy,
+    port::{Decision, OverKind},
+    units::Seconds,
+};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -26,6 +31,8 @@ pub(super) struct Known {
     pub(super) kind: &'static str,
     pub(super) default: Option<&'static str>,
     pub(super) description: &'static str,
+    /// Whether lightningd's `setconfig` may change it while we run.
+    pub(super) dynamic: bool,
 }
 
 const fn string(
@@ -33,11 +40,15 @@ const fn string(
     default: Option<&'static str>,
     description: &'static str,
 ) -> Known {
-    Known { name, kind: "string", default, description }
+    Known { name, kind: "string", default, description, dynamic: false }
 }
 
 const fn int(name: &'static str, description: &'static str) -> Known {
-    Known { name, kind: "int", default: None, description }
+    Known { name, kind: "int", default: None, description, dynamic: false }
+}
+
+const fn dynamic_int(name: &'static str, description: &'static str) -> Known {
+    Known { name, kind: "int", default: None, description, dynamic: true }
 }
 
 /// All of them.
@@ -85,6 +96,7 @@ pub(super) const ALL: &[Known] = &[
         default: None,
         description: "After a backup was restored: take on new payments though the node can't say \
                       what became of some parts",
+        dynamic: false,
     },
     string(
         "payecs-accept-forgotten",
@@ -117,6 +129,28 @@ pub(super) const ALL: &[Known] = &[
         "payecs-held-htlcs-per-channel",
         "Most HTLCs of one channel that are held at a time (default 20)",
     ),
+    dynamic_int(
+        autoclean::CYCLE,
+        "How often it is looked what is to be cleaned, in seconds (default 3600)",
+    ),
+    dynamic_int(
+        autoclean::age(OverKind::PaidInvoices),
+        "How many seconds after its payment an invoice is deleted (default 0: never)",
+    ),
+    dynamic_int(
+        autoclean::age(OverKind::ExpiredInvoices),
+        "How many seconds after its expiry an invoice is deleted (default 0: never)",
+    ),
+    dynamic_int(
+        autoclean::age(OverKind::PaidPaycodes),
+        "How many seconds after its payment a paycode without an invoice is deleted (default 0: \
+         never)",
+    ),
+    dynamic_int(
+        autoclean::age(OverKind::ExpiredPaycodes),
+        "How many seconds after its expiry a paycode without an invoice is deleted (default 0: \
+         never)",
+    ),
 ];
 
 /// Settings that are complete.
@@ -137,8 +171,8 @@ pub(super) struct Options {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {why}")]
 pub(super) struct Wrong {
-    name: &'static str,
-    why: String,
+    pub(super) name: &'static str,
+    pub(super) why: String,
 }
 
 impl Options {
@@ -213,6 +247,7 @@ fn policy(given: &Given) -> Result<Policy, Wrong> {
         held_htlcs_per_channel_max: given
             .int("payecs-held-htlcs-per-channel")?
             .unwrap_or(default.held_htlcs_per_channel_max),
+        autoclean: autoclean::of(given)?,
         ..default
     })
 }
@@ -226,7 +261,8 @@ fn announced(text: &str) -> Result<bool, String> {
 }
 
 /// What was given, by name.
-struct Given(BTreeMap<String, Json>);
+#[derive(Debug)]
+pub(super) struct Given(pub(super) BTreeMap<String, Json>);
 
 impl Given {
     fn value(&self, name: &str) -> Option<&Json> {
@@ -259,7 +295,7 @@ impl Given {
         Ok(self.filled(name)?.unwrap_or_else(|| default.unwrap_or_default().to_owned()))
     }
 
-    fn int(&self, name: &'static str) -> Result<Option<u64>, Wrong> {
+    pub(super) fn int(&self, name: &'static str) -> Result<Option<u64>, Wrong> {
         self.read(name, |text| {
             text.parse().map_err(|_| format!("expected an integer from 0, got `{text}`"))
         })

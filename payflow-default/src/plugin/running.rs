@@ -1,6 +1,6 @@
 //! The engine behind the pipe.
 
-use super::options::Options;
+use super::{autoclean::Change, options::Options};
 use crate::{
     Asker,
     cli::{
@@ -145,6 +145,28 @@ impl Running {
                 call.answer.give_now(Err(refused(error)));
             }
         }
+    }
+}
+
+impl Running {
+    /// Changes what is cleaned by itself.
+    pub(super) fn change(&self, change: Change, answer: Answer) {
+        let answer = Arc::new(Mutex::new(Some(answer)));
+        let other_way = Arc::clone(&answer);
+        let posted = self.handle.post_waiting(move |driver, _| {
+            driver.change_autoclean(|autoclean| change.apply(autoclean));
+            give(&answer, Ok(Json::nothing()));
+        });
+        if let Err(error) = posted {
+            give(&other_way, Err(refused(error)));
+        }
+    }
+}
+
+/// Gives an answer, once.
+fn give(answer: &Mutex<Option<Answer>>, outcome: Outcome) {
+    if let Some(answer) = answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        answer.give_now(outcome);
     }
 }
 

@@ -5,7 +5,7 @@ use ecs_systems::{
     port::{
         AddReceiptError, Balance, BalanceObject, BooksImage, BooksReader, Claim, ClaimState,
         History, HoldState, IssuedReceipt, Ledger, LedgerEntry, LedgerError, Offered, OpenPayment,
-        PartHold, PartImage, PaymentRef, Posting, Receipt, ReceiptCounts, ReceiptFacts,
+        Over, PartHold, PartImage, PaymentRef, Posting, Receipt, ReceiptCounts, ReceiptFacts,
         ReceiptOrder, ReceiptRequest, Receipts, Verdict,
     },
     units::{
@@ -268,6 +268,14 @@ impl Receipts for Shared<MemoryReceipts> {
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
         self.lock().delete(payment_hash, keep_tombstone)
+    }
+
+    fn over(&self, after: Option<(Timestamp, u64)>, until: Timestamp, most: usize) -> Vec<Over> {
+        self.lock().over(after, until, most)
+    }
+
+    fn clean(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.lock().clean(payment_hash)
     }
 
     fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {

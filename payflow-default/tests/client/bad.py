@@ -274,7 +274,7 @@ def params(daemon, guard):
         if name == "check":
             continue
         through = transports[1:2] if name in SUBSCRIPTIONS else transports
-        needed = {one["name"]: EXAMPLES[one["name"]] for one in taken if one.get("required")}
+        needed = {one["name"]: example(name, one["name"]) for one in taken if one.get("required")}
         for at, param in enumerate(taken):
             for text in VALUES:
                 if fits(param["schema"], json.loads(text)):
@@ -297,7 +297,11 @@ def params(daemon, guard):
     guard.untouched("params of the wrong kind")
 
 
-# A value of each parameter that must be given: it is of the right kind.
+def example(method, param):
+    return EXAMPLES.get(f"{method} {param}", EXAMPLES[param])
+
+
+# A value of each parameter that must be given, of one method or of all: it is of the right kind.
 EXAMPLES = {
     "entity": 5, "components": [], "writes": [], "system": "acme:s", "required": ["acme:x"],
     "systems": ["acme:s"], "string": "x", "invstring": "x", "amount_msat": 1, "layers": [],
@@ -307,6 +311,7 @@ EXAMPLES = {
     "bias": 1, "node": "02" * 33, "direction": "in", "inform": "constrained", "cutoff": 1,
     "path": [], "reports": [], "label": "x", "description": "x",
     "subsystem": "invoices", "indexname": "created", "nextvalue": 0,
+    "autoclean-once subsystem": "paidinvoices", "age": 1,
 }
 
 

@@ -179,6 +179,10 @@ def receiving(voice, entity):
     counted = voice.call("wait", subsystem="invoices", indexname="created", nextvalue=1)
     yield "wait", counted["subsystem"]
     yield "waitanyinvoice", voice.call("waitanyinvoice", lastpay_index=0, timeout=0)
+    cleaned = voice.call("autoclean-once", subsystem="paidpaycodes", age=4_000_000_000)
+    yield "autoclean-once", cleaned["autoclean"]["paidpaycodes"]["cleaned"]
+    status = voice.call("autoclean-status", subsystem="expiredinvoices")
+    yield "autoclean-status", status["autoclean"]["expiredinvoices"]["enabled"]
     yield "payecs_listholds", voice.call("payecs_listholds")
     listed = voice.call("payecs_changedefaultsystems", append=[], before={})
     same(listed, voice.call("payecs_getdefaultsystems"))

@@ -21,6 +21,8 @@ fetchinvoice offer signinvoice sql""".split()
 def handshake(binary, place):
     plugin = Plugin(binary, place / "ln", start=False)
     same(plugin.code("payecs_newentity"), -32600, "before init")
+    early = {"config": "payecs-autoclean-cycle", "val": "60"}
+    same(plugin.code("setconfig", **early), -32600, "before init")
     manifest = plugin.begin()
     names = [one["name"] for one in manifest["rpcmethods"]]
     same(len(set(names)), len(names), "no two have one name")
@@ -43,6 +45,15 @@ def handshake(binary, place):
         same(found["code"], -32601, found)
     check("payecs_newentity" in json.loads(plugin.ask(request("payecs_newentit")))["error"]
           ["message"], "which one may be meant")
+    dynamic = [one["name"] for one in manifest["options"] if one.get("dynamic")]
+    same(len(dynamic), 5, dynamic)
+    for config, val in [(one, "60") for one in dynamic] + [("payecs-autoclean-cycle", 61)]:
+        same(plugin.call("setconfig", config=config, val=val), {}, config)
+    for sub, status in plugin.call("autoclean-status")["autoclean"].items():
+        same(status, {"enabled": True, "age": 60, "cleaned": 0}, sub)
+    for wrong in ({}, {"config": "payecs-nodes", "val": "9"}, {"config": dynamic[0]},
+                  {"config": dynamic[0], "val": "soon"}):
+        same(plugin.code("setconfig", **wrong), -32602, wrong)
     check((place / "ln/payecs/journal").is_dir(), "it is kept below lightningd's directory")
     second = Plugin(binary, place / "ln", start=False)
     for options, why in [({"payecs-nodes": 1}, "payecs-nodes"), ({}, "held")]:

@@ -4,6 +4,7 @@ mod ask;
 mod create;
 mod wait;
 mod delete;
+mod clean;
 mod counters;
 
 use crate::{

@@ -4,6 +4,7 @@ mod issue;
 mod list;
 mod wait;
 mod delete;
+pub(crate) mod clean;
 mod decide;
 mod edges;
 mod hooks;

@@ -25,7 +25,7 @@ use crate::{
 use ecs_core::{Engine, ErrorObject, Json};
 pub(super) use issue::{AMOUNT_OR_ANY, CLTV, CLTV_BLOCKS, TIMEOUT_S, drafted, is_any, refused};
 pub(super) use prepend::{PREPEND, prepended};
-pub(super) use standing::{Status, status};
+pub(super) use standing::{Status, live_set, status};
 
 /// The receipts.
 ///

@@ -45,7 +45,10 @@ pub(in crate::methods) fn status(engine: &Engine, receipt: &Receipt) -> Status {
 }
 
 /// The set of a hash that has not ended, if there is one.
-pub(super) fn live_set(engine: &Engine, payment_hash: &PaymentHash) -> Option<EntityId> {
+pub(in crate::methods) fn live_set(
+    engine: &Engine,
+    payment_hash: &PaymentHash,
+) -> Option<EntityId> {
     let sets = engine.resource::<Sets>()?.of(payment_hash);
     sets.iter().rev().copied().find(|set| engine.get::<Systems>(*set).is_some())
 }

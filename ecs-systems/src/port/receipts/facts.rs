@@ -2,7 +2,7 @@
 
 use super::{IssuedInvoice, Receipt};
 use ecs_core::Json;
-use payecs_units::{Msat, Timestamp};
+use payecs_units::{Msat, PaymentHash, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -67,6 +67,62 @@ pub struct ReceiptCounts {
     /// How many are gone: deleted, or so long over that they were let go.
     #[serde(default, rename = "deleted_index")]
     pub deleted: u64,
+    /// How many of these were paid and cleaned away by age.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cleaned_paid: u64,
+    /// How many of these were never paid and cleaned away by age.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cleaned_expired: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// What is cleaned by age together. The names of those with an invoice are Core Lightning's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OverKind {
+    /// Receipts with an invoice that were paid.
+    PaidInvoices,
+    /// Those with an invoice that have expired unpaid, or were cancelled.
+    ExpiredInvoices,
+    /// Receipts without an invoice that were paid.
+    PaidPaycodes,
+    /// Those without one that have expired unpaid, or were cancelled.
+    ExpiredPaycodes,
+}
+
+impl OverKind {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::PaidInvoices, Self::ExpiredInvoices, Self::PaidPaycodes, Self::ExpiredPaycodes];
+
+    /// That of a receipt that is over.
+    #[must_use]
+    pub const fn of(has_invoice: bool, is_paid: bool) -> Self {
+        match (has_invoice, is_paid) {
+            (true, true) => Self::PaidInvoices,
+            (true, false) => Self::ExpiredInvoices,
+            (false, true) => Self::PaidPaycodes,
+            (false, false) => Self::ExpiredPaycodes,
+        }
+    }
+}
+
+/// A receipt that is over. They are in order: by when that was, then by when they were
+/// issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Over {
+    /// When it was paid or cancelled, or has expired.
+    pub at: Timestamp,
+    /// Its [`ReceiptFacts::created_index`].
+    pub created_index: u64,
+    /// Its hash.
+    pub payment_hash: PaymentHash,
+    /// How it is over.
+    pub kind: OverKind,
 }
 
 /// By what receipts are listed.

@@ -7,7 +7,8 @@ use crate::cli::demo::{
 };
 use ecs_core::{Quota, Quotas};
 use ecs_systems::{
-    policy::Policy,
+    policy::{Autoclean, Policy},
+    port::OverKind,
     units::{Msat, Seconds},
 };
 use payflow_default::shell::Speed;
@@ -94,6 +95,24 @@ pub(super) struct Settings {
     /// Most HTLCs of one channel that are held at a time. Default: 20.
     #[arg(long, value_name = "N", env = "PAYECS_HELD_HTLCS_PER_CHANNEL")]
     pub(super) held_htlcs_per_channel: Option<u64>,
+    /// How often it is looked what is to be cleaned, in seconds from 1 on. Default: 3600.
+    #[arg(long, value_name = "N", env = "PAYECS_AUTOCLEAN_CYCLE",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) autoclean_cycle: Option<u64>,
+    /// How many seconds after its payment an invoice is deleted. 0, the default: never.
+    #[arg(long, value_name = "N", env = "PAYECS_AUTOCLEAN_PAIDINVOICES_AGE")]
+    pub(super) autoclean_paidinvoices_age: Option<u64>,
+    /// How many seconds after its expiry an invoice is deleted. 0, the default: never.
+    #[arg(long, value_name = "N", env = "PAYECS_AUTOCLEAN_EXPIREDINVOICES_AGE")]
+    pub(super) autoclean_expiredinvoices_age: Option<u64>,
+    /// How many seconds after its payment a paycode is deleted that has no invoice. 0, the default:
+    /// never.
+    #[arg(long, value_name = "N", env = "PAYECS_AUTOCLEAN_PAIDPAYCODES_AGE")]
+    pub(super) autoclean_paidpaycodes_age: Option<u64>,
+    /// How many seconds after its expiry a paycode is deleted that has no invoice. 0, the default:
+    /// never.
+    #[arg(long, value_name = "N", env = "PAYECS_AUTOCLEAN_EXPIREDPAYCODES_AGE")]
+    pub(super) autoclean_expiredpaycodes_age: Option<u64>,
     /// How much of something callers and third parties may use up, e.g. `entities=50000`; may be
     /// given several times. In the file they are a table, `[quotas]`. `docs/OPERATING.md` has all
     /// quotas and their defaults.
@@ -101,6 +120,32 @@ pub(super) struct Settings {
           value_parser = quotas::one)]
     #[serde(default, rename = "quotas", deserialize_with = "quotas::table")]
     pub(super) quota: Vec<(Quota, u64)>,
+}
+
+impl Settings {
+    /// What is cleaned by itself; what is not said here is as in the file.
+    fn autoclean(&self, filed: &Self) -> Autoclean {
+        let seconds = |kind| match kind {
+            OverKind::PaidInvoices => {
+                self.autoclean_paidinvoices_age.or(filed.autoclean_paidinvoices_age)
+            }
+            OverKind::ExpiredInvoices => {
+                self.autoclean_expiredinvoices_age.or(filed.autoclean_expiredinvoices_age)
+            }
+            OverKind::PaidPaycodes => {
+                self.autoclean_paidpaycodes_age.or(filed.autoclean_paidpaycodes_age)
+            }
+            OverKind::ExpiredPaycodes => {
+                self.autoclean_expiredpaycodes_age.or(filed.autoclean_expiredpaycodes_age)
+            }
+        };
+        let ages = OverKind::ALL.map(|kind| Some((kind, Seconds(seconds(kind)?))));
+        let cycle = self.autoclean_cycle.or(filed.autoclean_cycle).map(Seconds);
+        Autoclean {
+            cycle: cycle.unwrap_or(Autoclean::default().cycle),
+            ages: ages.into_iter().flatten().collect(),
+        }
+    }
 }
 
 /// Runs the engine until it is stopped, and serves its methods to programs on this machine.
@@ -195,6 +240,12 @@ pub(super) enum ConfigError {
         /// What it says.
         seconds: u64,
     },
+    /// It would be looked all the time.
+    #[error("{}: `autoclean-cycle` must be 1 second or more, got 0", file.display())]
+    AutocleanCycle {
+        /// Which file.
+        file: PathBuf,
+    },
     /// Two networks at once.
     #[error("{}: a network has `nodes` or a `graph`, not both", file.display())]
     TwoNetworks {
@@ -208,6 +259,7 @@ impl Args {
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let filed = self.filed()?;
         let given = self.given.0.clone();
+        let autoclean = given.autoclean(&filed);
         let origins = if given.origin.is_empty() { filed.origin } else { given.origin };
         let origins = origins
             .into_iter()
@@ -238,6 +290,7 @@ impl Args {
                 held_htlcs_max: held.unwrap_or(default.held_htlcs_max),
                 held_htlcs_per_channel_max: of_channel
                     .unwrap_or(default.held_htlcs_per_channel_max),
+                autoclean,
                 ..default
             },
             quotas: quotas::all(filed.quota.into_iter().chain(given.quota)),
@@ -265,6 +318,9 @@ fn read(file: &Path, text: &str) -> Result<Settings, ConfigError> {
         .map_err(|error| ConfigError::Misshapen { file: file.clone(), error: Box::new(error) })?;
     if let Some(seconds) = settings.approval_timeout.filter(|it| !APPROVAL_S.contains(it)) {
         return Err(ConfigError::ApprovalTimeout { file, seconds });
+    }
+    if settings.autoclean_cycle == Some(0) {
+        return Err(ConfigError::AutocleanCycle { file });
     }
     match settings.nodes {
         Some(nodes) if !(2..=NODES_MAX).contains(&nodes) => Err(ConfigError::Nodes { file, nodes }),

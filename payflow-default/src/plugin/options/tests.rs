@@ -19,7 +19,8 @@ fn what_is_not_said_is_as_by_default_and_what_is_said_counts() {
         "payecs-log":"info","payecs-accept-unknown":true,"payecs-accept-forgotten":"old list",
         "payecs-operator":"me","payecs-graph":null,"payecs-quotas":"names=9,entities=7",
         "payecs-ask-above":"5sat","payecs-approval-timeout":7,"payecs-unpaid-paycodes":6,
-        "payecs-held-htlcs":8,"payecs-held-htlcs-per-channel":4,"others":[1]}"#;
+        "payecs-held-htlcs":8,"payecs-held-htlcs-per-channel":4,"others":[1],
+        "payecs-autoclean-cycle":60,"payecs-autoclean-expiredpaycodes-age":"5"}"#;
     let said = of(said).unwrap();
     assert_eq!(said.data_dir, Path::new("/elsewhere"));
     let (nodes, seed, balances) = (Some(30), Some(7), Some(Balances::Bimodal));
@@ -33,6 +34,10 @@ fn what_is_not_said_is_as_by_default_and_what_is_said_counts() {
     assert_eq!(said.policy.unpaid_paycodes_max, 6);
     let held = (said.policy.held_htlcs_max, said.policy.held_htlcs_per_channel_max);
     assert_eq!(held, (8, 4));
+    let autoclean = &said.policy.autoclean;
+    assert_eq!((autoclean.cycle, default.policy.autoclean.cycle), (Seconds(60), Seconds(3_600)));
+    let enabled: Vec<_> = autoclean.enabled().collect();
+    assert_eq!(enabled, [(OverKind::ExpiredPaycodes, Seconds(5))]);
     let decision = said.accepts.forgotten.unwrap();
     assert_eq!((decision.who.as_str(), decision.why.as_str()), ("me", "old list"));
     let nowhere = Options::of(&Json::nothing(), None).unwrap();
@@ -59,6 +64,8 @@ fn a_value_that_can_not_be_is_refused_by_the_name_of_its_option() {
         (r#"{"payecs-accept-unknown":"perhaps"}"#, "payecs-accept-unknown: "),
         (r#"{"payecs-ask-above":"5 sat"}"#, "payecs-ask-above: "),
         (r#"{"payecs-unpaid-paycodes":-1}"#, "payecs-unpaid-paycodes: expected an integer"),
+        (r#"{"payecs-autoclean-cycle":0}"#, "payecs-autoclean-cycle: expected 1 second or more"),
+        (r#"{"payecs-autoclean-paidinvoices-age":"old"}"#, "paidinvoices-age: expected an int"),
         (r#"{"payecs-approval-timeout":0}"#, "payecs-approval-timeout: expected 1 to 86400"),
         (r#"{"payecs-approval-timeout":"soon"}"#, "payecs-approval-timeout: expected 1 to"),
     ] {

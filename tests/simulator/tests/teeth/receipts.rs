@@ -3,8 +3,8 @@
 use ecs_core::Json;
 use ecs_systems::{
     port::{
-        AddReceiptError, IssuedReceipt, Offered, PartImage, Receipt, ReceiptCounts, ReceiptFacts,
-        ReceiptOrder, ReceiptRequest, ReceiptState, Receipts, Verdict,
+        AddReceiptError, IssuedReceipt, Offered, Over, PartImage, Receipt, ReceiptCounts,
+        ReceiptFacts, ReceiptOrder, ReceiptRequest, ReceiptState, Receipts, Verdict,
     },
     units::{
         Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
@@ -131,6 +131,14 @@ impl Receipts for Forgetful {
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
         self.receipts.delete(payment_hash, keep_tombstone)
+    }
+
+    fn over(&self, after: Option<(Timestamp, u64)>, until: Timestamp, most: usize) -> Vec<Over> {
+        self.receipts.over(after, until, most)
+    }
+
+    fn clean(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.clean(payment_hash)
     }
 
     fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {

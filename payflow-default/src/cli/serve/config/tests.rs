@@ -63,6 +63,29 @@ fn an_option_counts_more_than_the_file_and_that_more_than_the_default() {
 }
 
 #[test]
+fn each_kind_is_cleaned_at_the_age_that_was_said_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "autoclean-cycle = 60\nautoclean-paidinvoices-age = 1\n\
+                autoclean-expiredinvoices-age = 2\nautoclean-paidpaycodes-age = 3\n\
+                autoclean-expiredpaycodes-age = 4\n";
+    fs::write(dir.path().join(FILE), file).unwrap();
+    let said = |options: &[&str]| {
+        let autoclean = config(dir.path(), options).unwrap().policy.autoclean;
+        let ages = OverKind::ALL.map(|kind| autoclean.age(kind).map(|age| age.0));
+        (autoclean.cycle.0, ages)
+    };
+    assert_eq!(said(&[]), (60, [Some(1), Some(2), Some(3), Some(4)]));
+    let options = [
+        ["--autoclean-cycle", "61"],
+        ["--autoclean-paidinvoices-age", "5"],
+        ["--autoclean-expiredinvoices-age", "0"],
+        ["--autoclean-paidpaycodes-age", "7"],
+        ["--autoclean-expiredpaycodes-age", "8"],
+    ];
+    assert_eq!(said(&options.concat()), (61, [Some(5), None, Some(7), Some(8)]), "0 is never");
+}
+
+#[test]
 fn a_page_that_no_browser_names_so_is_refused_wherever_it_is_given() {
     let dir = tempfile::tempdir().unwrap();
     let option = config(dir.path(), &["--origin", "http://a,ftp://a"]).unwrap_err();
@@ -94,6 +117,9 @@ fn a_file_that_says_something_else_is_refused_and_the_place_named() {
         ("speed = \"0\"", "speed"),
         ("ask-above = \"5 sat\"", "ask-above"),
         ("ask-above = -1", "ask-above"),
+        ("autoclean-cycle = 0", "`autoclean-cycle` must be 1 second or more, got 0"),
+        ("autoclean-paidpaycodes-age = -1", "autoclean-paidpaycodes-age"),
+        ("autoclean-paidpays-age = 1", "unknown field"),
         ("approval-timeout = 0", "`approval-timeout` must be 1 to 86400 seconds, got 0"),
         ("approval-timeout = 86401", "must be 1 to 86400"),
         ("nodes =", "nodes"),
