@@ -53,3 +53,33 @@ fn a_paycode_that_was_answered_is_there_after_any_death() {
         durable.assert_books_agree();
     }
 }
+
+#[test]
+fn what_was_cleaned_is_gone_and_counted_after_any_death() {
+    for (snapshot, death) in [
+        (false, Death::Kill),
+        (true, Death::Kill),
+        (false, Death::PowerLoss(1)),
+        (true, Death::PowerLoss(2)),
+    ] {
+        let mut durable = Durable::new(&nets::line());
+        for _ in 0..2 {
+            call(&mut durable, "paycode", "[1000,1]");
+        }
+        durable.run_for(2_000).expect("it lives");
+        let cleaned = call(&mut durable, "autoclean-once", "[\"expiredpaycodes\",1]");
+        let both = r#"{"autoclean":{"expiredpaycodes":{"cleaned":2,"uncleaned":0}}}"#;
+        assert_eq!(cleaned.text(), both);
+        if snapshot {
+            durable.snapshot();
+        }
+        durable.die(death);
+        durable.run_for(1_000).expect("it lives");
+        let status = call(&mut durable, "autoclean-status", "[\"expiredpaycodes\"]");
+        let counted = r#"{"autoclean":{"expiredpaycodes":{"enabled":false,"cleaned":2}}}"#;
+        assert_eq!(status.text(), counted);
+        let left = call(&mut durable, "listpaycodes", "[]");
+        assert_eq!(field(&left, "paycodes"), "[]");
+        durable.assert_books_agree();
+    }
+}
