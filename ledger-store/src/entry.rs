@@ -180,7 +180,9 @@ impl<'a> Writer<'a> {
                 self.late_part(payment, *part_id, *fee_msat, *circular)
             }
             LedgerEntry::Prove { payment, preimage } => self.prove(payment, preimage),
-            LedgerEntry::SelfPay { payment, amount_msat } => self.self_pay(payment, *amount_msat),
+            LedgerEntry::SelfPay { payment, amount_msat, paid } => {
+                self.self_pay(payment, *amount_msat, paid.as_ref())
+            }
             LedgerEntry::Complete { payment, preimage, fee_msat, .. } => {
                 self.complete(payment, preimage, *fee_msat)
             }
@@ -188,7 +190,7 @@ impl<'a> Writer<'a> {
             LedgerEntry::FailDraft { .. } => Ok(()),
             LedgerEntry::HoldSet { set, htlcs } => self.hold_set(set, htlcs),
             LedgerEntry::SettleSet { set, htlcs, payer } => self.settle_set(set, htlcs, *payer),
-            LedgerEntry::ClaimSet { set, lost } => self.claim_set(set, lost),
+            LedgerEntry::ClaimSet { set, lost, paid } => self.claim_set(set, lost, paid.as_ref()),
             LedgerEntry::VoidSet { set } => self.void_set(set),
         }
     }

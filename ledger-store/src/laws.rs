@@ -38,6 +38,7 @@ macro_rules! ledger_laws {
             the_same_entry_with_other_fields_is_a_breach
             nothing_is_written_for_an_unknown_payment
             all_of_a_failed_payment_returns
+            a_receipt_is_told_of_with_what_was_posted
             limits_are_asked_before_funds
             a_set_is_pending_until_it_is_claimed_or_voided
             what_came_back_of_our_own_is_no_income

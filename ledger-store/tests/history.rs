@@ -30,7 +30,7 @@ fn each_kind() -> Vec<LedgerEntry> {
         fixture::fail(payment),
         fixture::claim_set(1),
         fixture::settle_set(1, &[(1, 10, 10)], Some(payment)),
-        LedgerEntry::SelfPay { payment, amount_msat: Msat(1) },
+        LedgerEntry::SelfPay { payment, amount_msat: Msat(1), paid: None },
         LedgerEntry::HoldSet { set: fixture::set(1), htlcs: fixture::shares(&[(1, 10, 0)]) },
         LedgerEntry::VoidSet { set: fixture::set(1) },
     ]

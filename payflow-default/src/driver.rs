@@ -131,9 +131,9 @@ pub struct Driver {
     signings: BTreeMap<RequestId, Signing>,
     next_request: u64,
     jobs: Vec<Job>,
-    /// What is announced, each with the cursor of the last end before its command.
+    /// What is announced, each with the cursor of the last event before its command.
     notices: VecDeque<(Effect, u64)>,
-    /// The cursor of the last end that may be told of.
+    /// The cursor of the last event that may be told of.
     ended: u64,
     /// What is over, until it is collected.
     finished: Finished,
@@ -326,7 +326,7 @@ impl Driver {
         self.take_notices_with_cursors().map(|(effect, _)| effect).collect()
     }
 
-    /// The same, each with the cursor of the last end of a payment before its command.
+    /// The same, each with the cursor of the last event before its command.
     pub(crate) fn take_notices_with_cursors(&mut self) -> impl Iterator<Item = (Effect, u64)> + '_ {
         self.notices.drain(..)
     }

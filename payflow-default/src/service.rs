@@ -11,7 +11,8 @@ use crate::{
 };
 use ecs_core::{ErrorObject, Json, Method};
 use ecs_systems::units::Timestamp;
-use feeds::{EndsFeed, ServerFeed, SystemsFeed};
+pub(crate) use feeds::EndsFeed;
+use feeds::{ServerFeed, SystemsFeed};
 use rpc_bridge::{BoxFuture, Feed, Grant, Outcome, Service, Topic};
 use std::{collections::BTreeMap, future::ready, sync::Arc};
 
@@ -97,9 +98,10 @@ impl Service for ShellService {
         Box::pin(async move {
             let feed: Box<dyn Feed> = match topic {
                 Topic::SystemInvoke => Box::new(SystemsFeed::begin(&handle, since).await?),
-                Topic::PaySuccess | Topic::PayFailure => {
-                    Box::new(EndsFeed::begin(handle, topic, since).await?)
-                }
+                Topic::PaySuccess
+                | Topic::PayFailure
+                | Topic::PaycodePayment
+                | Topic::InvoicePayment => Box::new(EndsFeed::begin(handle, topic, since).await?),
             };
             Ok(feed)
         })

@@ -80,7 +80,7 @@ pub struct Shell {
     clock: Clock,
     mailbox: mpsc::Receiver<Command>,
     notices: broadcast::Sender<Arc<Notice>>,
-    /// The cursor of the last end of a payment that may be told of.
+    /// The cursor of the last event that may be told of.
     ended: watch::Sender<u64>,
     stop: watch::Receiver<bool>,
     woken: Arc<Woken>,

@@ -52,7 +52,13 @@ impl Fake {
             let like = methods["payecs_newentity"];
             methods.insert(name, Box::leak(Box::new(Method { name, ..*like })));
         }
-        for name in ["payecs_observe", "subscribe_pay_success", "subscribe_pay_failure"] {
+        for name in [
+            "payecs_observe",
+            "subscribe_pay_success",
+            "subscribe_pay_failure",
+            "subscribe_paycode_payment",
+            "subscribe_invoice_payment",
+        ] {
             let (like, params) = (methods["payecs_newentity"], &[SINCE]);
             methods.insert(name, Box::leak(Box::new(Method { name, params, ..*like })));
         }

@@ -102,11 +102,21 @@ pub enum Topic {
     PaySuccess,
     /// A payment failed.
     PayFailure,
+    /// A paycode without an invoice was paid.
+    PaycodePayment,
+    /// An invoice was paid.
+    InvoicePayment,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SystemInvoke, Self::PaySuccess, Self::PayFailure];
+    pub const ALL: [Self; 5] = [
+        Self::SystemInvoke,
+        Self::PaySuccess,
+        Self::PayFailure,
+        Self::PaycodePayment,
+        Self::InvoicePayment,
+    ];
 
     /// The name of its notifications.
     #[must_use]
@@ -115,6 +125,8 @@ impl Topic {
             Self::SystemInvoke => "payecs_system_invoke",
             Self::PaySuccess => "pay_success",
             Self::PayFailure => "pay_failure",
+            Self::PaycodePayment => "paycode_payment",
+            Self::InvoicePayment => "invoice_payment",
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) const WAIT: Method = Method {
 };
 
 const SUBSYSTEM: Kind = Kind {
-    shape: "`paycodes` or `invoices`: of payments, payecs_events and payecs_observe tell",
+    shape: "`paycodes` or `invoices`: of payments, and of what was received, payecs_events tells",
     schema: r#"{"enum":["paycodes","invoices"]}"#,
     fits: |json| json.decode::<Subsystem>().is_ok(),
 };

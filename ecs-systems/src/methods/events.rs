@@ -1,5 +1,7 @@
-//! The ends of payments, told from the ledger: whoever keeps one number hears of each.
+//! The ends of payments, and receipts that are paid, told from the ledger: whoever keeps one number
+//! hears of each.
 
+mod kind;
 mod page;
 
 use super::{books, kinds};
@@ -10,6 +12,7 @@ use crate::{
 use ecs_core::{
     Args, Engine, ErrorObject, Json, Kind, METHOD_NOT_FOUND, Method, Param, Reply, Scope, optional,
 };
+use kind::Wanted;
 use std::num::NonZeroU32;
 
 /// Events of one answer where no limit is given.
@@ -31,25 +34,34 @@ pub(super) const EVENTS: Method = Method {
             Kind { fits: is_timeout, ..Kind::COUNT }
                 .saying("how long to wait for an event, in seconds: an integer from 0 to 86400"),
         ),
+        optional("events", kind::KINDS),
     ],
     scope: Scope::Read,
     errors: &[209, 2340, 2321, 2322],
     result: r#"{"events": [{"cursor", "event": "pay_success", "recorded_at", "entity": id,
         "payment_hash", "groupid", "amount_msat", "fee_msat", "successful_parts", "failed_parts",
         "late": true} or {"cursor", "event": "pay_failure", "recorded_at", "entity": id,
-        "payment_hash", "groupid", "error": {"code", "message", "data"}}, …], "cursor"}"#,
-    doc: "Tells how payments ended, in order, each end at least once: those behind the cursor \
-          `since`, or without it those from now on. 100 events where there is no `limit`, 1000 at \
-          most. The `cursor` of the answer is the next `since`: keep it once the events are dealt \
-          with, then nothing is missed, whoever was away meanwhile. It is the `index` of an entry \
-          of the ledger; 0 is before the first. With `timeout`, where nothing ended, it waits so \
-          long for an end, and answers without events where none came; without, it answers at \
-          once. An answer may be without events and have a higher `cursor`: then ask on. \
-          `pay_failure` has no `payment_hash` where that was not known yet, and no `groupid` where \
-          the hash was not claimed; `error.data` says whether it is `final`, and the `exposure` of \
-          one that was cancelled. `late`: a payment that was told of as failed is paid after all. \
-          What is paid or failed already, and only answered again, is no new end. A cursor behind \
-          the end of the ledger is refused.",
+        "payment_hash", "groupid", "error": {"code", "message", "data"}} or {"cursor",
+        "event": "paycode_payment" or "invoice_payment", "recorded_at", "payment_hash",
+        "amount_msat", "paid_at", "label", "to_self": true, "circular": true}, …], "cursor"}"#,
+    doc: "Tells how payments ended, and which paycodes (`paycode_payment`) and invoices \
+          (`invoice_payment`) were paid, in order, each at least once: those behind the cursor \
+          `since`, or without it those from now on. With `events` it tells only of these kinds; \
+          without, of all. 100 events where there is no `limit`, 1000 at most. The `cursor` of the \
+          answer is the next `since`: keep it once the events are dealt with, then nothing is \
+          missed, whoever was away meanwhile. It is the `index` of an entry of the ledger; 0 is \
+          before the first. With `timeout`, where there is nothing to tell, it waits so long for \
+          an event, and answers without events where none came; without, it answers at once. An \
+          answer may be without events and have a higher `cursor`: then ask on. `pay_failure` has \
+          no `payment_hash` where that was not known yet, and no `groupid` where the hash was not \
+          claimed; `error.data` says whether it is `final`, and the `exposure` of one that was \
+          cancelled. `late`: a payment that was told of as failed is paid after all. What is paid \
+          or failed already, and only answered again, is no new end. What was received is told of \
+          also when the paycode or invoice is gone since; `paid_at` is in seconds, and only \
+          invoices have a `label`. `to_self`: this node has paid it, without a channel. \
+          `circular`: a payment of this node that went around, as those of `rebalance`, brought \
+          it or a part of it, which is no income. Preimages are told by `listpaycodes` and \
+          `listinvoices`. A cursor behind the end of the ledger is refused.",
     handle: events,
     check: |engine, args| Asked::of(engine, args).map(drop),
 };
@@ -90,17 +102,35 @@ pub(super) const SUBSCRIBE_PAY_FAILURE: Method = subscription(
      `subscribe_pay_success` does of those that succeed. `unsubscribe_pay_failure` ends it.",
 );
 
+pub(super) const SUBSCRIBE_PAYCODE_PAYMENT: Method = subscription(
+    "subscribe_paycode_payment",
+    r#"{"subscription", "result": {"cursor", "event": "paycode_payment", …}} with each
+        paycode_payment"#,
+    "Over WebSocket: tells of each paycode without an invoice that is paid, as notifications \
+     `paycode_payment`, as `subscribe_pay_success` does of payments. \
+     `unsubscribe_paycode_payment` ends it.",
+);
+
+pub(super) const SUBSCRIBE_INVOICE_PAYMENT: Method = subscription(
+    "subscribe_invoice_payment",
+    r#"{"subscription", "result": {"cursor", "event": "invoice_payment", …}} with each
+        invoice_payment"#,
+    "Over WebSocket: tells of each invoice that is paid, as notifications `invoice_payment`, as \
+     `subscribe_pay_success` does of payments. `unsubscribe_invoice_payment` ends it. Of invoices \
+     that are made, `wait` tells (`invoices`, `created`).",
+);
+
 pub(super) const OBSERVE: Method = subscription(
     "payecs_observe",
     r#"{"subscription", "result": {"system", "entity": {"entity": id, …}, "invocation", "cursor"}}
         with each payecs_system_invoke"#,
     "Over WebSocket: tells of each System that runs, or is announced to whoever runs it, as \
      notifications `payecs_system_invoke`. The answer is the number of the subscription, which \
-     `payecs_unobserve` ends. `cursor` is that of the last end of a payment before it. What \
-     Systems did is not kept: `{\"lost\": how many, \"cursor\"}` in place of an invocation says \
-     how many the subscriber was too slow for, and with `since` it is told first, with `lost` \
+     `payecs_unobserve` ends. `cursor` is that of the last event of `payecs_events` before it. \
+     What Systems did is not kept: `{\"lost\": how many, \"cursor\"}` in place of an invocation \
+     says how many the subscriber was too slow for, and with `since` it is told first, with `lost` \
      null, as nobody knows how many there were. `cursor` is then the `since` with which \
-     `payecs_events` tells what ended meanwhile. The token must be for all Components.",
+     `payecs_events` tells what happened meanwhile. The token must be for all Components.",
 );
 
 fn is_timeout(json: &Json) -> bool {
@@ -108,11 +138,12 @@ fn is_timeout(json: &Json) -> bool {
 }
 
 /// What a caller wants to hear.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Asked {
     since: u64,
     limit: usize,
     timeout_s: u64,
+    wanted: Wanted,
 }
 
 impl Asked {
@@ -120,7 +151,8 @@ impl Asked {
         let since = Self::since(engine, args)?;
         let limit = args.read::<NonZeroU32>("limit")?.map_or(TOLD_DEFAULT, NonZeroU32::get);
         let timeout_s = args.read("timeout")?.unwrap_or(0);
-        Ok(Self { since, limit: limit.min(TOLD_MAX) as usize, timeout_s })
+        let wanted = args.given("events").and_then(Wanted::read).unwrap_or_default();
+        Ok(Self { since, limit: limit.min(TOLD_MAX) as usize, timeout_s, wanted })
     }
 
     /// The cursor that was given; else the last.
@@ -141,19 +173,20 @@ fn events(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     if asked.timeout_s == 0 {
         return Ok(told(books(engine)?.0.reader(), asked));
     }
+    let (since, timeout_s) = (asked.since, asked.timeout_s);
     let look = move |engine: &Engine| {
         let books = engine.resource::<Books>()?;
         let ends = engine.resource::<Ends>().copied().unwrap_or_default();
         let is_there = asked.since < ends.cursor(books.0.entries());
-        is_there.then(|| Ok(told(books.0.reader(), asked)))
+        is_there.then(|| Ok(told(books.0.reader(), asked.clone())))
     };
-    let nothing = page::object([], asked.since);
-    Ok(Reply::waiting(look, Some(asked.timeout_s * 1_000)).or_when_late(nothing))
+    let nothing = page::object([], since);
+    Ok(Reply::waiting(look, Some(timeout_s * 1_000)).or_when_late(nothing))
 }
 
 fn told(reader: BooksReader, asked: Asked) -> Reply {
     Reply::Elsewhere(Box::new(move || {
-        let page = page::behind(&reader, asked.since, asked.limit);
+        let page = page::behind(&reader, asked.since, asked.limit, &asked.wanted);
         page.map_err(|error| from_ledger(&error.into()))
     }))
 }

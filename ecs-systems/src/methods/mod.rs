@@ -37,7 +37,7 @@ use ecs_core::{Engine, ErrorObject, Inputs, Json, Method};
 use payecs_units::Timestamp;
 
 /// All of them but those for layers.
-const OTHERS: [&Method; 32] = [
+const OTHERS: [&Method; 34] = [
     &decode::DECODE,
     &pay::PAY,
     &cancel::CANCEL_PAY,
@@ -53,6 +53,8 @@ const OTHERS: [&Method; 32] = [
     &events::OBSERVE,
     &events::SUBSCRIBE_PAY_SUCCESS,
     &events::SUBSCRIBE_PAY_FAILURE,
+    &events::SUBSCRIBE_PAYCODE_PAYMENT,
+    &events::SUBSCRIBE_INVOICE_PAYMENT,
     &paycodes::PAYCODE,
     &paycodes::LIST_PAYCODES,
     &paycodes::WAIT_PAYCODE,

@@ -79,7 +79,7 @@ pub(super) fn told(line: &LedgerEntry) -> Option<(PaymentRef, Told<'_>)> {
         LedgerEntry::Overspend { payment, part_id, amount_msat, .. } => {
             (*payment, Told::Overspent(*part_id, *amount_msat))
         }
-        LedgerEntry::SelfPay { payment, amount_msat } => (*payment, Told::ToSelf(*amount_msat)),
+        LedgerEntry::SelfPay { payment, amount_msat, .. } => (*payment, Told::ToSelf(*amount_msat)),
         LedgerEntry::Prove { payment, preimage }
         | LedgerEntry::Complete { payment, preimage, .. } => (*payment, Told::Complete(*preimage)),
         LedgerEntry::Fail { payment, answer } => (*payment, Told::Failed(answer.as_ref())),

@@ -21,7 +21,7 @@ pub(super) use history::milliseconds;
 pub use history::{BooksImage, History, HistoryError, PastEntry};
 pub use hold::{HoldState, OpenPayment, PartHold, SpendLimit};
 pub use posting::{Balance, BalanceObject, EntryId, Posting, PostingState};
-pub use set::{SetRef, SetShare};
+pub use set::{PaidReceipt, SetRef, SetShare};
 
 use super::HtlcId;
 use ecs_core::{EntityId, ErrorObject, Json};
@@ -156,6 +156,9 @@ pub enum LedgerEntry {
         payment: PaymentRef,
         /// How much.
         amount_msat: Msat,
+        /// What was paid; absent in ledgers that were written before it was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paid: Option<PaidReceipt>,
     },
     /// A complete set waits for a decision: what it is worth is held, on both sides.
     HoldSet {
@@ -182,6 +185,10 @@ pub enum LedgerEntry {
         set: SetRef,
         /// What is not ours after all.
         lost: Vec<HtlcId>,
+        /// What was paid, which is what was posted; absent in ledgers that were written before it
+        /// was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paid: Option<PaidReceipt>,
     },
     /// A set that was held, or whose preimage did not leave after all, is refused.
     VoidSet {

@@ -28,8 +28,8 @@ pub use knowledge::{KnowledgeDesk, KnowledgeSlot};
 pub use ledger::{
     Balance, BalanceObject, Book, Books, BooksImage, BooksReader, Claim, ClaimState, Decision,
     Ends, EntryId, History, HistoryError, HoldState, Ledger, LedgerEntry, LedgerError, LinesOf,
-    OpenPayment, PartHold, PastEntry, PastLook, PaymentRef, Posting, PostingState, SetRef,
-    SetShare, SpendLimit, TAIL_ENTRIES_MAX,
+    OpenPayment, PaidReceipt, PartHold, PastEntry, PastLook, PaymentRef, Posting, PostingState,
+    SetRef, SetShare, SpendLimit, TAIL_ENTRIES_MAX,
 };
 pub use node::{
     HtlcId, IncomingHtlc, InvoiceDescription, InvoiceDraft, Node, NodeError, NodeEvent, NodeReply,

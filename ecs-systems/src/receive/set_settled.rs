@@ -1,15 +1,16 @@
 //! Row R8b.
 
+use super::settle_set::paid_receipt;
 use crate::{
     components::{
         PaidPreimage, Parent, ReceivedFacts, SelfAsked, Set, SetLost, SetReceived, Settled,
     },
-    port::{HtlcId, LedgerEntry},
+    port::{HtlcId, LedgerEntry, PaidReceipt, ReceiptsBook},
     records::{ReceiptLine, RecordEntry},
     refusal::overflow,
 };
 use bevy_ecs::{
-    prelude::{In, Query},
+    prelude::{In, Query, Res},
     query::QueryData,
 };
 use ecs_core::{Answer, Id, On, Refusal, Step, SystemSpec, Systems, Write};
@@ -38,7 +39,11 @@ pub(crate) struct Taken {
     lost: Option<&'static SetLost>,
 }
 
-pub(crate) fn set_settled(In(entity): On, sets: Query<Taken>) -> Answer {
+pub(crate) fn set_settled(
+    In(entity): On,
+    sets: Query<Taken>,
+    receipts: Res<ReceiptsBook>,
+) -> Answer {
     let set = sets.get(entity)?;
     let mut step = Step::stop().attach(&Settled).detach::<Systems>();
     if let Some(parent) = set.parent {
@@ -54,9 +59,13 @@ pub(crate) fn set_settled(In(entity): On, sets: Query<Taken>) -> Answer {
     let lost = set.lost.map_or_else(Vec::new, |lost| lost.0.clone());
     let amount_msat = claimed(received, &lost)?;
     let payment_hash = set.set.0.payment_hash;
+    // Its payer is there where parts of ours came back.
+    let circular = set.parent.is_some();
+    let paid = PaidReceipt { circular, ..paid_receipt(&payment_hash, amount_msat, &receipts) };
+    let reference = set.set.reference(set.id.0);
     Ok(step
         .receipt(&ReceiptLine::Settle { payment_hash, amount_msat })
-        .keep(&LedgerEntry::ClaimSet { set: set.set.reference(set.id.0), lost }))
+        .keep(&LedgerEntry::ClaimSet { set: reference, lost, paid: Some(paid) }))
 }
 
 /// What is ours of a set.
@@ -89,6 +98,10 @@ mod tests {
         here().attach(&SelfAsked(set_entity())).attach(&Systems::listing(["acme:none"]))
     }
 
+    fn paid(amount_msat: Msat, circular: bool) -> Option<PaidReceipt> {
+        Some(PaidReceipt { amount_msat, circular, label: None })
+    }
+
     fn releasing() -> Bench {
         Bench::new().receipt(Receipt { state: ReceiptState::Settling, ..receipt() })
     }
@@ -113,7 +126,9 @@ mod tests {
             (vec!["settled", "systems"], vec!["settled"])
         );
         let name = set().reference(set_entity());
-        assert_eq!(ran.entries, [LedgerEntry::ClaimSet { set: name, lost: Vec::new() }]);
+        let entry =
+            LedgerEntry::ClaimSet { set: name, lost: Vec::new(), paid: paid(AMOUNT, false) };
+        assert_eq!(ran.entries, [entry]);
         let shelved = bench.shelf.0.lock().unwrap();
         assert_eq!(shelved.settled, [(PREIMAGE.hash(), AMOUNT)]);
     }
@@ -125,7 +140,8 @@ mod tests {
         let mut bench = releasing();
         let ran = bench.run_on(set_entity(), &SET_SETTLED, write);
         let name = set().reference(set_entity());
-        assert_eq!(ran.entries, [LedgerEntry::ClaimSet { set: name, lost }]);
+        let entry = LedgerEntry::ClaimSet { set: name, lost, paid: paid(Msat::ZERO, false) };
+        assert_eq!(ran.entries, [entry]);
         assert_eq!(bench.shelf.0.lock().unwrap().settled, [(PREIMAGE.hash(), Msat::ZERO)]);
     }
 
@@ -135,6 +151,9 @@ mod tests {
         let mut bench = releasing().with(payer(), asking());
         let ran = bench.run_on(set_entity(), &SET_SETTLED, write);
         assert_eq!(ran.names_on(payer()), ["self:asked"]);
+        let set = set().reference(set_entity());
+        let entry = LedgerEntry::ClaimSet { set, lost: Vec::new(), paid: paid(AMOUNT, true) };
+        assert_eq!(ran.entries, [entry]);
         assert_eq!(bench.woken()[0], payer());
     }
 }

@@ -12,7 +12,9 @@ use crate::{
     },
     effects::{HOLD_TIMER, SettleHtlcs},
     policy::Intake,
-    port::{Books, LedgerEntry, NodeView, Offered, PayeeFailure, ReceiptsBook, Verdict},
+    port::{
+        Books, LedgerEntry, NodeView, Offered, PaidReceipt, PayeeFailure, ReceiptsBook, Verdict,
+    },
     records::{ReceiptLine, RecordEntry},
     refusal::PAY_DESTINATION_PERM_FAIL,
 };
@@ -23,7 +25,7 @@ use bevy_ecs::{
 use ecs_core::{
     Answer, EffectRequest, Entities, EntityId, Id, Inputs, On, Refusal, Step, SystemSpec, Write,
 };
-use payecs_units::{BlockHeight, Blocks, PaymentSecret, Preimage, Timestamp};
+use payecs_units::{BlockHeight, Blocks, Msat, PaymentHash, PaymentSecret, Preimage, Timestamp};
 
 /// No preimage leaves when an HTLC of the set has no more blocks left than this: our node needs
 /// them to take the HTLC on the chain, if its peer doesn't give it up.
@@ -129,12 +131,24 @@ fn settle_virtual(
     let offered = offered(set, secret);
     let preimage = judge(&offered, receipts, now)?;
     let (payment_hash, amount_msat) = (offered.payment_hash, offered.amount_msat);
+    let paid = Some(paid_receipt(&payment_hash, amount_msat, receipts));
     Ok(Step::advance()
         .attach(&SetSettling)
         .attach(&SetClaimed)
         .attach(&PaidPreimage(preimage))
         .receipt(&ReceiptLine::Settle { payment_hash, amount_msat })
-        .keep(&LedgerEntry::SelfPay { payment: set.payment(), amount_msat }))
+        .keep(&LedgerEntry::SelfPay { payment: set.payment(), amount_msat, paid }))
+}
+
+/// What the books say of a receipt that others pay.
+pub(super) fn paid_receipt(
+    payment_hash: &PaymentHash,
+    amount_msat: Msat,
+    receipts: &ReceiptsBook,
+) -> PaidReceipt {
+    let invoice = receipts.0.facts(payment_hash).and_then(|facts| facts.invoice);
+    let label = invoice.map(|invoice| invoice.issued.label.clone());
+    PaidReceipt { amount_msat, circular: false, label }
 }
 
 fn offered(set: &Set, payment_secret: Option<PaymentSecret>) -> Offered {

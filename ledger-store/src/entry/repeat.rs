@@ -146,10 +146,13 @@ fn difference(existing: &LedgerEntry, wanted: &LedgerEntry) -> Option<&'static s
         SelfPay, SettleSet,
     };
     let fields: &[(&'static str, bool)] = match (existing, wanted) {
-        (Opening { amount_msat: a, .. }, Opening { amount_msat: b, .. })
-        | (SelfPay { amount_msat: a, .. }, SelfPay { amount_msat: b, .. }) => {
+        (Opening { amount_msat: a, .. }, Opening { amount_msat: b, .. }) => {
             &[("amount_msat", a == b)]
         }
+        (
+            SelfPay { amount_msat: a, paid: paid_a, .. },
+            SelfPay { amount_msat: b, paid: paid_b, .. },
+        ) => &[("amount_msat", a == b), ("paid", paid_a == paid_b)],
         (
             Overspend { amount_msat: a, circular: circular_a, .. },
             Overspend { amount_msat: b, circular: circular_b, .. },
@@ -180,7 +183,9 @@ fn difference(existing: &LedgerEntry, wanted: &LedgerEntry) -> Option<&'static s
             SettleSet { htlcs: a, payer: payer_a, .. },
             SettleSet { htlcs: b, payer: payer_b, .. },
         ) => &[("htlcs", a == b), ("payer", payer_a == payer_b)],
-        (ClaimSet { lost: a, .. }, ClaimSet { lost: b, .. }) => &[("lost", a == b)],
+        (ClaimSet { lost: a, paid: paid_a, .. }, ClaimSet { lost: b, paid: paid_b, .. }) => {
+            &[("lost", a == b), ("paid", paid_a == paid_b)]
+        }
         (a, b) => &[("entry", a == b)],
     };
     fields.iter().find(|(_, equal)| !equal).map(|(field, _)| *field)

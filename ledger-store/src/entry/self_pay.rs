@@ -3,7 +3,7 @@
 use super::{Writer, named, posted};
 use crate::chart::Account;
 use crate::journal::{Transfer, broken};
-use ecs_systems::port::{LedgerError, PaymentRef};
+use ecs_systems::port::{LedgerError, PaidReceipt, PaymentRef};
 use ecs_systems::units::Msat;
 
 impl Writer<'_> {
@@ -13,12 +13,16 @@ impl Writer<'_> {
         &mut self,
         payment: &PaymentRef,
         amount: Msat,
+        paid: Option<&PaidReceipt>,
     ) -> Result<(), LedgerError> {
         let mut paying = self.open_payment(payment)?;
         let claimed = paying.claim.amount_msat;
         if amount == Msat::ZERO || amount > claimed {
             let what = format!("{}: {amount} self-paid of {claimed} claimed", named(payment));
             return Err(broken(what));
+        }
+        if paid.is_some_and(|paid| paid.amount_msat != amount) {
+            return Err(broken(format!("{}: told as {paid:?}, posted {amount}", named(payment))));
         }
         for (code, debit, credit) in [
             ("self_pay", Account::Payment, Account::SelfPayment),

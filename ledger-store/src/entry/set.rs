@@ -3,7 +3,9 @@
 use super::{Writer, above_64_bits, named};
 use crate::chart::{Account, PostingKey};
 use crate::journal::{Resolution, Transfer, broken};
-use ecs_systems::port::{ClaimState, HtlcId, LedgerError, PaymentRef, SetRef, SetShare};
+use ecs_systems::port::{
+    ClaimState, HtlcId, LedgerError, PaidReceipt, PaymentRef, SetRef, SetShare,
+};
 use ecs_systems::units::{GroupId, Msat};
 use std::collections::BTreeSet;
 
@@ -108,13 +110,19 @@ impl Writer<'_> {
     }
 
     /// Posts what each HTLC brought, and voids what of them is not ours after all.
-    pub(super) fn claim_set(&mut self, set: &SetRef, lost: &[HtlcId]) -> Result<(), LedgerError> {
+    pub(super) fn claim_set(
+        &mut self,
+        set: &SetRef,
+        lost: &[HtlcId],
+        paid: Option<&PaidReceipt>,
+    ) -> Result<(), LedgerError> {
         let Some(SetState::Settling { shares, payer }) = self.set(set).cloned() else {
             return Err(broken(format!("{} is not being settled", set_named(set))));
         };
         if let Some(unknown) = lost.iter().find(|htlc| shares.iter().all(|it| it.0 != **htlc)) {
             return Err(broken(format!("{} has no {unknown:?}", set_named(set))));
         }
+        let mut came = Msat::ZERO;
         for (htlc, pending) in &shares {
             if lost.contains(htlc) {
                 self.void_all(pending)?;
@@ -123,7 +131,11 @@ impl Writer<'_> {
             for key in pending {
                 let amount = self.batch.amount(key)?;
                 self.resolve(key, Resolution::Post(amount))?;
+                came = came.checked_add(amount).ok_or_else(above_64_bits)?;
             }
+        }
+        if paid.is_some_and(|paid| paid.amount_msat != came) {
+            return Err(broken(format!("{}: told as {paid:?}, posted {came}", set_named(set))));
         }
         self.end_set(set, payer)?;
         Ok(())

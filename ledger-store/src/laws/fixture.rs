@@ -163,5 +163,5 @@ pub fn settle_set(number: u8, htlcs: &[(u16, u64, u64)], payer: Option<PaymentRe
 /// All HTLCs of a set are ours.
 #[must_use]
 pub fn claim_set(number: u8) -> LedgerEntry {
-    LedgerEntry::ClaimSet { set: set(number), lost: Vec::new() }
+    LedgerEntry::ClaimSet { set: set(number), lost: Vec::new(), paid: None }
 }

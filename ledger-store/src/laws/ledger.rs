@@ -6,7 +6,8 @@ use super::fixture::{
 };
 use super::model::{self, sums_are_balanced};
 use ecs_systems::port::{
-    Balance, Claim, ClaimState, Ledger, LedgerEntry, LedgerError, Posting, PostingState, SpendLimit,
+    Balance, Claim, ClaimState, Ledger, LedgerEntry, LedgerError, PaidReceipt, Posting,
+    PostingState, SpendLimit,
 };
 use ecs_systems::units::{Msat, PaymentHash, Seconds, Timestamp};
 use std::collections::BTreeMap;
@@ -234,7 +235,7 @@ pub fn a_set_is_pending_until_it_is_claimed_or_voided<L: Ledger>(open: impl Fn()
         assert_eq!(books.available(), Msat(100), "not ours yet");
         refuses(&mut books, settle_set(1, &htlcs[..1], None));
         let lost = shares(htlcs).iter().take(lost).map(|share| share.htlc).collect();
-        must(&mut books, [LedgerEntry::ClaimSet { set: set(1), lost }]);
+        must(&mut books, [LedgerEntry::ClaimSet { set: set(1), lost, paid: None }]);
         assert_eq!((pending_in(&books), total_in(&books)), (Msat(0), Msat(came)));
         assert_eq!(Some(books.available()), Msat(100).checked_add(Msat(came)), "to be spent");
         refuses(&mut books, LedgerEntry::VoidSet { set: set(1) });
@@ -278,7 +279,7 @@ pub fn control_self_is_level_after_the_end<L: Ledger>(open: impl Fn() -> L) {
         let end = |part| if paid { around(paying, part, 0) } else { void(paying, part) };
         let lost = shares(htlcs).iter().take(lost).map(|share| share.htlc).collect();
         must(&mut books, [settle_set(1, htlcs, Some(paying)), end(1), end(2)]);
-        must(&mut books, [LedgerEntry::ClaimSet { set: set(1), lost }]);
+        must(&mut books, [LedgerEntry::ClaimSet { set: set(1), lost, paid: None }]);
         must(&mut books, [if paid { complete(1, 1, 0) } else { fail(paying) }]);
         let shown = books.balance_object();
         assert_eq!(shown.incoming_total_msat, Msat(incoming), "paid {paid}");
@@ -296,7 +297,7 @@ pub fn nothing_is_written_for_an_unknown_payment<L: Ledger>(open: impl Fn() -> L
             dispatch(foreign, &[(9, 1, 1, 0)]),
             post(foreign, 1, 0),
             void(foreign, 1),
-            LedgerEntry::SelfPay { payment: foreign, amount_msat },
+            LedgerEntry::SelfPay { payment: foreign, amount_msat, paid: None },
             complete(number, foreign.group_id.0, 0),
             fail(foreign),
         ] {
@@ -376,4 +377,19 @@ pub fn any_entries_follow_the_model<L: Ledger>(open: impl Fn() -> L) {
         let choices: Vec<u64> = (0..ENTRIES_PER_SEED).map(|_| draw.next()).collect();
         model::follow(&mut open(), &choices);
     }
+}
+
+/// Of a receipt no other amount is told than what was posted for it.
+pub fn a_receipt_is_told_of_with_what_was_posted<L: Ledger>(open: impl Fn() -> L) {
+    let told = |msat| Some(PaidReceipt { amount_msat: Msat(msat), circular: true, label: None });
+    let mut books = two_parts_under_way(open);
+    let (paying, htlcs) = (payment(1, 1), [(1, 600, 600), (2, 450, 400)]);
+    must(&mut books, [settle_set(1, &htlcs, Some(paying))]);
+    let lost = vec![shares(&htlcs)[0].htlc];
+    let claim = |paid| LedgerEntry::ClaimSet { set: set(1), lost: lost.clone(), paid };
+    for other in [0, 449, 451, 1_050] {
+        refuses(&mut books, claim(told(other)));
+    }
+    must(&mut books, [claim(told(450))]);
+    refuses(&mut books, claim(None));
 }

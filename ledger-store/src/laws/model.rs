@@ -205,7 +205,7 @@ impl Model {
             LedgerEntry::Prove { payment, .. } => {
                 self.attempt(payment).is_some_and(|it| it.phase != Phase::Open)
             }
-            LedgerEntry::SelfPay { payment, amount_msat } => {
+            LedgerEntry::SelfPay { payment, amount_msat, .. } => {
                 amount_msat.0 > 0 && self.open(payment).is_some_and(|it| !it.self_paid)
             }
             LedgerEntry::Complete { payment, .. } => self
@@ -303,7 +303,7 @@ impl Model {
                 }
                 self.take(payment, channel, amount + fee_msat.0);
             }
-            LedgerEntry::SelfPay { payment, amount_msat } => {
+            LedgerEntry::SelfPay { payment, amount_msat, .. } => {
                 self.attempt_mut(payment).self_paid = true;
                 self.outgoing += amount_msat.0;
                 self.incoming += amount_msat.0;
@@ -317,7 +317,7 @@ impl Model {
                 self.sets.insert(*set, ModelSet::Held(htlcs.clone()));
             }
             LedgerEntry::SettleSet { set, htlcs, payer } => self.settle_set(*set, htlcs, *payer),
-            LedgerEntry::ClaimSet { set, lost } => self.end_set(*set, true, lost),
+            LedgerEntry::ClaimSet { set, lost, .. } => self.end_set(*set, true, lost),
             LedgerEntry::VoidSet { set } => self.end_set(*set, false, &[]),
         }
     }

@@ -46,14 +46,14 @@ impl Driver {
         self.perform_kept();
     }
 
-    /// The cursor of the last end of a payment that may be told of: every end up to it is kept,
-    /// and can be read from the ledger.
+    /// The cursor of the last event that may be told of: each up to it is kept, and can
+    /// be read from the ledger.
     #[must_use]
     pub fn cursor(&self) -> u64 {
         self.ended
     }
 
-    /// The cursor of the last end that is in the books.
+    /// The cursor of the last event that is in the books.
     pub(super) fn ends(&self) -> u64 {
         let entries = self.engine.resource::<Books>().map_or(0, |books| books.0.entries());
         self.engine.resource::<Ends>().copied().unwrap_or_default().cursor(entries)

@@ -51,7 +51,7 @@ pub(super) struct Gate {
     last: u64,
     /// The last record that must be synced.
     last_to_sync: u64,
-    /// The cursor of the last end that was held back.
+    /// The cursor of the last event that was held back.
     ended: u64,
     kept: Kept,
     records: Vec<JournalRecord>,
@@ -59,8 +59,8 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// A gate behind which the journal's last record has that number, and the last end of a
-    /// payment that cursor.
+    /// A gate behind which the journal's last record has that number, and the last event that
+    /// cursor.
     pub(super) fn after(last: u64, ended: u64) -> Self {
         let kept = Kept { written: last, synced: last };
         let last_to_sync = last;
@@ -113,7 +113,7 @@ impl Gate {
         self.hold(self.last_to_sync, Held::Answer(answer));
     }
 
-    /// Holds the ends of payments back that a command has written, behind all else that it asks
+    /// Holds the events back that a command has written, behind all else that it asks
     /// for.
     pub(super) fn hold_ends(&mut self, ended: u64) {
         if ended > self.ended {

@@ -1,5 +1,5 @@
-//! What those hear who subscribed: the ends of payments from the ledger, Systems as they run, and
-//! what external Systems are to do.
+//! What those hear who subscribed: the ends of payments and what was received, from the ledger,
+//! Systems as they run, and what external Systems are to do.
 
 use crate::{
     Outlet,
@@ -10,6 +10,7 @@ use ecs_systems::refusal::{DISK_FULL, HISTORY_OPENING, SHUTDOWN, TOO_BUSY};
 use rpc_bridge::{BoxFuture, Feed, Given, Heard, Topic};
 use std::{
     collections::VecDeque,
+    fmt,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -19,13 +20,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 const READ_AHEAD_MAX: u32 = 100;
 /// How long after a page was refused it is asked for again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// How long a feed rests after a page with nothing for it, so that who waits for what is rare does
+/// not read the ledger at each end of something else.
+const REST: Duration = Duration::from_millis(10);
 
 /// A page of events, and the cursor behind them.
 type Page = (Vec<Json>, u64);
 
-/// What `payecs_events` answers.
-async fn page(handle: &Handle, since: u64, limit: u32) -> Result<Page, ErrorObject> {
-    let params = Json::of(&(since, limit));
+/// What `payecs_events` answers of those kinds.
+async fn page(
+    handle: &Handle,
+    (since, limit): (u64, u32),
+    kinds: &[&str],
+) -> Result<Page, ErrorObject> {
+    let params = [("since", Json::of(&since)), ("limit", Json::of(&limit))];
+    let kinds = (!kinds.is_empty()).then(|| ("events", Json::of(kinds)));
+    let params = Json::object(params.into_iter().chain(kinds));
     let reads = Caller::with([Scope::Read]);
     let answer = handle.call_method(reads, "payecs_events", Some(params)).await?;
     let mut fields = answer.fields().unwrap_or_default();
@@ -34,18 +44,34 @@ async fn page(handle: &Handle, since: u64, limit: u32) -> Result<Page, ErrorObje
     Ok((events.unwrap_or_default(), cursor.unwrap_or(since)))
 }
 
-/// The ends of payments of one kind, from a cursor on. They are read from the ledger, when they are
+/// The events of some kinds that the ledger tells of, from a cursor on. They are read when they are
 /// asked for: a page at a time, however far the feed is behind.
-pub(super) struct EndsFeed {
+pub(crate) struct EndsFeed {
     handle: Handle,
     ended: watch::Receiver<u64>,
-    topic: Topic,
+    topics: Vec<Topic>,
     /// Everything up to it was heard, or is in `ahead`.
     cursor: u64,
-    ahead: VecDeque<Json>,
+    ahead: VecDeque<(Topic, Json)>,
+}
+
+impl fmt::Debug for EndsFeed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topics, cursor, .. } = self;
+        let mut shown = out.debug_struct("EndsFeed");
+        shown.field("topics", topics).field("cursor", cursor).finish_non_exhaustive()
+    }
 }
 
 impl EndsFeed {
+    /// What comes now.
+    pub(crate) fn from_now(handle: Handle, topics: impl IntoIterator<Item = Topic>) -> Self {
+        let ended = handle.ended();
+        let cursor = *ended.borrow();
+        let topics = topics.into_iter().collect();
+        Self { handle, ended, topics, cursor, ahead: VecDeque::new() }
+    }
+
     /// What came after that cursor; without it, what comes now.
     ///
     /// # Errors
@@ -55,19 +81,26 @@ impl EndsFeed {
         topic: Topic,
         since: Option<u64>,
     ) -> Result<Self, ErrorObject> {
-        let ended = handle.ended();
-        let cursor = since.unwrap_or_else(|| *ended.borrow());
-        let mut feed = Self { handle, ended, topic, cursor, ahead: VecDeque::new() };
+        let mut feed = Self::from_now(handle, [topic]);
         if let Some(since) = since {
-            feed.take(page(&feed.handle, since, READ_AHEAD_MAX).await?);
+            feed.cursor = since;
+            feed.take(feed.page().await?);
         }
         Ok(feed)
     }
 
+    async fn page(&self) -> Result<Page, ErrorObject> {
+        let kinds: Vec<&str> = self.topics.iter().map(|topic| topic.name()).collect();
+        page(&self.handle, (self.cursor, READ_AHEAD_MAX), &kinds).await
+    }
+
     fn take(&mut self, (events, cursor): Page) {
-        let topic = Json::of(self.topic.name());
-        let is_it = |event: &Json| event.fields().is_some_and(|it| it.get("event") == Some(&topic));
-        self.ahead.extend(events.into_iter().filter(is_it));
+        let topic_of = |event: &Json| {
+            let fields = event.fields()?;
+            let name = fields.get("event")?.as_str()?;
+            self.topics.iter().copied().find(|topic| topic.name() == name)
+        };
+        self.ahead.extend(events.into_iter().filter_map(|event| Some((topic_of(&event)?, event))));
         self.cursor = cursor;
     }
 
@@ -87,17 +120,22 @@ impl Feed for EndsFeed {
     fn next(&mut self) -> BoxFuture<'_, Option<Heard>> {
         Box::pin(async {
             loop {
-                if let Some(params) = self.ahead.pop_front() {
-                    return Some(Heard::Event { topic: self.topic, params });
+                if let Some((topic, params)) = self.ahead.pop_front() {
+                    return Some(Heard::Event { topic, params });
                 }
                 let cursor = self.cursor;
                 self.ended.wait_for(|ended| *ended > cursor).await.ok()?;
-                match page(&self.handle, cursor, READ_AHEAD_MAX).await {
+                match self.page().await {
                     // What is told of and can't be read yet.
                     Ok((_, behind)) if behind <= cursor => {
                         tokio::time::sleep(ASK_AGAIN_AFTER).await;
                     }
-                    Ok(page) => self.take(page),
+                    Ok(page) => {
+                        self.take(page);
+                        if self.ahead.is_empty() {
+                            tokio::time::sleep(REST).await;
+                        }
+                    }
                     Err(stopped) if stopped.code == SHUTDOWN => return None,
                     Err(refused) => match self.lost(&refused) {
                         Some(lost) => return Some(lost),
@@ -127,7 +165,7 @@ impl SystemsFeed {
         let news = handle.watch_systems();
         if let Some(since) = since {
             // Refuses a cursor that there is not.
-            page(handle, since, 1).await?;
+            page(handle, (since, 1), &[]).await?;
         }
         Ok(Self { news, cursor: *handle.ended().borrow(), lost_since: since })
     }

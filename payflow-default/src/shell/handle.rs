@@ -48,7 +48,7 @@ pub enum ShellError {
 pub struct Notice {
     /// The moment of the command it belongs to.
     pub at: Timestamp,
-    /// The cursor of the last end of a payment before that command, as `payecs_events` has it.
+    /// The cursor of the last event before that command, as `payecs_events` has it.
     pub cursor: u64,
     /// What is announced; see `ecs_systems::effects`.
     pub effect: Effect,
@@ -335,7 +335,7 @@ impl Handle {
         Subscription { _watching: Some(self.0.watchers.one_more()), ..self.subscribe() }
     }
 
-    /// The cursor of the last end of a payment that may be told of, as it rises. There is no more
+    /// The cursor of the last event that may be told of, as it rises. There is no more
     /// to come once the shell has stopped.
     pub(crate) fn ended(&self) -> watch::Receiver<u64> {
         self.0.ended.clone()

@@ -261,7 +261,8 @@ def fits(schema, found):
 
 
 # They tell something later, which needs a WebSocket.
-SUBSCRIPTIONS = ("payecs_serve", "payecs_observe", "subscribe_pay_success", "subscribe_pay_failure")
+SUBSCRIPTIONS = ("payecs_serve", "payecs_observe", "subscribe_pay_success", "subscribe_pay_failure",
+                 "subscribe_paycode_payment", "subscribe_invoice_payment")
 
 
 def params(daemon, guard):

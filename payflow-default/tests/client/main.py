@@ -12,6 +12,7 @@ import bad
 import codes
 import life
 import serving
+import told
 from rpc import SEEN, Daemon
 
 
@@ -29,6 +30,8 @@ def main():
             bad.all_of_it(daemon)
         elif part == "serving":
             serving.all_of_it(daemon)
+        elif part == "told":
+            told.all_of_it(daemon)
         elif part == "codes":
             codes.all_of_them(daemon, place)
         else:

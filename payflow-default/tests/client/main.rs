@@ -69,6 +69,12 @@ fn each_invocation_goes_to_one_server_and_to_the_next_where_that_one_goes_away()
 }
 
 #[test]
+fn who_subscribes_hears_of_each_invoice_that_is_paid_also_after_a_kill() {
+    let Some(seen) = run("told") else { return };
+    assert!(seen.contains_key(&-32_602), "a cursor that there is not is refused: {seen:?}");
+}
+
+#[test]
 fn a_daemon_says_every_code_that_it_can_be_brought_to_say() {
     let Some(seen) = run("codes") else { return };
     let (seen, said): (BTreeSet<i32>, _) = (seen.into_keys().collect(), codes::said_by_a_daemon());

@@ -33,7 +33,7 @@ impl Subscribe {
     }
 }
 
-const ALL: [Subscribe; 4] = [
+const ALL: [Subscribe; 6] = [
     Subscribe {
         serves: true,
         ..Subscribe::to(Topic::SystemInvoke, "payecs_serve", "payecs_unserve")
@@ -41,6 +41,16 @@ const ALL: [Subscribe; 4] = [
     Subscribe::to(Topic::SystemInvoke, "payecs_observe", "payecs_unobserve"),
     Subscribe::to(Topic::PaySuccess, "subscribe_pay_success", "unsubscribe_pay_success"),
     Subscribe::to(Topic::PayFailure, "subscribe_pay_failure", "unsubscribe_pay_failure"),
+    Subscribe::to(
+        Topic::PaycodePayment,
+        "subscribe_paycode_payment",
+        "unsubscribe_paycode_payment",
+    ),
+    Subscribe::to(
+        Topic::InvoicePayment,
+        "subscribe_invoice_payment",
+        "unsubscribe_invoice_payment",
+    ),
 ];
 
 /// How many subscriptions there are.

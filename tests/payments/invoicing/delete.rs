@@ -1,6 +1,6 @@
 //! `delinvoice`.
 
-use super::{invoice, listed, merchant, pays, status_of};
+use super::{invoice, listed, merchant, pays, quoted, status_of};
 use crate::{calls::field, paycodes::Paycode, receiving::carol_sends};
 use ecs_systems::units::Msat;
 
@@ -37,10 +37,6 @@ fn what_has_the_status_that_was_named_is_deleted_with_its_paycode() {
         invoice(&mut payer, "a", 1_000);
         payer.assert_books_agree();
     }
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod wait;
 mod delete;
 mod clean;
 mod counters;
+mod told;
 
 use crate::{
     calls::{field, json},
@@ -39,4 +40,9 @@ fn listed(payer: &mut Payer, params: &str) -> Vec<Json> {
 fn status_of(payer: &mut Payer, label: &str) -> String {
     let found = listed(payer, &format!("[\"{label}\"]"));
     found.first().map(|it| field(it, "status").trim_matches('"').to_owned()).unwrap_or_default()
+}
+
+/// A text as JSON.
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
 }

@@ -1,8 +1,16 @@
-//! A page of events: what entries of the ledger say of the ends of payments.
+//! A page of events: what entries of the ledger say of the ends of payments and of
+//! receipts that are paid.
 
+use super::kind::{EventKind, Wanted};
 use crate::{
-    methods::past::{Outcome, PastPayment, payments},
-    port::{BooksReader, HistoryError, HoldState, LedgerEntry, PastEntry, PastLook, PaymentRef},
+    methods::{
+        past::{Outcome, PastPayment, payments},
+        seconds,
+    },
+    port::{
+        BooksReader, HistoryError, HoldState, LedgerEntry, PaidReceipt, PastEntry, PastLook,
+        PaymentRef,
+    },
     refusal::PAY_UNSPECIFIED_ERROR,
 };
 use ecs_core::{EntityId, ErrorObject, Json};
@@ -18,8 +26,13 @@ const LOOKED_THROUGH_MAX: usize = 100_000;
 ///
 /// # Errors
 /// See [`HistoryError`].
-pub(super) fn behind(reader: &BooksReader, since: u64, limit: usize) -> Result<Json, HistoryError> {
-    let mut past = Past { reader, look: None };
+pub(super) fn behind(
+    reader: &BooksReader,
+    since: u64,
+    limit: usize,
+    wanted: &Wanted,
+) -> Result<Json, HistoryError> {
+    let mut past = Past { reader, look: None, wanted };
     let (mut events, mut cursor, mut looked_through) = (Vec::new(), since, 0_usize);
     while events.len() < limit && looked_through < LOOKED_THROUGH_MAX {
         let entries = reader.entries(cursor, READ_AT_ONCE)?;
@@ -51,6 +64,7 @@ pub(super) fn object(events: impl IntoIterator<Item = Json>, cursor: u64) -> Jso
 struct Past<'a> {
     reader: &'a BooksReader,
     look: Option<PastLook<'a>>,
+    wanted: &'a Wanted,
 }
 
 /// How a payment is named.
@@ -70,7 +84,7 @@ impl Who {
 impl Past<'_> {
     fn events(&mut self, entry: &PastEntry) -> Result<Vec<Json>, HistoryError> {
         let mut events = Vec::new();
-        for line in entry.lines.iter().filter(|line| line.is_end()) {
+        for line in entry.lines.iter().filter(|line| self.wanted.has(line)) {
             events.extend(self.event(entry, line)?);
         }
         Ok(events)
@@ -110,6 +124,14 @@ impl Past<'_> {
                 let who = Who { entity: entry.entity, hash: *hash, payment: None };
                 Some(failure(entry, who, answer.as_ref()))
             }
+            LedgerEntry::SelfPay { payment, paid, .. } => {
+                let paid = paid.as_ref();
+                paid.map(|paid| received(entry, payment.payment_hash, paid, true))
+            }
+            LedgerEntry::ClaimSet { set, paid, .. } => {
+                let paid = paid.as_ref();
+                paid.map(|paid| received(entry, set.payment_hash, paid, false))
+            }
             LedgerEntry::Opening { .. }
             | LedgerEntry::Adjust { .. }
             | LedgerEntry::Backup
@@ -121,10 +143,8 @@ impl Past<'_> {
             | LedgerEntry::VoidPart { .. }
             | LedgerEntry::Overspend { .. }
             | LedgerEntry::LatePart { .. }
-            | LedgerEntry::SelfPay { .. }
             | LedgerEntry::HoldSet { .. }
             | LedgerEntry::SettleSet { .. }
-            | LedgerEntry::ClaimSet { .. }
             | LedgerEntry::VoidSet { .. } => None,
         })
     }
@@ -210,24 +230,37 @@ fn success(entry: &PastEntry, who: Who, paid: &Paid) -> Json {
         ("failed_parts", Some(Json::of(&failed))),
         ("late", paid.late.then(Json::yes)),
     ];
-    told("pay_success", entry, who, facts)
+    told(EventKind::PaySuccess, entry, who, facts)
 }
 
 fn failure(entry: &PastEntry, who: Who, error: Option<&ErrorObject>) -> Json {
     let unknown = || ErrorObject::new(PAY_UNSPECIFIED_ERROR, "The payment has failed");
     let error = error.map_or_else(|| Json::of(&unknown()), Json::of);
-    told("pay_failure", entry, who, [("error", Some(error))])
+    told(EventKind::PayFailure, entry, who, [("error", Some(error))])
+}
+
+/// A receipt that was paid, by ourselves without a channel or over channels.
+fn received(entry: &PastEntry, hash: PaymentHash, paid: &PaidReceipt, to_self: bool) -> Json {
+    let facts = [
+        ("amount_msat", Some(Json::of(&paid.amount_msat))),
+        ("paid_at", Some(seconds(entry.at))),
+        ("label", paid.label.as_ref().map(Json::of)),
+        ("to_self", to_self.then(Json::yes)),
+        ("circular", paid.circular.then(Json::yes)),
+    ];
+    let who = Who { entity: None, hash: Some(hash), payment: None };
+    told(EventKind::of_receipt(paid), entry, who, facts)
 }
 
 fn told<const N: usize>(
-    event: &str,
+    event: EventKind,
     entry: &PastEntry,
     who: Who,
     facts: [(&str, Option<Json>); N],
 ) -> Json {
     let fields = [
         ("cursor", Some(Json::of(&entry.index.saturating_add(1)))),
-        ("event", Some(Json::of(event))),
+        ("event", Some(Json::of(&event))),
         ("recorded_at", Some(Json::of(&entry.at))),
         ("entity", who.entity.map(|entity| Json::of(&entity))),
         ("payment_hash", who.hash.map(|hash| Json::of(&hash))),

@@ -34,7 +34,7 @@ impl LedgerEntry {
         })
     }
 
-    /// Whether it ends a payment, or says that one which had failed is paid.
+    /// Whether it ends a payment, or says that one which had failed is paid, or that a receipt is.
     #[must_use]
     pub fn is_end(&self) -> bool {
         match self {
@@ -42,6 +42,7 @@ impl LedgerEntry {
             | Self::Fail { .. }
             | Self::FailDraft { .. }
             | Self::Prove { .. } => true,
+            Self::SelfPay { paid, .. } | Self::ClaimSet { paid, .. } => paid.is_some(),
             Self::Opening { .. }
             | Self::Adjust { .. }
             | Self::Backup
@@ -53,10 +54,8 @@ impl LedgerEntry {
             | Self::VoidPart { .. }
             | Self::Overspend { .. }
             | Self::LatePart { .. }
-            | Self::SelfPay { .. }
             | Self::HoldSet { .. }
             | Self::SettleSet { .. }
-            | Self::ClaimSet { .. }
             | Self::VoidSet { .. } => false,
         }
     }

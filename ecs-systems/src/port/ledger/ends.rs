@@ -1,9 +1,9 @@
-//! How far the ends of payments have come.
+//! How far the ends of payments, and the receipts that are paid, have come.
 
 use bevy_ecs::prelude::Resource;
 
-/// Up to which entry of the ledger payments may have ended, counted from 1. It is not part of the
-/// state: an engine that starts takes every entry of before for one that may end a payment.
+/// Up to which entry of the ledger payments may have ended or receipts been paid, counted from 1.
+/// It is not part of the state: an engine that starts takes every entry of before for such a one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Resource)]
 pub struct Ends(Option<u64>);
 
@@ -17,7 +17,7 @@ impl Ends {
         }
     }
 
-    /// The number of the last entry that may have ended a payment, of a ledger of so many.
+    /// The number of the last entry that may have, of a ledger of so many.
     #[must_use]
     pub fn cursor(self, entries: u64) -> u64 {
         self.0.unwrap_or(entries)

@@ -25,3 +25,16 @@ pub struct SetShare {
     /// What of it is a part of ours that came back; at most the amount.
     pub own_msat: Msat,
 }
+
+/// A receipt that is paid, as far as it must be told of when it is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidReceipt {
+    /// What came in.
+    pub amount_msat: Msat,
+    /// A payment of ours that went around brought it, or a part of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub circular: bool,
+    /// What its invoice is called; absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}

@@ -36,13 +36,18 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
     let htlc = HtlcId { short_channel_id, id: 3 };
     let htlcs = vec![SetShare { htlc, amount_msat, own_msat: Msat(1) }];
     let payer = Some(payment);
+    let paid = |label: Option<&str>| {
+        let label = label.map(ToOwned::to_owned);
+        Some(PaidReceipt { amount_msat, circular: label.is_none(), label })
+    };
     let answer = ErrorObject::new(210, "time is up").with_data(&[0.5]);
     let accepted = vec![PREIMAGE.hash()];
     let forgotten = Some(Decision { who: "ann".to_owned(), why: "a new node".to_owned() });
     vec![
         ("ledger:reserve", LedgerEntry::HoldSet { set, htlcs: htlcs.clone() }),
         ("ledger:reserve", LedgerEntry::SettleSet { set, htlcs, payer }),
-        ("ledger:post", LedgerEntry::ClaimSet { set, lost: vec![htlc] }),
+        ("ledger:post", LedgerEntry::ClaimSet { set, lost: vec![htlc], paid: None }),
+        ("ledger:post", LedgerEntry::ClaimSet { set, lost: Vec::new(), paid: paid(None) }),
         ("ledger:void", LedgerEntry::VoidSet { set }),
         ("ledger:post", LedgerEntry::Opening { short_channel_id, amount_msat }),
         ("ledger:reconcile", LedgerEntry::Adjust { short_channel_id, amount_msat, more: true }),
@@ -57,7 +62,8 @@ fn entries() -> Vec<(&'static str, LedgerEntry)> {
         ("ledger:post", LedgerEntry::Overspend { payment, part_id, amount_msat, circular: true }),
         ("ledger:post", LedgerEntry::LatePart { payment, part_id, fee_msat, circular: true }),
         ("ledger:claim", LedgerEntry::Prove { payment, preimage: PREIMAGE }),
-        ("ledger:post", LedgerEntry::SelfPay { payment, amount_msat }),
+        ("ledger:post", LedgerEntry::SelfPay { payment, amount_msat, paid: None }),
+        ("ledger:post", LedgerEntry::SelfPay { payment, amount_msat, paid: paid(Some("tea")) }),
         ("ledger:void", complete),
         ("ledger:void", LedgerEntry::Fail { payment, answer: None }),
         ("ledger:void", LedgerEntry::Fail { payment, answer: Some(answer.clone()) }),

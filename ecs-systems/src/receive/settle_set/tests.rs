@@ -35,7 +35,9 @@ fn a_set_without_a_channel_is_judged_booked_and_its_receipt_settled_in_one_recor
     let ran = bench.run_on(child(), &SETTLE_SET, without_channel());
     assert_eq!(ran.names(), ["preimage", "set:claimed", "set:settling"]);
     let payment_ref = claim().claim.payment;
-    assert_eq!(ran.entries, [LedgerEntry::SelfPay { payment: payment_ref, amount_msat: AMOUNT }]);
+    let paid = Some(PaidReceipt { amount_msat: AMOUNT, circular: false, label: None });
+    let entry = LedgerEntry::SelfPay { payment: payment_ref, amount_msat: AMOUNT, paid };
+    assert_eq!(ran.entries, [entry]);
     let shelved = bench.shelf.0.lock().unwrap();
     assert_eq!(shelved.settled, [(PREIMAGE.hash(), AMOUNT)]);
     assert!(ran.names_on(payment()).is_empty(), "the payment hears of it in the next record");

@@ -71,7 +71,7 @@ impl Model {
                 circular: true,
             },
             11 | 12 => void(paying, part),
-            13 => LedgerEntry::SelfPay { payment: paying, amount_msat: Msat(msat) },
+            13 => LedgerEntry::SelfPay { payment: paying, amount_msat: Msat(msat), paid: None },
             14 => complete(number, paying.group_id.0, draw.below(9)),
             15 => {
                 let amount_msat = Msat(draw.below(600));

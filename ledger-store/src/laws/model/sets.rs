@@ -42,7 +42,7 @@ impl Model {
                     }
                     Some(_) | None => Vec::new(),
                 };
-                LedgerEntry::ClaimSet { set, lost }
+                LedgerEntry::ClaimSet { set, lost, paid: None }
             }
             _ => LedgerEntry::VoidSet { set },
         }

@@ -155,7 +155,7 @@ fn what_failed_or_came_back_is_not_spent() {
         vec![dispatch(failing, &[(1, 1, 100, 0)]), void(failing, 1), fail(failing)],
         vec![reserve(3, 100, None, &[]), dispatch(payment(3, 1), &[(1, 1, 90, 10)])],
         vec![circular, complete(3, 1, 7)],
-        vec![LedgerEntry::SelfPay { payment: payment(4, 1), amount_msat: Msat(1_000) }],
+        vec![LedgerEntry::SelfPay { payment: payment(4, 1), amount_msat: Msat(1_000), paid: None }],
     ] {
         books.commit(&batch, None, hour(4)).unwrap();
     }

@@ -181,7 +181,7 @@ fn what_others_pay_us_is_held_settled_and_posted() {
     let htlcs: &[(u16, u64, u64)] = &[(1, 300, 0), (2, 200, 0)];
     let held = LedgerEntry::HoldSet { set: set(1), htlcs: shares(htlcs) };
     let lost = vec![shares(htlcs)[1].htlc];
-    let claimed = LedgerEntry::ClaimSet { set: set(1), lost };
+    let claimed = LedgerEntry::ClaimSet { set: set(1), lost, paid: None };
     let books = books(&[&[held], &[settle_set(1, htlcs, None)], &[claimed]]);
     assert_eq!(
         lines(&books),
@@ -205,7 +205,7 @@ fn a_self_payment_moves_no_asset() {
     let paying = payment(1, 1);
     let books = books(&[
         &[opening(1, 1_000), claim(1, 1, 900)],
-        &[LedgerEntry::SelfPay { payment: paying, amount_msat }, complete(1, 1, 0)],
+        &[LedgerEntry::SelfPay { payment: paying, amount_msat, paid: None }, complete(1, 1, 0)],
     ]);
     assert_eq!(
         lines(&books)[1..],

@@ -5,7 +5,7 @@ use crate::laws::fixture::{
     reserve, void,
 };
 use crate::{ENTRIES_PER_BATCH_MAX, MemoryLedger, PARTS_PER_DISPATCH_MAX};
-use ecs_systems::port::{Claim, Ledger, LedgerEntry, LedgerError, PaymentRef};
+use ecs_systems::port::{Claim, Ledger, LedgerEntry, LedgerError, PaidReceipt, PaymentRef};
 use ecs_systems::units::{Msat, NodeId, Timestamp};
 
 /// Payment 1 of 900 msat: part 1 of 500 msat is open, part 2 of 200 is paid, part 3 failed.
@@ -188,10 +188,20 @@ fn a_payment_ends_once_and_with_nothing_open() {
 
 #[test]
 fn a_self_payment_is_within_its_claim_and_cannot_fail() {
-    let pays =
-        |payment: PaymentRef, msat| LedgerEntry::SelfPay { payment, amount_msat: Msat(msat) };
+    let pays = |payment: PaymentRef, msat| LedgerEntry::SelfPay {
+        payment,
+        amount_msat: Msat(msat),
+        paid: None,
+    };
     let three = payment(3, 1);
+    let told = |msat| LedgerEntry::SelfPay {
+        payment: three,
+        amount_msat: Msat(7),
+        paid: Some(PaidReceipt { amount_msat: Msat(msat), circular: false, label: None }),
+    };
     table(vec![
+        (told(7), None),
+        (told(8), Some("posted 7msat")),
         (pays(three, 2_000), None),
         (pays(three, 2_001), Some("2001msat self-paid of 2000msat claimed")),
         (pays(three, 0), Some("0msat self-paid of 2000msat claimed")),

@@ -14,6 +14,8 @@ async fn subscribe(client: &Client, topic: Topic) -> Result<Subscription<Json>, 
         Topic::SystemInvoke => ("payecs_observe", "payecs_unobserve"),
         Topic::PaySuccess => ("subscribe_pay_success", "unsubscribe_pay_success"),
         Topic::PayFailure => ("subscribe_pay_failure", "unsubscribe_pay_failure"),
+        Topic::PaycodePayment => ("subscribe_paycode_payment", "unsubscribe_paycode_payment"),
+        Topic::InvoicePayment => ("subscribe_invoice_payment", "unsubscribe_invoice_payment"),
     };
     client.subscribe(start, rpc_params![], end).await
 }

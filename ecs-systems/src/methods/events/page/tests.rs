@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     fixture::{AMOUNT, PREIMAGE, claim},
-    port::{History, PartHold},
+    port::{History, PartHold, SetRef},
 };
 use payecs_units::{GroupId, PartId, ShortChannelId, Timestamp};
 use std::sync::Arc;
@@ -103,9 +103,40 @@ fn ends() -> Vec<(Option<EntityId>, Vec<LedgerEntry>)> {
     ]
 }
 
+/// Receipts that are paid: two invoices, by ourselves and over a channel, a paycode, one whose
+/// payment went around, and two that were written before it was kept what was paid.
+fn receipts() -> Vec<(Option<EntityId>, Vec<LedgerEntry>)> {
+    let paid = |circular, label: Option<&str>| {
+        let label = label.map(ToOwned::to_owned);
+        Some(PaidReceipt { amount_msat: Msat(9), circular, label })
+    };
+    let to_self = |paid| LedgerEntry::SelfPay { payment: payment(5), amount_msat: Msat(9), paid };
+    let set = SetRef { payment_hash: claim().payment_hash(), set: EntityId::FIRST };
+    let over_channels = |paid| LedgerEntry::ClaimSet { set, lost: Vec::new(), paid };
+    let lines = [
+        to_self(paid(false, Some("own"))),
+        over_channels(paid(false, Some("tea"))),
+        over_channels(paid(false, None)),
+        over_channels(paid(true, None)),
+        to_self(None),
+        over_channels(None),
+        LedgerEntry::VoidSet { set },
+    ];
+    lines.into_iter().map(|line| (US, vec![line])).collect()
+}
+
 /// The events of a page, shortened to what differs, and its cursor.
 fn page(reader: &BooksReader, since: u64, limit: usize) -> (Vec<String>, u64) {
-    let page = behind(reader, since, limit).unwrap().fields().unwrap();
+    page_of(reader, (since, limit), &Wanted::default())
+}
+
+/// The same of some kinds.
+fn page_of(
+    reader: &BooksReader,
+    (since, limit): (u64, usize),
+    wanted: &Wanted,
+) -> (Vec<String>, u64) {
+    let page = behind(reader, since, limit, wanted).unwrap().fields().unwrap();
     let events = page["events"].items().unwrap().into_iter().map(|event| {
         let text = event.text().replace(&claim().payment_hash().to_string(), "HASH");
         assert!(!text.contains(&PREIMAGE.reveal()), "{text}");
@@ -189,5 +220,66 @@ fn only_what_an_entry_does_not_tell_waits_for_the_index() {
     let (events, cursor) = page(&reader, 0, 3);
     assert_eq!((events.len(), cursor), (3, 7));
     let opening = HistoryError::Opening { done: 0, of: 13 };
-    assert_eq!(behind(&reader, cursor, 3), Err(opening));
+    assert_eq!(behind(&reader, cursor, 3, &Wanted::default()), Err(opening));
+}
+
+#[test]
+fn a_receipt_that_is_paid_is_told_from_its_entry_alone() {
+    let told = |cursor: u64, event: &str, more: &str| {
+        format!(
+            "{{\"cursor\":{cursor},\"event\":\"{event}\",\"payment_hash\":\"HASH\",\
+             \"amount_msat\":9,\"paid_at\":1700000000{more}}}"
+        )
+    };
+    let all = vec![
+        told(1, "invoice_payment", ",\"label\":\"own\",\"to_self\":true"),
+        told(2, "invoice_payment", ",\"label\":\"tea\""),
+        told(3, "paycode_payment", ""),
+        told(4, "paycode_payment", ",\"circular\":true"),
+    ];
+    assert_eq!(page(&reader(&receipts(), false), 0, 100), (all, 7));
+}
+
+#[test]
+fn of_some_kinds_no_others_are_told_and_nothing_is_looked_up_for_them() {
+    let both: Vec<_> = receipts().into_iter().chain(ends()).collect();
+    let wanted = |kinds: &str| Wanted::read(&Json::parse(kinds).unwrap());
+    let (last, open) = (both.len() as u64, reader(&both, true));
+    let (all, _) = page(&open, 0, 100);
+    for kinds in [
+        "\"pay_success\"",
+        "\"pay_failure\"",
+        "\"paycode_payment\"",
+        "\"invoice_payment\"",
+        "[\"pay_failure\",\"paycode_payment\"]",
+        "[\"pay_success\",\"pay_success\"]",
+    ] {
+        let is_named = |event: &&String| {
+            let event = Json::parse(event).unwrap().fields().unwrap()["event"].clone();
+            kinds.contains(event.text())
+        };
+        let named: Vec<String> = all.iter().filter(is_named).cloned().collect();
+        assert!(named.len() > 1, "{kinds}");
+        let wanted = wanted(kinds).unwrap();
+        assert_eq!(page_of(&open, (0, 100), &wanted), (named.clone(), last), "{kinds}");
+        let (first, cursor) = page_of(&open, (0, 1), &wanted);
+        assert_eq!(first, named[..1]);
+        assert_eq!(page_of(&open, (cursor, 100), &wanted).0, named[1..], "{kinds}");
+    }
+    let received = wanted("[\"paycode_payment\",\"invoice_payment\"]").unwrap();
+    assert_eq!(page_of(&reader(&both, false), (0, 100), &received), (all[..4].to_vec(), last));
+    for nothing in
+        ["[]", "\"\"", "\"paid\"", "[\"pay_success\",1]", "[[\"pay_success\"]]", "{}", "1"]
+    {
+        assert!(wanted(nothing).is_none(), "{nothing}");
+    }
+}
+
+#[test]
+fn what_is_told_of_is_what_those_who_wait_are_woken_for() {
+    for (_, lines) in ends().iter().chain(&receipts()) {
+        for line in lines {
+            assert_eq!(EventKind::of(line).is_some(), line.is_end(), "{line:?}");
+        }
+    }
 }
