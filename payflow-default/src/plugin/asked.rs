@@ -117,8 +117,9 @@ impl Plugin {
             Options::of(&given, lightning_dir.as_deref()).map_err(|wrong| wrong.to_string())?;
         let dir = options.data_dir.display().to_string();
         log::install(&self.out, std::mem::take(&mut options.log));
-        let (running, thread) = Running::start(options, &self.out, self.elsewhere.clone())
-            .map_err(|error| format!("{dir}: {error}"))?;
+        let (running, received, thread) =
+            Running::start(options, &self.out, self.elsewhere.clone())
+                .map_err(|error| format!("{dir}: {error}"))?;
         let what = format!(
             "the engine of {dir} runs, on a simulated network: no channel of this \
                             node is used"
@@ -126,7 +127,7 @@ impl Plugin {
         log::log(&self.out, Level::INFO, &what);
         let handle = running.handle.clone();
         // Where nobody hears it, the process ends anyway.
-        let _ends = self.events.send(Event::Started { handle, thread });
+        let _ends = self.events.send(Event::Started { handle, received, thread });
         Ok(running)
     }
 }

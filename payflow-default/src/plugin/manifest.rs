@@ -1,6 +1,6 @@
 //! What we say of ourselves when lightningd asks.
 
-use super::options;
+use super::{names::RECEIVED, options};
 use ecs_core::{EffectBody, Invoke, Json, Method};
 use std::collections::BTreeMap;
 
@@ -10,12 +10,16 @@ pub(super) const SHUTDOWN: &str = "shutdown";
 /// The answer to `getmanifest`.
 pub(super) fn manifest(methods: &BTreeMap<String, &'static Method>) -> Json {
     let texts = |names: &[&str]| Json::array(names.iter().map(|name| Json::of(*name)));
+    let topics = [Invoke::KIND].into_iter().chain(RECEIVED.map(|(_, name)| name));
     Json::object([
         ("options", Json::array(options::ALL.iter().map(option))),
         ("rpcmethods", Json::array(methods.iter().map(|(name, method)| command(name, method)))),
         ("subscriptions", texts(&[SHUTDOWN])),
         ("hooks", texts(&[])),
-        ("notifications", Json::array([Json::object([("method", Json::of(Invoke::KIND))])])),
+        (
+            "notifications",
+            Json::array(topics.map(|name| Json::object([("method", Json::of(name))]))),
+        ),
         ("nonnumericids", Json::yes()),
         ("dynamic", Json::yes()),
     ])

@@ -18,7 +18,7 @@ use crate::{
         DemoError,
         opening::{Looked, Opening},
     },
-    service::SIM_INVOICE,
+    service::{EndsFeed, SIM_INVOICE},
     shell::{Ended, Handle, ShellError},
 };
 use asked::{Plugin, State};
@@ -26,7 +26,7 @@ use clap::Parser;
 use ecs_core::{ErrorObject, Method};
 use ecs_systems::{policy::Policy, refusal::SHUTDOWN};
 use ledger_store::{MemoryLedger, MemoryReceipts};
-use rpc_bridge::{Limits, Out, read};
+use rpc_bridge::{Feed, Heard, Limits, Out, read};
 use std::{
     collections::BTreeMap,
     future::pending,
@@ -71,7 +71,7 @@ struct Line {}
 /// What this thread waits for.
 enum Event {
     /// The engine runs.
-    Started { handle: Handle, thread: JoinHandle<Ended> },
+    Started { handle: Handle, received: EndsFeed, thread: JoinHandle<Ended> },
     /// The engine has ended.
     Ended(Result<(), DemoError>),
     /// There is nothing more to read.
@@ -176,18 +176,18 @@ async fn until_the_end(
     (events, mut heard): (&UnboundedSender<Event>, UnboundedReceiver<Event>),
 ) -> Result<(), RunError> {
     let mut terminated = signal(SignalKind::terminate())?;
-    let (mut engine, mut written) = (None, false);
+    let (mut engine, mut received, mut written) = (None, None, false);
     let ended = loop {
         let opened = engine.clone();
         let event = tokio::select! {
             event = heard.recv() => event,
             _ = terminated.recv() => break Ok(()),
             _ = tokio::signal::ctrl_c() => break Ok(()),
-            () = open(out, opened) => continue,
+            _ = async { tokio::join!(open(out, opened), tell_of(&mut received, out)) } => continue,
         };
         match event {
-            Some(Event::Started { handle, thread }) => {
-                engine = Some(handle);
+            Some(Event::Started { handle, received: feed, thread }) => {
+                (engine, received) = (Some(handle), Some(feed));
                 wait_for(thread, events.clone())?;
             }
             Some(Event::Ended(ended)) => {
@@ -277,6 +277,26 @@ fn wait_for(thread: JoinHandle<Ended>, events: UnboundedSender<Event>) -> io::Re
     };
     thread::Builder::new().name("payecs-end".to_owned()).spawn(wait)?;
     Ok(())
+}
+
+/// Tells of what is received, as it is, while the engine runs; then waits for ever.
+async fn tell_of(received: &mut Option<EndsFeed>, out: &Out) {
+    while let Some(feed) = received {
+        match feed.next().await {
+            Some(Heard::Event { topic, params }) => {
+                for (_, name) in names::RECEIVED.iter().filter(|(of, _)| *of == topic) {
+                    out.tell(name, params.clone());
+                }
+                out.flush();
+            }
+            Some(Heard::Lost { cursor, .. }) => {
+                let what = format!("what was received can't be told: call payecs_events {cursor}");
+                log::log(out, Level::WARN, &what);
+            }
+            Some(Heard::Ended(_)) | None => *received = None,
+        }
+    }
+    pending::<()>().await;
 }
 
 /// Says when new payments are taken on, or why not; then waits for ever.

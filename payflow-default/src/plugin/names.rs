@@ -1,6 +1,7 @@
 //! What the methods are called beside those of lightningd.
 
 use ecs_core::Method;
+use rpc_bridge::Topic;
 use std::collections::BTreeMap;
 
 /// What a method is called that lightningd has too: its own name behind this. So is our topic, so
@@ -78,6 +79,11 @@ pub(super) fn taken_by(name: &str) -> Option<&'static str> {
 /// anyway.
 const SUBSCRIPTION: &str = "Over WebSocket: ";
 
+/// What is told of receipts that are paid, by the topic that it is told on. `invoice_payment` is
+/// lightningd's own: it refuses a plugin that declares it.
+pub(super) const RECEIVED: [(Topic, &str); 2] =
+    [(Topic::PaycodePayment, "paycode_payment"), (Topic::InvoicePayment, "payecs_invoice_payment")];
+
 /// The methods by what they are called here, without the subscriptions of a WebSocket.
 pub(super) fn named(
     methods: impl IntoIterator<Item = &'static Method>,
@@ -115,7 +121,13 @@ mod tests {
         }
         let mut left_out: Vec<&str> = engine.methods().map(|method| method.name).collect();
         left_out.retain(|of| named.values().all(|method| method.name != *of));
-        for subscription in ["payecs_observe", "subscribe_pay_failure", "subscribe_pay_success"] {
+        for subscription in [
+            "payecs_observe",
+            "subscribe_invoice_payment",
+            "subscribe_pay_failure",
+            "subscribe_pay_success",
+            "subscribe_paycode_payment",
+        ] {
             assert!(left_out.contains(&subscription), "{subscription}");
         }
         assert_eq!(engine.methods().count(), named.len() + left_out.len(), "each has its own name");

@@ -1,6 +1,6 @@
 //! The engine behind the pipe.
 
-use super::{autoclean::Change, options::Options};
+use super::{autoclean::Change, names::RECEIVED, options::Options};
 use crate::{
     Asker,
     cli::{
@@ -10,7 +10,7 @@ use crate::{
         },
         serve::network::invoice,
     },
-    service::SIM_INVOICE,
+    service::{EndsFeed, SIM_INVOICE},
     shell::{Clock, Ended, Handle, Limits, Shell, refused},
 };
 use ecs_core::{Caller, ErrorObject, INTERNAL, Json, Reply};
@@ -79,7 +79,8 @@ impl Queued {
 }
 
 impl Running {
-    /// Opens the data directory, and runs its engine on a thread of its own.
+    /// Opens the data directory, and runs its engine on a thread of its own. Answers with what is
+    /// received from then on.
     ///
     /// # Errors
     /// As for the daemon.
@@ -87,7 +88,7 @@ impl Running {
         options: Options,
         out: &Out,
         elsewhere: runtime::Handle,
-    ) -> Result<(Self, JoinHandle<Ended>), DemoError> {
+    ) -> Result<(Self, EndsFeed, JoinHandle<Ended>), DemoError> {
         let start = Start {
             data_dir: Some(&options.data_dir),
             wanted: options.wanted,
@@ -107,9 +108,10 @@ impl Running {
         };
         let flushed = out.clone();
         let shell = shell.with_node_apart()?.with_rounds(move || flushed.flush());
+        let received = EndsFeed::from_now(handle.clone(), RECEIVED.map(|(topic, _)| topic));
         let thread = shell.run_on_thread()?;
         let (network, queued) = (world.network, Arc::default());
-        Ok((Self { handle, network, queued, elsewhere }, thread))
+        Ok((Self { handle, network, queued, elsewhere }, received, thread))
     }
 
     /// Hands calls to the engine, as soon as it has room.

@@ -17,6 +17,13 @@ LIGHTNINGDS = """pay paystatus listpays keysend xpay renepay invoice listinvoice
 decode decodepay getroute getroutes getinfo check help stop listpeers sendpay waitsendpay bkpr-listbalances
 fetchinvoice offer signinvoice sql""".split()
 
+# What is told, and topics that are lightningd's alone.
+TOPICS = ["payecs_system_invoke", "paycode_payment", "payecs_invoice_payment"]
+NATIVE = """channel_opened channel_open_failed channel_state_changed connect disconnect warning
+invoice_payment invoice_creation forward_event sendpay_success sendpay_failure coin_movement
+balance_snapshot block_added openchannel_peer_sigs shutdown custommsg onionmessage_forward_fail
+deprecated_oneshot log plugin_started plugin_stopped""".split()
+
 
 def handshake(binary, place):
     plugin = Plugin(binary, place / "ln", start=False)
@@ -34,7 +41,8 @@ def handshake(binary, place):
     for one in manifest["options"]:
         check(one["type"] in ("string", "int", "flag") and one["description"], one)
         check(one["name"].startswith("payecs-"), one)
-    same(manifest["notifications"], [{"method": "payecs_system_invoke"}])
+    same(manifest["notifications"], [{"method": topic} for topic in TOPICS])
+    check(not set(TOPICS) & set(NATIVE), "lightningd refuses a plugin that declares one of its own")
     same((manifest["nonnumericids"], manifest["dynamic"], manifest["hooks"]), (True, True, []))
     same(manifest["subscriptions"], ["shutdown"])
     same(plugin.code("init", {}, {}), -32600, "a second init")
@@ -107,6 +115,30 @@ def whole_life(binary, place):
     left = set(plugin.names.values()) - called
     same(left, set(), "every command was called")
     same(plugin.ends(), ([], 0))
+
+
+def received(binary, place):
+    """What is paid is told on the topics of the manifest, and only while the plugin runs."""
+    def of_receipts(plugin):
+        return [(one["method"], one["params"]) for one in plugin.told
+                if one["method"] in TOPICS[1:]]
+
+    plugin = Plugin(binary, place / "ln", **{"payecs-announce": "external"})
+    until("it is open", lambda: plugin.call("getinfo")["intake"]["open"])
+    for label in ("tea", "cake"):
+        bolt11 = plugin.call("invoice", "7sat", label, "to ourselves")["bolt11"]
+        plugin.call("pay", bolt11)
+    until("both are told of", lambda: len(of_receipts(plugin)) == 2)
+    events = plugin.call("payecs_events", since=0, events=["paycode_payment", "invoice_payment"])
+    same(of_receipts(plugin), [("payecs_invoice_payment", one) for one in events["events"]])
+    same([one["label"] for one in events["events"]], ["tea", "cake"])
+    same([one["amount_msat"] for one in events["events"]], [7000, 7000])
+    check("preimage" not in str(of_receipts(plugin)), "no secret is told")
+    same(plugin.ends(), ([], 0))
+    again = Plugin(binary, place / "ln", **{"payecs-announce": "external"})
+    same(again.call("payecs_events", since=0, events=["paycode_payment", "invoice_payment"]), events)
+    same(again.ends(), ([], 0))
+    same(of_receipts(again), [], "what was before is not told again")
 
 
 def told(binary, place):
@@ -307,8 +339,8 @@ def asks(binary, place):
     same(plugin.ends(), ([], 0))
 
 
-PARTS = {"handshake": handshake, "life": whole_life, "told": told, "framing": framing,
-         "pipelined": pipelined, "ends": ends, "kills": kills,
+PARTS = {"handshake": handshake, "life": whole_life, "received": received,
+         "told": told, "framing": framing, "pipelined": pipelined, "ends": ends, "kills": kills,
          "asks": asks}
 
 

@@ -49,6 +49,11 @@ fn a_system_is_told_of_before_the_answer_and_a_notification_runs_nothing() {
 }
 
 #[test]
+fn what_is_received_is_told_on_a_topic_of_ours_without_its_preimage() {
+    run("received");
+}
+
+#[test]
 fn requests_are_read_however_they_are_glued_cut_or_broken() {
     run("framing");
 }
