@@ -128,11 +128,17 @@ def received(binary, place):
     for label in ("tea", "cake"):
         bolt11 = plugin.call("invoice", "7sat", label, "to ourselves")["bolt11"]
         plugin.call("pay", bolt11)
-    until("both are told of", lambda: len(of_receipts(plugin)) == 2)
+    channel = plugin.call("ledger-balance")["accounts"][0]["account"].rsplit(":", 1)[1]
+    moved = plugin.call("rebalance", channel, "70%")
+    until("all are told of", lambda: len(of_receipts(plugin)) == 3)
     events = plugin.call("payecs_events", since=0, events=["paycode_payment", "invoice_payment"])
-    same(of_receipts(plugin), [("payecs_invoice_payment", one) for one in events["events"]])
-    same([one["label"] for one in events["events"]], ["tea", "cake"])
-    same([one["amount_msat"] for one in events["events"]], [7000, 7000])
+    tea, cake, around = events["events"]
+    same(of_receipts(plugin), [("payecs_invoice_payment", tea), ("payecs_invoice_payment", cake),
+                               ("paycode_payment", around)])
+    same([(one["label"], one["amount_msat"]) for one in (tea, cake)],
+         [("tea", 7000), ("cake", 7000)])
+    same([around[name] for name in ("payment_hash", "amount_msat", "circular")],
+         [moved["payment_hash"], moved["amount_msat"], True])
     check("preimage" not in str(of_receipts(plugin)), "no secret is told")
     same(plugin.ends(), ([], 0))
     again = Plugin(binary, place / "ln", **{"payecs-announce": "external"})
