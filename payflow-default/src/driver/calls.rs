@@ -165,7 +165,8 @@ impl Driver {
     /// Nothing more is done: whoever waits is told so.
     pub(crate) fn send_waiters_away(&mut self) {
         for waiter in std::mem::take(&mut self.waiters.0) {
-            let what = "The engine stops: what was called goes on at the next start";
+            let what = "The engine stops before there is an answer: payments go on at the next \
+                        start, call anything else again then";
             self.give(waiter.calling, Err(ErrorObject::new(SHUTDOWN, what)));
         }
     }
