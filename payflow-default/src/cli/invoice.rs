@@ -42,6 +42,12 @@ pub(crate) struct Args {
     /// Put only the hash of the description into the invoice.
     #[arg(long)]
     hash_only: bool,
+    /// Hold what is paid until `payecs call settlepaycode` or `cancelpaycode`.
+    #[arg(long)]
+    hold: bool,
+    /// The hash of somebody else's preimage; what is paid is held until `settlepaycode` brings it.
+    #[arg(long, value_name = "HASH")]
+    payment_hash: Option<String>,
     /// Draw it as a QR code.
     #[arg(long)]
     qr: bool,
@@ -76,6 +82,10 @@ fn params(args: &Args) -> Json {
     if args.hash_only {
         params.push(("deschashonly", Json::of(&true)));
     }
+    if args.hold {
+        params.push(("hold", Json::of(&true)));
+    }
+    params.extend(args.payment_hash.as_ref().map(|hash| ("payment_hash", Json::of(hash))));
     Json::object(params)
 }
 

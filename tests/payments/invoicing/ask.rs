@@ -111,6 +111,12 @@ fn what_is_refused_leaves_neither_invoice_nor_paycode() {
         (more("\"exposeprivatechannels\":\"1x1x1\""), 902),
         (more("\"fallbacks\":[\"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4\"]"), -32602),
         (more("\"cltv\":17"), -32602),
+        (more("\"payment_metadata\":\"\""), -32602),
+        (more("\"payment_metadata\":\"f\""), -32602),
+        (more(&format!("\"payment_metadata\":\"{}\"", "00".repeat(640))), -32602),
+        (more("\"overpay\":\"some\""), -32602),
+        (more("\"metadata\":7"), -32602),
+        (more(&format!("{given},\"payment_hash\":\"{}\"", PREIMAGE.hash())), -32602),
         ("[18446744073709551615,\"b\",\"too much for BOLT 11\"]".to_owned(), -1),
         ("[0,\"b\",\"tea\"]".to_owned(), -32602),
         ("[1000,\"\",\"tea\"]".to_owned(), -32602),
@@ -129,7 +135,7 @@ fn what_is_refused_leaves_neither_invoice_nor_paycode() {
 }
 
 #[test]
-fn of_two_at_once_with_one_label_one_is_made() {
+fn label_collision() {
     let mut payer = merchant();
     let calls = [(); 2].map(|()| payer.begin_call("invoice", "[1000,\"a\",\"tea\"]"));
     let [first, second] = calls.map(|call| payer.finish_call(&call));

@@ -7,6 +7,7 @@ mod delete;
 mod clean;
 mod counters;
 mod told;
+mod terms;
 
 use crate::{
     calls::{field, json},

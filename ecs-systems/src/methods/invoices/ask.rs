@@ -22,10 +22,10 @@ use ecs_core::{
     required,
 };
 use payecs_planner::{HintHop, LocalChannel, RouteHint};
-use payecs_units::{Msat, Preimage, Seconds, ShortChannelId};
+use payecs_units::{Msat, Seconds, ShortChannelId};
 use std::sync::Arc;
 
-/// Most bytes of a description in an invoice (BOLT 11: 1023 groups of five bits).
+/// Most bytes of a description in an invoice, and of metadata (BOLT 11: 1023 groups of five bits).
 const DESCRIPTION_BYTES_MAX: usize = 639;
 /// Most bytes of one whose hash alone is in it.
 const HASHED_BYTES_MAX: usize = 8_192;
@@ -47,6 +47,11 @@ pub(in crate::methods) const INVOICE: Method = Method {
         optional("cltv", paycodes::CLTV),
         optional("deschashonly", Kind::FLAG),
         optional("prepend", paycodes::PREPEND),
+        optional("payment_hash", kinds::HASH),
+        optional("hold", Kind::FLAG),
+        optional("overpay", paycodes::OVERPAY),
+        optional("metadata", kinds::METADATA),
+        optional("payment_metadata", PAYMENT_METADATA),
     ],
     scope: Scope::Receive,
     errors: &[NOT_PERMITTED, 209, 2330, 2208, 900, 901, 902, -1, 2340],
@@ -62,8 +67,12 @@ pub(in crate::methods) const INVOICE: Method = Method {
           ids of just those (902 where none of them is one). HTLCs must have `cltv` blocks left \
           when they come, 24 without it. `warning_capacity`: all our channels together can't \
           receive so much; `warning_offline`: not those that are in use; `warning_mpp`: no single \
-          one. `prepend` is that of `paycode`. Paycode and invoice are made in one record, once \
-          it is signed: where our node doesn't sign it (−1), there is neither.",
+          one. `prepend`, `payment_hash`, `hold`, `overpay` and `metadata` are those of \
+          `paycode`: what is held is to be seen by `listpaycodes` and `waitpaycode`, and decided \
+          by `settlepaycode` or `cancelpaycode`; until then the invoice is `unpaid`. \
+          `payment_metadata` is in the invoice, and payers bring it with each HTLC (BOLT 4); \
+          those that don't know it can't pay. Paycode and invoice are made in one record, once it \
+          is signed: where our node doesn't sign it (−1), there is neither.",
     handle: invoice,
     check: |engine, args| drafted(engine, &Asked::of(engine, args)?).map(drop),
 };
@@ -78,6 +87,15 @@ const EXPIRY: Kind = Kind {
     shape: "how long it can be paid, in seconds: an integer from 1 to 4294967295",
     schema: r#"{"type":"integer","minimum":1,"maximum":4294967295}"#,
     fits: kinds::LIMIT.fits,
+};
+
+const PAYMENT_METADATA: Kind = Kind {
+    shape: "2 to 1278 hexadecimal digits, two for each byte",
+    schema: r#"{"type":"string","pattern":"^([0-9a-fA-F]{2}){1,639}$"}"#,
+    fits: |json| {
+        let bytes = json.as_str().and_then(|text| hex::decode(&*text).ok());
+        bytes.is_some_and(|bytes| (1..=DESCRIPTION_BYTES_MAX).contains(&bytes.len()))
+    },
 };
 
 const FALLBACKS: Kind = Kind {
@@ -118,8 +136,10 @@ struct Asked {
     description: InvoiceDescription,
     expiry: Seconds,
     fallbacks: Vec<String>,
-    preimage: Option<Preimage>,
+    chosen: Chosen,
     terms: Terms,
+    metadata: Option<Json>,
+    payment_metadata: Option<String>,
     hints: Vec<RouteHint>,
     prepend: Vec<Arc<str>>,
 }
@@ -147,7 +167,6 @@ impl Asked {
         }
         let is_any = args.given("amount_msat").is_some_and(is_any);
         let amount_msat = if is_any { None } else { args.read("amount_msat")? };
-        let cltv = args.read("cltv")?.unwrap_or(paycodes::CLTV_BLOCKS);
         Ok(Self {
             amount_msat,
             label: label::needed(args)?,
@@ -155,8 +174,10 @@ impl Asked {
             description,
             expiry: Seconds(args.read("expiry")?.unwrap_or(paycodes::TIMEOUT_S)),
             fallbacks,
-            preimage: args.read("preimage")?,
-            terms: Terms { cltv, ..Terms::default() },
+            chosen: paycodes::chosen(args)?,
+            terms: paycodes::terms(args)?,
+            metadata: args.given("metadata").cloned(),
+            payment_metadata: args.read("payment_metadata")?,
             hints: hints(view, amount_msat, args.given("exposeprivatechannels"))?,
             prepend: paycodes::prepended(engine, args)?,
         })
@@ -219,7 +240,8 @@ fn drafted(engine: &Engine, asked: &Asked) -> Result<IssuedReceipt, ErrorObject>
     }
     let wanted = ReceiptRequest {
         terms: asked.terms,
-        chosen: asked.preimage.map_or(Chosen::Nothing, Chosen::Preimage),
+        chosen: asked.chosen,
+        metadata: asked.metadata.clone(),
         prepend: asked.prepend.clone(),
         ..ReceiptRequest::of(asked.amount_msat, now(engine).after(asked.expiry))
     };
@@ -243,7 +265,7 @@ fn invoice(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
         min_final_cltv: asked.terms.cltv,
         fallbacks: asked.fallbacks,
         hints: asked.hints,
-        payment_metadata: None,
+        payment_metadata: asked.payment_metadata,
     };
     let (label, description) = (asked.label, asked.words);
     let tell = Tell::Made { warnings };

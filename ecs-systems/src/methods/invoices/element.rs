@@ -56,6 +56,7 @@ pub(in crate::methods) fn element(
         ("amount_received_msat", facts.paid.map(|paid| msat(paid.0))),
         ("paid_at", facts.paid.map(|paid| seconds(paid.1))),
         ("payment_preimage", preimage.map(|preimage| Json::of(&preimage.reveal()))),
+        ("metadata", facts.metadata.clone()),
         ("description", invoice.issued.description.as_ref().map(Json::of)),
         ("expires_at", Some(seconds(receipt.expires_at))),
         ("created_index", Some(Json::of(&invoice.created_index))),

@@ -30,8 +30,8 @@ pub(in crate::methods) const LIST_INVOICES: Method = Method {
     errors: &[209],
     result: r#"{"invoices": [{"label", "bolt11", "payment_hash", "amount_msat", "status":
         "unpaid", "paid" or "expired", "pay_index", "amount_received_msat", "paid_at",
-        "payment_preimage", "description", "expires_at", "created_index", "updated_index"}, …],
-        "next": index}"#,
+        "payment_preimage", "metadata", "description", "expires_at", "created_index",
+        "updated_index"}, …], "next": index}"#,
     doc: "Lists invoices, no bare paycodes: the one of a `label`, an `invstring` or a \
           `payment_hash`, which exclude each other, or all in the order in which they were made \
           (`index` `created`, the default) or in which they changed (`updated`), from `start` on, \

@@ -62,7 +62,9 @@ fn settled_set(engine: &Engine, hash: &PaymentHash) -> Option<EntityId> {
 }
 
 fn part(engine: &Engine, htlc: &ReceivedHtlc, secrets: bool) -> Json {
-    let tlvs = || Some(&engine.get::<Htlc>(htlc.entity)?.0.tlvs).filter(|tlvs| !tlvs.is_empty());
+    let told = engine.get::<Htlc>(htlc.entity).filter(|_| secrets).map(|htlc| &htlc.0);
+    let tlvs = told.map(|told| &told.tlvs).filter(|tlvs| !tlvs.is_empty());
+    let metadata = told.and_then(|told| told.payment_metadata.as_ref());
     let accepted = engine.born_ms(htlc.entity).map(|at| seconds(Timestamp(at)));
     let fields = [
         ("short_channel_id", Some(Json::of(&htlc.htlc.short_channel_id))),
@@ -70,7 +72,8 @@ fn part(engine: &Engine, htlc: &ReceivedHtlc, secrets: bool) -> Json {
         ("amount_msat", Some(Json::of(&htlc.amount_msat))),
         ("cltv_expiry", Some(Json::of(&htlc.cltv_expiry))),
         ("accepted_at", accepted),
-        ("tlvs", secrets.then(tlvs).flatten().map(Json::of)),
+        ("payment_metadata", metadata.map(Json::of)),
+        ("tlvs", tlvs.map(Json::of)),
     ];
     let there = fields.into_iter().filter_map(|(name, json)| Some((name.to_owned(), json?)));
     Json::object(there.collect::<Fields>())

@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// How long a paycode can be paid where nothing is said: a week.
 pub(in crate::methods) const TIMEOUT_S: u64 = 604_800;
 /// Blocks that its HTLCs must have left where nothing is said.
-pub(in crate::methods) const CLTV_BLOCKS: Blocks = Blocks(24);
+const CLTV_BLOCKS: Blocks = Blocks(24);
 /// Most of them: what payers allow a whole route.
 const CLTV_BLOCKS_MAX: Blocks = Blocks(2_016);
 
@@ -90,7 +90,7 @@ pub(in crate::methods) const CLTV: Kind = Kind {
     },
 };
 
-const OVERPAY: Kind = Kind {
+pub(in crate::methods) const OVERPAY: Kind = Kind {
     shape: "`bolt`, `exact` or `any`",
     schema: r#"{"enum":["bolt","exact","any"]}"#,
     fits: |json| json.decode::<OverpayRule>().is_ok(),
@@ -98,6 +98,27 @@ const OVERPAY: Kind = Kind {
 
 pub(in crate::methods) fn is_any(json: &Json) -> bool {
     json.as_str().is_some_and(|text| text == "any")
+}
+
+/// Whose preimage a caller wants to be paid for.
+pub(in crate::methods) fn chosen(args: &Args<'_>) -> Result<Chosen, ErrorObject> {
+    match (args.read::<Preimage>("preimage")?, args.read("payment_hash")?) {
+        (None, None) => Ok(Chosen::Nothing),
+        (Some(preimage), None) => Ok(Chosen::Preimage(preimage)),
+        (None, Some(payment_hash)) => Ok(Chosen::Hash(payment_hash)),
+        (Some(_), Some(_)) => {
+            Err(ErrorObject::invalid("give `preimage` or `payment_hash`, not both"))
+        }
+    }
+}
+
+/// On which terms a caller wants to be paid.
+pub(in crate::methods) fn terms(args: &Args<'_>) -> Result<Terms, ErrorObject> {
+    Ok(Terms {
+        overpay: args.read("overpay")?.unwrap_or_default(),
+        cltv: args.read("cltv")?.unwrap_or(CLTV_BLOCKS),
+        hold: args.read("hold")?.unwrap_or(false),
+    })
 }
 
 /// What a caller asks for.
@@ -114,24 +135,11 @@ struct Asked {
 impl Asked {
     fn of(engine: &Engine, args: &Args<'_>) -> Result<Self, ErrorObject> {
         let is_any = args.given("amount_msat").is_some_and(is_any);
-        let chosen = match (args.read::<Preimage>("preimage")?, args.read("payment_hash")?) {
-            (None, None) => Chosen::Nothing,
-            (Some(preimage), None) => Chosen::Preimage(preimage),
-            (None, Some(payment_hash)) => Chosen::Hash(payment_hash),
-            (Some(_), Some(_)) => {
-                let what = "give `preimage` or `payment_hash`, not both";
-                return Err(ErrorObject::invalid(what));
-            }
-        };
         let mut asked = Self {
             amount_msat: if is_any { None } else { args.read("amount_msat")? },
             timeout: Seconds(args.read("timeout")?.unwrap_or(TIMEOUT_S)),
-            terms: Terms {
-                overpay: args.read("overpay")?.unwrap_or_default(),
-                cltv: args.read("cltv")?.unwrap_or(CLTV_BLOCKS),
-                hold: args.read("hold")?.unwrap_or(false),
-            },
-            chosen,
+            terms: terms(args)?,
+            chosen: chosen(args)?,
             metadata: args.given("metadata").cloned(),
             key: None,
             prepend: prepended(engine, args)?,
@@ -272,7 +280,7 @@ fn made_before(receipts: &dyn Receipts, asked: &Asked) -> Result<Option<PaymentH
 fn too_many(max: u64) -> ErrorObject {
     let what = format!(
         "Quota `unpaid-paycodes` is reached: {max} paycodes that wait unpaid or have expired. \
-         Cancel some, or have the quota raised."
+         Cancel some, clean away what has expired (autoclean-once), or have the quota raised."
     );
     let facts = json!({ "quota": "unpaid-paycodes", "max": max });
     ErrorObject::new(QUOTA_REACHED, what).with_data(&facts)

@@ -27,8 +27,8 @@ pub(in crate::methods) const LIST_PAYCODES: Method = Method {
     result: r#"{"paycodes": [{"payment_hash", "status": "unpaid", "receiving", "held", "paid",
         "expired" or "cancelled", "amount_msat", "amount_received_msat", "expires_at", "paid_at",
         "payment_preimage", "parts": [{"short_channel_id", "htlc_id", "amount_msat",
-        "cltv_expiry", "accepted_at", "tlvs": [{"type", "value": hex}, …]}, …],
-        "held_until_height", "invoice_label",
+        "cltv_expiry", "accepted_at", "payment_metadata": hex, "tlvs": [{"type", "value": hex},
+        …]}, …], "held_until_height", "invoice_label",
         "metadata", "created_index", "updated_index"}, …], "next": index}"#,
     doc: "Lists paycodes, in the order in which they were made (`index` `created`, the default) or \
           in which they changed (`updated`), from `start` on, `limit` at most, and 1000. `status` \
@@ -38,9 +38,9 @@ pub(in crate::methods) const LIST_PAYCODES: Method = Method {
           `cancelled`. A set that is given back leaves it as it was. `amount_received_msat` is \
           what the set there has, or what was paid, and `parts` the HTLCs of that set, none of a \
           payment to ourselves; of a paycode that is paid while the engine has them, which is an \
-          hour by default. `tlvs` is what the payer told beside (BOLT 4, types of 65536 and \
-          more); it and the `payment_preimage` of a paid one are told to callers who may read \
-          secrets. `amount_msat` is absent where any was asked for, `invoice_label` where it has \
+          hour by default. `payment_metadata` is that of the invoice, as the payer brought it, and `tlvs` \
+          what it told beside (BOLT 4, types of 65536 and more); they and the `payment_preimage` \
+          of a paid one are told to callers who may read secrets. `amount_msat` is absent where any was asked for, `invoice_label` where it has \
           no invoice. `updated_index` is another one with each change of the paycode itself; HTLCs \
           that come and go, and time that passes, change none. `next`, where there may be more, is \
           the `start` of the next page: an answer looks at 10000 paycodes at most, so that one \

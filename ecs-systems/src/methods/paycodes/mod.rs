@@ -23,7 +23,9 @@ use crate::{
     refusal::{PAY_UNSPECIFIED_ERROR, PAYCODE_NOT_FOUND, PAYCODE_STATUS_UNEXPECTED},
 };
 use ecs_core::{Engine, ErrorObject, Json};
-pub(super) use issue::{AMOUNT_OR_ANY, CLTV, CLTV_BLOCKS, TIMEOUT_S, drafted, is_any, refused};
+pub(super) use issue::{
+    AMOUNT_OR_ANY, CLTV, OVERPAY, TIMEOUT_S, chosen, drafted, is_any, refused, terms,
+};
 pub(super) use prepend::{PREPEND, prepended};
 pub(super) use standing::{Status, live_set, status};
 
