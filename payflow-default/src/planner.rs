@@ -54,7 +54,9 @@ impl Planner for OwnPlanner {
 
     fn is_overtaken(&self, plan: &Plan, now: Timestamp) -> bool {
         let forbids = |route: &Route| self.knowledge.forbids(route, now);
-        plan.knowledge_version != self.knowledge.version() && plan.routes.iter().any(forbids)
+        plan.knowledge_version != self.knowledge.version()
+            && (plan.routes.iter().any(forbids)
+                || self.knowledge.overfilled_by(&plan.routes, &self.graph, now))
     }
 
     fn image(&self, now: Timestamp) -> Option<PartImage> {

@@ -74,6 +74,18 @@ pub(crate) fn diamond_with(by_bob: Msat, settings: Settings) -> SimNetwork {
         .expect("a network")
 }
 
+/// Two ways from alice to carol: by bob for 1 sat, whose channel to carol is of that size and all
+/// his, and by dave for 1 000 sat.
+pub(crate) fn diamond_with_room(by_bob: Msat) -> SimNetwork {
+    nodes(&["alice", "bob", "carol", "dave"], Settings::default())
+        .with("alice", "bob", SIZE, SIZE)
+        .channel("bob", "carol", by_bob, by_bob, policy(1_000, 0), policy(0, 0))
+        .with("alice", "dave", SIZE, SIZE)
+        .even("dave", "carol", 1_000_000)
+        .build()
+        .expect("a network")
+}
+
 /// alice – bob, and from there two ways to carol: straight and for free, where bob has only
 /// `by_bob` and nobody knows, and by dave for 1 sat at each of the two channels.
 pub(crate) fn one_way_out(by_bob: Msat) -> SimNetwork {

@@ -4,7 +4,7 @@ use crate::{harness::Payer, invoices::hash_of, nets, random::cases};
 use ecs_core::{EntityId, Write};
 use ecs_systems::{
     components::{MaxFeePercent, Part, PartFailure, PartSent, PartSpent},
-    planner::Route,
+    planner::{Plan, Route},
     port::{Blame, Failure},
     units::{ChannelDirection, Msat, Ppm},
 };
@@ -183,6 +183,35 @@ pub(crate) fn plan_all(payer: &mut Payer) {
     for job in payer.driver.take_jobs() {
         let plan = (job.run)();
         payer.driver.finish_plan(payer.now, job.id, plan);
+    }
+}
+
+#[test]
+fn a_plan_that_another_payment_has_left_no_room_for_is_made_again() {
+    const AMOUNT: Msat = Msat(300_000_000);
+    for room in [500_000_000, 700_000_000] {
+        let network = nets::diamond_with_room(Msat(room));
+        let mut payer = Payer::new(&network);
+        let invoices = [(); 2].map(|()| payer.invoice("carol", InvoiceRequest::of(AMOUNT)));
+        let ids = invoices.each_ref().map(|invoice| payer.start(invoice, Write::here()));
+        // Both are planned before one of them has left.
+        let plans: Vec<_> =
+            payer.driver.take_jobs().into_iter().map(|job| (job.id, (job.run)())).collect();
+        assert_eq!(plans.len(), 2);
+        for (job, plan) in plans {
+            assert_eq!(plan.as_ref().ok().and_then(Plan::fee), Some(Msat(1_000)));
+            payer.driver.finish_plan(payer.now, job, plan);
+        }
+        let jobs = payer.driver.take_jobs();
+        assert_eq!(jobs.len(), usize::from(room == 500_000_000), "by bob there is room for {room}");
+        for job in jobs {
+            let plan = (job.run)();
+            payer.driver.finish_plan(payer.now, job.id, plan);
+        }
+        for (id, invoice) in ids.into_iter().zip(&invoices) {
+            assert_eq!(payer.finish(id).status, "complete");
+            assert_eq!(payer.submitted(hash_of(invoice)).len(), 1, "at the first go");
+        }
     }
 }
 

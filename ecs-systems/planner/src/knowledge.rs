@@ -12,7 +12,7 @@ pub use learn::{FailedAt, HopFailure};
 pub use reports::LiquidityReport;
 
 use crate::cost::{Bounds, decayed};
-use crate::{Hop, Route};
+use crate::{Graph, Hop, Route};
 use payecs_units::{ChannelDirection, Msat, NodeId, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -207,6 +207,23 @@ impl Knowledge {
         route.hops.iter().any(refused) || between().any(|node| self.is_node_disabled(node, now))
     }
 
+    /// Whether these routes together, beside what is in flight now, need more of a channel between
+    /// others than can be there: no plan would have all of them.
+    #[must_use]
+    pub fn overfilled_by(&self, routes: &[Route], graph: &Graph, now: Timestamp) -> bool {
+        let mut carried: BTreeMap<ChannelDirection, u64> = BTreeMap::new();
+        for hop in routes.iter().flat_map(between_others) {
+            let sum = carried.entry(hop.short_channel_id_dir).or_default();
+            *sum = sum.saturating_add(hop.amount_msat.0);
+        }
+        carried.into_iter().any(|(direction, carried)| {
+            let Some(capacity) = graph.capacity(direction.scid) else { return false };
+            let known = self.of(direction, capacity, now);
+            known.in_flight > Msat::ZERO
+                && known.in_flight.0.saturating_add(carried) > known.bounds.hi.0
+        })
+    }
+
     /// The nodes to avoid.
     pub fn disabled_nodes(&self, now: Timestamp) -> impl Iterator<Item = NodeId> + '_ {
         self.disabled_nodes.iter().filter(move |(_, until)| now < **until).map(|(node, _)| *node)
@@ -245,6 +262,13 @@ fn bounds(
         known.hi = report.hi.clamp(known.lo, known.hi);
     }
     known
+}
+
+/// The hops of a route but the first, and but the last where it comes back: what our own channels
+/// can take is known better.
+fn between_others(route: &Route) -> impl Iterator<Item = &Hop> {
+    let payer = route.hops.first().map(|hop| hop.from);
+    route.hops.iter().skip(1).filter(move |hop| Some(hop.to) != payer)
 }
 
 /// The other direction of the same channel.
