@@ -24,6 +24,7 @@ use std::{
   payecs invoice --data-dir D 100sat order-17 'two teas' --qr
   payecs invoice --data-dir D any donations 'thank you' --expiry 31536000
   payecs invoice --data-dir D 1000sat order-18 'a cake' --qr --wait")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Args {
     #[command(flatten)]
     daemon: Daemon,
