@@ -11,6 +11,7 @@ use crate::{
         kinds, now,
         paycodes::{self, AMOUNT_OR_ANY, is_any, receipts},
     },
+    policy::GraphView,
     port::{
         AddReceiptError, Chosen, InvoiceDescription, InvoiceDraft, IssuedReceipt, NodeView,
         ReceiptRequest, Receipts, Terms,
@@ -56,7 +57,8 @@ pub(in crate::methods) const INVOICE: Method = Method {
     scope: Scope::Receive,
     errors: &[NOT_PERMITTED, 209, 2330, 2208, 900, 901, 902, -1, 2340],
     result: r#"{"payment_hash", "expires_at", "bolt11", "payment_secret", "created_index",
-        "warning_capacity", "warning_offline", "warning_mpp"}"#,
+        "warning_capacity", "warning_offline", "warning_deadends", "warning_private_unused",
+        "warning_mpp"}"#,
     doc: "Makes an invoice for `amount_msat`, or for `any` amount above zero, that can be paid \
           once within `expiry` seconds, a week without it: a paycode with a `label`, which no \
           other invoice has, and a text that our node signs. `description` is in it, or with \
@@ -66,13 +68,14 @@ pub(in crate::methods) const INVOICE: Method = Method {
           `exposeprivatechannels` true it does in any case, with false never, and with channel \
           ids of just those (902 where none of them is one). HTLCs must have `cltv` blocks left \
           when they come, 24 without it. `warning_capacity`: all our channels together can't \
-          receive so much; `warning_offline`: not those that are in use; `warning_mpp`: no single \
-          one. `prepend`, `payment_hash`, `hold`, `overpay` and `metadata` are those of \
-          `paycode`: what is held is to be seen by `listpaycodes` and `waitpaycode`, and decided \
-          by `settlepaycode` or `cancelpaycode`; until then the invoice is `unpaid`. \
-          `payment_metadata` is in the invoice, and payers bring it with each HTLC (BOLT 4); \
-          those that don't know it can't pay. Paycode and invoice are made in one record, once it \
-          is signed: where our node doesn't sign it (−1), there is neither.",
+          receive so much; `warning_offline`: not those that are in use; `warning_deadends`: not \
+          those of peers that have other channels; `warning_private_unused`: not those that payers \
+          see; `warning_mpp`: no single one. `prepend`, `payment_hash`, `hold`, `overpay` and \
+          `metadata` are those of `paycode`: what is held is to be seen by `listpaycodes` and \
+          `waitpaycode`, and decided by `settlepaycode` or `cancelpaycode`; until then the \
+          invoice is `unpaid`. `payment_metadata` is in the invoice, and payers bring it with \
+          each HTLC (BOLT 4); those that don't know it can't pay. Paycode and invoice are made in \
+          one record, once it is signed: where our node doesn't sign it (−1), there is neither.",
     handle: invoice,
     check: |engine, args| drafted(engine, &Asked::of(engine, args)?).map(drop),
 };
@@ -254,7 +257,8 @@ fn invoice(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
     let payment_secret = receipts(engine)?.payment_secret_of(&receipt);
     let payment_secret =
         payment_secret.ok_or_else(|| ErrorObject::new(INTERNAL, "a secret was lost"))?;
-    let warnings = warnings(view(engine)?, asked.amount_msat);
+    let graph = engine.resource::<GraphView>().map(|view| &*view.0);
+    let warnings = warnings(view(engine)?, graph, &asked.hints, asked.amount_msat);
     let draft = InvoiceDraft {
         payment_hash: receipt.payment_hash,
         payment_secret,

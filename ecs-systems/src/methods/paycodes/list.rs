@@ -38,14 +38,15 @@ pub(in crate::methods) const LIST_PAYCODES: Method = Method {
           `cancelled`. A set that is given back leaves it as it was. `amount_received_msat` is \
           what the set there has, or what was paid, and `parts` the HTLCs of that set, none of a \
           payment to ourselves; of a paycode that is paid while the engine has them, which is an \
-          hour by default. `payment_metadata` is that of the invoice, as the payer brought it, and `tlvs` \
-          what it told beside (BOLT 4, types of 65536 and more); they and the `payment_preimage` \
-          of a paid one are told to callers who may read secrets. `amount_msat` is absent where any was asked for, `invoice_label` where it has \
-          no invoice. `updated_index` is another one with each change of the paycode itself; HTLCs \
-          that come and go, and time that passes, change none. `next`, where there may be more, is \
-          the `start` of the next page: an answer looks at 10000 paycodes at most, so that one \
-          with a `status` may be empty and have a `next`. `start` and `limit` need `index`. What \
-          was paid or cancelled is listed until 10000 others were, what expired for 31 days.",
+          hour by default. `payment_metadata` is that of the invoice, as the payer brought it, and \
+          `tlvs` what it told beside (BOLT 4, types of 65536 and more); they and the \
+          `payment_preimage` of a paid one are told to callers who may read secrets. `amount_msat` \
+          is absent where any was asked for, `invoice_label` where it has no invoice. \
+          `updated_index` is another one with each change of the paycode itself; HTLCs that come \
+          and go, and time that passes, change none. `next`, where there may be more, is the \
+          `start` of the next page: an answer looks at 10000 paycodes at most, so that one with a \
+          `status` may be empty and have a `next`. `start` and `limit` need `index`. What was paid \
+          or cancelled is listed until 10000 others were, what expired for 31 days.",
     handle: list_paycodes,
     check: |engine, args| receipts(engine).and_then(|_| Asked::of(args)).map(drop),
 };
