@@ -268,6 +268,7 @@ impl<'a> Writer<'a> {
             pending: true,
             payment: Some(payment.claim.payment),
             part_id: None,
+            began: None,
             number: payment.rests,
         })?;
         payment.rest = Some(Rest { key, amount });
@@ -288,8 +289,8 @@ impl<'a> Writer<'a> {
 
 /// A transfer that concerns a part or the whole of a payment, posted at once.
 fn posted(code: &'static str, debit: Account, credit: Account, amount: Msat) -> Transfer {
-    let (payment, part_id) = (None, None);
-    Transfer { code, debit, credit, amount, pending: false, payment, part_id, number: 0 }
+    let (payment, part_id, began) = (None, None, None);
+    Transfer { code, debit, credit, amount, pending: false, payment, part_id, began, number: 0 }
 }
 
 fn above_64_bits() -> LedgerError {

@@ -9,6 +9,8 @@ use litemap::LiteMap;
 #[derive(Clone, Debug)]
 pub(crate) struct Payment {
     pub(crate) claim: Claim,
+    /// The batch that it was claimed in.
+    pub(crate) began: u64,
     pub(crate) state: ClaimState,
     pub(crate) reservation: Option<Reservation>,
     /// What of the reservation no part holds; `None`: nothing.
@@ -48,9 +50,10 @@ pub(crate) struct Part {
 
 impl Payment {
     /// A payment that has only its claim.
-    pub(crate) fn claimed(claim: Claim) -> Self {
+    pub(crate) fn claimed(claim: Claim, began: u64) -> Self {
         Self {
             claim,
+            began,
             state: ClaimState::Open,
             reservation: None,
             rest: None,

@@ -55,11 +55,11 @@ impl Teller {
         let mut postings = self.of_no_hash(entry).map_err(|error| failed(error.to_string()))?;
         for hash in hashes {
             let dossier = self.dossier(hash, entry.index, lines_of(&hash)?).map_err(failed)?;
-            let tx_id = entry.index.saturating_add(1);
+            let batch = entry.index.saturating_add(1);
             // They are in order.
-            let (all, of) = (dossier.postings(), |it: &Arc<Booked>| it.tx_id);
-            let own = &all[all.partition_point(|it| of(it) < tx_id)..];
-            let own = own.iter().take_while(|it| of(it) == tx_id);
+            let (all, of) = (dossier.postings(), |it: &Arc<Booked>| it.batch);
+            let own = &all[all.partition_point(|it| of(it) < batch)..];
+            let own = own.iter().take_while(|it| of(it) == batch);
             postings.extend(own.map(|booked| booked.posting(self.journal.node())));
         }
         Ok(postings)

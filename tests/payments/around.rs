@@ -9,10 +9,12 @@ use crate::{
 use ecs_core::{Json, Write};
 use ecs_systems::{
     components::{Cancel, Circular, HtlcJoined, Invoice, RetryFor, Set, SetSettling},
+    port::{Posting, PostingState},
     units::{BlockHeight, Msat, Seconds},
 };
 use ledger_store::Account;
 use node_sim::{Fact, RemotePart, Script, Settings, SimNetwork};
+use std::collections::BTreeSet;
 
 const BLOCK: Seconds = Seconds(600);
 /// By dave and carol and bob; the other way round it is 1 sat more.
@@ -46,6 +48,11 @@ fn assert_went_around(payer: &Payer, outcome: &Outcome, (amount, fee): (Msat, Ms
     }
     let myself = payer.books.sums(Account::SelfPayment);
     assert_eq!((myself.debits_posted_msat, myself.credits_posted_msat), (amount, amount));
+    let all = payer.books.all();
+    let stands = |it: &&Posting| it.state == PostingState::Posted;
+    let transactions = all.iter().filter(stands).filter(|it| it.payment.is_some());
+    let transactions: BTreeSet<u64> = transactions.map(|it| it.tx_id).collect();
+    assert_eq!(transactions.len(), 1, "what left and what came back are one transaction");
     let paid = payer.receipts.lock().paid(&hash()).map(|paid| paid.0);
     assert_eq!(paid, Some(amount), "the receipt is paid once, with all of it");
 }

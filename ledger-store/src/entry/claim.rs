@@ -62,7 +62,7 @@ impl Writer<'_> {
             return Err(broken(format!("{} has failed already: use a new group", named(&payment))));
         }
         self.written.latest.insert(hash, payment);
-        self.put(Payment::claimed(claim.clone()));
+        self.put(Payment::claimed(claim.clone(), self.batch.number()));
         Ok(())
     }
 }

@@ -66,6 +66,7 @@ impl Writer<'_> {
             pending: true,
             payment: Some(paying.claim.payment),
             part_id: Some(hold.part_id),
+            began: None,
             number: 0,
         };
         let fee =

@@ -47,7 +47,7 @@ impl Writer<'_> {
             return Err(broken(what));
         }
         self.void_rest(&mut paying)?;
-        self.level_self(&paying.claim.payment, None)?;
+        self.level_self(&paying.claim.payment, paying.began, None)?;
         paying.state = state;
         let payment = paying.claim.payment;
         self.put(paying);
@@ -61,6 +61,7 @@ impl Writer<'_> {
     pub(super) fn level_self(
         &mut self,
         payment: &PaymentRef,
+        began: u64,
         part_id: Option<PartId>,
     ) -> Result<(), LedgerError> {
         let net = self.batch.net_of(payment, Account::SelfPayment);
@@ -75,8 +76,8 @@ impl Writer<'_> {
         };
         let amount = u64::try_from(net.unsigned_abs()).map_err(|_| above_64_bits())?;
         tracing::warn!(target: "payflow::ledger", %net, "what went around is not what came back");
-        let payment = Some(*payment);
-        let transfer = Transfer { amount: Msat(amount), payment, part_id, ..wanted };
+        let (payment, began) = (Some(*payment), Some(began));
+        let transfer = Transfer { amount: Msat(amount), payment, part_id, began, ..wanted };
         self.batch.transfer(&transfer).map(|_| ())
     }
 }

@@ -25,6 +25,7 @@ impl Writer<'_> {
         let transfer = Transfer {
             payment: Some(*payment),
             part_id: Some(part_id),
+            began: circular.then_some(paying.began),
             ..posted("overspend", debit, channel, amount)
         };
         self.post_from_rest(&mut paying, &[transfer])?;
@@ -53,13 +54,14 @@ impl Writer<'_> {
         let part = part_in(&mut paying, part_id, HoldState::Void)?;
         part.state = HoldState::Paid;
         let part = part.clone();
-        let transfers = transfers(payment, &part, fee, circular, ["late", "late_fee"]);
+        let transfers = transfers(&paying, &part, fee, circular, ["late", "late_fee"]);
         self.post_from_rest(&mut paying, &transfers)?;
         self.note_spend(&paying, spent(&part.hold, fee, circular)?);
         let is_over = paying.state != ClaimState::Open;
+        let began = paying.began;
         self.put(paying);
         if is_over {
-            self.level_self(payment, Some(part_id))?;
+            self.level_self(payment, began, Some(part_id))?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ impl Writer<'_> {
         if circular {
             self.void_part_holds(&part)?;
             let codes = ["rebalance", "rebalance_fee"];
-            self.transfer_all(&transfers(payment, &part, fee, circular, codes))?;
+            self.transfer_all(&transfers(&paying, &part, fee, circular, codes))?;
         } else {
             self.resolve(&part.amount_key, Resolution::Post(hold.amount_msat))?;
             if let Some(fee_key) = &part.fee_key {
@@ -98,9 +98,10 @@ pub(super) fn accounts(circular: bool) -> [Account; 2] {
     }
 }
 
-/// Transfers of what a part costs, amount and fee, posted at once.
+/// Transfers of what a part costs, amount and fee, posted at once: of a circular one in the
+/// transaction that its claim began.
 pub(super) fn transfers(
-    payment: &PaymentRef,
+    paying: &Payment,
     part: &Part,
     fee: Msat,
     circular: bool,
@@ -111,8 +112,9 @@ pub(super) fn transfers(
     let [amount_code, fee_code] = codes;
     [(amount_code, amount_to, part.hold.amount_msat), (fee_code, fee_to, fee)].map(
         |(code, debit, amount)| Transfer {
-            payment: Some(*payment),
+            payment: Some(paying.claim.payment),
             part_id: Some(part.hold.part_id),
+            began: circular.then_some(paying.began),
             ..posted(code, debit, channel, amount)
         },
     )

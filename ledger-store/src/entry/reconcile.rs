@@ -20,7 +20,7 @@ impl Writer<'_> {
         let (ours, equity) = (Account::Channel(channel), Account::EquityReconciled);
         let (debit, credit) = if more { (ours, equity) } else { (equity, ours) };
         let adjust = posted("adjust", debit, credit, amount);
-        self.batch.transfer(&Transfer { number: self.batch.tx_id(), ..adjust })?;
+        self.batch.transfer(&Transfer { number: self.batch.number(), ..adjust })?;
         Ok(())
     }
 }

@@ -63,7 +63,7 @@ impl Writer<'_> {
     }
 
     /// Voids what was held; pending `assets:channel:<id>` ← `income:invoice`, and ← `control:self`
-    /// for what is a part of ours that came back. Linked.
+    /// for what is a part of ours that came back, in one transaction with what left for it. Linked.
     pub(super) fn settle_set(
         &mut self,
         set: &SetRef,
@@ -85,6 +85,7 @@ impl Writer<'_> {
                 return Err(broken(format!("{} is settled already", set_named(set))));
             }
         }
+        let began = payer.and_then(|payer| self.payment(&payer)).map(|paying| paying.began);
         if let Some(payer) = payer {
             self.count_settling(&payer, |sets| sets.checked_add(1))?;
         }
@@ -97,7 +98,7 @@ impl Writer<'_> {
             let back = transfer(set, "rebalance_in", channel, Account::SelfPayment, number);
             let mut of_share = Vec::new();
             for (wanted, amount) in
-                [(income, others), (Transfer { payment: payer, ..back }, share.own_msat)]
+                [(income, others), (Transfer { payment: payer, began, ..back }, share.own_msat)]
             {
                 if amount > Msat::ZERO {
                     of_share.push(self.batch.transfer(&Transfer { amount, ..wanted })?);
@@ -199,8 +200,8 @@ fn transfer(
     number: u64,
 ) -> Transfer {
     let payment = Some(PaymentRef { payment_hash: set.payment_hash, group_id: GroupId(0) });
-    let (amount, part_id) = (Msat::ZERO, None);
-    Transfer { code, debit, credit, amount, pending: true, payment, part_id, number }
+    let (amount, part_id, began) = (Msat::ZERO, None, None);
+    Transfer { code, debit, credit, amount, pending: true, payment, part_id, began, number }
 }
 
 /// The HTLCs with what tells their postings apart: the set, and the place in it.

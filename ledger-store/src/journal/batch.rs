@@ -20,6 +20,8 @@ pub(crate) struct Transfer {
     pub(crate) pending: bool,
     pub(crate) payment: Option<PaymentRef>,
     pub(crate) part_id: Option<PartId>,
+    /// The batch that began the transaction it belongs to; `None`: this one.
+    pub(crate) began: Option<u64>,
     /// Which of several with the same code, payment and part.
     pub(crate) number: u64,
 }
@@ -28,7 +30,10 @@ pub(crate) struct Transfer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Booked {
     pub(crate) key: PostingKey,
-    pub(crate) tx_id: u64,
+    /// The number of the batch that it is in.
+    pub(crate) batch: u64,
+    /// The batch that began its transaction, where that is another one.
+    pub(crate) began: Option<u64>,
     pub(crate) debit: Account,
     pub(crate) credit: Account,
     pub(crate) amount: Msat,
@@ -49,7 +54,7 @@ impl Booked {
     pub(crate) fn posting(&self, node: &str) -> Posting {
         Posting {
             entry_id: self.key.id(node),
-            tx_id: self.tx_id,
+            tx_id: self.began.unwrap_or(self.batch),
             debit_account: self.debit.of(node),
             credit_account: self.credit.of(node),
             amount_msat: self.amount,
@@ -95,7 +100,7 @@ pub(crate) struct Batch<'a> {
     /// What is known of the hash that is written of.
     dossier: Arc<Dossier>,
     circumstances: Circumstances,
-    tx_id: u64,
+    number: u64,
     /// It was taken before: what accounts have is not asked again.
     again: bool,
     accounts: BTreeMap<Account, Balance>,
@@ -111,7 +116,7 @@ impl<'a> Batch<'a> {
             journal,
             dossier: Arc::default(),
             circumstances,
-            tx_id: journal.batches.saturating_add(1),
+            number: journal.batches.saturating_add(1),
             again: false,
             accounts: BTreeMap::new(),
             postings: Vec::new(),
@@ -122,13 +127,13 @@ impl<'a> Batch<'a> {
 
     /// The batch of the entry at that place, which was taken before.
     pub(crate) fn again(journal: &'a Journal, index: u64, circumstances: Circumstances) -> Self {
-        let tx_id = index.saturating_add(1);
-        Self { tx_id, again: true, ..Self::new(journal, circumstances) }
+        let number = index.saturating_add(1);
+        Self { number, again: true, ..Self::new(journal, circumstances) }
     }
 
     /// Its number: its place among all batches, counted from 1.
-    pub(crate) fn tx_id(&self) -> u64 {
-        self.tx_id
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether it was taken before.
@@ -200,12 +205,13 @@ impl<'a> Batch<'a> {
     /// Another one has its id; nothing is transferred, or from an account to itself; a counter
     /// would pass 2⁶⁴−1 msat; an account would be overdrawn.
     pub(crate) fn transfer(&mut self, wanted: &Transfer) -> Result<PostingKey, LedgerError> {
-        let Transfer { code, amount, payment, part_id, number, .. } = *wanted;
+        let Transfer { code, amount, payment, part_id, began, number, .. } = *wanted;
         let state = if wanted.pending { PostingState::Pending } else { PostingState::Posted };
         self.write(
             Booked {
                 key: PostingKey { kind: code, number, part_id, resolves: false, payment },
-                tx_id: self.tx_id,
+                batch: self.number,
+                began,
                 debit: wanted.debit,
                 credit: wanted.credit,
                 amount,
@@ -243,7 +249,7 @@ impl<'a> Batch<'a> {
         }
         let posting = Booked {
             key: key.resolution(),
-            tx_id: self.tx_id,
+            batch: self.number,
             amount,
             code,
             state,

@@ -16,6 +16,7 @@ fn opening(msat: u64) -> Transfer {
         pending: false,
         payment: None,
         part_id: None,
+        began: None,
         number: 1,
     }
 }

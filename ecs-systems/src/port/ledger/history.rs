@@ -9,7 +9,8 @@ use std::{fmt, sync::Arc};
 /// An entry of the ledger: one batch that the books took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastEntry {
-    /// Its place in the ledger, counted from 0. Its postings have the `tx_id` after it.
+    /// Its place in the ledger, counted from 0. Its postings have the `tx_id` after it, unless
+    /// their transaction began before.
     pub index: u64,
     /// When it was written.
     #[serde(rename = "at_ms", with = "milliseconds")]

@@ -27,7 +27,9 @@ pub enum PostingState {
 pub struct Posting {
     /// Its id.
     pub entry_id: EntryId,
-    /// All postings of one batch have it in common.
+    /// Its transaction, by the number of the entry that began it, counted from 1. All postings of
+    /// one entry have it in common; but what goes around in a circular payment, what leaves us,
+    /// what comes back and the fee, is one transaction with the entry that claims.
     pub tx_id: u64,
     /// The account that is debited.
     pub debit_account: String,

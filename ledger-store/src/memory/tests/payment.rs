@@ -159,15 +159,15 @@ fn a_circular_payment_costs_its_fee_alone() {
     assert_eq!(
         lines(&books)[6..],
         [
-            "3 pending rebalance_in assets:channel:2x0x0<-control:self 1000",
+            "1 pending rebalance_in assets:channel:2x0x0<-control:self 1000",
             "3 voided void expenses:payment<-assets:channel:1x0x0 600 p1 =3",
             "3 voided void expenses:fee:routing<-assets:channel:1x0x0 10 p1 =4",
-            "3 posted rebalance control:self<-assets:channel:1x0x0 600 p1",
-            "3 posted rebalance_fee expenses:fee:rebalance<-assets:channel:1x0x0 8 p1",
+            "1 posted rebalance control:self<-assets:channel:1x0x0 600 p1",
+            "1 posted rebalance_fee expenses:fee:rebalance<-assets:channel:1x0x0 8 p1",
             "3 pending reserve control:reserved<-control:spendable 2",
             "3 voided void expenses:payment<-assets:channel:1x0x0 400 p2 =5",
-            "3 posted rebalance control:self<-assets:channel:1x0x0 400 p2",
-            "4 posted rebalance_in assets:channel:2x0x0<-control:self 1000 =6",
+            "1 posted rebalance control:self<-assets:channel:1x0x0 400 p2",
+            "1 posted rebalance_in assets:channel:2x0x0<-control:self 1000 =6",
             "4 voided void control:reserved<-control:spendable 2 =11",
         ]
     );

@@ -200,10 +200,11 @@ fn rebalance(desk: &mut Desk<'_>, _: Msat) -> Result<bool, DemoError> {
     let settled: Vec<_> = settled.map(first).collect();
     let stands = |it: &Posting| settled.contains(&first(it));
     let (posted, others): (Vec<Posting>, Vec<Posting>) = all.into_iter().partition(stands);
+    let number = posted.first().map_or(0, |it| it.tx_id);
     let text = format!(
-        "In the books it is one transaction: what left and what came back meet in `control:self`, \
-         and the fee is all that is left. Nothing was earned, nothing was spent. {} of what was \
-         set aside meanwhile, and of parts that came back, are void.",
+        "In the books it is one transaction, number {number}: what left and what came back meet in \
+         `control:self`, and the fee is all that is left. Nothing was earned, nothing was spent. \
+         {} of what was set aside meanwhile, and of parts that came back, are void.",
         counted(others.len(), "posting")
     );
     desk.told.paragraph(&text)?;
@@ -212,8 +213,9 @@ fn rebalance(desk: &mut Desk<'_>, _: Msat) -> Result<bool, DemoError> {
     let is_own = |it: &Posting| own.contains(&it.debit_account) || own.contains(&it.credit_account);
     let costs = posted.iter().filter(|it| it.debit_account == Account::RebalanceFee.of(OUR_NAME));
     let cost = Msat::sum(costs.map(|it| it.amount_msat));
-    let good = !posted.iter().any(is_own) && cost == Some(fee);
-    desk.told.verdict(good, "The fee is the only cost.")?;
+    let is_one = posted.iter().all(|it| it.tx_id == number);
+    let good = is_one && !posted.iter().any(is_own) && cost == Some(fee);
+    desk.told.verdict(good, "It is one transaction, and the fee is its only cost.")?;
     Ok(good)
 }
 
