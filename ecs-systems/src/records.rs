@@ -29,6 +29,11 @@ pub enum ReceiptLine {
         /// Its hash.
         payment_hash: PaymentHash,
     },
+    /// It expires.
+    Expire {
+        /// Its hash.
+        payment_hash: PaymentHash,
+    },
     /// It is taken away.
     Delete {
         /// Its hash.
@@ -150,6 +155,7 @@ pub fn keep(
                 receipts.issue(issued, at).map_err(|error| error.to_string())
             }
             ReceiptLine::Withdraw { payment_hash } => receipts.withdraw(payment_hash, at),
+            ReceiptLine::Expire { payment_hash } => receipts.expire(payment_hash),
             ReceiptLine::Delete { payment_hash, keep_tombstone } => {
                 receipts.delete(payment_hash, *keep_tombstone)
             }
@@ -205,6 +211,13 @@ fn must_be_fit(receipts: &dyn Receipts, line: &ReceiptLine, at: Timestamp) -> Re
         }
         ReceiptLine::Delete { payment_hash, .. } => {
             (payment_hash, &[ReceiptState::Unpaid, ReceiptState::Paid, ReceiptState::Cancelled])
+        }
+        ReceiptLine::Expire { payment_hash } => {
+            let is_due = receipts.find(payment_hash).is_some_and(|receipt| {
+                receipt.state == ReceiptState::Unpaid && receipt.expires_at <= at
+            });
+            let unfit = || Refusal::invalid("the receipt does not expire");
+            return is_due.then_some(()).ok_or_else(unfit);
         }
         ReceiptLine::Clean { payment_hash } => {
             let is_over = receipts.find(payment_hash).is_some_and(|receipt| match receipt.state {

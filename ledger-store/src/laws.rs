@@ -95,6 +95,7 @@ macro_rules! receipts_laws {
             amounts_between_once_and_twice_are_taken
             what_is_unknown_is_refused
             receipts_and_their_changes_are_counted
+            a_receipt_expires_once_and_what_began_before_is_taken
             a_receipt_is_deleted_unless_it_is_being_paid
             what_is_over_is_told_oldest_first_and_counted_once_it_is_cleaned
         }

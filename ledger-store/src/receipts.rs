@@ -92,6 +92,8 @@ pub struct MemoryReceipts {
     keys: BTreeMap<String, u64>,
     /// Unpaid ones, by when they expire.
     unpaid: Line,
+    /// Those that are noted as expired, by when they did.
+    expired: Line,
     /// Paid and cancelled ones without an invoice, by when they ended.
     ended: Line,
     /// Paid and cancelled ones with an invoice, by when they ended.
@@ -173,6 +175,7 @@ impl MemoryReceipts {
         };
         match outcome {
             Outcome::Unpaid => Some((&mut self.unpaid, made.expires_at)),
+            Outcome::Expired => Some((&mut self.expired, made.expires_at)),
             Outcome::Settling => None,
             Outcome::Paid { at_ms, .. } | Outcome::Cancelled { at_ms } => {
                 Some((ended, Timestamp(at_ms)))
@@ -214,7 +217,7 @@ impl MemoryReceipts {
             }
             Outcome::Settling => Err(CancelReceiptError::Settling { payment_hash }),
             Outcome::Cancelled { .. } => Ok(()),
-            Outcome::Unpaid => {
+            Outcome::Unpaid | Outcome::Expired => {
                 self.become_outcome(&payment_hash, Outcome::Cancelled { at_ms: at.0 });
                 self.forget(at);
                 Ok(())
@@ -266,13 +269,15 @@ impl MemoryReceipts {
     /// Lets some go that ended: as far as it is their time at `at`.
     fn forget(&mut self, at: Timestamp) {
         for _ in 0..FORGOTTEN_PER_LINE_MAX {
-            let expired = self.unpaid.first().copied();
+            let expired = [&self.unpaid, &self.expired].map(Line::first).into_iter().flatten();
+            let expired = expired.min().copied();
             let expired = expired.filter(|it| Timestamp(it.0).after(EXPIRED_RECEIPTS_STAY) <= at);
             let beyond = |line: &Line, most| line.first().copied().filter(|_| line.len() > most);
             let ended = beyond(&self.ended, ENDED_RECEIPTS_MAX);
             let ended = ended.or_else(|| beyond(&self.ended_invoices, ENDED_INVOICES_MAX));
             let Some(gone) = expired.or(ended) else { return };
-            for line in [&mut self.unpaid, &mut self.ended, &mut self.ended_invoices] {
+            let Self { unpaid, expired, ended, ended_invoices, .. } = self;
+            for line in [unpaid, expired, ended, ended_invoices] {
                 line.remove(gone);
             }
             let Some(held) = self.remove(gone.1) else { return };
@@ -293,7 +298,9 @@ impl MemoryReceipts {
     pub fn paid(&self, payment_hash: &PaymentHash) -> Option<(Msat, Timestamp)> {
         match self.shelf.get(payment_hash)?.outcome {
             Outcome::Paid { received_msat, at_ms } => Some((received_msat, Timestamp(at_ms))),
-            Outcome::Unpaid | Outcome::Settling | Outcome::Cancelled { .. } => None,
+            Outcome::Unpaid | Outcome::Expired | Outcome::Settling | Outcome::Cancelled { .. } => {
+                None
+            }
         }
     }
 

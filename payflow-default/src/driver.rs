@@ -289,23 +289,25 @@ impl Driver {
         self.fire_at_height();
         self.fire_timers();
         self.ask_again();
+        self.expire();
         self.clean();
         self.let_waiters_look();
         self.let_servers_leave();
         self.collect_finished();
     }
 
-    /// When there is something to poll next. `None`: nothing is under way but plans, nothing that
-    /// is over is to be collected, and nobody waits who would give up.
+    /// When there is something to poll next. `None`: nothing is under way but plans, no receipt
+    /// expires, nothing that is over is to be collected, and nobody waits who would give up.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
         let asked = [self.asking.next_at(), self.words.next_at()];
         let again = [self.open_books_at, self.list_incoming_at, self.finished.next_at()];
         let others = [self.node.next_event_at(), timer];
-        let late = [self.late_words.next_at(), self.reconcile_at(), self.clean_at()];
+        let late = [self.late_words.next_at(), self.reconcile_at()];
+        let receipts = [self.expire_at(), self.clean_at()];
         let again = again.into_iter().chain([self.waiters.next_at(self.now)]);
-        let all = asked.into_iter().chain(others).chain(late).chain(again);
+        let all = asked.into_iter().chain(others).chain(late).chain(receipts).chain(again);
         all.flatten().min()
     }
 

@@ -24,9 +24,9 @@ pub(super) const WAIT: Method = Method {
           (`invoices`) were made (`created`), changed (`updated`) or are gone (`deleted`), at once \
           where they are already. `nextvalue` 0 asks for the count as it is. Of one that was made \
           or changed as the count came to `nextvalue` it is told what it is now, unless it has \
-          changed again or is gone. To be made is a change, and to be deleted is one. So \
-          `listinvoices` with `index` `updated` and `start` `nextvalue` lists all that changed \
-          from then on.",
+          changed again or is gone. To be made is a change, to be paid, to expire, and to be \
+          deleted. So `listinvoices` with `index` `updated` and `start` `nextvalue` lists all that \
+          changed from then on.",
     handle: wait,
     check: |engine, args| receipts(engine).and_then(|_| Asked::of(args)).map(drop),
 };

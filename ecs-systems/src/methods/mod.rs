@@ -20,11 +20,13 @@ mod explain;
 mod paycodes;
 mod invoices;
 mod autoclean;
+mod expiry;
 mod holds;
 mod counters;
 
 pub(crate) use autoclean::Cleaning;
 pub use autoclean::{CLEANED_PER_RECORD_MAX, clean_some, next_cleaning};
+pub use expiry::{EXPIRED_PER_RECORD_MAX, expire_some, next_expiry};
 pub(crate) use explain::PAYMENT;
 pub use invoices::{Signing, take_signings};
 pub use kinds::AMOUNT;

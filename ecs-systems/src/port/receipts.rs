@@ -179,6 +179,10 @@ pub trait Receipts: Send + Sync {
     /// How many are not paid, not being paid and not cancelled, also those that have expired.
     fn unpaid(&self) -> u64;
 
+    /// Those of [`Receipts::unpaid`] that are not noted as expired, by when they do, at most so
+    /// many.
+    fn expiring(&self, most: usize) -> Vec<(Timestamp, PaymentHash)>;
+
     /// Whether [`Receipts::issue`] would take a receipt now; changes nothing.
     ///
     /// # Errors
@@ -203,7 +207,7 @@ pub trait Receipts: Send + Sync {
     /// Unknown, or not unpaid, in words.
     fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String>;
 
-    /// Notes that the preimage did not leave after all: the receipt can be paid again.
+    /// Notes that the preimage did not leave after all: the receipt can be paid again, or expires.
     ///
     /// # Errors
     /// Its preimage was not released, in words.
@@ -220,6 +224,13 @@ pub trait Receipts: Send + Sync {
         amount: Msat,
         at: Timestamp,
     ) -> Result<(), String>;
+
+    /// Notes that an unpaid receipt has expired: that is a change of it. What began to come in for
+    /// it before is taken all the same.
+    ///
+    /// # Errors
+    /// Unknown, or not unpaid, in words.
+    fn expire(&mut self, payment_hash: &PaymentHash) -> Result<(), String>;
 
     /// Takes a receipt away. Its hash stays refused where that is asked for, and where it was paid.
     ///

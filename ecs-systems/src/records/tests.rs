@@ -147,6 +147,27 @@ fn a_line_is_traced_as_the_system_that_writes_its_kind() {
 }
 
 #[test]
+fn a_receipt_expires_only_once_its_time_is_over_and_unpaid() {
+    use ReceiptState::{Cancelled, Paid, Settling, Unpaid};
+    let line = ReceiptLine::Expire { payment_hash: PREIMAGE.hash() };
+    for (state, expires_in_ms, fit) in [
+        (Unpaid, 1, false),
+        (Unpaid, 0, true),
+        (Settling, 0, false),
+        (Paid, 0, false),
+        (Cancelled, 0, false),
+    ] {
+        let mut bench = Bench::new();
+        let now = Timestamp(bench.app.resource::<Inputs>().unwrap().now_ms);
+        let expires_at = now.after_ms(expires_in_ms);
+        bench = bench.receipt(Receipt { expires_at, ..receipt(state) });
+        let lines = Step::advance().receipt(&line);
+        let written = bench.app.keep_records(lines.records()).map_err(|error| error.code());
+        assert_eq!(written.err(), (!fit).then_some(ecs_core::INVALID_PARAMS), "{state:?}");
+    }
+}
+
+#[test]
 fn a_receipt_is_cleaned_away_only_once_it_is_over() {
     use ReceiptState::{Cancelled, Paid, Settling, Unpaid};
     let line = ReceiptLine::Clean { payment_hash: PREIMAGE.hash() };

@@ -5,7 +5,7 @@ use crate::receipts::NewReceipt;
 use ecs_systems::port::{
     Offered, Over, OverKind, OverpayRule, ReceiptOrder, ReceiptState, Receipts, Terms, Verdict,
 };
-use ecs_systems::units::{Msat, PaymentSecret, Timestamp};
+use ecs_systems::units::{Msat, PaymentHash, PaymentSecret, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_000);
 const LATE: Timestamp = Timestamp(2_000);
@@ -213,6 +213,38 @@ pub fn receipts_and_their_changes_are_counted<R: Receipts>(open: impl Fn(&[NewRe
     let paid = receipts.facts(&hashes[1]).and_then(|facts| facts.paid);
     assert_eq!(paid, Some((Msat(7), NOW)));
     assert!(receipts.facts(&preimage(3).hash()).is_none(), "nothing has this hash");
+}
+
+/// It is told as expiring until it is noted, which is a change, and again where its preimage did
+/// not leave after all.
+pub fn a_receipt_expires_once_and_what_began_before_is_taken<R: Receipts>(
+    open: impl Fn(&[NewReceipt]) -> R,
+) {
+    let mut receipts = open(&[1, 2, 3].map(|number| receipt(number, None)));
+    let hashes = [1, 2, 3].map(|number| preimage(number).hash());
+    let expiring = |receipts: &R| {
+        let all = receipts.expiring(9).into_iter();
+        all.map(|(_, hash)| hash).collect::<Vec<PaymentHash>>()
+    };
+    let expires_at = receipts.find(&hashes[0]).map(|receipt| receipt.expires_at);
+    assert_eq!(receipts.expiring(1), [(expires_at.expect("it is there"), hashes[0])]);
+    let changes = receipts.changes();
+    receipts.expire(&hashes[0]).expect("it is unpaid");
+    assert!(receipts.changes() > changes, "to expire is a change");
+    assert_eq!(expiring(&receipts), hashes[1..]);
+    assert_eq!(receipts.unpaid(), 3, "it is unpaid all the same");
+    assert!(receipts.expire(&hashes[0]).is_err() && receipts.expire(&preimage(4).hash()).is_err());
+    receipts.release(&hashes[0]).expect("a set began before");
+    assert!(receipts.expire(&hashes[0]).is_err(), "its preimage leaves");
+    receipts.restore(&hashes[0]).expect("it did not leave");
+    assert_eq!(expiring(&receipts), hashes, "it expires again");
+    for hash in &hashes {
+        receipts.expire(hash).expect("it is unpaid");
+    }
+    receipts.settle(&hashes[0], Msat(7), LATE).expect("a set began before");
+    receipts.withdraw(&hashes[1], LATE).expect("it is unpaid");
+    receipts.delete(&hashes[2], false).expect("it is unpaid");
+    assert_eq!((expiring(&receipts), receipts.unpaid()), (vec![], 0));
 }
 
 /// What waits, was paid or was cancelled; nothing that is being paid. It is counted as a change.

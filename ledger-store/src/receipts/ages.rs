@@ -32,7 +32,7 @@ impl MemoryReceipts {
         until: Timestamp,
     ) -> impl Iterator<Item = Over> + '_ {
         let after = after.map(|(at, place)| (at.0, place));
-        let lines = [&self.unpaid, &self.ended, &self.ended_invoices];
+        let lines = [&self.unpaid, &self.expired, &self.ended, &self.ended_invoices];
         let mut lines = lines.map(|line| {
             let from = line.from(after.unwrap_or_default()).copied();
             from.skip_while(move |place| after == Some(*place)).peekable()

@@ -13,7 +13,7 @@ pub(super) fn is_payable(receipt: &Receipt, held: &Held, at: Timestamp) -> Resul
         }
         Outcome::Settling => return Err("the receipt is being paid".to_owned()),
         Outcome::Cancelled { .. } => return Err("the receipt was cancelled".to_owned()),
-        Outcome::Unpaid => {}
+        Outcome::Unpaid | Outcome::Expired => {}
     }
     if at >= receipt.expires_at {
         return Err(format!("the receipt expired at {}", receipt.expires_at));

@@ -124,9 +124,16 @@ pub(crate) enum Secrets {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Unpaid,
+    /// Unpaid, and noted as expired.
+    Expired,
     Settling,
-    Paid { received_msat: Msat, at_ms: u64 },
-    Cancelled { at_ms: u64 },
+    Paid {
+        received_msat: Msat,
+        at_ms: u64,
+    },
+    Cancelled {
+        at_ms: u64,
+    },
 }
 
 impl Made {

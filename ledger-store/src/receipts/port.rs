@@ -36,7 +36,7 @@ impl Receipts for MemoryReceipts {
                 }
             },
             state: match held.outcome {
-                Outcome::Unpaid => ReceiptState::Unpaid,
+                Outcome::Unpaid | Outcome::Expired => ReceiptState::Unpaid,
                 Outcome::Settling => ReceiptState::Settling,
                 Outcome::Paid { .. } => ReceiptState::Paid,
                 Outcome::Cancelled { .. } => ReceiptState::Cancelled,
@@ -98,7 +98,9 @@ impl Receipts for MemoryReceipts {
         let held = self.shelf.get(payment_hash)?;
         match held.outcome {
             Outcome::Paid { .. } => self.secrets_of(held)?.0,
-            Outcome::Unpaid | Outcome::Settling | Outcome::Cancelled { .. } => None,
+            Outcome::Unpaid | Outcome::Expired | Outcome::Settling | Outcome::Cancelled { .. } => {
+                None
+            }
         }
     }
 
@@ -135,7 +137,13 @@ impl Receipts for MemoryReceipts {
     }
 
     fn unpaid(&self) -> u64 {
-        self.unpaid.len() as u64
+        self.unpaid.len().saturating_add(self.expired.len()) as u64
+    }
+
+    fn expiring(&self, most: usize) -> Vec<(Timestamp, PaymentHash)> {
+        let hash = |place| Some(self.shelf.at(place)?.made.hash);
+        let by_time = self.unpaid.from((0, 0)).take(most);
+        by_time.filter_map(|(at_ms, place)| Some((Timestamp(*at_ms), hash(*place)?))).collect()
     }
 
     fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
@@ -187,7 +195,7 @@ impl Receipts for MemoryReceipts {
     ) -> Result<(), String> {
         let held = self.shelf.get(payment_hash);
         match held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?.outcome {
-            Outcome::Unpaid | Outcome::Settling => {
+            Outcome::Unpaid | Outcome::Expired | Outcome::Settling => {
                 let paid = Outcome::Paid { received_msat: amount, at_ms: at.0 };
                 self.become_outcome(payment_hash, paid);
                 self.forget(at);
@@ -200,6 +208,22 @@ impl Receipts for MemoryReceipts {
             )),
             Outcome::Cancelled { .. } => {
                 Err(format!("the receipt of hash {payment_hash} was cancelled"))
+            }
+        }
+    }
+
+    fn expire(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        let held = self.shelf.get(payment_hash);
+        match held.ok_or_else(|| format!("no receipt of hash {payment_hash}"))?.outcome {
+            Outcome::Unpaid => {
+                self.become_outcome(payment_hash, Outcome::Expired);
+                Ok(())
+            }
+            Outcome::Expired
+            | Outcome::Settling
+            | Outcome::Paid { .. }
+            | Outcome::Cancelled { .. } => {
+                Err(format!("the receipt of hash {payment_hash} is not unpaid, or has expired"))
             }
         }
     }

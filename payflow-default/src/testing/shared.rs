@@ -237,6 +237,10 @@ impl Receipts for Shared<MemoryReceipts> {
         self.lock().unpaid()
     }
 
+    fn expiring(&self, most: usize) -> Vec<(Timestamp, PaymentHash)> {
+        self.lock().expiring(most)
+    }
+
     fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
         self.lock().check(issued)
     }
@@ -264,6 +268,10 @@ impl Receipts for Shared<MemoryReceipts> {
         at: Timestamp,
     ) -> Result<(), String> {
         self.lock().settle(payment_hash, amount, at)
+    }
+
+    fn expire(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.lock().expire(payment_hash)
     }
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {

@@ -8,6 +8,7 @@ mod clean;
 mod counters;
 mod told;
 mod terms;
+mod expiry;
 
 use crate::{
     calls::{field, json},

@@ -42,11 +42,11 @@ pub(in crate::methods) const LIST_PAYCODES: Method = Method {
           `tlvs` what it told beside (BOLT 4, types of 65536 and more); they and the \
           `payment_preimage` of a paid one are told to callers who may read secrets. `amount_msat` \
           is absent where any was asked for, `invoice_label` where it has no invoice. \
-          `updated_index` is another one with each change of the paycode itself; HTLCs that come \
-          and go, and time that passes, change none. `next`, where there may be more, is the \
-          `start` of the next page: an answer looks at 10000 paycodes at most, so that one with a \
-          `status` may be empty and have a `next`. `start` and `limit` need `index`. What was paid \
-          or cancelled is listed until 10000 others were, what expired for 31 days.",
+          `updated_index` is another one with each change of the paycode itself, to expire is one; \
+          HTLCs that come and go change none. `next`, where there may be more, is the `start` of \
+          the next page: an answer looks at 10000 paycodes at most, so that one with a `status` \
+          may be empty and have a `next`. `start` and `limit` need `index`. What was paid or \
+          cancelled is listed until 10000 others were, what expired for 31 days.",
     handle: list_paycodes,
     check: |engine, args| receipts(engine).and_then(|_| Asked::of(args)).map(drop),
 };

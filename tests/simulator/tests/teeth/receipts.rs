@@ -98,6 +98,10 @@ impl Receipts for Forgetful {
         self.receipts.unpaid()
     }
 
+    fn expiring(&self, most: usize) -> Vec<(Timestamp, PaymentHash)> {
+        self.receipts.expiring(most)
+    }
+
     fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
         self.receipts.check(issued)
     }
@@ -127,6 +131,10 @@ impl Receipts for Forgetful {
     ) -> Result<(), String> {
         let _forgotten = self.receipts.settle(payment_hash, amount, at);
         Ok(())
+    }
+
+    fn expire(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.expire(payment_hash)
     }
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {

@@ -115,6 +115,10 @@ impl Receipts for Shelf {
         self.receipts.unpaid()
     }
 
+    fn expiring(&self, most: usize) -> Vec<(Timestamp, PaymentHash)> {
+        self.receipts.expiring(most)
+    }
+
     fn check(&self, issued: &IssuedReceipt) -> Result<(), AddReceiptError> {
         self.receipts.check(issued)
     }
@@ -143,6 +147,10 @@ impl Receipts for Shelf {
         at: Timestamp,
     ) -> Result<(), String> {
         self.receipts.settle(payment_hash, (self.bend.settles)(amount), at)
+    }
+
+    fn expire(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
+        self.receipts.expire(payment_hash)
     }
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
