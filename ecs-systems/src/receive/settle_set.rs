@@ -37,6 +37,7 @@ pub const SETTLE_SET: SystemSpec = SystemSpec {
     required: &["lightningd:set:complete", "lightningd:secret-known"],
     disallowed: &[
         "lightningd:hold",
+        "lightningd:reject",
         "lightningd:refusing",
         "lightningd:set:settling",
         "lightningd:settled",

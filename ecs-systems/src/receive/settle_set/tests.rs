@@ -3,12 +3,13 @@
 use super::*;
 use crate::{
     components::{
-        Circular, Hold, OpenPart, Part, PartFacts, PartsOpen, ReceivedHtlc, SecretKnown,
+        Circular, Hold, OpenPart, Part, PartFacts, PartsOpen, ReceivedHtlc, Reject, SecretKnown,
         SetComplete,
     },
     fixture::{AMOUNT, Bench, NOW_MS, PREIMAGE, Ran, child, claim, here, part, payment, set},
     port::{ClaimState, LedgerError, Receipt, ReceiptState, SetShare},
     receive::{
+        apply_reject::APPLY_REJECT,
         fixture::{bare_set, htlc, receipt, received, set_entity},
         hold_set::HOLD_SET,
     },
@@ -123,6 +124,25 @@ fn no_preimage_leaves_unless_every_htlc_has_more_than_12_blocks_left() {
     facts.htlcs.push(ReceivedHtlc { cltv_expiry: later, ..facts.htlcs[0] });
     assert!(keeps_margin(&facts, BlockHeight(800_086)));
     assert!(!keeps_margin(&facts, BlockHeight(800_087)), "the earliest counts");
+}
+
+#[test]
+fn a_set_that_is_rejected_is_given_back_in_whatever_order_its_systems_stand() {
+    let orders = [
+        [SETTLE_SET.name, APPLY_REJECT.name].as_slice(),
+        &[APPLY_REJECT.name, SETTLE_SET.name],
+        &[SETTLE_SET.name],
+    ];
+    for order in orders {
+        let systems = Systems::listing(order.iter().copied());
+        let write = complete().attach(&Reject(PayeeFailure::DETAILS)).attach(&systems);
+        let (mut bench, _) = settled(Bench::new().receipt(receipt()), write);
+        bench.woken();
+        assert_eq!(bench.app.get::<Refusing>(set_entity()), Some(&Refusing(PayeeFailure::DETAILS)));
+        assert!(bench.app.get::<SetSettling>(set_entity()).is_none(), "{order:?}");
+        let shelved = bench.shelf.0.lock().unwrap();
+        assert_eq!(shelved.receipt.as_ref().unwrap().state, ReceiptState::Unpaid);
+    }
 }
 
 /// A circular payment of ours whose one part comes back over that channel with that amount.
