@@ -1,20 +1,19 @@
 //! Making a choice come true: at once, or record by record up to a crash.
 
 use crate::{
-    choice::{Choice, ExternalAnswer, Outage, PartAnswer, PlanAnswer, Written},
+    callers::call,
+    choice::{Choice, Outage, PartAnswer, PlanAnswer},
     guards::Guards,
     incoming::BLOCKS_RISEN,
     machine::{Breach, Fate, Machine, Pending, State, first_channel},
     said::{OVERSPENT_MSAT, decoded, status},
-    third,
     world::{self, AMOUNT_MSAT},
 };
 use ecs_core::{
-    EffectBody, EffectId, EntityId, Error, ErrorObject, Failed, Inputs, Json, Systems, Write,
-    Writer,
+    Caller, EffectBody, EffectId, EntityId, Error, Inputs, Json, Systems, Write, Writer,
 };
 use ecs_systems::{
-    components::{Approval, Cancel, Label, Part, PartFailure},
+    components::{Approval, Cancel, Part, PartFailure},
     effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
     port::{Failure, FailureCode, NodeError, Receipts},
     replies::{self, PartReply},
@@ -48,6 +47,13 @@ pub(crate) enum Command {
     /// The node says that it never had that part.
     NeverArrived(Pending),
     Timers,
+    /// The node shows that HTLC again.
+    Shown(usize),
+    /// A caller calls a method.
+    Method {
+        name: &'static str,
+        params: Json,
+    },
     Nothing,
 }
 
@@ -125,6 +131,12 @@ impl Machine {
                 }
                 Ok(())
             }
+            Command::Shown(number) => self.again(number),
+            Command::Method { name, params } => {
+                let inputs = Inputs { now_ms: self.env.now_ms, entropy: [7; 32] };
+                let called = self.app.call(&Caller::owner(), inputs, name, Some(&params));
+                must(called.is_ok(), "callers may decide", || format!("{name}: {called:?}"))
+            }
             Command::Nothing => Ok(()),
         }
     }
@@ -149,7 +161,15 @@ impl Machine {
             Command::Call { entity, writes } => (entity, writes, Writer::Caller),
             Command::Tell { entity, writes } => (entity, writes, Writer::Engine),
             Command::Nothing => return Ok(vec![(self.keep(), Guards::default())]),
-            Command::Answer { .. } | Command::NeverArrived(_) | Command::Timers => {
+            method @ Command::Method { .. } => {
+                self.execute(method)?;
+                let (asked, met) = (self.app.take_effects(), self.take_met());
+                return Ok(vec![(State { asked, ..self.keep() }, met)]);
+            }
+            Command::Answer { .. }
+            | Command::NeverArrived(_)
+            | Command::Timers
+            | Command::Shown(_) => {
                 return Ok(Vec::new());
             }
         };
@@ -199,7 +219,12 @@ impl Machine {
             self.tell_after_crash(&pending)?;
             self.take_up_claim(&pending)?;
         }
-        self.show_again()
+        self.show_again()?;
+        if self.situation.payers.is_some() {
+            self.execute(Command::Timers)?;
+            self.perform_all()?;
+        }
+        Ok(())
     }
 
     /// What the node says of a part that was under way when we crashed.
@@ -263,8 +288,12 @@ impl Machine {
             Choice::Close(cause) => self.close(*cause),
             Choice::Blocks => {
                 self.env.blocks += BLOCKS_RISEN;
-                Command::Nothing
+                let others = self.situation.payers.is_some();
+                if others { Command::Timers } else { Command::Nothing }
             }
+            Choice::Comes(shown) => self.comes(*shown),
+            Choice::Again(number) => Command::Shown(*number),
+            Choice::Decide(decision) => self.decide(*decision),
             Choice::Height => {
                 self.env.blocks += 1;
                 Command::Timers
@@ -301,7 +330,9 @@ impl Machine {
     ) -> Option<Pending> {
         let named = |it: &Pending| {
             let offered = || it.effect.read::<OfferPart>().map(|offer| offer.0.key.part_id.0);
-            it.payment == payment && it.effect.kind == kind && (part.is_none() || offered() == part)
+            it.payment == Some(payment)
+                && it.effect.kind == kind
+                && (part.is_none() || offered() == part)
         };
         self.pending().into_iter().find(named)
     }
@@ -356,39 +387,6 @@ impl Machine {
         }
         reply
     }
-
-    fn written(&self, number: usize, written: Written) -> Command {
-        let entity = self.app.entities()[number];
-        call(entity, |write| match written {
-            Written::Label => write.attach(&Label(Json::of("mine"))),
-            Written::Cancel => write.attach(&Cancel),
-            Written::Approval => write.attach(&Approval(true)),
-            Written::Error => {
-                write.attach(&Failed(ErrorObject::new(third::THEIR_CODE, "Not any more")))
-            }
-            Written::NoList => write.detach::<Systems>(),
-        })
-    }
-
-    fn external(&self, number: usize, answer: ExternalAnswer) -> Command {
-        let entity = self.app.entities()[number];
-        let name = self.app.invocation(entity).map(|invoke| invoke.system).unwrap_or_default();
-        let here = Write::to(entity);
-        let error = ErrorObject::new(third::THEIR_CODE, "Not with us");
-        let writes = match answer {
-            ExternalAnswer::Done | ExternalAnswer::Stale => {
-                vec![here.attach_json(third::flag(&name), Json::yes())]
-            }
-            ExternalAnswer::Idle => Vec::new(),
-            ExternalAnswer::Fails => vec![here.attach(&Failed(error))],
-            ExternalAnswer::Ends => vec![here.attach(&Failed(error)).detach::<Systems>()],
-        };
-        Command::Answer { entity, writes, stale: answer == ExternalAnswer::Stale }
-    }
-}
-
-pub(crate) fn call(entity: EntityId, write: impl FnOnce(Write) -> Write) -> Command {
-    Command::Call { entity, writes: vec![write(Write::to(entity))] }
 }
 
 pub(crate) fn must(

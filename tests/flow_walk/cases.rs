@@ -3,6 +3,7 @@
 use crate::{
     incoming::Came,
     machine::{Fate, Machine},
+    received,
 };
 use ecs_core::{EntityId, Systems};
 use ecs_systems::components::{
@@ -11,7 +12,7 @@ use ecs_systems::components::{
 };
 
 /// Case and situation: the walk of the one sees the other.
-pub(crate) const CASES: [(&str, &str); 31] = [
+pub(crate) const CASES: [(&str, &str); 45] = [
     ("paid", "fixed amount"),
     ("paid", "amount chosen"),
     ("refused", "no amount at all"),
@@ -43,6 +44,20 @@ pub(crate) const CASES: [(&str, &str); 31] = [
     ("closed before the claim", "closed intake"),
     ("closed while parts are out", "closed intake"),
     ("closed while a preimage leaves", "closed intake, circular"),
+    ("others pay", "received"),
+    ("others pay in parts", "received"),
+    ("a part of it is lost", "received"),
+    ("a wrong HTLC is refused", "received"),
+    ("others pay beside a wrong HTLC", "received"),
+    ("a set is out of time", "received"),
+    ("others pay after a set was given back", "received"),
+    ("a whole set is too old", "received"),
+    ("what was held is taken", "received, held"),
+    ("what was held is given back", "received, held"),
+    ("a set is cancelled", "received, held"),
+    ("a set that began in time is taken", "received, expires"),
+    ("an expired receipt is not paid", "received, expires"),
+    ("a third party rejects", "rejects received lightningd:set:complete"),
 ];
 
 /// The cases that are seen in a state.
@@ -96,6 +111,9 @@ pub(crate) fn seen(machine: &Machine) -> Vec<&'static str> {
             (closed && back + came(Came::Released) > 0, "closed while a preimage leaves"),
         ];
         seen.extend(cases.into_iter().filter(|(is, _)| *is).map(|(_, case)| case));
+    }
+    if machine.situation.payers.is_some() {
+        seen.extend(received::cases(machine));
     }
     seen
 }

@@ -4,7 +4,8 @@ use crate::{
     closed::Cause,
     incoming,
     machine::{Machine, Pending},
-    situation::After,
+    payers::{self, Decision, Shown},
+    situation::{After, More},
 };
 use ecs_core::{EffectBody, Failed, Failing, Systems};
 use ecs_systems::{
@@ -32,6 +33,12 @@ pub(crate) enum Choice {
     Arrive(usize, u64),
     /// The HTLC of that number is off its channel; whether it is ours.
     Resolved(usize, bool),
+    /// An HTLC of another payer comes in.
+    Comes(Shown),
+    /// The node shows the HTLC of that number again.
+    Again(usize),
+    /// Somebody decides about our receipt.
+    Decide(Decision),
     /// Blocks are found: what came in before is too old to be taken.
     Blocks,
     /// A block is found that a payment waits for.
@@ -100,6 +107,10 @@ pub(crate) enum Written {
     Error,
     /// They detach the list.
     NoList,
+    Reject,
+    Hold,
+    /// They detach `lightningd:hold`.
+    NoHold,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +124,10 @@ pub(crate) enum DecodeAnswer {
 pub(crate) enum ExternalAnswer {
     /// It attaches its flag and advances.
     Done,
+    /// The same, and it attaches `lightningd:reject`.
+    Rejects,
+    /// The same, and it attaches `lightningd:hold`.
+    Holds,
     /// It advances without a change.
     Idle,
     /// It attaches `lightningd:error`.
@@ -151,12 +166,15 @@ impl Budget {
     fn bound_on(&mut self, choice: &Choice) -> Option<&mut u8> {
         let odd = match choice {
             Choice::Crash(..) => return Some(&mut self.crashes),
-            Choice::Cancel(_) => return Some(&mut self.cancels),
-            Choice::Advance(_) => return Some(&mut self.calls),
+            Choice::Cancel(_) | Choice::Decide(Decision::Cancel) => {
+                return Some(&mut self.cancels);
+            }
+            Choice::Advance(_) | Choice::Again(_) => return Some(&mut self.calls),
             Choice::Write(..) => return Some(&mut self.writes),
             Choice::Plan(_, answer) => !answer.is_ordinary(),
             Choice::Part(_, _, answer) => !answer.is_ordinary(),
-            Choice::External(_, answer) => *answer != ExternalAnswer::Done,
+            Choice::External(_, answer) => !answer.is_ordinary(),
+            Choice::Comes(shown) => !shown.is_ordinary(),
             Choice::Resolved(_, settled) => !settled,
             Choice::Blocks | Choice::Close(_) => true,
             Choice::Decode(..)
@@ -165,6 +183,7 @@ impl Budget {
             | Choice::Approve(..)
             | Choice::Tick
             | Choice::Height
+            | Choice::Decide(Decision::Settle)
             | Choice::Start(_)
             | Choice::ReceiptPaid
             | Choice::Nothing => false,
@@ -194,6 +213,12 @@ impl PlanAnswer {
 impl PartAnswer {
     fn is_ordinary(self) -> bool {
         matches!(self, Self::Paid | Self::Temporary | Self::Permanent | Self::AsItCame)
+    }
+}
+
+impl ExternalAnswer {
+    fn is_ordinary(self) -> bool {
+        matches!(self, Self::Done | Self::Rejects | Self::Holds)
     }
 }
 
@@ -230,7 +255,9 @@ pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
     if machine.env.closed.is_none() {
         all.extend(machine.situation.closes.iter().copied().map(Choice::Close));
     }
-    if machine.env.payments.is_empty() {
+    if let Some(payers) = machine.situation.payers {
+        all.extend(payers::choices(machine, payers));
+    } else if machine.env.payments.is_empty() {
         all.push(Choice::Start(0));
         return all;
     }
@@ -262,6 +289,9 @@ pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
                 ExternalAnswer::Ends,
                 ExternalAnswer::Stale,
             ];
+            let of_sets = [ExternalAnswer::Rejects, ExternalAnswer::Holds];
+            let of_sets = of_sets.into_iter().filter(|_| payers::is_set(machine, entity));
+            let answers = answers.into_iter().chain(of_sets);
             all.extend(answers.map(|answer| Choice::External(number, answer)));
         }
     }
@@ -278,7 +308,7 @@ pub(crate) fn choices(machine: &Machine) -> Vec<Choice> {
     {
         all.push(Choice::Start(1));
     }
-    if machine.situation.receipt_may_be_paid && !machine.env.receipt_paid {
+    if machine.situation.more == More::PaidInBetween && !machine.env.receipt_paid {
         all.push(Choice::ReceiptPaid);
     }
     all.retain(|choice| machine.env.left.after(choice).is_some());
@@ -302,11 +332,14 @@ fn writes(machine: &Machine, all: &mut Vec<Choice>) {
         if runs && !app.is_frozen(entity) {
             write(Written::NoList);
         }
+        if payers::is_set(machine, entity) {
+            [Written::Reject, Written::Hold, Written::NoHold].into_iter().for_each(&mut write);
+        }
     }
 }
 
 fn answers(machine: &Machine, pending: &Pending, all: &mut Vec<Choice>) {
-    let of = pending.payment;
+    let Some(of) = pending.payment else { return };
     match pending.effect.kind.as_str() {
         ChooseRoutes::KIND => {
             let ChooseRoutes(asked) = pending.effect.read().expect("its kind says so");

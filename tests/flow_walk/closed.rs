@@ -28,6 +28,11 @@ pub(crate) struct Closed {
 }
 
 impl Closed {
+    /// Whether no preimage leaves.
+    pub(crate) fn reconciles(self) -> bool {
+        self.cause == Cause::Reconciling
+    }
+
     fn now(app: &Engine, cause: Cause) -> Self {
         let entities = app.entities();
         let count = |is: &dyn Fn(EntityId) -> bool| entities.iter().filter(|id| is(**id)).count();
@@ -62,7 +67,7 @@ impl Machine {
 pub(crate) fn nothing_is_taken_on(machine: &Machine) -> Judged {
     let Some(then) = machine.env.closed else { return Ok(()) };
     let now = Closed::now(&machine.app, then.cause);
-    let settles = then.cause == Cause::Reconciling && now.settling > then.settling;
+    let settles = then.reconciles() && now.settling > then.settling;
     if now.claims > then.claims || now.parts > then.parts || settles {
         let what = format!("{now:?}, after {then:?}");
         return Err(Breach { law: "a closed intake takes on nothing", what });

@@ -7,6 +7,7 @@ use crate::{
     guards::Guards,
     laws,
     machine::{Breach, Machine, State},
+    payers,
     situation::Situation,
 };
 use ecs_core::{EntityId, Systems};
@@ -87,8 +88,11 @@ fn arrived(machine: &Machine, state: State) -> Node {
         let systems = app.get::<Systems>(*payment);
         systems.is_none_or(|systems| laws::is_stuck_draft(machine, *payment, systems))
     };
-    let over = !payments.is_empty() && payments.iter().all(stuck);
-    let ends = payments.iter().filter_map(|payment| machine.end_of(*payment)).collect();
+    let others = machine.situation.payers.is_some();
+    let paid = !payments.is_empty() && payments.iter().all(stuck);
+    let over = if others { payers::is_over(machine) } else { paid };
+    let ends = payments.iter().filter_map(|payment| machine.end_of(*payment));
+    let ends = ends.chain(payers::end_of(machine).filter(|_| others)).collect();
     let (cases, edges) = (cases::seen(machine), Vec::new());
     Node { state: Some(state), mid: None, todo, over, ends, cases, edges, came: None }
 }
@@ -206,6 +210,8 @@ fn crashes_within(choice: &Choice) -> bool {
             | Choice::Cancel(_)
             | Choice::Start(_)
             | Choice::Arrive(..)
+            | Choice::Comes(_)
+            | Choice::Decide(_)
             | Choice::Resolved(..)
             | Choice::Nothing
     )

@@ -186,7 +186,8 @@ pub(crate) fn key(state: &State, mid: bool) -> u64 {
     (payments, env.now_ms, env.receipt_paid, &env.ends).hash(&mut hasher);
     (&env.htlcs, env.blocks, env.closed).hash(&mut hasher);
     let receipt = state.receipts.find(&world::preimage(1).hash());
-    receipt.map(|receipt| receipt.state as u8).hash(&mut hasher);
+    let receipt = receipt.map(|receipt| (receipt.state as u8, receipt.preimage_known));
+    (receipt, &env.decided).hash(&mut hasher);
     for (key, offer) in &env.offers {
         (key, offer).hash(&mut hasher);
     }

@@ -7,12 +7,13 @@ use crate::{
     act::{Command, must},
     choice::{Choice, PartAnswer},
     machine::{Breach, Env, Fate, Machine, Pending},
+    received,
     taken::came_back,
 };
-use ecs_core::{EffectBody, EntityId, Systems, Write, Writer};
+use ecs_core::{EffectBody, EntityId, Systems, Write};
 use ecs_systems::{
     components::{
-        Circular, HeightAwaited, Htlc, HtlcJoined, Refused, Refusing, Set, SetReceived, SetSettling,
+        Circular, HeightAwaited, Held, HtlcJoined, Refused, Refusing, Set, SetReceived, SetSettling,
     },
     effects::{OfferPart, SettleHtlcs},
     port::{HtlcId, IncomingHtlc, PartKey, PayeeFailure, ReceiptState, Receipts, SendPart},
@@ -47,8 +48,11 @@ pub(crate) enum Came {
 pub(crate) struct Incoming {
     pub(crate) entity: EntityId,
     pub(crate) htlc: HtlcId,
-    pub(crate) part: PartKey,
+    /// The part of ours that it is, if it is one.
+    pub(crate) part: Option<PartKey>,
     pub(crate) amount_msat: u64,
+    /// It is right, alone or with others.
+    pub(crate) fits: bool,
     pub(crate) came: Came,
 }
 
@@ -61,7 +65,7 @@ impl Incoming {
 
 impl Env {
     fn came(&self, part: &PartKey) -> Option<Came> {
-        self.htlcs.iter().find(|it| it.part == *part).map(|it| it.came)
+        self.htlcs.iter().find(|it| it.part == Some(*part)).map(|it| it.came)
     }
 
     /// Whether an HTLC may become too old to be taken while it waits.
@@ -132,12 +136,15 @@ impl Machine {
     /// Whether an Entity waits for a height that has come.
     pub(crate) fn has_come(&self, entity: EntityId) -> bool {
         let awaited = self.app.get::<HeightAwaited>(entity);
-        awaited.is_some_and(|awaited| awaited.0 <= self.height())
+        let held = self.app.get::<Held>(entity).map(|held| held.0.until_height);
+        let at = awaited.map(|awaited| awaited.0).or(held);
+        at.is_some_and(|at| at <= self.height())
     }
 
     /// Whether a part is one of a circular payment.
     pub(crate) fn goes_around(&self, pending: &Pending) -> bool {
-        self.app.get::<Circular>(self.env.payments[pending.payment]).is_some()
+        let payment = pending.payment.map(|payment| self.env.payments[payment]);
+        payment.is_some_and(|payment| self.app.get::<Circular>(payment).is_some())
     }
 
     /// What our word on the HTLC of a part means to the part.
@@ -163,18 +170,11 @@ impl Machine {
         let Some(incoming) = incoming(&offer, self.env.htlcs.len()) else {
             return Command::Nothing;
         };
-        let (htlc, part) = (incoming.htlc, offer.key);
-        let amount_msat = incoming.amount_msat.0;
-        self.begin();
-        let entity = self.app.new_entity();
-        let write = Write::to(entity).attach(&Htlc(incoming)).attach(&Systems::listing(&self.list));
-        self.app.set_components(&Writer::Engine, &[write], &[]).expect("an HTLC fits");
-        self.env.htlcs.push(Incoming { entity, htlc, part, amount_msat, came: Came::Waits });
-        Command::Call { entity, writes: Vec::new() }
+        self.take_in(incoming, Some(offer.key), true)
     }
 
     /// An HTLC is off its channel. Its set hears of it once no HTLC of the set is left; one that
-    /// still gathered is refused.
+    /// still gathered is refused, and so is an HTLC that is in no set yet.
     pub(crate) fn resolved(&mut self, number: usize, settled: bool) -> Command {
         let it = &mut self.env.htlcs[number];
         it.came = match (it.came, settled) {
@@ -184,18 +184,16 @@ impl Machine {
             (other, _) => other,
         };
         let (came, entity) = (it.came, it.entity);
-        let Some(HtlcJoined(set)) = self.app.get::<HtlcJoined>(entity).cloned() else {
-            return Command::Nothing;
-        };
+        let joined = self.app.get::<HtlcJoined>(entity).map(|joined| joined.0);
         if came == Came::Gone {
-            let app = &self.app;
-            let gathers = app.get::<Systems>(set).is_some()
-                && app.get::<SetSettling>(set).is_none()
-                && app.get::<Refusing>(set).is_none();
-            let writes = vec![Write::to(set).attach(&Refusing(PayeeFailure::DETAILS))];
-            return if gathers { Command::Tell { entity: set, writes } } else { Command::Nothing };
+            let (app, entity) = (&self.app, joined.unwrap_or(entity));
+            let open = app.get::<Systems>(entity).is_some()
+                && app.get::<SetSettling>(entity).is_none()
+                && app.get::<Refusing>(entity).is_none();
+            let writes = vec![Write::to(entity).attach(&Refusing(PayeeFailure::DETAILS))];
+            return if open { Command::Tell { entity, writes } } else { Command::Nothing };
         }
-        self.claimed(set)
+        joined.map_or(Command::Nothing, |set| self.claimed(set))
     }
 
     /// What the Driver replies once every HTLC of a set is off its channel.
@@ -225,6 +223,9 @@ impl Machine {
         let received = self.app.get::<SetReceived>(set).map(|received| &received.0);
         let in_time = received.is_some_and(|received| keeps_margin(received, self.height()));
         must(again || in_time, "nothing is released too late", || format!("set {set}"))?;
+        if self.situation.payers.is_some() && !again {
+            received::may_be_released(self, set, htlcs)?;
+        }
         let asked = receipt.and_then(|it| it.amount_msat).map_or(1, |amount| amount.0);
         let mut sum = 0;
         for it in &mut self.env.htlcs {
@@ -281,15 +282,17 @@ impl Machine {
     /// After a crash the node shows every HTLC again that waits: each is known, and is answered as
     /// before.
     pub(crate) fn show_again(&mut self) -> Result<(), Breach> {
-        let waiting: Vec<Incoming> =
-            self.env.htlcs.iter().copied().filter(|it| it.came == Came::Waits).collect();
-        for shown in waiting {
-            came_back(self, &shown)?;
-            if self.app.get::<Refused>(shown.entity).is_some() {
-                self.give_back(&[shown.htlc])?;
-            }
-        }
-        Ok(())
+        let waits = |number: &usize| self.env.htlcs[*number].came == Came::Waits;
+        let waiting: Vec<usize> = (0..self.env.htlcs.len()).filter(waits).collect();
+        waiting.into_iter().try_for_each(|number| self.again(number))
+    }
+
+    /// The node shows an HTLC again. It is known by its Entity, and gets the same word again.
+    pub(crate) fn again(&mut self, number: usize) -> Result<(), Breach> {
+        let shown = self.env.htlcs[number];
+        came_back(self, &shown)?;
+        let refused = self.app.get::<Refused>(shown.entity).is_some();
+        if refused { self.give_back(&[shown.htlc]) } else { Ok(()) }
     }
 }
 

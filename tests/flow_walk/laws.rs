@@ -3,9 +3,8 @@
 use crate::{
     closed,
     machine::{Breach, Fate, Frozen, Machine, channels},
-    situation::{Does, Third},
-    taken,
-    third::THEIR_CODE,
+    payers, received, taken,
+    third::{Does, THEIR_CODE, Third},
     world,
 };
 use ecs_core::{
@@ -61,7 +60,9 @@ pub(crate) fn judge(machine: &mut Machine) -> Judged {
     taken::htlcs_are_true(machine)?;
     closed::nothing_is_taken_on(machine)?;
     paid_at_most_once(machine)?;
-    if machine.env.payments.iter().all(|payment| machine.has_ended(*payment)) {
+    received::judge(machine)?;
+    let over = machine.situation.payers.is_none() || payers::is_over(machine);
+    if over && machine.env.payments.iter().all(|payment| machine.has_ended(*payment)) {
         books_are_true(machine)?;
     }
     Ok(())

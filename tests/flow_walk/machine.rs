@@ -5,7 +5,9 @@ use crate::{
     closed::Closed,
     guards::{Guards, Sieve},
     incoming::Incoming,
-    situation::Situation,
+    payers::{Decided, Payers},
+    received,
+    situation::{More, Situation},
     third,
     world::{START_MS, World},
 };
@@ -73,6 +75,7 @@ pub(crate) struct Env {
     pub(crate) receipt_paid: bool,
     /// The HTLCs that came in, in that order.
     pub(crate) htlcs: Vec<Incoming>,
+    pub(crate) decided: Decided,
     pub(crate) now_ms: u64,
     /// Blocks found since the walk began.
     pub(crate) blocks: u32,
@@ -98,8 +101,8 @@ pub(crate) struct State {
 pub(crate) struct Pending {
     pub(crate) entity: EntityId,
     pub(crate) effect: Effect,
-    /// The payment it is asked for, counted from 0.
-    pub(crate) payment: usize,
+    /// The payment it is asked for, counted from 0; `None`: for what others pay.
+    pub(crate) payment: Option<usize>,
 }
 
 /// Engine and world.
@@ -135,9 +138,9 @@ impl Machine {
                 books.commit(&[opening], None, Timestamp(START_MS)).expect("a first opening");
             }
         }
-        let mut receipts = MemoryReceipts::default();
+        let mut receipts = situation.payers.map(Payers::receipts).unwrap_or_default();
         if situation.receipt {
-            receipts.add(&receipt()).expect("a first receipt");
+            receipts.add(&receipt(situation.more == More::Hold)).expect("a first receipt");
         }
         let (books, receipts) = (Shared::new(books), Shared::new(receipts));
         let mut app = Engine::new();
@@ -156,6 +159,7 @@ impl Machine {
             frozen: BTreeMap::new(),
             receipt_paid: false,
             htlcs: Vec::new(),
+            decided: Decided::default(),
             now_ms: START_MS,
             blocks: 0,
             closed: None,
@@ -258,10 +262,9 @@ impl Machine {
     }
 
     /// The payment an Entity is or works for.
-    fn number_of(&self, entity: EntityId) -> usize {
+    fn number_of(&self, entity: EntityId) -> Option<usize> {
         let of = self.app.get::<Parent>(entity).map_or(entity, |parent| parent.0);
-        let found = self.env.payments.iter().position(|payment| *payment == of);
-        found.expect("what waits for an answer works for a payment")
+        self.env.payments.iter().position(|payment| *payment == of)
     }
 
     /// Whether a payment has come to its end.
@@ -303,7 +306,7 @@ impl Machine {
         });
         let timers = self.timers().into_iter().map(|(at_ms, _, _)| at_ms);
         let timers = timers.filter(|at_ms| *at_ms != u64::MAX);
-        let all = bounds.flatten().chain(timers);
+        let all = bounds.flatten().chain(timers).chain(self.expiry_ms());
         all.filter(|at_ms| *at_ms > self.env.now_ms).min()
     }
 
@@ -333,6 +336,7 @@ impl Machine {
                 }
             } else if let Some(RefuseHtlcs { htlcs }) = effect.read() {
                 if left {
+                    received::may_be_given_back(self, &htlcs)?;
                     self.give_back(&htlcs)?;
                 }
             } else if let Some(PaySuccess { entity, .. }) = effect.read() {
@@ -366,13 +370,13 @@ pub(crate) fn channels(world: &World) -> [ShortChannelId; 2] {
     [world.bob, world.carol].map(|peer| world.channel_to(peer).short_channel_id)
 }
 
-fn receipt() -> NewReceipt {
+fn receipt(hold: bool) -> NewReceipt {
     let invoice = crate::world::draft(1);
     NewReceipt {
         preimage: crate::world::preimage(1),
         payment_secret: Some(invoice.payment_secret),
         amount_msat: invoice.amount_msat,
         expires_at: Timestamp(START_MS + invoice.expiry.0 * 1_000),
-        terms: ledger_store::Terms::default(),
+        terms: ledger_store::Terms { hold, ..ledger_store::Terms::default() },
     }
 }

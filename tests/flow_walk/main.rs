@@ -12,9 +12,13 @@ mod others;
 mod third;
 mod choice;
 mod incoming;
+mod payers;
+mod received;
+mod receiving;
 mod said;
 mod machine;
 mod act;
+mod callers;
 mod closed;
 mod laws;
 mod taken;
@@ -118,6 +122,11 @@ fn every_walk_in_which_callers_write_keeps_the_laws() {
     walk(&others::written());
 }
 
+#[test]
+fn every_walk_on_which_others_pay_us_keeps_the_laws() {
+    walk(&receiving::situations());
+}
+
 /// All situations, in an order that is not by kind.
 fn situations() -> Vec<Situation> {
     let mut all = situation::sending();
@@ -127,6 +136,7 @@ fn situations() -> Vec<Situation> {
     all.extend(others::twice());
     all.extend(others::third_parties());
     all.extend(others::written());
+    all.extend(receiving::situations());
     all
 }
 

@@ -3,11 +3,8 @@
 
 use crate::{
     closed::Cause,
-    situation::{
-        After, Does, Place, SENT, Second, Situation, Third, amount, any_amount, fixed, of,
-        restless, to_us,
-    },
-    third::THEIR_CODE,
+    situation::{After, SENT, Second, Situation, amount, any_amount, fixed, of, restless, to_us},
+    third::{Does, Place, THEIR_CODE, Third},
     world::{AMOUNT_MSAT, draft},
 };
 use ecs_core::Json;

@@ -4,7 +4,9 @@ use crate::{
     choice::Budget,
     closed::Cause,
     others,
-    third::THEIR_CODE,
+    payers::Payers,
+    receiving,
+    third::Third,
     world::{AMOUNT_MSAT, World, draft, preimage, signed},
 };
 use ecs_core::{Json, WireComponent, Write};
@@ -18,99 +20,6 @@ use ecs_systems::{
     units::{Msat, Seconds, Timestamp},
 };
 
-/// A third party's System in the list.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Third {
-    /// `acme:…`; its flag is that with `:done`.
-    pub(crate) name: &'static str,
-    pub(crate) requires: &'static str,
-    pub(crate) does: Does,
-    pub(crate) place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Does {
-    /// Attaches its flag.
-    Flag,
-    /// The same, with a notice and a timer of its own.
-    Tells,
-    /// Refuses, whenever it matches.
-    Refuse,
-    /// Nothing, whenever it matches.
-    Idle,
-    /// Waits, whenever it matches.
-    Wait,
-    /// Stops, whenever it matches.
-    Stop,
-    /// Attaches `lightningd:error` and detaches the list.
-    End,
-    /// Asks for an effect with a reply.
-    Ask,
-    /// Writes a line for the books.
-    Book,
-    /// Sets a timer that isn't its own.
-    Time,
-    /// Is announced.
-    External,
-    /// Is on the list, and nobody registered it.
-    Missing,
-}
-
-impl Does {
-    /// How situations with it are named.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Flag => "flags",
-            Self::Tells => "tells of",
-            Self::Refuse => "refuses",
-            Self::Idle => "idles at",
-            Self::Wait => "waits at",
-            Self::Stop => "stops at",
-            Self::End => "ends",
-            Self::Ask => "asks at",
-            Self::Book => "books at",
-            Self::Time => "times",
-            Self::External => "external at",
-            Self::Missing => "missing at",
-        }
-    }
-
-    /// The codes that a payment may fail with because of it.
-    pub(crate) fn codes(self) -> &'static [i32] {
-        match self {
-            Self::Flag | Self::Tells => &[],
-            Self::Refuse => &[THEIR_CODE],
-            Self::Idle => &[2202],
-            Self::Wait | Self::Stop => &[2201],
-            Self::End => &[THEIR_CODE, 2205],
-            Self::Ask | Self::Book | Self::Time => &[-32602],
-            Self::External => &[THEIR_CODE, 2203],
-            Self::Missing => &[2203],
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    First,
-    /// Right before and right behind `claim_hash`.
-    BeforeClaim,
-    BehindClaim,
-    Last,
-}
-
-impl Place {
-    /// How situations with a System there are named.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::BeforeClaim => "before the claim",
-            Self::BehindClaim => "behind the claim",
-            Self::Last => "last",
-        }
-    }
-}
-
 /// When the second payment may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
@@ -118,6 +27,16 @@ pub(crate) enum After {
     Begin,
     /// Once the first has ended.
     End,
+}
+
+/// What there is to know of a receipt of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    Nothing,
+    /// It waits for a decision.
+    Hold,
+    /// Somebody else may pay it.
+    PaidInBetween,
 }
 
 #[derive(Clone, Debug)]
@@ -138,7 +57,9 @@ pub(crate) struct Situation {
     pub(crate) opening_msat: [u64; 2],
     /// A receipt of ours for the walk's hash.
     pub(crate) receipt: bool,
-    pub(crate) receipt_may_be_paid: bool,
+    pub(crate) more: More,
+    /// Others pay that receipt; nobody here pays.
+    pub(crate) payers: Option<Payers>,
     /// Why the intake may close.
     pub(crate) closes: &'static [Cause],
     /// A System that the list lacks.
@@ -170,7 +91,8 @@ impl Situation {
             policy: Policy { rounds_max: 2, ..Policy::default() },
             opening_msat: [10_000_000; 2],
             receipt: false,
-            receipt_may_be_paid: false,
+            more: More::Nothing,
+            payers: None,
             closes: &[],
             lacks: None,
             parts_max: 3,
@@ -186,6 +108,9 @@ impl Situation {
 
     /// As far as time allows.
     pub(crate) fn deep(self) -> Self {
+        if self.budget.writes > 0 {
+            return self;
+        }
         let policy = Policy { rounds_max: 2, ..self.policy };
         let circular =
             self.components.components.iter().any(|(name, _)| name == Circular::SPEC.name);
@@ -356,7 +281,7 @@ pub(crate) fn deciding() -> Vec<Situation> {
         Situation { receipt: false, name: "to self, unknown", ends: &[203], ..own.clone() },
         Situation {
             policy: asking,
-            receipt_may_be_paid: true,
+            more: More::PaidInBetween,
             name: "to self, paid in between",
             ends: &[0, 203, 210, 2310],
             ..own.clone()
@@ -376,8 +301,11 @@ pub(crate) fn deciding() -> Vec<Situation> {
 
 /// A few situations that together come by most Systems.
 pub(crate) fn typical() -> Vec<Situation> {
-    let names =
+    let ours =
         ["fixed amount", "both amounts, overpaid", "partial", "approval", "to self", "circular"];
+    let theirs = ["received", "received, held", "rejects received lightningd:set:complete"];
+    let names = [&ours[..], &theirs].concat();
     let all = sending().into_iter().chain(deciding()).chain(others::circles());
+    let all = all.chain(receiving::situations());
     all.filter(|situation| names.contains(&situation.name)).collect()
 }

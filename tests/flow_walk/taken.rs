@@ -6,7 +6,7 @@ use crate::{
 };
 use ecs_core::{EntityId, Systems};
 use ecs_systems::{
-    components::{Circular, Htlc, HtlcJoined, PartsPaid, Refused, SetSettling},
+    components::{Circular, Htlc, HtlcJoined, PartsPaid, Refused, Refusing, SetSettling},
     port::Ledger,
     units::Msat,
 };
@@ -43,9 +43,12 @@ pub(crate) fn htlcs_are_true(machine: &Machine) -> Judged {
             Came::Waits => ("every HTLC gets our word", runs(set.unwrap_or(it.entity))),
             Came::Released => ("an HTLC is judged once", !refused && set.is_some_and(runs)),
             Came::Ours | Came::Lost => ("an HTLC is judged once", !refused && settling),
-            Came::Refused | Came::TimedOut | Came::Gone => {
-                ("an HTLC is judged once", refused && !settling)
+            Came::Gone => {
+                let word = set.unwrap_or(it.entity);
+                let will_be = app.get::<Refusing>(word).is_some() && runs(word);
+                ("an HTLC is judged once", (refused || will_be) && !settling)
             }
+            Came::Refused | Came::TimedOut => ("an HTLC is judged once", refused && !settling),
         };
         if !holds {
             return breach(law, format!("{it:?}: set {set:?}, {refused}, {settling}"));
