@@ -26,6 +26,7 @@ pub const HOLD_SET: SystemSpec = SystemSpec {
     disallowed: &[
         "lightningd:set:held",
         "lightningd:refusing",
+        "lightningd:failing",
         "lightningd:set:settling",
         "lightningd:settled",
     ],
@@ -73,9 +74,12 @@ mod tests {
     use crate::{
         components::{Hold, SetComplete},
         fixture::{AMOUNT, Bench, Ran},
-        receive::fixture::{bare_set, received, set, set_entity},
+        receive::{
+            fixture::{bare_set, received, set, set_entity},
+            refuse_set::FAIL_TO_REFUSE,
+        },
     };
-    use ecs_core::EffectClass;
+    use ecs_core::{EffectClass, ErrorObject, Failing, Systems};
 
     fn ran(height: u32) -> Ran {
         let write = bare_set().attach(&received(AMOUNT.0)).attach(&SetComplete).attach(&Hold);
@@ -95,6 +99,18 @@ mod tests {
         assert_eq!((*name, htlcs[0].amount_msat), (set().reference(set_entity()), AMOUNT));
         let EffectClass::Timer { writes, .. } = &ran.effects[0].class else { panic!("a timer") };
         assert_eq!(*writes, [Write::here().attach(&Refusing(PayeeFailure::DETAILS))]);
+    }
+
+    #[test]
+    fn a_set_that_fails_is_given_back_and_not_held() {
+        let systems = Systems::listing([HOLD_SET.name, FAIL_TO_REFUSE.name]);
+        let write = bare_set().attach(&received(AMOUNT.0)).attach(&SetComplete).attach(&Hold);
+        let failing = Failing(ErrorObject::new(-1, "Not with us"));
+        let mut bench = Bench::new().node(|node| node.height = BlockHeight(800_000));
+        bench.put(set_entity(), write.attach(&failing).attach(&systems));
+        bench.app.advance(set_entity(), None).unwrap();
+        assert!(bench.app.get::<Refusing>(set_entity()).is_some());
+        assert!(bench.app.get::<SetHeld>(set_entity()).is_none());
     }
 
     #[test]
