@@ -6,7 +6,7 @@ use crate::{
         INVOICE_PREFIX, PaidPreimage, Part, PartFailure, PartSpent, Planned, Preapproved, Refusing,
         SetClaimed, SetLost, SetSettling,
     },
-    port::{HtlcId, NodeError, PartStatus, PayeeFailure},
+    port::{Failure, HtlcId, NodeError, PartStatus, PayeeFailure},
     refusal::{PREAPPROVAL_DECLINED, from_no_plan},
 };
 use ecs_core::{Failing, Json, Refusal, Write};
@@ -118,12 +118,21 @@ pub fn part_status(part: &Part, status: PartStatus) -> PartReply {
             PartReply::Final(vec![write])
         }
         PartStatus::Failed(failure) => {
+            let failure = named(part, failure);
             PartReply::Final(vec![Write::here().attach(&PartFailure(failure))])
         }
         PartStatus::InFlight => PartReply::Wait,
         PartStatus::NeverArrived => PartReply::OfferAgain,
         PartStatus::Unknown => PartReply::AskAgain,
     }
+}
+
+/// The failure with the channel that our own node doesn't name where it fails a part itself: there
+/// is but one.
+fn named(part: &Part, failure: Failure) -> Failure {
+    let first = part.0.route.hops.first().filter(|_| failure.erring_index == Some(0));
+    let erring_channel = failure.erring_channel.or(first.map(|hop| hop.short_channel_id_dir));
+    Failure { erring_channel, ..failure }
 }
 
 /// Reply to `SettleHtlcs`: every HTLC is off its channel. Those in `lost` are not ours, though the

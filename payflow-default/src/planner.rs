@@ -100,7 +100,7 @@ impl Planner for OwnPlanner {
 fn failed_at(route: &Route, failure: &Failure) -> FailedAt {
     match failure.blame(route) {
         Blame::Payee => FailedAt::Destination,
-        Blame::Nobody => FailedAt::Unreadable,
+        Blame::Nobody | Blame::Ours(_) | Blame::Nothing => FailedAt::Unreadable,
         Blame::Liquidity(index) => FailedAt::Hop { index, kind: HopFailure::LiquidityLack },
         Blame::Terms(index) => FailedAt::Hop { index, kind: HopFailure::OtherTerms },
         Blame::Channel(index) => FailedAt::Hop { index, kind: HopFailure::DisabledOrPolicy },
@@ -152,6 +152,7 @@ mod tests {
             (Some(1), FailureCode::UnknownNextPeer, at(1, HopFailure::DisabledOrPolicy)),
             (Some(1), FailureCode::TemporaryNodeFailure, at(1, HopFailure::Node)),
             (Some(2), FailureCode::MppTimeout, FailedAt::Destination),
+            (Some(0), FailureCode::TemporaryNodeFailure, FailedAt::Unreadable),
             (None, FailureCode::Unreadable, FailedAt::Unreadable),
         ] {
             assert_eq!(failed(index, code), expected, "{}", code.name());

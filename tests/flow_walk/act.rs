@@ -15,7 +15,7 @@ use ecs_core::{
 use ecs_systems::{
     components::{Approval, Cancel, Part, PartFailure},
     effects::{AskSigner, ChooseRoutes, DecodeByNode, OfferPart},
-    port::{Failure, FailureCode, NodeError, Receipts},
+    port::{Failure, NodeError, Receipts},
     replies::{self, PartReply},
     units::{Msat, Timestamp},
 };
@@ -244,8 +244,7 @@ impl Machine {
             };
             return self.offer(part.key, offer);
         }
-        let first = part.route.hops.first();
-        let failure = Failure::local(first, FailureCode::TemporaryNodeFailure);
+        let failure = Failure::never_arrived(&part.route);
         let writes = vec![Write::here().attach(&PartFailure(failure))];
         let (entity, effect) = (pending.entity, pending.effect.id);
         self.execute(Command::Reply { entity, effect, writes })?;

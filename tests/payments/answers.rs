@@ -183,7 +183,7 @@ fn a_part_that_never_arrived_is_not_offered_again_for_a_payment_that_is_over() {
 
 #[test]
 fn a_part_that_never_arrived_is_not_offered_again_for_a_payment_that_is_paid() {
-    let mut payer = Payer::new(&nets::line());
+    let mut payer = Payer::new(&nets::two_ways_out());
     payer.run_for(600_000);
     let (id, _) = part_out_with(&mut payer, retry_for_an_hour());
     let until = payer.now.after_ms(10_000);

@@ -170,7 +170,7 @@ fn a_late_word_is_booked_once_however_often_it_comes() {
 
 #[test]
 fn a_payment_that_runs_takes_the_proof_and_starts_no_other_attempt() {
-    let mut payer = Payer::new(&nets::line());
+    let mut payer = Payer::new(&nets::two_ways_out());
     let (id, invoice) = denied(&mut payer, MINUTE_MS);
     keep_the_next(&mut payer, 10 * MINUTE_MS);
     payer.run_for(2 * MINUTE_MS);
@@ -184,7 +184,7 @@ fn a_payment_that_runs_takes_the_proof_and_starts_no_other_attempt() {
 
 #[test]
 fn another_attempt_on_the_hash_stops_when_the_first_turns_out_paid() {
-    let mut payer = Payer::new(&nets::line());
+    let mut payer = Payer::new(&nets::two_ways_out());
     let (first, invoice) = denied(&mut payer, 10 * MINUTE_MS);
     assert_eq!(payer.finish(first).status, "failed");
     keep_the_next(&mut payer, 30 * MINUTE_MS);

@@ -169,6 +169,33 @@ fn a_failure_that_nobody_can_read_is_held_against_a_hop_by_this_payment_alone() 
     }
 }
 
+#[test]
+fn a_part_that_our_own_node_fails_goes_out_by_another_channel() {
+    let mut payer = Payer::new(&nets::diamond(nets::HALF));
+    let (node, failcode) = (payer.network.us(), FailureCode::TemporaryNodeFailure);
+    payer.script(Script::FailNext { node, failcode });
+    for (fee, parts) in [(3_000, 2), (1_000, 1)] {
+        let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
+        let outcome = payer.pay_plainly(&invoice);
+        payer.assert_paid(&outcome, Msat(fee));
+        assert_eq!(parts_of(&payer, &invoice), parts, "by dave, then by bob as ever");
+    }
+}
+
+#[test]
+fn a_node_that_fails_whatever_it_is_to_send_is_asked_once_for_each_channel() {
+    let mut payer = Payer::new(&nets::diamond(nets::HALF));
+    let (node, failcode) = (payer.network.us(), FailureCode::PermanentNodeFailure);
+    for _ in 0..9 {
+        payer.script(Script::FailNext { node, failcode });
+    }
+    let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
+    let outcome = payer.pay_plainly(&invoice);
+    assert_eq!((outcome.status.as_str(), outcome.code()), ("failed", 205), "{outcome:?}");
+    assert_eq!(parts_of(&payer, &invoice), 2);
+    payer.assert_books_agree();
+}
+
 /// Blocks are found that our node sees only so much later.
 fn seen_late(payer: &Payer, blocks: u32, milliseconds: u64) {
     let until = payer.now.after_ms(milliseconds);

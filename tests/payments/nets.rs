@@ -47,6 +47,16 @@ pub(crate) fn line_with(settings: Settings) -> SimNetwork {
         .expect("a network")
 }
 
+/// The line with a second channel between alice and bob.
+pub(crate) fn two_ways_out() -> SimNetwork {
+    nodes(&["alice", "bob", "carol"], Settings::default())
+        .even("alice", "bob", 0)
+        .even("alice", "bob", 0)
+        .channel("bob", "carol", SIZE, HALF, policy(1_000, 10), policy(0, 0))
+        .build()
+        .expect("a network")
+}
+
 /// alice – bob – carol, where gossip knows of no channel of alice's.
 pub(crate) fn hidden() -> SimNetwork {
     nodes(&["alice", "bob", "carol"], Settings::default())

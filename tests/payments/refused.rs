@@ -81,7 +81,7 @@ impl Watch {
     fn failed(&mut self, route: &Route, failure: &Failure) {
         let crossed = match failure.blame(route) {
             Blame::Payee => route.hops.len(),
-            Blame::Nobody => 0,
+            Blame::Nobody | Blame::Ours(_) | Blame::Nothing => 0,
             Blame::Liquidity(index)
             | Blame::Terms(index)
             | Blame::Channel(index)

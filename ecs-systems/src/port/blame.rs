@@ -20,8 +20,12 @@ pub enum Blame {
     Terms(usize),
     /// The channel of that hop, for another cause, or for none that holds.
     Channel(usize),
-    /// The node where that hop begins.
+    /// The node where that hop begins; it isn't ours.
     Node(usize),
+    /// Our own node as a whole, over the channel that it names.
+    Ours(ChannelDirection),
+    /// Our own node as a whole, which names no channel: the part never got as far as one.
+    Nothing,
 }
 
 impl Failure {
@@ -44,7 +48,11 @@ impl Failure {
             | FailureCode::PermanentNodeFailure
             | FailureCode::RequiredNodeFeatureMissing
             | FailureCode::InvalidOnionHmac
-            | FailureCode::InvalidOnionPayload => Blame::Node(index),
+            | FailureCode::InvalidOnionPayload => match (index, self.erring_channel) {
+                (0, Some(channel)) => Blame::Ours(channel),
+                (0, None) => Blame::Nothing,
+                (_, _) => Blame::Node(index),
+            },
             FailureCode::ChannelDisabled => Blame::Channel(index),
             _ if self.correction(route).is_some() => Blame::Terms(index),
             _ => Blame::Channel(index),

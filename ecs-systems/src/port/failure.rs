@@ -1,6 +1,6 @@
 //! Why a part failed, in BOLT 4's terms.
 
-use payecs_planner::Hop;
+use payecs_planner::{Hop, Route};
 use payecs_units::{BlockHeight, ChannelDirection, Msat, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -171,7 +171,8 @@ pub struct Failure {
     /// That node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erring_node: Option<NodeId>,
-    /// The channel it would not forward over.
+    /// The channel it would not forward over. Where our own node erred as a whole: the first one
+    /// of the route, unless the part never got that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erring_channel: Option<ChannelDirection>,
     /// The cause.
@@ -201,6 +202,13 @@ impl Failure {
             update: None,
             htlc_msat: None,
         }
+    }
+
+    /// Our node never had a part on that route: no channel is to blame.
+    #[must_use]
+    pub fn never_arrived(route: &Route) -> Self {
+        let local = Self::local(route.hops.first(), FailureCode::TemporaryNodeFailure);
+        Self { erring_channel: None, ..local }
     }
 
     /// Whether the payee (after `hops` hops) said no in a way that another try cannot change.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixture::{AMOUNT, PREIMAGE, failure, part, plan_of};
+use crate::port::FailureCode;
 use ecs_core::ErrorObject;
 use payecs_planner::NoPlanReason;
 use payecs_units::{Msat, Preimage};
@@ -133,6 +134,13 @@ fn only_a_final_status_ends_a_part() {
     let failed = part_status(&part, PartStatus::Failed(failure()));
     let PartReply::Final(writes) = failed else { panic!("it failed") };
     assert_eq!(attached(&writes)["part:failure"], Json::of(&failure()));
+
+    let unnamed = Failure::local(None, FailureCode::TemporaryNodeFailure);
+    let failed = part_status(&part, PartStatus::Failed(unnamed.clone()));
+    let PartReply::Final(writes) = failed else { panic!("it failed") };
+    let erring_channel = Some(part.0.route.hops[0].short_channel_id_dir);
+    let named = Failure { erring_channel, ..unnamed };
+    assert_eq!(attached(&writes)["part:failure"], Json::of(&named), "there is but one channel");
 
     for (status, reply) in [
         (PartStatus::InFlight, PartReply::Wait),

@@ -8,8 +8,8 @@ use ecs_systems::{
     pay::send::send_part::may_still_leave,
     policy::GraphView,
     port::{
-        Books, Failure, FailureCode, LedgerEntry, NodeError, NodeEvent, NodeReply, NodeRequest,
-        PartKey, PartStatus, RequestId,
+        Books, Failure, LedgerEntry, NodeError, NodeEvent, NodeReply, NodeRequest, PartKey,
+        PartStatus, RequestId,
     },
     records::ledger_record,
     replies::{self, PartReply},
@@ -146,8 +146,7 @@ impl Driver {
             _ => {
                 self.parts.remove(&key);
                 self.asking.forget(&key);
-                let first = part.0.route.hops.first();
-                let failure = Failure::local(first, FailureCode::TemporaryNodeFailure);
+                let failure = Failure::never_arrived(&part.0.route);
                 self.answer(entity, effect, &[Write::here().attach(&PartFailure(failure))]);
             }
         }

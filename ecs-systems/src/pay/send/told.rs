@@ -19,12 +19,17 @@ impl ToldFacts {
         if let Some((direction, policy)) = failure.correction(route) {
             return self.correct(direction, policy);
         }
-        if failure.blame(route) == Blame::Nobody
-            && let Some(direction) = drawn(route, draw)
-        {
-            return self.avoid(direction);
-        }
-        false
+        let avoided = match failure.blame(route) {
+            Blame::Nobody => drawn(route, draw),
+            Blame::Ours(direction) => Some(direction),
+            Blame::Payee
+            | Blame::Liquidity(_)
+            | Blame::Terms(_)
+            | Blame::Channel(_)
+            | Blame::Node(_)
+            | Blame::Nothing => None,
+        };
+        avoided.is_some_and(|direction| self.avoid(direction))
     }
 
     fn correct(&mut self, direction: ChannelDirection, policy: &Policy) -> bool {

@@ -24,6 +24,7 @@ fn by(index: u32, failcode: FailureCode, update: Option<Policy>) -> Failure {
 #[test]
 fn a_failure_blames_who_bolt_4_says() {
     let route = part().route;
+    let first = route.hops[0].short_channel_id_dir;
     for (index, code, update, expected) in [
         (1, FailureCode::TemporaryChannelFailure, None, Blame::Liquidity(1)),
         (0, FailureCode::TemporaryChannelFailure, None, Blame::Liquidity(0)),
@@ -39,6 +40,9 @@ fn a_failure_blames_who_bolt_4_says() {
         (1, FailureCode::Other(7), None, Blame::Channel(1)),
         (1, FailureCode::TemporaryNodeFailure, None, Blame::Node(1)),
         (1, FailureCode::InvalidOnionHmac, None, Blame::Node(1)),
+        (0, FailureCode::TemporaryNodeFailure, None, Blame::Ours(first)),
+        (0, FailureCode::InvalidOnionPayload, None, Blame::Ours(first)),
+        (0, FailureCode::UnknownNextPeer, None, Blame::Channel(0)),
         (1, FailureCode::Unreadable, None, Blame::Nobody),
         (2, FailureCode::MppTimeout, None, Blame::Payee),
         (2, FailureCode::TemporaryNodeFailure, None, Blame::Payee),
@@ -49,6 +53,8 @@ fn a_failure_blames_who_bolt_4_says() {
     }
     let unread = Failure { erring_index: None, ..by(0, FailureCode::Unreadable, None) };
     assert_eq!(unread.blame(&route), Blame::Nobody);
+    let nowhere = Failure::local(None, FailureCode::TemporaryNodeFailure);
+    assert_eq!(nowhere.blame(&route), Blame::Nothing);
 }
 
 #[test]

@@ -136,7 +136,8 @@ impl State {
         }
         self.write_down(&part);
         self.record(Fact::PartSubmitted { key, amount_msat: amount, sent_msat: sent });
-        let failed = match self.unsound(&part) {
+        let scripted = self.peers[self.ours.node].tricks.fail_next.pop_front();
+        let failed = match self.unsound(&part).or(scripted) {
             Some(failcode) => Some(Failure::local(part.route.hops.first(), failcode)),
             None => self.launch(flight_of(part)).err().map(|failure| *failure),
         };

@@ -49,7 +49,7 @@ pub enum Script {
         /// How much longer; 0 for no longer.
         by_ms: u64,
     },
-    /// The node fails the next HTLC that it would forward.
+    /// The node fails the next HTLC that it would forward; ours the next part that it would send.
     FailNext {
         /// The node.
         node: NodeId,
@@ -192,7 +192,10 @@ impl State {
                 self.restart_node(node, until, fails);
             }
             Script::Slow { node, by_ms } => self.tricks(node)?.slow_ms = by_ms,
-            Script::FailNext { node, failcode } => self.tricks(node)?.fail_next.push_back(failcode),
+            Script::FailNext { node, failcode } => {
+                let node = self.number(node)?;
+                self.peers[node].tricks.fail_next.push_back(failcode);
+            }
             Script::KeepNext { node, until } => self.tricks(node)?.keep_next.push_back(until),
             Script::GarbleNext { node } => self.tricks(node)?.garble_next += 1,
             Script::LieNext { node, lie } => self.tricks(node)?.lie_next.push_back(lie),

@@ -85,6 +85,18 @@ fn an_unreadable_failure_avoids_one_hop_that_is_not_ours() {
 }
 
 #[test]
+fn the_channel_over_which_our_own_node_fails_is_avoided() {
+    let (route, mut told) = (part().route, ToldFacts::default());
+    let first = route.hops[0].short_channel_id_dir;
+    let named = Failure::local(route.hops.first(), FailureCode::TemporaryNodeFailure);
+    assert!(told.take(&route, &named, 7));
+    assert_eq!(told.avoided, [first]);
+    assert!(!told.take(&route, &named, 7), "the same is not new");
+    let unnamed = Failure::local(None, FailureCode::TemporaryNodeFailure);
+    assert!(!ToldFacts::default().take(&route, &unnamed, 7), "it got as far as no channel");
+}
+
+#[test]
 fn parts_that_fail_in_one_command_draw_apart_and_the_same_again() {
     let draws = || (0..20).map(|part| draw_of(&[7; 32], PartId(part)));
     assert_eq!(draws().collect::<BTreeSet<u64>>().len(), 20);
