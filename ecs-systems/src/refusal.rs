@@ -126,7 +126,9 @@ pub fn from_no_plan(no_plan: &NoPlan) -> Refusal {
         NoPlanReason::Unreachable => PAY_UNREACHABLE,
         NoPlanReason::InsufficientFunds => PAY_INSUFFICIENT_FUNDS,
         NoPlanReason::DestinationCapacity => PAY_DESTINATION_INSUFFICIENT_CAPACITY,
-        NoPlanReason::Excluded | NoPlanReason::NoRoute => PAY_ROUTE_NOT_FOUND,
+        NoPlanReason::Excluded | NoPlanReason::NoRoute | NoPlanReason::TooLong => {
+            PAY_ROUTE_NOT_FOUND
+        }
         NoPlanReason::TooExpensive => PAY_ROUTE_TOO_EXPENSIVE,
     };
     Refusal::new(code, capitalised(&no_plan.explain())).with_data(no_plan)
@@ -188,6 +190,7 @@ mod tests {
             (NoPlanReason::DestinationCapacity, 220),
             (NoPlanReason::Excluded, 205),
             (NoPlanReason::NoRoute, 205),
+            (NoPlanReason::TooLong, 205),
             (NoPlanReason::TooExpensive, 206),
         ] {
             let no_plan = NoPlan {

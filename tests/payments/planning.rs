@@ -2,6 +2,7 @@
 
 use crate::{
     harness::Payer,
+    invoices::hash_of,
     nets::{self, Channels},
 };
 use ecs_core::Write;
@@ -10,7 +11,7 @@ use ecs_systems::{
     planner::Exclusion,
     units::Msat,
 };
-use node_sim::{InvoiceRequest, SimBuilder};
+use node_sim::{InvoiceRequest, SimBuilder, SimNetwork};
 use std::num::NonZeroU32;
 
 #[test]
@@ -105,4 +106,62 @@ fn a_channel_reserve_cannot_be_spent() {
     let invoice = payer.invoice("bob", InvoiceRequest::of(Msat(400_000)));
     let outcome = payer.pay(&invoice, free());
     payer.assert_paid(&outcome, Msat::ZERO);
+}
+
+/// 600 bytes that the payee wants back.
+fn long() -> String {
+    "5a".repeat(600)
+}
+
+/// alice – … – carol over so many channels for free; and by dave for 30 sat, where there is one.
+fn far(hops: usize, dave: bool) -> SimNetwork {
+    let names: Vec<String> = (1..hops).map(|number| format!("n{number}")).collect();
+    let builder = SimBuilder::new(1).us("alice").node("alice").node("carol").node("dave");
+    let builder = names.iter().fold(builder, |builder, name| builder.node(name));
+    let line: Vec<&str> =
+        std::iter::once("alice").chain(names.iter().map(String::as_str)).chain(["carol"]).collect();
+    let builder = line.windows(2).fold(builder, |builder, pair| builder.even(pair[0], pair[1], 0));
+    let by_dave =
+        |builder: SimBuilder| builder.even("alice", "dave", 0).even("dave", "carol", 30_000);
+    if dave { by_dave(builder) } else { builder }.build().expect("a network")
+}
+
+#[test]
+fn a_payee_that_is_told_much_is_paid_over_as_many_hops_as_the_onion_has_room_for() {
+    for (hops, payment_metadata, code) in [
+        (12, Some(long()), 0),
+        (13, Some(long()), 205),
+        (13, None, 0),
+        (20, None, 0),
+        (21, None, 205),
+    ] {
+        let mut payer = Payer::new(&far(hops, false));
+        let is_long = payment_metadata.is_some();
+        let request = InvoiceRequest { payment_metadata, ..InvoiceRequest::of(Msat(10_000_000)) };
+        let invoice = payer.invoice("carol", request);
+        if code == 0 {
+            let outcome = payer.pay_plainly(&invoice);
+            payer.assert_paid(&outcome, Msat::ZERO);
+            assert_eq!(payer.submitted(hash_of(&invoice)).len(), 1);
+        } else {
+            let outcome = payer.pay_plainly(&invoice);
+            assert_eq!((outcome.status.as_str(), outcome.code()), ("failed", code), "{outcome:?}");
+            let reason = if is_long { "\"too_long\"" } else { "\"no_route\"" };
+            assert_eq!(outcome.fact("reason"), reason);
+            assert_eq!(payer.submitted(hash_of(&invoice)).len(), 0, "nothing leaves");
+            payer.assert_books_agree();
+        }
+    }
+}
+
+#[test]
+fn a_payee_that_is_told_much_is_paid_by_a_shorter_way() {
+    let mut payer = Payer::new(&far(13, true));
+    for (payment_metadata, fee) in [(None, 0), (Some(long()), 30_000)] {
+        let request = InvoiceRequest { payment_metadata, ..InvoiceRequest::of(Msat(10_000_000)) };
+        let invoice = payer.invoice("carol", request);
+        let outcome = payer.pay_plainly(&invoice);
+        payer.assert_paid(&outcome, Msat(fee));
+        assert_eq!(payer.submitted(hash_of(&invoice)).len(), 1);
+    }
 }

@@ -18,8 +18,8 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
 use payecs_planner::{
-    FailedAt, Graph, GraphShape, HopFailure, Knowledge, Layer, LocalChannel, NoPlan, Plan,
-    PlanRequest, Policy, Rng, Route, generate, plan,
+    FailedAt, Graph, GraphShape, HOPS_MAX, HopFailure, Knowledge, Layer, LocalChannel, NoPlan,
+    Plan, PlanRequest, Policy, Rng, Route, generate, plan,
 };
 use payecs_units::{
     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, Seconds, ShortChannelId,
@@ -102,6 +102,7 @@ impl World {
             delay_max_blocks: Blocks(2_016),
             final_cltv_blocks: Blocks(20),
             parts_max: 16,
+            hops_max: HOPS_MAX,
             risk_factor_micro_percent: MicroPercent(10_000_000),
             exclude: Vec::new(),
             hints: Vec::new(),

@@ -9,9 +9,6 @@ use crate::{
 use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most hops of a route.
-const HOPS_MAX: usize = 20;
-
 /// What is wrong with a plan. It must not be sent. Routes and hops are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each variant names its fields")]
@@ -178,8 +175,9 @@ impl Checker<'_> {
         let request = self.request;
         let hops = it.hops.len();
         let fewest = if request.source == request.destination { 2 } else { 1 };
-        let Some(last) = it.hops.last().filter(|_| (fewest..=HOPS_MAX).contains(&hops)) else {
-            return Err(Flaw::HopCount { route, hops, allowed: HOPS_MAX });
+        let allowed = request.hops_allowed();
+        let Some(last) = it.hops.last().filter(|_| (fewest..=allowed).contains(&hops)) else {
+            return Err(Flaw::HopCount { route, hops, allowed });
         };
         if last.to != request.destination {
             return Err(Flaw::WrongEnd { route, node: last.to });

@@ -1,6 +1,6 @@
 //! Small networks for tests.
 
-use crate::{Graph, GraphBuilder, Layer, LocalChannel, PlanRequest, Policy};
+use crate::{Graph, GraphBuilder, HOPS_MAX, Layer, LocalChannel, PlanRequest, Policy};
 use payecs_units::{
     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, ShortChannelId, Timestamp,
 };
@@ -66,6 +66,7 @@ pub(crate) fn request(to: char, amount: u64, local: Vec<LocalChannel>) -> PlanRe
         delay_max_blocks: Blocks(2_016),
         final_cltv_blocks: Blocks(18),
         parts_max: 10,
+        hops_max: HOPS_MAX,
         risk_factor_micro_percent: MicroPercent(10_000_000),
         exclude: Vec::new(),
         hints: Vec::new(),

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use payecs_planner::{
-//!     GraphBuilder, Knowledge, Layer, LocalChannel, PlanRequest, Policy, check, plan,
+//!     GraphBuilder, HOPS_MAX, Knowledge, Layer, LocalChannel, PlanRequest, Policy, check, plan,
 //! };
 //! use payecs_units::{
 //!     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, ShortChannelId,
@@ -39,6 +39,7 @@
 //!     delay_max_blocks: Blocks(2_016),
 //!     final_cltv_blocks: Blocks(18),
 //!     parts_max: 10,
+//!     hops_max: HOPS_MAX,
 //!     risk_factor_micro_percent: MicroPercent(10_000_000),
 //!     exclude: vec![],
 //!     hints: vec![],
@@ -107,6 +108,6 @@ pub use knowledge::{
 };
 pub use layer::{BIAS_MAX, Informed, Layer, NodeBias, TermsChange};
 pub use plan::plan;
-pub use request::{Exclusion, HintHop, LocalChannel, PlanRequest, RouteHint};
+pub use request::{Exclusion, HOPS_MAX, HintHop, LocalChannel, PlanRequest, RouteHint};
 pub use rng::Rng;
 pub use route::{Binding, Hop, Limit, NoPlan, NoPlanReason, Plan, Route};

@@ -66,6 +66,11 @@ impl<'a> Net<'a> {
         self.request.source == self.request.destination
     }
 
+    /// Most hops of a path.
+    pub(crate) fn hops_max(&self) -> usize {
+        self.request.hops_allowed()
+    }
+
     /// Whether anything is announced of an arc.
     pub(crate) fn is_edge(&self, arc: u32) -> bool {
         self.ground.has_policy(arc)

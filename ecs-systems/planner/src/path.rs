@@ -7,9 +7,6 @@ use crate::{Hop, Limit, Route};
 use payecs_units::{Blocks, ChannelDirection, Msat, NodeId};
 use std::collections::BTreeMap;
 
-/// Most hops of a route: what fits into an onion (BOLT 4) with room for its payloads.
-pub(crate) const HOPS_MAX: usize = 20;
-
 /// The HTLC on one hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Htlc {

@@ -19,8 +19,8 @@ mod layered;
 use crate::cost::probability_ppm;
 use crate::net::Net;
 use crate::path::joint_neg_ln_micro;
-use crate::split::{Ask, Weights, solve};
-use crate::{Graph, Knowledge, NoPlan, Plan, PlanRequest};
+use crate::split::{Ask, Weights, solve, solve_cheaply};
+use crate::{Graph, HOPS_MAX, Knowledge, NoPlan, NoPlanReason, Plan, PlanRequest};
 
 /// Routes that together deliver exactly the amount asked for, within every limit of the request.
 ///
@@ -47,7 +47,17 @@ fn plan_over(graph: &Graph, knowledge: &Knowledge, request: &PlanRequest) -> Res
     }
     let Some(paths) = solve(&net, ask, Weights::of(&net)) else {
         let allow = allow::in_the_way(graph, knowledge, request);
-        return Err(NoPlan { allow, ..refuse::explain(&net, ask) });
+        let cause = refuse::explain(&net, ask);
+        let longer = PlanRequest { hops_max: HOPS_MAX, ..request.clone() };
+        let is_too_long = cause.reason == NoPlanReason::NoRoute
+            && cause.parts_needed.is_none()
+            && request.hops_max < HOPS_MAX
+            && solve_cheaply(&Net::new(graph, knowledge, &longer), ask).is_some();
+        return Err(if is_too_long {
+            NoPlan { reason: NoPlanReason::TooLong, cut: Vec::new(), allow, ..cause }
+        } else {
+            NoPlan { allow, ..cause }
+        });
     };
     let chance = joint_neg_ln_micro(&net, &paths).map_or(0, probability_ppm);
     let mut routes: Vec<_> = paths.iter().map(|path| path.to_route(&net)).collect();

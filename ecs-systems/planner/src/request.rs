@@ -6,6 +6,10 @@ use payecs_units::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Most hops of any route: what fits into an onion (BOLT 4) with room for what the last one is
+/// told, where that is what every payment tells.
+pub const HOPS_MAX: u32 = 20;
+
 /// Something a route must not use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -74,6 +78,10 @@ pub struct PlanRequest {
     pub final_cltv_blocks: Blocks,
     /// Most routes; above zero.
     pub parts_max: u32,
+    /// Most hops of each route: so many as fit into the onion with what its last hop is told.
+    /// [`HOPS_MAX`] where less isn't said; more isn't granted.
+    #[serde(default = "hops_usual", skip_serializing_if = "is_usual")]
+    pub hops_max: u32,
     /// What locked-up money costs, per year: turns delay into a cost.
     pub risk_factor_micro_percent: MicroPercent,
     /// What no route may use.
@@ -113,11 +121,25 @@ pub struct PlanRequest {
 }
 
 impl PlanRequest {
+    /// Most hops of a route.
+    pub(crate) fn hops_allowed(&self) -> usize {
+        self.hops_max.min(HOPS_MAX) as usize
+    }
+
     /// What holds for a direction in place of what is announced or hinted, where its node said so.
     pub(crate) fn told(&self, direction: ChannelDirection) -> Option<&Policy> {
         let told = self.policies.iter().rfind(|(way, _)| *way == direction);
         told.map(|(_, policy)| policy)
     }
+}
+
+fn hops_usual() -> u32 {
+    HOPS_MAX
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_usual(hops_max: &u32) -> bool {
+    *hops_max == HOPS_MAX
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -22,7 +22,7 @@ pub struct Hop {
 /// A path for one part, from the payer (the `from` of the first hop) to the payee.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
-    /// In travelling order; never empty, 20 at most.
+    /// In travelling order; never empty, [`HOPS_MAX`](crate::HOPS_MAX) at most.
     pub hops: Vec<Hop>,
     /// How likely the part arrives, in parts per million.
     pub probability_ppm: u32,
@@ -95,6 +95,9 @@ pub enum NoPlanReason {
     Excluded,
     /// Between us and them no set of routes carries the amount (code 205).
     NoRoute,
+    /// There are routes, but each has more hops than fit into the onion beside what its last hop is
+    /// told (code 205).
+    TooLong,
     /// There are routes, but above the fee budget or the delay limit (code 206).
     TooExpensive,
 }
@@ -171,6 +174,9 @@ impl NoPlan {
                 "the channels into the destination cannot carry the amount"
             }
             NoPlanReason::NoRoute => "no set of routes carries the amount",
+            NoPlanReason::TooLong => {
+                "the onion has no room for as many hops, with what the payee is to be told"
+            }
             NoPlanReason::TooExpensive => "every route found is above the fee or delay limit",
         };
         let mut sentence = cause.to_owned();

@@ -17,7 +17,7 @@ use crate::ahead::Ahead;
 use crate::cost::{biased, delay_at_least, delay_cost, delay_rate_q32, failure_cost};
 use crate::graph::Toll;
 use crate::net::{Edge, Net, Way};
-use crate::path::{HOPS_MAX, Load, Path};
+use crate::path::{Load, Path};
 use crate::rng::scramble;
 use label::Label;
 use payecs_units::{Blocks, MicroPercent, Msat};
@@ -80,7 +80,7 @@ pub(crate) fn cheapest_by(
 ) -> Option<Path> {
     let edges = Search::new(net, load, question, ahead, false).run()?;
     let path = Path::priced(net, &edges, question.amount)?;
-    if path.delay() <= question.delay_max && edges.len() <= HOPS_MAX {
+    if path.delay() <= question.delay_max && edges.len() <= net.hops_max() {
         return Some(path);
     }
     let edges = Search::new(net, load, question, ahead, true).run()?;
@@ -348,7 +348,7 @@ impl<'a, 'b> Search<'a, 'b> {
             return None;
         }
         let (cltv, hops) = (label.cltv.checked_add(edge.cltv_delta)?, label.hops + 1);
-        if self.exact && (cltv > self.question.delay_max || hops as usize > HOPS_MAX) {
+        if self.exact && (cltv > self.question.delay_max || hops as usize > self.net.hops_max()) {
             return None;
         }
         let per_nat = self.question.per_nat;

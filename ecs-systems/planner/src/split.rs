@@ -3,7 +3,7 @@
 use crate::cost::delay_rate_q32;
 use crate::flow::Flow;
 use crate::net::{Edge, Net};
-use crate::path::{HOPS_MAX, Load, Path};
+use crate::path::{Load, Path};
 use crate::search::{LABELS_MAX, Question, cheapest};
 use crate::share::Shares;
 use crate::wide::{TRUST_WHOLE, Wish, share_ppm, widest};
@@ -204,7 +204,7 @@ impl<'a> Parts<'a> {
             let path = Path::priced(self.net, edges, Msat(amount))?;
             let within = path.fee() <= fee_max
                 && path.delay() <= self.ask.delay_max
-                && path.edges.len() <= HOPS_MAX
+                && path.edges.len() <= self.net.hops_max()
                 && !self.net.is_there_and_back(edges);
             within.then_some(())?;
             path.neg_ln_micro(self.net, &self.load)?;

@@ -4,7 +4,7 @@
 //! carries most. What is not known of a direction is counted on in part.
 
 use crate::net::Net;
-use crate::path::{HOPS_MAX, Load};
+use crate::path::Load;
 use payecs_units::Msat;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -59,7 +59,7 @@ pub(crate) fn widest(net: &Net<'_>, load: &Load, wish: &Wish) -> Option<(Vec<u32
         if node == net.start {
             break;
         }
-        if rank != here.rank() || here.hops as usize >= HOPS_MAX {
+        if rank != here.rank() || here.hops as usize >= net.hops_max() {
             continue;
         }
         let is_home = net.is_home(node);
@@ -91,7 +91,7 @@ pub(crate) fn widest(net: &Net<'_>, load: &Load, wish: &Wish) -> Option<(Vec<u32
     let mut node = net.start;
     while node != net.goal {
         let Reached { edge, next, .. } = reached[node as usize];
-        if edge == NONE || edges.len() >= HOPS_MAX {
+        if edge == NONE || edges.len() >= net.hops_max() {
             return None;
         }
         edges.push(edge);

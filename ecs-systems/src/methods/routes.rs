@@ -12,7 +12,7 @@ use crate::{
 use ecs_core::{
     Args, Engine, ErrorObject, Fields, Inputs, Json, Kind, Method, Reply, Scope, optional, required,
 };
-use payecs_planner::{Plan, PlanRequest, Route};
+use payecs_planner::{HOPS_MAX, Plan, PlanRequest, Route};
 use payecs_units::{Blocks, MicroPercent, Msat, NodeId};
 
 /// Longest delay of a route, and the default: Core Lightning's.
@@ -96,6 +96,7 @@ fn question(engine: &Engine, args: &Args<'_>) -> Result<PlanRequest, ErrorObject
         delay_max_blocks: Blocks(args.read("maxdelay")?.unwrap_or(DELAY_BLOCKS_MAX)),
         final_cltv_blocks: args.need("final_cltv")?,
         parts_max: if is_one_part { 1 } else { args.read("maxparts")?.unwrap_or(PARTS_DEFAULT) },
+        hops_max: HOPS_MAX,
         risk_factor_micro_percent: RISK,
         exclude,
         hints: Vec::new(),

@@ -7,8 +7,8 @@
 
 use super::{Failure, FailureCode, Lesson, Planner};
 use payecs_planner::{
-    Graph, GraphBuilder, GraphDelta, GraphShape, Layer, LocalChannel, NoPlan, Plan, PlanRequest,
-    Policy, Rng, Route, check, generate,
+    Graph, GraphBuilder, GraphDelta, GraphShape, HOPS_MAX, Layer, LocalChannel, NoPlan, Plan,
+    PlanRequest, Policy, Rng, Route, check, generate,
 };
 use payecs_units::{
     Blocks, ChannelDirection, Direction, MicroPercent, Msat, NodeId, Ppm, ShortChannelId, Timestamp,
@@ -130,6 +130,7 @@ fn question(amount: u64) -> PlanRequest {
         delay_max_blocks: Blocks(2_016),
         final_cltv_blocks: Blocks(20),
         parts_max: 16,
+        hops_max: HOPS_MAX,
         risk_factor_micro_percent: MicroPercent(10_000_000),
         exclude: Vec::new(),
         hints: Vec::new(),

@@ -4,11 +4,11 @@ use super::plan;
 use crate::ahead::Ahead;
 use crate::fixture::{graph, local, node, policy, request};
 use crate::net::Net;
-use crate::path::{HOPS_MAX, Load, Path};
+use crate::path::{Load, Path};
 use crate::search::{LABELS_MAX, Question, cheapest, cheapest_by};
 use crate::{
-    Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HintHop, HopFailure, Knowledge,
-    LocalChannel, NoPlan, PlanRequest, Policy, Rng, check, cost, generate,
+    Exclusion, FailedAt, Graph, GraphDelta, GraphShape, HOPS_MAX, HintHop, HopFailure, Knowledge,
+    LocalChannel, NoPlan, NoPlanReason, PlanRequest, Policy, Rng, check, cost, generate,
 };
 use payecs_units::{Blocks, ChannelDirection, Direction, MicroPercent, Msat, Ppm, ShortChannelId};
 use proptest::prelude::*;
@@ -76,6 +76,9 @@ fn narrow(rng: &mut Rng, asked: &mut PlanRequest, nodes: usize) {
     if rng.chance(100_000) {
         asked.last_hop = Some(node(letter(rng, nodes)));
     }
+    if rng.chance(150_000) {
+        asked.hops_max = u32::try_from(rng.below(6)).unwrap();
+    }
 }
 
 pub(super) fn letter(rng: &mut Rng, nodes: usize) -> char {
@@ -110,7 +113,7 @@ pub(super) fn question(request: &PlanRequest, per_nat: u64) -> Question {
 pub(super) fn total(net: &Net<'_>, path: &Path, question: &Question) -> Option<u64> {
     let within = path.fee() <= question.fee_max
         && path.delay() <= question.delay_max
-        && path.edges.len() <= HOPS_MAX;
+        && path.edges.len() <= net.hops_max();
     let (mut beside, mut favoured, mut floor) = (0, 0, question.amount);
     for (edge, htlc) in path.edges.iter().zip(&path.htlcs) {
         let (edge, amount) = (net.edge(*edge), htlc.amount);
@@ -162,6 +165,9 @@ pub(super) fn changes(request: &PlanRequest, cause: &NoPlan) -> Vec<PlanRequest>
     }
     changed
         .extend(cause.parts_needed.map(|parts_max| PlanRequest { parts_max, ..request.clone() }));
+    if cause.reason == NoPlanReason::TooLong {
+        changed.push(PlanRequest { hops_max: HOPS_MAX, ..request.clone() });
+    }
     if !cause.allow.is_empty() {
         let mut allowing = request.clone();
         allowing.exclude.retain(|exclusion| !cause.allow.contains(exclusion));

@@ -201,7 +201,7 @@ fn spread(
 ) -> Vec<bool> {
     let mut reached = vec![false; nodes_count];
     reached[start as usize] = true;
-    for _ in 0..crate::path::HOPS_MAX {
+    for _ in 0..crate::HOPS_MAX {
         let mut grew = false;
         for (from, to) in edges.iter().filter_map(&step) {
             if reached[from as usize] && !reached[to as usize] {

@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod plan_entity;
+pub(crate) mod onion;
 pub mod request;
 pub mod route;
 pub mod hand_over;

@@ -2,15 +2,16 @@
 
 use crate::{
     components::{
-        Claimed, Exclude, FirstHop, InvoiceMinFinalCltv, InvoiceRoutes, LastHop, Nonce, RiskFactor,
-        Told, ToldPolicy,
+        Claimed, Exclude, FirstHop, InvoiceMetadata, InvoiceMinFinalCltv, InvoiceRoutes, LastHop,
+        Nonce, RiskFactor, Told, ToldPolicy, Total,
     },
+    pay::plan::onion::Onions,
     port::NodeView,
 };
 use bevy_ecs::query::QueryData;
 use ecs_core::Inputs;
 use payecs_planner::{Exclusion, Layer, LocalChannel, PlanRequest, Policy};
-use payecs_units::{Blocks, ChannelDirection, MicroPercent, Msat, Timestamp};
+use payecs_units::{BlockHeight, Blocks, ChannelDirection, MicroPercent, Msat, Timestamp};
 
 /// Blocks added to what the payee asks for: a block may be found while the part travels.
 pub const FINAL_CLTV_MARGIN: Blocks = Blocks(2);
@@ -31,6 +32,8 @@ pub struct Target {
     last_hop: Option<&'static LastHop>,
     nonce: Option<&'static Nonce>,
     told: Option<&'static Told>,
+    metadata: Option<&'static InvoiceMetadata>,
+    total: Option<&'static Total>,
 }
 
 /// What differs from round to round.
@@ -64,6 +67,7 @@ impl TargetItem<'_, '_> {
             delay_max_blocks: round.delay_left_blocks,
             final_cltv_blocks: Blocks(asked.saturating_add(FINAL_CLTV_MARGIN.0)),
             parts_max: round.parts_left,
+            hops_max: self.onions(round, node).hops_max(),
             risk_factor_micro_percent: self.risk.map_or(RISK_DEFAULT, RiskFactor::share),
             exclude: self.excluded(),
             hints: self.hints.map(|hints| hints.0.clone()).unwrap_or_default(),
@@ -78,6 +82,24 @@ impl TargetItem<'_, '_> {
             seed: self.nonce.map_or(0, Nonce::seed),
         }
     }
+
+    /// What all parts deliver, as the payee is told.
+    pub(crate) fn total_msat(&self) -> Msat {
+        self.total.map_or(self.claim.0.claim.amount_msat, |total| total.0)
+    }
+
+    /// What the onions of this round say at most.
+    fn onions(&self, round: &Round, node: &NodeView) -> Onions {
+        let Round { amount_msat, fee_left_msat, delay_left_blocks, .. } = *round;
+        let digits = self.metadata.and_then(|hex| Some(hex.0.as_str()?.len()));
+        Onions {
+            amount_max: Msat(amount_msat.0.saturating_add(fee_left_msat.0)),
+            expiry_max: BlockHeight(node.height.0.saturating_add(delay_left_blocks.0)),
+            total: self.claim.0.payment_secret.map(|_| self.total_msat()),
+            metadata_bytes: digits.map(|digits| u64::try_from(digits / 2).unwrap_or(u64::MAX)),
+        }
+    }
+
     /// What the caller excludes, and what failed parts make the payment avoid.
     fn excluded(&self) -> Vec<Exclusion> {
         let given = self.exclude.map(|exclude| exclude.0.clone()).unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::{
     components::{
         Amount, Attempt, OpenPart, Parent, Part, PartFacts, PartsOpen, Planned, PlanningEntity,
-        Remaining, Reservation, ReservationFacts, Status, Total,
+        Remaining, Reservation, ReservationFacts, Status,
     },
     pay::plan::{
         attempt::rounds_used_up,
@@ -56,7 +56,6 @@ pub(crate) struct Dispatching {
     reservation: &'static Reservation,
     attempt: Option<&'static Attempt>,
     open: Option<&'static PartsOpen>,
-    total: Option<&'static Total>,
     target: Target,
 }
 
@@ -165,7 +164,7 @@ impl DispatchingItem<'_, '_> {
             key: PartKey { payment_hash, group_id, part_id },
             route: route.clone(),
             height,
-            total_msat: self.total.map_or(claim.claim.amount_msat, |total| total.0),
+            total_msat: self.target.total_msat(),
         })
     }
 

@@ -5,7 +5,9 @@ use crate::cli::client::CallError;
 use ecs_core::{ErrorObject, Json};
 use ecs_systems::{
     methods::{DELAY_BLOCKS_MAX, PARTS_DEFAULT, RISK, routes_answer},
-    planner::{Graph, Knowledge, Layer, Plan, PlanRequest, generate_public, plan as routes},
+    planner::{
+        Graph, HOPS_MAX, Knowledge, Layer, Plan, PlanRequest, generate_public, plan as routes,
+    },
     refusal::{PAY_UNREACHABLE, PAY_UNSPECIFIED_ERROR, from_no_plan},
     units::{Blocks, NodeId, Timestamp},
 };
@@ -47,6 +49,7 @@ pub(super) fn plan(
         delay_max_blocks: Blocks(DELAY_BLOCKS_MAX),
         final_cltv_blocks: Blocks(args.final_cltv),
         parts_max: args.maxparts.unwrap_or(PARTS_DEFAULT),
+        hops_max: HOPS_MAX,
         risk_factor_micro_percent: RISK,
         exclude: Vec::new(),
         hints: Vec::new(),

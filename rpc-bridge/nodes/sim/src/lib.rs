@@ -81,6 +81,7 @@ mod state;
 mod keys;
 mod channel;
 mod flight;
+mod onion;
 mod forward;
 mod payee;
 mod ours;

@@ -4,6 +4,7 @@ use crate::{
     channel::side_of,
     flight::{Flight, FlightId, Onion, Origin, Refusal, Stage},
     late::Late,
+    onion,
     state::{Event, State},
     truth::Fact,
 };
@@ -20,9 +21,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
-
-/// Most hops of a route: what an onion has room for.
-const HOPS_MAX: usize = 20;
 
 /// A part as our node has written it down.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -174,8 +172,7 @@ impl State {
     fn unsound(&self, part: &SendPart) -> Option<FailureCode> {
         let hops = &part.route.hops;
         let chained = hops.windows(2).all(|pair| pair[0].to == pair[1].from);
-        let fits = (1..=HOPS_MAX).contains(&hops.len());
-        if !fits || !chained || part.total_msat < part.route.amount() {
+        if !onion::fits(part) || !chained || part.total_msat < part.route.amount() {
             return Some(FailureCode::InvalidOnionPayload);
         }
         let us = self.peers[self.ours.node].key.id;

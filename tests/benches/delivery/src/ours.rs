@@ -5,8 +5,8 @@ use crate::{
     question::{Ask, DELAY_MAX, FINAL_CLTV, Planner, Question, Reason, Stopwatch},
 };
 use payecs_planner::{
-    FailedAt, Graph, HopFailure, Knowledge, Layer, Limit, LocalChannel, NoPlan, NoPlanReason,
-    PlanRequest, Route, plan,
+    FailedAt, Graph, HOPS_MAX, HopFailure, Knowledge, Layer, Limit, LocalChannel, NoPlan,
+    NoPlanReason, PlanRequest, Route, plan,
 };
 use payecs_units::{ChannelDirection, MicroPercent, Msat, Seconds, Timestamp};
 use std::collections::BTreeMap;
@@ -97,6 +97,7 @@ impl Planner for Ours<'_> {
             delay_max_blocks: DELAY_MAX,
             final_cltv_blocks: FINAL_CLTV,
             parts_max: ask.parts_max,
+            hops_max: HOPS_MAX,
             risk_factor_micro_percent: RISK,
             exclude: Vec::new(),
             hints: Vec::new(),
@@ -147,6 +148,7 @@ fn reason(no_plan: &NoPlan) -> Reason {
         | NoPlanReason::InsufficientFunds
         | NoPlanReason::DestinationCapacity
         | NoPlanReason::Excluded
-        | NoPlanReason::NoRoute => first.unwrap_or(Reason::Liquidity),
+        | NoPlanReason::NoRoute
+        | NoPlanReason::TooLong => first.unwrap_or(Reason::Liquidity),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    components::{AttemptFacts, Claimed},
+    components::{AttemptFacts, Claimed, Total},
     fixture::{
         self, AMOUNT, BUDGET, Bench, Ran, child, claim, here, made_up, payment, plan_of,
         reservation,
