@@ -6,6 +6,8 @@ mod shadow;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod optimum;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod complaints;

@@ -260,11 +260,10 @@ fn one_by_one<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, count: usize) ->
 fn in_units<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, units: u32) -> Parts<'a> {
     let unit = Msat(ask.amount.0.div_ceil(units.into()));
     let mut flow = Flow::new(net, weights, unit);
-    let sent = flow.send(units);
-    let amount = ask.amount.min(Msat(unit.0.saturating_mul(sent.into())));
+    flow.send(units);
     let mut shares = Shares::new(net, weights, flow.paths(), unit, ask.parts_max());
     drop(flow);
-    shares.share(amount, ask.worthwhile());
+    shares.share(ask.amount, ask.worthwhile());
     let mut parts = Parts::new(net, ask, weights);
     for (edges, most) in shares.parts() {
         let rest = ask.amount.saturating_sub(parts.amount());
@@ -292,6 +291,7 @@ fn by_width<'a>(net: &'a Net<'a>, ask: Ask, trust: u64) -> Parts<'a> {
             least: Msat(rest.0.div_ceil(left)),
             most: rest,
             fee_max_ppm: share_ppm(fee_left, rest),
+            delay_max: ask.delay_max,
             trust,
         };
         let path = widest(net, &parts.load, &wish);

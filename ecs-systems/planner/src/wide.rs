@@ -5,7 +5,7 @@
 
 use crate::net::Net;
 use crate::path::Load;
-use payecs_units::Msat;
+use payecs_units::{Blocks, Msat};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -24,6 +24,8 @@ pub(crate) struct Wish {
     pub(crate) most: Msat,
     /// All its fees for `least`, in millionths of it.
     pub(crate) fee_max_ppm: u64,
+    /// How long it may take, the payee's own blocks included.
+    pub(crate) delay_max: Blocks,
     /// Of what is not known of a direction so much is counted on, of [`TRUST_WHOLE`].
     pub(crate) trust: u64,
 }
@@ -33,13 +35,20 @@ pub(crate) struct Wish {
 struct Reached {
     width: Msat,
     fee_ppm: u64,
+    delay: Blocks,
     hops: u32,
     edge: u32,
     next: u32,
 }
 
-const UNREACHED: Reached =
-    Reached { width: Msat::ZERO, fee_ppm: u64::MAX, hops: 0, edge: NONE, next: NONE };
+const UNREACHED: Reached = Reached {
+    width: Msat::ZERO,
+    fee_ppm: u64::MAX,
+    delay: Blocks(0),
+    hops: 0,
+    edge: NONE,
+    next: NONE,
+};
 
 impl Reached {
     fn rank(&self) -> (Msat, Reverse<u64>) {
@@ -51,7 +60,8 @@ impl Reached {
 /// Fees are counted as if they were not carried themselves. `None` where none is as wide as wished.
 pub(crate) fn widest(net: &Net<'_>, load: &Load, wish: &Wish) -> Option<(Vec<u32>, Msat)> {
     let mut reached = vec![UNREACHED; net.nodes_count as usize];
-    let goal = Reached { width: wish.most, fee_ppm: 0, ..UNREACHED };
+    let delay = net.request.final_cltv_blocks;
+    let goal = Reached { width: wish.most, fee_ppm: 0, delay, ..UNREACHED };
     reached[net.goal as usize] = goal;
     let mut open = BinaryHeap::from([(goal.rank(), net.goal)]);
     while let Some((rank, node)) = open.pop() {
@@ -115,8 +125,9 @@ fn back_over(
     }
     let fee = wish.least.forwarding_fee(edge.fee_base, edge.fee_rate)?;
     let fee_ppm = here.fee_ppm.saturating_add(share_ppm(fee, wish.least));
-    let way = Reached { width, fee_ppm, hops: here.hops + 1, edge: number, next: node };
-    (fee_ppm <= wish.fee_max_ppm).then_some(way)
+    let delay = here.delay.checked_add(edge.cltv_delta)?;
+    let way = Reached { width, fee_ppm, delay, hops: here.hops + 1, edge: number, next: node };
+    (fee_ppm <= wish.fee_max_ppm && delay <= wish.delay_max).then_some(way)
 }
 
 /// `fee` in millionths of `amount`, rounded up.
@@ -132,8 +143,13 @@ mod tests {
     use crate::{Graph, Knowledge, PlanRequest, Rng};
     use proptest::prelude::*;
 
-    const WHATEVER: Wish =
-        Wish { least: Msat(1), most: Msat(100_000), fee_max_ppm: u64::MAX, trust: TRUST_WHOLE };
+    const WHATEVER: Wish = Wish {
+        least: Msat(1),
+        most: Msat(100_000),
+        fee_max_ppm: u64::MAX,
+        delay_max: Blocks(u32::MAX),
+        trust: TRUST_WHOLE,
+    };
 
     fn case(seed: u64) -> (Graph, PlanRequest) {
         let mut rng = Rng::new(seed);
@@ -186,11 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn of_equally_wide_paths_the_cheapest_is_taken_and_none_that_is_too_dear() {
+    fn of_equally_wide_paths_the_cheapest_is_taken_and_none_that_is_too_dear_or_slow() {
         let graph = graph(&[
             (1, 'B', 'D', 100_000, policy(0, 500, 10)),
             (2, 'C', 'D', 100_000, policy(0, 400, 10)),
-            (3, 'B', 'D', 200_000, policy(0, 3_000, 10)),
+            (3, 'B', 'D', 200_000, policy(0, 3_000, 11)),
         ]);
         let ours = vec![local(10, 'B', 300_000, 0), local(11, 'C', 300_000, 0)];
         let asked = request('D', 300_000, ours);
@@ -205,6 +221,9 @@ mod tests {
         assert_eq!(wide(&Wish { fee_max_ppm: 2_999, ..wish }), Some((2, 100_000)));
         assert_eq!(wide(&Wish { most: Msat(90_000), ..wish }), Some((2, 90_000)));
         assert_eq!(wide(&Wish { fee_max_ppm: 399, ..wish }), None);
+        assert_eq!(wide(&Wish { delay_max: Blocks(29), ..wish }), Some((3, 200_000)));
+        assert_eq!(wide(&Wish { delay_max: Blocks(28), ..wish }), Some((2, 100_000)));
+        assert_eq!(wide(&Wish { delay_max: Blocks(27), ..wish }), None);
         assert_eq!(wide(&Wish { trust: TRUST_WHOLE / 2, ..wish }), Some((3, 100_000)));
         assert_eq!(wide(&Wish { least: Msat(200_001), ..wish }), None);
     }
