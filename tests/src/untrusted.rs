@@ -1,6 +1,10 @@
 //! What strangers may send: what never happens, whatever it is. Tests try it with random input,
 //! and `tests/fuzz` with a fuzzer.
 
+mod plans;
+
+pub use plans::planned;
+
 use bech32::{Fe32, Fe32IterExt, Hrp};
 use ecs_core::{
     Caller, Engine, ErrorObject, INTERNAL, INVALID_PARAMS, Inputs, Json, Method, Reply,

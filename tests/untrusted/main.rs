@@ -1,7 +1,7 @@
 //! What strangers may send, with random input: the properties are `payecs_tests::untrusted`.
 
 use ecs_core::{Json, Kind, Method, Scope};
-use payecs_tests::untrusted::{calls, fresh, invoice, messages, piped};
+use payecs_tests::untrusted::{calls, fresh, invoice, messages, piped, planned};
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 
 /// Values that are right for some parameter, and values that are right for none.
@@ -138,5 +138,17 @@ proptest! {
         data.extend(signature);
         data.extend([0, recovery]);
         invoice(&prefix, &data);
+    }
+
+    #[test]
+    fn no_network_has_a_plan_made_that_breaks_a_rule(
+        head in (any::<u8>(), 0_u8..8, 0_u8..8, 1_u8..255, 0_u8..40, any::<u8>(), 0_u8..40),
+        parts in 1_u8..20,
+        rest in vec(any::<u8>(), 0..600),
+    ) {
+        // Who pays whom, how much, for how much; 4 096 blocks, of which the payee gets 18.
+        let (flags, from, to, amount, shift, fee, fee_shift) = head;
+        let head = [flags & 6, from, to, amount, shift, fee, fee_shift, 1, 12, 18, parts];
+        planned(&[&head[..], &[3, 22, 0, 64], &rest].concat());
     }
 }

@@ -4,8 +4,8 @@ use super::edge::BOUNDLESS;
 use super::{Edge, Ground};
 use crate::graph::number;
 use crate::{HintHop, Limit, LocalChannel};
-use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm};
-use std::collections::BTreeMap;
+use payecs_units::{Blocks, ChannelDirection, Direction, Msat, NodeId, Ppm, ShortChannelId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds what is not announced.
 pub(super) struct Maker<'a> {
@@ -13,6 +13,8 @@ pub(super) struct Maker<'a> {
     /// Nodes outside the graph.
     pub(super) strangers: BTreeMap<NodeId, u32>,
     lanes: BTreeMap<ChannelDirection, u32>,
+    /// Between whom hinted channels are.
+    hinted: BTreeMap<ShortChannelId, BTreeSet<NodeId>>,
     pub(super) nodes_count: u32,
     pub(super) start: u32,
     pub(super) goal: u32,
@@ -26,6 +28,7 @@ impl<'a> Maker<'a> {
             ground,
             strangers: BTreeMap::new(),
             lanes: BTreeMap::new(),
+            hinted: BTreeMap::new(),
             nodes_count,
             start: 0,
             goal: 0,
@@ -114,6 +117,19 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Between whom a channel is, as far as that is known.
+    fn ends(&self, scid: ShortChannelId) -> Option<BTreeSet<NodeId>> {
+        let ours = || {
+            let local = self.ground.local.get(&scid)?;
+            Some(BTreeSet::from([self.ground.request.source, local.peer]))
+        };
+        let announced = || {
+            let channel = self.ground.graph.channel(scid)?;
+            Some(BTreeSet::from([channel.node_a, channel.node_b]))
+        };
+        ours().or_else(announced).or_else(|| self.hinted.get(&scid).cloned())
+    }
+
     /// Adds the hops of a hint; none where the node it starts from is unknown.
     pub(super) fn hint(&mut self, hint: &[HintHop]) {
         let request = self.ground.request;
@@ -129,9 +145,15 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Adds a hinted channel; not one that is known to lead elsewhere.
     fn hinted(&mut self, hop: &HintHop, far: NodeId) {
-        let ways = (self.intern(hop.pubkey), self.intern(far));
         let scid = hop.short_channel_id;
+        let ends = BTreeSet::from([hop.pubkey, far]);
+        if self.ends(scid).is_some_and(|known| known != ends) {
+            return;
+        }
+        self.hinted.insert(scid, ends);
+        let ways = (self.intern(hop.pubkey), self.intern(far));
         let direction = ChannelDirection { scid, direction: Direction::between(&hop.pubkey, &far) };
         let lane = self.lane(direction);
         let ground = &self.ground;

@@ -166,6 +166,33 @@ fn told_case(seed: u64) -> (Graph, PlanRequest) {
     (graph, asked)
 }
 
+#[test]
+fn regression_a_hint_that_names_a_channel_where_it_is_not_is_left_out() {
+    let hop = |letter, channel| HintHop {
+        pubkey: node(letter),
+        short_channel_id: ShortChannelId(channel),
+        fee_base_msat: Msat::ZERO,
+        fee_proportional_millionths: Ppm(0),
+        cltv_expiry_delta: Blocks(10),
+    };
+    let (graph, asked) = two_ways();
+    let asked = PlanRequest { destination: node('E'), ..asked };
+    for (hint, is_real) in [
+        (vec![hop('D', 7)], true),
+        (vec![hop('B', 7), hop('D', 8)], true),
+        // One of ours, one that is announced, one twice.
+        (vec![hop('D', 10)], false),
+        (vec![hop('D', 2)], false),
+        (vec![hop('B', 7), hop('D', 7)], false),
+    ] {
+        let asked = PlanRequest { hints: vec![hint], ..asked.clone() };
+        match plan(&graph, &Knowledge::default(), &asked) {
+            Ok(plan) => assert_eq!((check(&graph, &asked, &plan), is_real), (Ok(()), true)),
+            Err(cause) => assert!(!is_real, "{asked:?} {cause:?}"),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
