@@ -82,7 +82,7 @@ fn a_node_that_wants_less_or_more_than_a_part_has_is_gone_around() {
 
 #[test]
 fn a_node_that_refuses_what_it_asks_for_is_avoided_at_once() {
-    for lie in [Lie::Old, Lie::Free, Lie::Missing] {
+    for lie in [Lie::Old, Lie::Free, Lie::Missing, Lie::Forged] {
         let mut payer = Payer::new(&nets::diamond(nets::HALF));
         let bob = payer.node("bob");
         reprice(&payer, policy(1_500, 0));

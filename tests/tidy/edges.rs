@@ -23,7 +23,16 @@ const EDGES: &[(&str, Uses)] = &[
     ("payecs-journal", Uses::Only(&[])),
     ("payecs-index", Uses::Only(&["payecs-journal"])),
     ("rpc-bridge", Uses::Only(&["ecs-core"])),
-    ("node-sim", Uses::Only(&["ecs-systems", "payecs-journal", "payecs-planner", "payecs-units"])),
+    (
+        "node-sim",
+        Uses::Only(&[
+            "ecs-systems",
+            "payecs-gossip",
+            "payecs-journal",
+            "payecs-planner",
+            "payecs-units",
+        ]),
+    ),
     ("payflow-default", Uses::AllBut(&["payecs-tests", "simulator", "example-system"])),
     ("payecs-delivery", Uses::Only(&["payecs-gossip", "payecs-planner", "payecs-units"])),
     ("planner-vs-ldk", Uses::Only(&["payecs-delivery", "payecs-planner", "payecs-units"])),

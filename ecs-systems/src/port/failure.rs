@@ -180,8 +180,8 @@ pub struct Failure {
     /// With [`FailureCode::IncorrectOrUnknownPaymentDetails`]: the height the payee sees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<BlockHeight>,
-    /// The policy from the `channel_update` in the error, if it came with one whose signature
-    /// holds.
+    /// The policy from the `channel_update` in the error, if it came with one that is about that
+    /// channel and signed by that node: whoever stands behind the port has verified it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<payecs_planner::Policy>,
     /// The `htlc_msat` the node complained about, if it said.

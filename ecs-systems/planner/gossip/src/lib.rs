@@ -6,6 +6,8 @@
 //! that is closed (4103), the end of the store (4105). Signatures are not checked: the node that
 //! wrote the store did that. What is written has no signatures that hold.
 //!
+//! [`verify_update`] checks the `channel_update` that a failure brings along.
+//!
 //! [`import`] also reads what `lightning-cli listchannels` and `lncli describegraph` print.
 //!
 //! ```
@@ -23,11 +25,14 @@ mod read;
 mod record;
 mod message;
 mod write;
+mod signed;
 mod json;
 mod import;
 
 pub use import::{Format, ImportError, Imported, import};
 pub use load::{LoadError, Progress, load};
+pub use message::Chain;
 pub use read::{End, Ignored, Loaded, read};
 pub use record::StoreError;
+pub use signed::{SignedUpdate, UpdateFault, sign_update, verify_update};
 pub use write::{Unwritable, write};

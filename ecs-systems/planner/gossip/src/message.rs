@@ -23,7 +23,7 @@ pub(crate) const DIRECTION_ONE: u8 = 1;
 pub(crate) const DISABLED: u8 = 2;
 
 /// Which block chain a message is about: its genesis block.
-pub(crate) type Chain = [u8; 32];
+pub type Chain = [u8; 32];
 
 /// A message that means something for a graph.
 #[derive(Clone, Debug)]

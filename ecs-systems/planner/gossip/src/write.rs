@@ -1,8 +1,8 @@
 //! A graph as a store.
 
 use crate::message::{
-    CHANNEL_AMOUNT, CHANNEL_ANNOUNCEMENT, CHANNEL_UPDATE, DIRECTION_ONE, DISABLED, HAS_MAXIMUM,
-    STORE_UUID,
+    CHANNEL_AMOUNT, CHANNEL_ANNOUNCEMENT, CHANNEL_UPDATE, Chain, DIRECTION_ONE, DISABLED,
+    HAS_MAXIMUM, STORE_UUID,
 };
 use crate::record::{COMPLETED, VERSION, checksum};
 use payecs_planner::{Channel, Graph, Policy};
@@ -10,7 +10,7 @@ use payecs_units::{ChannelDirection, Direction, ShortChannelId};
 
 const MSAT_PER_SATOSHI: u64 = 1_000;
 const SIGNATURE_BYTES: usize = 64;
-const CHAIN: [u8; 32] = [0; 32];
+const CHAIN: Chain = [0; 32];
 
 /// A channel that the format has no room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,8 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, Unwritable> {
         for direction in [Direction::Zero, Direction::One] {
             let direction = ChannelDirection { scid, direction };
             if let Some(policy) = graph.policy(direction) {
-                let update = update(direction, policy).ok_or(Unwritable::Policy { direction })?;
+                let update =
+                    update(direction, policy, 0, &CHAIN).ok_or(Unwritable::Policy { direction })?;
                 append(&mut store, &update);
             }
         }
@@ -82,12 +83,18 @@ fn announcement(channel: &Channel) -> Vec<u8> {
     message
 }
 
-fn update(way: ChannelDirection, policy: &Policy) -> Option<Vec<u8>> {
+/// A message without a signature. `None`: it has no room for the policy.
+pub(crate) fn update(
+    way: ChannelDirection,
+    policy: &Policy,
+    timestamp_s: u32,
+    chain: &Chain,
+) -> Option<Vec<u8>> {
     let mut message = CHANNEL_UPDATE.to_be_bytes().to_vec();
     message.extend([0; SIGNATURE_BYTES]);
-    message.extend(CHAIN);
+    message.extend(chain);
     message.extend(way.scid.0.to_be_bytes());
-    message.extend([0; 4]);
+    message.extend(timestamp_s.to_be_bytes());
     let one = if way.direction == Direction::One { DIRECTION_ONE } else { 0 };
     let disabled = if policy.enabled { 0 } else { DISABLED };
     message.extend([HAS_MAXIMUM, one | disabled]);

@@ -5,6 +5,7 @@ use crate::{
     error::SimError,
     script::Lie,
     state::{Event, State},
+    told::Told,
 };
 use ecs_systems::{
     port::{Failure, FailureCode},
@@ -216,9 +217,9 @@ impl State {
     }
 
     /// A failure of the node as it leaves it: what it brings along may not be what holds.
-    pub(crate) fn as_told_by(&mut self, node: usize, failure: Failure) -> Failure {
+    pub(crate) fn as_told_by(&mut self, node: usize, failure: Failure) -> Told {
         let (Some(update), Some(direction)) = (&failure.update, failure.erring_channel) else {
-            return failure;
+            return Told::plain(failure);
         };
         let update = update.clone();
         let scripted = self.peers[node].tricks.lie_next.pop_front();
@@ -228,7 +229,7 @@ impl State {
             None if self.strikes(self.settings.faults.lying_update_ppm) => {
                 by_chance()[usize::try_from(self.rng.below(4)).expect("it is below four")]
             }
-            None => return failure,
+            None => return self.signed(failure, &self.peers[node].key),
         };
         let update = match lie {
             Lie::Missing => None,
@@ -237,9 +238,14 @@ impl State {
                 channel.sides[side_of(direction.direction)].gossip.clone()
             }
             Lie::OtherChannel => self.another_policy(node, direction),
-            Lie::Free => Some(Policy { fee_base_msat: Msat::ZERO, fee_rate: Ppm(0), ..update }),
+            Lie::Free => Some(free(&update)),
+            Lie::Forged => {
+                let failure = Failure { update: Some(free(&update)), ..failure };
+                let other = (node + 1) % self.peers.len();
+                return self.signed(failure, &self.peers[other].key);
+            }
         };
-        Failure { update, ..failure }
+        self.signed(Failure { update, ..failure }, &self.peers[node].key)
     }
 
     /// What the node asks for on another channel.
@@ -251,6 +257,11 @@ impl State {
         };
         others.next().map(side)
     }
+}
+
+/// The same policy without fees.
+fn free(policy: &Policy) -> Policy {
+    Policy { fee_base_msat: Msat::ZERO, fee_rate: Ppm(0), ..policy.clone() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A payment's part on its way: one HTLC after the other along its route.
 
-use crate::channel::side_of;
+use crate::{channel::side_of, told::Told};
 use ecs_systems::{
     port::{CustomTlv, Failure, FailureCode, PartKey},
     units::{BlockHeight, Msat, NodeId, PaymentHash, PaymentSecret, Preimage},
@@ -109,7 +109,7 @@ impl Flight {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Back {
     Settled(Preimage),
-    Failed(Box<Failure>),
+    Failed(Box<Told>),
 }
 
 /// A node's no, without the place.

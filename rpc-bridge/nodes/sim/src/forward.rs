@@ -4,6 +4,7 @@ use crate::{
     channel::NoRoom,
     flight::{Back, Flight, FlightId, Locked, Origin, Refusal, Stage, side_of_hop},
     state::{Event, State},
+    told::Told,
     truth::Fact,
 };
 use ecs_systems::{
@@ -104,12 +105,12 @@ impl State {
         let index = flight.locked.len();
         let node = self.far_end(flight);
         let failure = flight.failure(index, self.peers[node].key.id, refusal);
-        let failure = if self.garbles(node) {
-            Failure { failcode: FailureCode::Unreadable, ..NOWHERE }
+        let told = if self.garbles(node) {
+            Told::plain(Failure { failcode: FailureCode::Unreadable, ..NOWHERE })
         } else {
             self.as_told_by(node, failure)
         };
-        let back = Back::Failed(Box::new(failure));
+        let back = Back::Failed(Box::new(told));
         self.send_message(node, Event::Resolve { flight: id, hop: index - 1, back });
     }
 
@@ -129,7 +130,7 @@ impl State {
             let refusal = Refusal::new(FailureCode::PermanentChannelFailure);
             let failure = flight.failure(hop, flight.hops[hop].from, refusal);
             let (hash, at_payee) = (flight.onion.hash, flight.has_arrived());
-            let back = Back::Failed(Box::new(failure));
+            let back = Back::Failed(Box::new(Told::plain(failure)));
             self.schedule(self.now, Event::Resolve { flight: id, hop, back });
             if at_payee {
                 self.leave_payee(id, hash);
@@ -253,7 +254,7 @@ impl State {
         let spent_msat = flight.hops[0].amount_msat;
         let status = match back {
             Back::Settled(preimage) => PartStatus::Paid { preimage, spent_msat },
-            Back::Failed(failure) => PartStatus::Failed(*failure),
+            Back::Failed(told) => PartStatus::Failed(told.verified()),
         };
         let hash = flight.onion.hash;
         match flight.origin {

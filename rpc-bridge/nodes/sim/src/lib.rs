@@ -82,6 +82,7 @@ mod keys;
 mod channel;
 mod flight;
 mod onion;
+mod told;
 mod forward;
 mod payee;
 mod ours;

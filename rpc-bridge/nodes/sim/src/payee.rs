@@ -190,8 +190,8 @@ impl State {
                 self.record(Fact::Received { payee, payment_hash, amount_msat });
                 true
             }
-            Back::Failed(failure) => {
-                let failcode = failure.failcode;
+            Back::Failed(told) => {
+                let failcode = told.failure.failcode;
                 self.record(Fact::Rejected { payee, payment_hash, amount_msat, failcode });
                 false
             }

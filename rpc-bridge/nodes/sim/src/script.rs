@@ -170,6 +170,8 @@ pub enum Lie {
     OtherChannel,
     /// The policy that holds, but free of charge.
     Free,
+    /// The same, signed by another node.
+    Forged,
 }
 
 impl State {

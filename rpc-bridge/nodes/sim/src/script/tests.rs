@@ -59,6 +59,7 @@ fn a_lying_failure_brings_along_what_does_not_hold() {
         (Lie::Missing, None),
         (Lie::Old, Some(policy(1_000, 100))),
         (Lie::OtherChannel, Some(policy(3, 0))),
+        (Lie::Forged, None),
         (Lie::Free, Some(Policy { cltv_delta: ecs_systems::units::Blocks(9), ..policy(0, 0) })),
     ] {
         let mut desk = Desk::chain();
