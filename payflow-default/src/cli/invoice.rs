@@ -8,7 +8,7 @@ use super::{
 use ecs_core::Json;
 use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2, types::QrError};
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
@@ -100,7 +100,7 @@ fn show(args: &Args, made: &Json) -> io::Result<()> {
     let text = |name: &str| fields.get(name).and_then(Json::as_str).unwrap_or_default();
     let bolt11 = text("bolt11");
     if args.qr {
-        match drawn(&bolt11) {
+        match drawn(&bolt11, out.is_terminal()) {
             Ok(code) => writeln!(out, "{code}\n")?,
             Err(_) => eprintln!("warning: the invoice is too long for a QR code"),
         }
@@ -114,12 +114,15 @@ fn show(args: &Args, made: &Json) -> io::Result<()> {
     Ok(())
 }
 
-/// An invoice as a code of half blocks, dark on light whatever the terminal's colours. Capitals
-/// take less room there (BOLT 11).
-fn drawn(bolt11: &str) -> Result<String, QrError> {
+/// An invoice as a code of half blocks: in a terminal dark on light whatever its colours, elsewhere
+/// without any, for a dark ground. Capitals take less room there (BOLT 11).
+fn drawn(bolt11: &str, in_colours: bool) -> Result<String, QrError> {
     let code = QrCode::with_error_correction_level(bolt11.to_uppercase(), EcLevel::L)?;
     let mut image = code.render::<Dense1x2>();
     let lines = image.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    if !in_colours {
+        return Ok(lines);
+    }
     let inverse = lines.lines().map(|line| format!("\u{1b}[97;40m{line}\u{1b}[0m"));
     Ok(inverse.collect::<Vec<_>>().join("\n"))
 }
@@ -151,11 +154,11 @@ mod tests {
 
     #[test]
     fn a_code_is_drawn_where_there_is_room_for_it_and_its_lines_are_equally_wide() {
-        let code = drawn(&format!("lnbcrt{}", "q".repeat(300))).unwrap();
+        let code = drawn(&format!("lnbcrt{}", "q".repeat(300)), true).unwrap();
         let widths: Vec<usize> = code.lines().map(|line| line.chars().count()).collect();
         assert!(widths.len() > 20 && widths.iter().all(|width| *width == widths[0]), "{widths:?}");
         assert!(code.starts_with("\u{1b}[97;40m") && code.ends_with("\u{1b}[0m"));
-        assert!(drawn(&"q".repeat(4_296)).is_ok());
-        assert_eq!(drawn(&"q".repeat(4_297)), Err(QrError::DataTooLong));
+        assert!(drawn(&"q".repeat(4_296), true).is_ok());
+        assert_eq!(drawn(&"q".repeat(4_297), true), Err(QrError::DataTooLong));
     }
 }

@@ -127,6 +127,46 @@ fn payments_and_invoices_are_told_in_words_and_as_json() {
 }
 
 #[test]
+fn a_channel_is_rebalanced_and_what_cannot_be_is_told() {
+    let dir = TempDir::new().unwrap();
+    let daemon = Daemon::start(dir.path());
+    let spendable = || -> Vec<(String, u64)> {
+        let balance = daemon.answer(&["ledger-balance"]);
+        let accounts = balance["accounts"].as_array().unwrap().iter().filter_map(|account| {
+            let (_, channel) = account["account"].as_str()?.split_once(":assets:channel:")?;
+            let posted = |side: &str| account[format!("{side}_posted_msat")].as_u64();
+            Some((channel.to_owned(), posted("debits")? - posted("credits")?))
+        });
+        accounts.collect()
+    };
+    daemon.wait_until("its books are open", || spendable().len() > 1);
+    for (args, code, why) in [
+        (&["1x1x1"][..], 1, "1x1x1"),
+        (&["1x1"][..], 1, "short_channel_id"),
+        (&["1x1x1", "--target", "much"][..], 1, "target"),
+        (&["1x1x1", "--retry-for", "x"][..], 2, "--retry-for"),
+    ] {
+        let refused = daemon.run("rebalance", args);
+        assert_eq!(refused.status.code(), Some(code), "{args:?}: {}", said(&refused));
+        assert!(said(&refused).contains(why), "{args:?}: {}", said(&refused));
+    }
+    let before = spendable();
+    let moved = before.iter().find_map(|(channel, _)| {
+        let told = daemon.run("rebalance", &[channel, "--maxfee", "1000sat", "--json"]);
+        let told: Value = serde_json::from_slice(&told.stdout).ok()?;
+        told["amount_msat"].as_u64().map(|amount| (channel.clone(), amount, told))
+    });
+    let (channel, amount, told) = moved.expect("a channel of ours can be rebalanced");
+    let fee = told["fee_msat"].as_u64().unwrap();
+    assert!(amount > 0 && fee <= 1_000_000, "{told}");
+    let has = |all: &[(String, u64)]| all.iter().find(|it| it.0 == channel).unwrap().1;
+    let change = has(&spendable()).abs_diff(has(&before));
+    assert!([amount, amount + fee].contains(&change), "{change}: {told}");
+    let sum = |all: &[(String, u64)]| all.iter().map(|it| it.1).sum::<u64>();
+    assert_eq!(sum(&before) - sum(&spendable()), fee, "the fee is all that it cost");
+}
+
+#[test]
 fn an_invoice_is_made_drawn_and_waited_for() {
     let dir = TempDir::new().unwrap();
     let daemon = Daemon::start(dir.path());
@@ -135,6 +175,7 @@ fn an_invoice_is_made_drawn_and_waited_for() {
     let told = String::from_utf8(made.stdout).unwrap();
     let invoice = told.lines().last().unwrap();
     assert!(invoice.starts_with("ln") && told.lines().count() > 20, "{told}");
+    assert!(!told.contains('\u{1b}'), "colours are for terminals: {told}");
     let decoded = daemon.run("decode", &["--json", invoice]);
     let decoded: Value = serde_json::from_slice(&decoded.stdout).unwrap();
     assert_eq!((&decoded["expiry"], &decoded["description"]), (&60.into(), &"two teas".into()));
