@@ -20,7 +20,7 @@ mod tests;
 use crate::cost::{biased, delay_cost, loss_cost};
 use crate::graph::Toll;
 use crate::net::{Edge, Net};
-use crate::split::Weights;
+use crate::weights::Weights;
 use payecs_units::Msat;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};

@@ -89,6 +89,7 @@ mod search;
 mod flow;
 mod share;
 mod wide;
+mod weights;
 mod split;
 mod plan;
 mod check;

@@ -8,6 +8,8 @@ mod laws;
 #[cfg(test)]
 mod optimum;
 #[cfg(test)]
+mod dear;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod complaints;
@@ -21,7 +23,8 @@ mod layered;
 use crate::cost::probability_ppm;
 use crate::net::Net;
 use crate::path::joint_neg_ln_micro;
-use crate::split::{Ask, Weights, solve, solve_cheaply};
+use crate::split::{Ask, solve, solve_cheaply};
+use crate::weights::Weights;
 use crate::{Graph, HOPS_MAX, Knowledge, NoPlan, NoPlanReason, Plan, PlanRequest};
 
 /// Routes that together deliver exactly the amount asked for, within every limit of the request.

@@ -2,7 +2,8 @@
 
 use crate::cost::{biased, delay_cost, failure_cost, loss_cost};
 use crate::net::{Edge, Net};
-use crate::split::{PART_MICRO_NATS, Weights};
+use crate::split::PART_MICRO_NATS;
+use crate::weights::Weights;
 use payecs_units::Msat;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -1,13 +1,13 @@
 //! Which paths together deliver an amount: one where one will do, else several.
 
-use crate::cost::delay_rate_q32;
 use crate::flow::Flow;
-use crate::net::{Edge, Net};
+use crate::net::Net;
 use crate::path::{Load, Path};
 use crate::search::{LABELS_MAX, Question, cheapest};
 use crate::share::Shares;
+use crate::weights::Weights;
 use crate::wide::{TRUST_WHOLE, Wish, share_ppm, widest};
-use payecs_units::{Blocks, MicroPercent, Msat};
+use payecs_units::{Blocks, Msat};
 
 /// A part is not smaller than this share of the amount, nor than 1 sat.
 const PARTS_OF_AMOUNT_MAX: u64 = 64;
@@ -26,6 +26,10 @@ const LABELS_FIRST_MAX: usize = 20_000;
 /// One path is taken as it is where −ln P is not above this: P = 60 %.
 const GOOD_MICRO_NATS: u64 = 500_000;
 
+/// Where the fees of a flow are above the budget, what counts beside them is halved that often at
+/// most.
+const HALVINGS_MAX: u32 = 8;
+
 /// How much is to arrive, within which limits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
@@ -33,49 +37,6 @@ pub(crate) struct Ask {
     pub(crate) fee_max: Msat,
     pub(crate) delay_max: Blocks,
     pub(crate) parts_max: usize,
-}
-
-/// What counts beside the fee.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Weights {
-    per_nat: Msat,
-    risk: MicroPercent,
-}
-
-impl Weights {
-    /// −ln P = 1 is worth 0.1 % of the whole amount and 1 sat; delay as the request says.
-    pub(crate) fn of(net: &Net<'_>) -> Self {
-        let per_nat = Msat((net.request.amount_msat.0 / 1_000).saturating_add(1_000));
-        Self { per_nat, risk: net.request.risk_factor_micro_percent }
-    }
-
-    /// What −ln P = 1 is worth.
-    pub(crate) fn per_nat(self) -> Msat {
-        self.per_nat
-    }
-
-    /// What locked-up money costs, per year.
-    pub(crate) fn risk(self) -> MicroPercent {
-        self.risk
-    }
-
-    /// What a block of delay costs for `amount`, in 2^−32 msat, rounded down.
-    pub(crate) fn delay_rate_q32(self, amount: Msat) -> u64 {
-        delay_rate_q32(amount, self.risk)
-    }
-
-    /// How an edge is favoured. Not at all where nothing but the fee counts.
-    pub(crate) fn bias(self, edge: &Edge) -> i8 {
-        if self == Self::FEE_ONLY { 0 } else { edge.bias }
-    }
-
-    /// Whether it counts how edges are favoured.
-    pub(crate) fn counts_biases(self, net: &Net<'_>) -> bool {
-        net.is_biased() && self != Self::FEE_ONLY
-    }
-
-    /// Nothing but the fee.
-    pub(crate) const FEE_ONLY: Self = Self { per_nat: Msat::ZERO, risk: MicroPercent(0) };
 }
 
 impl Ask {
@@ -159,9 +120,9 @@ impl<'a> Parts<'a> {
             amount,
             fee_max: self.ask.fee_max.saturating_sub(self.fee()),
             delay_max: self.ask.delay_max,
-            per_nat: weights.per_nat,
+            per_nat: weights.per_nat(),
             labels_max,
-            risk: weights.risk,
+            risk: weights.risk(),
         };
         cheapest(self.net, &self.load, &question)
     }
@@ -255,19 +216,42 @@ fn one_by_one<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, count: usize) ->
     parts
 }
 
+/// What came of a flow.
+#[derive(Debug)]
+struct Flowed<'a> {
+    /// All of it, or as much as found a way.
+    parts: Parts<'a>,
+    /// All of it would, were it not for the fee budget.
+    is_too_dear: bool,
+}
+
 /// The cheapest flow in so many equal units, or as many of them as find a way, taken apart into
 /// paths, over which what they carry is then shared out anew.
-fn in_units<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, units: u32) -> Parts<'a> {
+fn in_units<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights, units: u32) -> Flowed<'a> {
     let unit = Msat(ask.amount.0.div_ceil(units.into()));
     let mut flow = Flow::new(net, weights, unit);
     flow.send(units);
     let mut shares = Shares::new(net, weights, flow.paths(), unit, ask.parts_max());
     drop(flow);
     shares.share(ask.amount, ask.worthwhile());
+    let shares = shares.parts();
+    let parts = along_each(net, ask, weights, &shares);
+    let at_any_fee = Ask { fee_max: Msat(u64::MAX), ..ask };
+    let is_too_dear = !parts.is_whole() && along_each(net, at_any_fee, weights, &shares).is_whole();
+    Flowed { parts, is_too_dear }
+}
+
+/// What these paths carry, the one after the other, each as much as it is to at first.
+fn along_each<'a>(
+    net: &'a Net<'a>,
+    ask: Ask,
+    weights: Weights,
+    shares: &[(Vec<u32>, Msat)],
+) -> Parts<'a> {
     let mut parts = Parts::new(net, ask, weights);
-    for (edges, most) in shares.parts() {
+    for (edges, most) in shares {
         let rest = ask.amount.saturating_sub(parts.amount());
-        let path = parts.along(&edges, most.min(rest)).filter(|_| rest > Msat::ZERO);
+        let path = parts.along(edges, rest.min(*most)).filter(|_| rest > Msat::ZERO);
         if let Some(path) = path {
             parts.take(path);
         }
@@ -302,21 +286,51 @@ fn by_width<'a>(net: &'a Net<'a>, ask: Ask, trust: u64) -> Parts<'a> {
 }
 
 /// The cheapest flow that carries everything in one of these numbers of units, the first that does.
+/// Else whether one would, were it not for the fee budget.
 fn by_flow<'a>(
     net: &'a Net<'a>,
     ask: Ask,
     weights: Weights,
-    mut units: impl Iterator<Item = u32>,
-) -> Option<Parts<'a>> {
+    units: impl Iterator<Item = u32>,
+) -> Result<Parts<'a>, bool> {
     let in_units = |units| {
         if net.is_circle() {
             // A flow would go out and home by the same channel.
-            one_by_one(net, ask, weights, ask.parts_max().min(units as usize))
+            let count = ask.parts_max().min(units as usize);
+            Flowed { parts: one_by_one(net, ask, weights, count), is_too_dear: false }
         } else {
             in_units(net, ask, weights, units)
         }
     };
-    units.find_map(|units| Some(in_units(units)).filter(Parts::is_whole))
+    let mut would_go = false;
+    for Flowed { parts, is_too_dear } in units.map(in_units) {
+        if parts.is_whole() {
+            return Ok(parts);
+        }
+        would_go |= is_too_dear;
+    }
+    Err(would_go)
+}
+
+/// The cheapest flow where its fees are above the budget: what counts beside them is halved as
+/// often as it takes, and no more often. That is the search for the multiplier of the fee of the
+/// Lagrangian relaxation, by bisection.
+fn by_cheaper_flow<'a>(net: &'a Net<'a>, ask: Ask, weights: Weights) -> Option<Parts<'a>> {
+    let flow = |weights| by_flow(net, ask, weights, ask.large_units()).ok();
+    let mut found = flow(Weights::FEE_ONLY)?;
+    let mut halvings = 1..=HALVINGS_MAX;
+    while !halvings.is_empty() {
+        let (least, most) = halvings.into_inner();
+        let middle = u32::midpoint(least, most);
+        halvings = match flow(weights.halved(middle)) {
+            Some(parts) => {
+                found = parts;
+                least..=middle.saturating_sub(1)
+            }
+            None => middle.saturating_add(1)..=most,
+        };
+    }
+    Some(found)
 }
 
 /// As much of `ask` as was found to go, by the fee alone.
@@ -325,7 +339,7 @@ pub(crate) fn as_much_as_goes<'a>(net: &'a Net<'a>, ask: Ask) -> Parts<'a> {
         return one_by_one(net, ask, Weights::FEE_ONLY, ask.parts_max());
     }
     let units = ask.small_units().last().unwrap_or(1);
-    let flow = in_units(net, ask, Weights::FEE_ONLY, units);
+    let flow = in_units(net, ask, Weights::FEE_ONLY, units).parts;
     let wide = by_width(net, ask, TRUST_WHOLE);
     if wide.amount() > flow.amount() { wide } else { flow }
 }
@@ -344,22 +358,29 @@ pub(crate) fn solve_cheaply(net: &Net<'_>, ask: Ask) -> Option<Vec<Path>> {
         trusts.map(|trust| by_width(net, ask, trust)).find(Parts::is_whole)
     };
     let units = ask.large_units().chain(ask.small_units());
-    let found = wide().or_else(|| by_flow(net, ask, Weights::FEE_ONLY, units));
+    let found = wide().or_else(|| by_flow(net, ask, Weights::FEE_ONLY, units).ok());
     found.map(|parts| parts.paths)
 }
 
 /// Paths for `ask` within every limit: one with a good chance, else the cheapest flow that was
-/// found, else one with whatever chance, else whatever carries it. `None` where nothing was found.
+/// found, else one with whatever chance, else a flow with less of a chance for less fees, else
+/// whatever carries it. `None` where nothing was found.
 pub(crate) fn solve(net: &Net<'_>, ask: Ask, weights: Weights) -> Option<Vec<Path>> {
     let one = |labels_max| Parts::new(net, ask, weights).best_of(ask.amount, weights, labels_max);
     let alone = |path| vec![path];
-    let several = || by_flow(net, ask, weights, ask.large_units()).map(|parts| parts.paths);
+    let several = || by_flow(net, ask, weights, ask.large_units());
+    let cheaper = || by_cheaper_flow(net, ask, weights).map(|parts| parts.paths);
     let found = if net.is_circle() || !ask.is_divisible() {
-        one(LABELS_MAX).map(alone).or_else(several)
+        one(LABELS_MAX).map(alone).or_else(|| several().ok().map(|parts| parts.paths))
     } else {
         match one(LABELS_FIRST_MAX) {
             Some(path) if is_good(net, &path) => Some(alone(path)),
-            first => several().or_else(|| first.map(alone)),
+            first => match several() {
+                Ok(parts) => Some(parts.paths),
+                Err(is_too_dear) => {
+                    first.map(alone).or_else(|| is_too_dear.then(cheaper).flatten())
+                }
+            },
         }
     };
     found.or_else(|| solve_cheaply(net, ask))

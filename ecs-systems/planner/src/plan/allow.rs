@@ -3,7 +3,8 @@
 use super::ask_of;
 use crate::net::Net;
 use crate::path::Path;
-use crate::split::{Weights, solve};
+use crate::split::solve;
+use crate::weights::Weights;
 use crate::{Exclusion, Graph, Knowledge, PlanRequest, Route};
 
 /// What of a refused request's exclusions has to be allowed: those that the routes cross which
