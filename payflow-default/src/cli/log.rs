@@ -7,7 +7,7 @@ use super::serve::Collector;
 #[cfg(feature = "otlp")]
 pub(crate) use spans::Sending;
 use std::io;
-use tracing_subscriber::{EnvFilter, filter::ParseError};
+use tracing_subscriber::{EnvFilter, Layer, Registry, filter::ParseError, fmt};
 
 /// Why no spans are sent.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +51,24 @@ pub(super) fn with_spans(
     filter: EnvFilter,
     collector: Option<&Collector>,
 ) -> Result<Option<Sending>, SpansError> {
-    if let Some(Collector { url }) = collector {
-        return Sending::begin(filter, url).map(Some);
+    if let Some(collector) = collector {
+        let log = fmt::layer().with_writer(io::stderr).with_filter(filter);
+        return sending(log, collector).map(Some);
     }
     to_stderr(filter);
     Ok(None)
+}
+
+/// Logs as `log` does from now on, and sends the spans of payments to a collector, which need not
+/// be there yet, until [`Sending::finish`].
+///
+/// # Errors
+/// Spans can't be sent. Nothing is logged then.
+pub(crate) fn sending(
+    log: impl Layer<Registry> + Send + Sync,
+    Collector { url }: &Collector,
+) -> Result<Sending, SpansError> {
+    Sending::begin(log, url)
 }
 
 /// Spans that are sent: never in a program that can't.
@@ -65,7 +78,7 @@ pub(crate) enum Sending {}
 
 #[cfg(not(feature = "otlp"))]
 impl Sending {
-    fn begin(_: EnvFilter, url: &str) -> Result<Self, SpansError> {
+    fn begin(_: impl Layer<Registry>, url: &str) -> Result<Self, SpansError> {
         Err(SpansError::NotBuilt { url: url.to_owned() })
     }
 

@@ -22,7 +22,7 @@ mod client;
 mod home;
 mod pretty;
 mod spinner;
-mod log;
+pub(crate) mod log;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::{io, process::ExitCode};

@@ -116,7 +116,9 @@ impl Plugin {
         let mut options =
             Options::of(&given, lightning_dir.as_deref()).map_err(|wrong| wrong.to_string())?;
         let dir = options.data_dir.display().to_string();
-        log::install(&self.out, std::mem::take(&mut options.log));
+        let filter = std::mem::take(&mut options.log);
+        let spans = log::install(&self.out, filter, options.otlp.as_ref())
+            .map_err(|error| format!("payecs-otlp: {error}"))?;
         let (running, received, thread) =
             Running::start(options, &self.out, self.elsewhere.clone())
                 .map_err(|error| format!("{dir}: {error}"))?;
@@ -127,7 +129,7 @@ impl Plugin {
         log::log(&self.out, Level::INFO, &what);
         let handle = running.handle.clone();
         // Where nobody hears it, the process ends anyway.
-        let _ends = self.events.send(Event::Started { handle, received, thread });
+        let _ends = self.events.send(Event::Started { handle, received, thread, spans });
         Ok(running)
     }
 }

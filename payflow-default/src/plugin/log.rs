@@ -1,10 +1,17 @@
 //! What is logged, as lightningd's log takes it.
 
+use crate::cli::{
+    log::{Sending, SpansError, sending},
+    serve::Collector,
+};
 use ecs_core::Json;
 use rpc_bridge::Out;
 use std::io;
 use tracing::{Level, Metadata};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    fmt::{self, MakeWriter},
+};
 
 /// The notification that lightningd logs.
 const LOG: &str = "log";
@@ -25,15 +32,25 @@ const fn named(level: Level) -> &'static str {
     }
 }
 
-/// From now on what the engine logs goes to lightningd's log.
-pub(super) fn install(out: &Out, filter: EnvFilter) {
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .without_time()
-        .with_level(false)
-        .with_writer(Lines(out.clone()));
+/// From now on what the engine logs goes to lightningd's log; and if there is a collector, it is
+/// sent the spans of payments until [`Sending::finish`].
+///
+/// # Errors
+/// Spans can't be sent. Nothing is logged then.
+pub(super) fn install(
+    out: &Out,
+    filter: EnvFilter,
+    collector: Option<&Collector>,
+) -> Result<Option<Sending>, SpansError> {
+    let lines = Lines(out.clone());
+    if let Some(collector) = collector {
+        let log = fmt::layer().without_time().with_level(false).with_writer(lines);
+        return sending(log.with_filter(filter), collector).map(Some);
+    }
+    let log = tracing_subscriber::fmt().without_time().with_level(false).with_writer(lines);
     // In tests there is one already.
-    let _there = logs.try_init();
+    let _there = log.with_env_filter(filter).try_init();
+    Ok(None)
 }
 
 struct Lines(Out);

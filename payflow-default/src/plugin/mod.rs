@@ -14,9 +14,12 @@ mod asked;
 
 use crate::{
     app::{Parts, bundled, engine},
-    cli::demo::{
-        DemoError,
-        opening::{Looked, Opening},
+    cli::{
+        demo::{
+            DemoError,
+            opening::{Looked, Opening},
+        },
+        log::Sending,
     },
     service::{EndsFeed, SIM_INVOICE},
     shell::{Ended, Handle, ShellError},
@@ -71,7 +74,12 @@ struct Line {}
 /// What this thread waits for.
 enum Event {
     /// The engine runs.
-    Started { handle: Handle, received: EndsFeed, thread: JoinHandle<Ended> },
+    Started {
+        handle: Handle,
+        received: EndsFeed,
+        thread: JoinHandle<Ended>,
+        spans: Option<Sending>,
+    },
     /// The engine has ended.
     Ended(Result<(), DemoError>),
     /// There is nothing more to read.
@@ -176,7 +184,7 @@ async fn until_the_end(
     (events, mut heard): (&UnboundedSender<Event>, UnboundedReceiver<Event>),
 ) -> Result<(), RunError> {
     let mut terminated = signal(SignalKind::terminate())?;
-    let (mut engine, mut received, mut written) = (None, None, false);
+    let (mut engine, mut received, mut sent, mut written) = (None, None, None, false);
     let ended = loop {
         let opened = engine.clone();
         let event = tokio::select! {
@@ -186,8 +194,8 @@ async fn until_the_end(
             _ = async { tokio::join!(open(out, opened), tell_of(&mut received, out)) } => continue,
         };
         match event {
-            Some(Event::Started { handle, received: feed, thread }) => {
-                (engine, received) = (Some(handle), Some(feed));
+            Some(Event::Started { handle, received: feed, thread, spans }) => {
+                (engine, received, sent) = (Some(handle), Some(feed), spans);
                 wait_for(thread, events.clone())?;
             }
             Some(Event::Ended(ended)) => {
@@ -205,7 +213,7 @@ async fn until_the_end(
             }
         }
     };
-    let stopped = stop(out, limits, engine, Rest { heard, written }).await;
+    let stopped = stop(out, limits, (engine, sent), Rest { heard, written }).await;
     ended.and(stopped)
 }
 
@@ -241,7 +249,7 @@ impl Rest {
 async fn stop(
     out: &Out,
     limits: &Limits,
-    engine: Option<Handle>,
+    (engine, spans): (Option<Handle>, Option<Sending>),
     mut rest: Rest,
 ) -> Result<(), RunError> {
     let mut ended = Ok(());
@@ -250,6 +258,11 @@ async fn stop(
         handle.stop();
         drop(handle);
         ended = rest.engine().await.map_err(RunError::Engine);
+    }
+    if let Some(spans) = spans {
+        // The engine is gone, and with it the spans of what is still under way. What of this fails
+        // is in the log.
+        let _sent = tokio::task::spawn_blocking(|| spans.finish()).await;
     }
     let (answered, drain) = (out.clone(), limits.drain);
     let wait = move || answered.wait_until_answered(drain);

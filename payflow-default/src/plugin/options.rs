@@ -7,7 +7,7 @@ use crate::{
             wanted::{Balances, NODES_MAX, Wanted},
             world::Accepts,
         },
-        serve::{APPROVAL_S, quotas},
+        serve::{APPROVAL_S, Collector, collector, quotas},
     },
     shell::Speed,
 };
@@ -90,6 +90,12 @@ pub(super) const ALL: &[Known] = &[
         Some("warn"),
         "What goes to lightningd's log: off, warn, info, payflow::send=debug, …",
     ),
+    string(
+        "payecs-otlp",
+        None,
+        "Sends the spans of payments to a collector of OpenTelemetry on this machine: \
+         http://127.0.0.1:4318 (in a program that is built for it)",
+    ),
     Known {
         name: "payecs-accept-unknown",
         kind: "flag",
@@ -162,6 +168,8 @@ pub(super) struct Options {
     /// Whether Systems of the flow are announced too.
     pub(super) announce_all: bool,
     pub(super) log: EnvFilter,
+    /// Who takes the spans of payments.
+    pub(super) otlp: Option<Collector>,
     pub(super) accepts: Accepts,
     pub(super) quotas: Quotas,
     pub(super) policy: Policy,
@@ -223,6 +231,7 @@ impl Options {
             speed: given.read_or_default("payecs-speed", str::parse)?,
             announce_all: given.read_or_default("payecs-announce", announced)?,
             log: given.read_or_default("payecs-log", |text| EnvFilter::try_new(text))?,
+            otlp: given.read("payecs-otlp", collector)?,
             accepts: Accepts { unknown, forgotten },
             quotas: given.read("payecs-quotas", quotas::several)?.unwrap_or_default(),
             policy: policy(&given)?,

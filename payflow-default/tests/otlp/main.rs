@@ -1,13 +1,16 @@
-//! `payecs serve --otlp`: what a collector is sent, and what happens where there is none.
+//! `payecs serve --otlp`, and `payecs-otlp` of the plugin: what a collector is sent, and what is
+//! where there is none.
 
 mod collector;
+mod plugin;
 #[path = "../daemon/rig.rs"]
 #[expect(dead_code, reason = "the tests of the daemon use all of it")]
 mod rig;
 
 use collector::{Collector, Sent};
+use plugin::Plugin;
 use rig::{Daemon, payecs, said, text};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, net::TcpListener, path::Path};
 use tempfile::TempDir;
 
@@ -98,6 +101,19 @@ fn a_payment_is_a_tree_of_spans_and_no_secret_is_in_it() {
     assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
     assert!(head.contains("content-type: application/x-protobuf"), "{head}");
     assert_eq!(collector.resource().get("service.name").map(String::as_str), Some("payecs"));
+}
+
+#[test]
+fn a_plugin_sends_its_spans_too_and_what_is_left_at_its_end() {
+    let (dir, collector) = (TempDir::new().unwrap(), Collector::start());
+    let mut plugin = Plugin::start(dir.path(), &collector.url());
+    let invoice = plugin.ask("sim_invoice", &json!(["20sat"]))["result"]["bolt11"].clone();
+    plugin.asks_until_complete("payecs-pay", &json!([invoice]));
+    plugin.stop();
+    let spans = collector.spans();
+    let payment = one(&spans, "payment", Some("paid"));
+    let part = one(&spans, "part", Some("paid"));
+    assert_eq!((&part.parent, payment.field("amount_msat")), (&payment.id, Some("20000")));
 }
 
 /// Hexadecimal digits as bytes.

@@ -345,9 +345,20 @@ def asks(binary, place):
     same(plugin.ends(), ([], 0))
 
 
+def spanless(binary, place):
+    """A collector is named to a program that was not built for it."""
+    plugin = Plugin(binary, place / "ln", start=False)
+    answer = plugin.call("init", options={"payecs-otlp": "http://127.0.0.1:4318"},
+                         configuration={"lightning-dir": str(place / "ln")})
+    for said in ("payecs-otlp: no spans can be sent to http://127.0.0.1:4318", "--features otlp"):
+        check(said in answer["disable"], answer)
+    check(not (place / "ln/payecs").exists(), "nothing was made")
+    same(plugin.ends(), ([], 0))
+
+
 PARTS = {"handshake": handshake, "life": whole_life, "received": received,
          "told": told, "framing": framing, "pipelined": pipelined, "ends": ends, "kills": kills,
-         "asks": asks}
+         "asks": asks, "spanless": spanless}
 
 
 def main():

@@ -78,6 +78,12 @@ fn a_payment_above_what_is_set_waits_for_an_answer() {
     run("asks");
 }
 
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_program_that_can_send_no_spans_is_disabled_and_says_how_to_build_one_that_can() {
+    run("spanless");
+}
+
 #[test]
 fn help_and_version_are_told_and_nothing_else_is_taken() {
     for (option, code, said) in [

@@ -23,7 +23,7 @@ use std::{
 use tokio::runtime::Runtime;
 use tracing::Level;
 use tracing_subscriber::{
-    EnvFilter, Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer, Registry, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
 /// The target of the spans that are sent.
@@ -44,9 +44,11 @@ const FINISH_TIME_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Sending(SdkTracerProvider);
 
 impl Sending {
-    /// Logs to stderr what passes the filter, and sends spans to a collector, which need not be
-    /// there yet.
-    pub(super) fn begin(filter: EnvFilter, url: &str) -> Result<Self, SpansError> {
+    /// Logs as `log` does, and sends spans to a collector, which need not be there yet.
+    pub(super) fn begin(
+        log: impl Layer<Registry> + Send + Sync,
+        url: &str,
+    ) -> Result<Self, SpansError> {
         let client = Client::new(url)?;
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -78,7 +80,6 @@ impl Sending {
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_filter(Targets::new().with_target(TARGET, Level::INFO));
-        let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter);
         tracing_subscriber::registry().with(log).with(spans).init();
         Ok(Self(provider))
     }

@@ -21,7 +21,7 @@ use super::{
 pub(crate) use config::{APPROVAL_S, Args};
 use config::{Config, ConfigError};
 use network::Simulated;
-pub(crate) use otlp::Collector;
+pub(crate) use otlp::{Collector, collector};
 use payflow_default::{
     measures::{MeasureError, Measures},
     service::ShellService,

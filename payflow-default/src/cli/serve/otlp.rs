@@ -18,7 +18,7 @@ pub(crate) struct Collector {
 ///
 /// # Errors
 /// It is no such address, or one of another machine; what would do.
-pub(super) fn collector(text: &str) -> Result<Collector, String> {
+pub(crate) fn collector(text: &str) -> Result<Collector, String> {
     let Some(rest) = text.strip_prefix("http://") else {
         let why = if text.starts_with("https://") { "nothing is encrypted there: " } else { "" };
         return Err(format!("{why}{WANTED}"));

@@ -19,7 +19,8 @@ fn what_is_not_said_is_as_by_default_and_what_is_said_counts() {
         "payecs-log":"info","payecs-accept-unknown":true,"payecs-accept-forgotten":"old list",
         "payecs-operator":"me","payecs-graph":null,"payecs-quotas":"names=9,entities=7",
         "payecs-ask-above":"5sat","payecs-approval-timeout":7,"payecs-unpaid-paycodes":6,
-        "payecs-held-htlcs":8,"payecs-held-htlcs-per-channel":4,"others":[1],
+        "payecs-otlp":"http://127.0.0.1:4318","payecs-held-htlcs":8,"others":[1],
+        "payecs-held-htlcs-per-channel":4,
         "payecs-autoclean-cycle":60,"payecs-autoclean-expiredpaycodes-age":"5"}"#;
     let said = of(said).unwrap();
     assert_eq!(said.data_dir, Path::new("/elsewhere"));
@@ -32,6 +33,8 @@ fn what_is_not_said_is_as_by_default_and_what_is_said_counts() {
     assert_eq!(asks(&default), (None, Policy::default().approval_timeout));
     assert_eq!(asks(&said), (Some(Msat(5_000)), Seconds(7)));
     assert_eq!(said.policy.unpaid_paycodes_max, 6);
+    let urls = [&default, &said].map(|options| options.otlp.as_ref().map(|it| it.url.as_str()));
+    assert_eq!(urls, [None, Some("http://127.0.0.1:4318/v1/traces")]);
     let held = (said.policy.held_htlcs_max, said.policy.held_htlcs_per_channel_max);
     assert_eq!(held, (8, 4));
     let autoclean = &said.policy.autoclean;
@@ -55,6 +58,7 @@ fn a_value_that_can_not_be_is_refused_by_the_name_of_its_option() {
         (r#"{"payecs-balances":"even"}"#, "payecs-balances: "),
         (r#"{"payecs-speed":0}"#, "payecs-speed: expected a speed"),
         (r#"{"payecs-announce":"some"}"#, "payecs-announce: expected `all`"),
+        (r#"{"payecs-otlp":"https://10.0.0.1"}"#, "payecs-otlp: nothing is encrypted there"),
         (r#"{"payecs-log":"=="}"#, "payecs-log: "),
         (r#"{"payecs-dir":""}"#, "payecs-dir: it says nothing"),
         (r#"{"payecs-dir":["D"]}"#, "payecs-dir: expected a string"),
