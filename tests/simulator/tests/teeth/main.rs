@@ -4,13 +4,12 @@
 mod books;
 mod node;
 mod paycodes;
-mod receipts;
 mod shelf;
 mod stopped;
 mod systems;
 
 use ecs_systems::{
-    port::{Node, NodeEvent, NodeRequest, PartStatus, Receipts},
+    port::{Node, NodeEvent, NodeRequest, PartStatus},
     units::{Blocks, GroupId, Msat},
 };
 use ledger_store::store::Kept;
@@ -19,6 +18,7 @@ use node_sim::{Fact, TruthRecord};
 use payecs_journal::MemoryDisk;
 use payflow_default::testing::simulator::{Around, Config, Law, Simulation};
 use serde_json::Value;
+use shelf::{Bend, Broken, Slip, WHOLE};
 use std::sync::Arc;
 
 /// A broken piece is noticed within so many seeds.
@@ -146,13 +146,7 @@ fn books_that_post_a_wrong_fee_disagree_with_the_channels() {
 
 #[test]
 fn receipts_that_forget_that_they_were_paid_are_settled_again() {
-    struct Forgetful;
-    impl Around for Forgetful {
-        fn receipts(&self, receipts: Box<dyn Receipts>) -> Box<dyn Receipts> {
-            Box::new(receipts::Forgetful::of(receipts))
-        }
-    }
-    notices(Law::SettledOnce, Forgetful);
+    notices(Law::SettledOnce, Broken(Bend { slip: Some(Slip::Again), ..WHOLE }));
 }
 
 /// A journal that says that everything is durable as soon as it is written.
@@ -169,17 +163,20 @@ fn a_journal_that_is_not_waited_for_lets_parts_leave_before_their_record() {
     notices(Law::RecordedFirst, TooEarly);
 }
 
-#[test]
-fn a_store_that_loses_its_last_records_forgets_what_was_told() {
-    struct Loses;
-    impl Around for Loses {
-        fn dies(&self, disk: &MemoryDisk) {
-            for name in disk.files().into_iter().filter(|name| name.starts_with("state/")) {
-                let bytes = disk.bytes(&name).unwrap_or_default();
-                disk.put(&name, &bytes[..bytes.len() - bytes.len() / 4]);
-            }
+/// A store that loses its last records.
+struct Loses;
+
+impl Around for Loses {
+    fn dies(&self, disk: &MemoryDisk) {
+        for name in disk.files().into_iter().filter(|name| name.starts_with("state/")) {
+            let bytes = disk.bytes(&name).unwrap_or_default();
+            disk.put(&name, &bytes[..bytes.len() - bytes.len() / 4]);
         }
     }
+}
+
+#[test]
+fn a_store_that_loses_its_last_records_forgets_what_was_told() {
     notices(Law::Durable, Loses);
 }
 

@@ -1,14 +1,13 @@
 //! The same where others pay us: each law of receiving, with broken pieces that it notices.
 
 use super::{
-    Between, Config, Law, Says, TooEarly, asks_as_it_is, books, finds, receipts,
-    shelf::{Bend, Shelf, WHOLE},
+    Between, Config, Law, Loses, Says, TooEarly, asks_as_it_is, books, finds,
+    shelf::{Bend, Broken, Slip, WHOLE},
 };
 use ecs_systems::{
-    port::{FailureCode, NodeEvent, NodeRequest, OverpayRule, Receipt, Receipts},
+    port::{FailureCode, NodeEvent, NodeRequest, OverpayRule, Receipt},
     units::{BlockHeight, Blocks, Msat, Timestamp},
 };
-use payecs_journal::MemoryDisk;
 use payflow_default::testing::simulator::Around;
 use serde_json::Value;
 use std::sync::Arc;
@@ -19,15 +18,6 @@ fn notices(law: Law, around: impl Around + 'static) {
     finds(law, |seed| Config { around: Arc::clone(&around), ..Config::receiving(seed) });
 }
 
-/// Receipts of which that is broken.
-struct Broken(Bend);
-
-impl Around for Broken {
-    fn receipts(&self, receipts: Box<dyn Receipts>) -> Box<dyn Receipts> {
-        Box::new(Shelf { receipts, bend: self.0 })
-    }
-}
-
 /// Receipts that are found otherwise than they were asked for.
 fn found(find: fn(Receipt) -> Receipt) -> Broken {
     Broken(Bend { find, ..WHOLE })
@@ -35,13 +25,13 @@ fn found(find: fn(Receipt) -> Receipt) -> Broken {
 
 #[test]
 fn what_is_taken_without_its_secret_is_seen() {
-    notices(Law::WholeSet, Broken(Bend { shows: |_| true, lenient: true, ..WHOLE }));
+    notices(Law::WholeSet, Broken(Bend { shows: |_| true, slip: Some(Slip::Lenient), ..WHOLE }));
 }
 
 #[test]
 fn what_is_taken_for_another_total_is_seen() {
     let find = |it| Receipt { overpay: OverpayRule::Any, ..it };
-    notices(Law::WholeSet, Broken(Bend { find, lenient: true, ..WHOLE }));
+    notices(Law::WholeSet, Broken(Bend { find, slip: Some(Slip::Lenient), ..WHOLE }));
 }
 
 #[test]
@@ -57,7 +47,7 @@ fn what_is_taken_though_nobody_has_decided_is_seen() {
 #[test]
 fn what_is_taken_after_its_time_is_seen() {
     let find = |it| Receipt { expires_at: Timestamp(u64::MAX), ..it };
-    notices(Law::WholeSet, Broken(Bend { find, lenient: true, ..WHOLE }));
+    notices(Law::WholeSet, Broken(Bend { find, slip: Some(Slip::Lenient), ..WHOLE }));
 }
 
 #[test]
@@ -124,13 +114,7 @@ fn a_whole_set_that_is_not_taken_is_seen() {
 
 #[test]
 fn a_paycode_that_is_paid_twice_is_seen() {
-    struct Forgetful;
-    impl Around for Forgetful {
-        fn receipts(&self, receipts: Box<dyn Receipts>) -> Box<dyn Receipts> {
-            Box::new(receipts::Forgetful::of(receipts))
-        }
-    }
-    notices(Law::SettledOnce, Forgetful);
+    notices(Law::SettledOnce, Broken(Bend { slip: Some(Slip::Again), ..WHOLE }));
 }
 
 #[test]
@@ -148,13 +132,13 @@ fn a_paycode_whose_end_the_node_never_tells_is_seen() {
 
 #[test]
 fn a_paycode_that_was_deleted_or_cancelled_and_is_there_is_seen() {
-    notices(Law::Durable, Broken(Bend { forgets: true, ..WHOLE }));
-    notices(Law::ToldTheTruth, Broken(Bend { forgets: true, ..WHOLE }));
+    notices(Law::Durable, Broken(Bend { slip: Some(Slip::Forgets), ..WHOLE }));
+    notices(Law::ToldTheTruth, Broken(Bend { slip: Some(Slip::Forgets), ..WHOLE }));
 }
 
 #[test]
 fn a_paycode_that_is_made_again_under_its_key_is_seen() {
-    notices(Law::Durable, Broken(Bend { loses: true, ..WHOLE }));
+    notices(Law::Durable, Broken(Bend { slip: Some(Slip::Loses), ..WHOLE }));
 }
 
 #[test]
@@ -174,15 +158,6 @@ fn a_preimage_that_leaves_before_its_record_is_seen() {
 
 #[test]
 fn a_store_that_loses_its_last_records_forgets_paycodes() {
-    struct Loses;
-    impl Around for Loses {
-        fn dies(&self, disk: &MemoryDisk) {
-            for name in disk.files().into_iter().filter(|name| name.starts_with("state/")) {
-                let bytes = disk.bytes(&name).unwrap_or_default();
-                disk.put(&name, &bytes[..bytes.len() - bytes.len() / 4]);
-            }
-        }
-    }
     notices(Law::Durable, Loses);
 }
 

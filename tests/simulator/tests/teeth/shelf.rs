@@ -4,11 +4,16 @@ use ecs_core::Json;
 use ecs_systems::{
     port::{
         AddReceiptError, IssuedReceipt, Offered, Over, PartImage, Receipt, ReceiptCounts,
-        ReceiptFacts, ReceiptOrder, ReceiptRequest, Receipts, Verdict,
+        ReceiptFacts, ReceiptOrder, ReceiptRequest, ReceiptState, Receipts, Verdict,
     },
     units::{
         Msat, PaymentHash, PaymentSecret, Preimage, ReceiptId, RequestHash, Sealed, Timestamp,
     },
+};
+use payflow_default::testing::simulator::Around;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
 };
 
 /// What is broken; by itself, nothing is.
@@ -20,32 +25,71 @@ pub(crate) struct Bend {
     pub(crate) shows: fn(bool) -> bool,
     /// how much it is said to be paid with,
     pub(crate) settles: fn(Msat) -> Msat,
-    /// whether it judges what is offered as if it had come in time, with all that was asked for,
-    pub(crate) lenient: bool,
-    /// whether it forgets what is to be withdrawn or deleted,
-    pub(crate) forgets: bool,
-    /// and whether it forgets what was issued when it is opened again.
-    pub(crate) loses: bool,
+    /// and what it does wrong.
+    pub(crate) slip: Option<Slip>,
+}
+
+/// What receipts do wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slip {
+    /// They judge what is offered as if it had come in time, with all that was asked for.
+    Lenient,
+    /// They forget what is to be withdrawn or deleted,
+    Forgets,
+    /// what was issued, when they are opened again,
+    Loses,
+    /// or that they were paid, and take the same again.
+    Again,
 }
 
 /// Nothing is broken.
-pub(crate) const WHOLE: Bend = Bend {
-    find: |it| it,
-    shows: |it| it,
-    settles: |it| it,
-    lenient: false,
-    forgets: false,
-    loses: false,
-};
+pub(crate) const WHOLE: Bend = Bend { find: |it| it, shows: |it| it, settles: |it| it, slip: None };
 
-pub(crate) struct Shelf {
-    pub(crate) receipts: Box<dyn Receipts>,
-    pub(crate) bend: Bend,
+/// Receipts of which that is broken.
+pub(crate) struct Broken(pub(crate) Bend);
+
+impl Around for Broken {
+    fn receipts(&self, receipts: Box<dyn Receipts>) -> Box<dyn Receipts> {
+        Box::new(Shelf { receipts, bend: self.0, settled: Mutex::default() })
+    }
+}
+
+struct Shelf {
+    receipts: Box<dyn Receipts>,
+    bend: Bend,
+    /// What was settled, where the same is taken again.
+    settled: Mutex<BTreeMap<PaymentHash, Preimage>>,
+}
+
+impl Shelf {
+    fn slips(&self, slip: Slip) -> bool {
+        self.bend.slip == Some(slip)
+    }
+
+    /// The verdict, but for what was settled already.
+    fn settles_again(&self, payment_hash: PaymentHash, verdict: Verdict) -> Verdict {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        match verdict {
+            Verdict::Settle(preimage) => {
+                settled.insert(payment_hash, preimage);
+                Verdict::Settle(preimage)
+            }
+            Verdict::Refuse(why) => {
+                settled.get(&payment_hash).map_or(Verdict::Refuse(why), |it| Verdict::Settle(*it))
+            }
+        }
+    }
+
+    fn forget_payment(&self, done: Result<(), String>) -> Result<(), String> {
+        if self.slips(Slip::Again) { Ok(()) } else { done }
+    }
 }
 
 impl Receipts for Shelf {
     fn find(&self, payment_hash: &PaymentHash) -> Option<Receipt> {
-        self.receipts.find(payment_hash).map(self.bend.find)
+        let receipt = self.receipts.find(payment_hash).map(self.bend.find)?;
+        let state = if self.slips(Slip::Again) { ReceiptState::Unpaid } else { receipt.state };
+        Some(Receipt { state, ..receipt })
     }
 
     fn shows_secret(&self, payment_hash: &PaymentHash, shown: Option<&PaymentSecret>) -> bool {
@@ -53,7 +97,10 @@ impl Receipts for Shelf {
     }
 
     fn judge(&self, offered: &Offered, at: Timestamp) -> Verdict {
-        if !self.bend.lenient {
+        if self.slips(Slip::Again) {
+            return self.settles_again(offered.payment_hash, self.receipts.judge(offered, at));
+        }
+        if !self.slips(Slip::Lenient) {
             return self.receipts.judge(offered, at);
         }
         let found = self.receipts.find(&offered.payment_hash);
@@ -100,7 +147,7 @@ impl Receipts for Shelf {
     }
 
     fn of_key(&self, idempotency_key: &str) -> Option<(PaymentHash, RequestHash)> {
-        self.receipts.of_key(idempotency_key).filter(|_| !self.bend.loses)
+        self.receipts.of_key(idempotency_key).filter(|_| !self.slips(Slip::Loses))
     }
 
     fn of_label(&self, label: &str) -> Option<PaymentHash> {
@@ -125,15 +172,16 @@ impl Receipts for Shelf {
 
     fn issue(&mut self, issued: &IssuedReceipt, at: Timestamp) -> Result<(), AddReceiptError> {
         let keyless = IssuedReceipt { key: None, ..issued.clone() };
-        self.receipts.issue(if self.bend.loses { &keyless } else { issued }, at)
+        self.receipts.issue(if self.slips(Slip::Loses) { &keyless } else { issued }, at)
     }
 
     fn withdraw(&mut self, payment_hash: &PaymentHash, at: Timestamp) -> Result<(), String> {
-        if self.bend.forgets { Ok(()) } else { self.receipts.withdraw(payment_hash, at) }
+        if self.slips(Slip::Forgets) { Ok(()) } else { self.receipts.withdraw(payment_hash, at) }
     }
 
     fn release(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
-        self.receipts.release(payment_hash)
+        let released = self.receipts.release(payment_hash);
+        self.forget_payment(released)
     }
 
     fn restore(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
@@ -146,7 +194,8 @@ impl Receipts for Shelf {
         amount: Msat,
         at: Timestamp,
     ) -> Result<(), String> {
-        self.receipts.settle(payment_hash, (self.bend.settles)(amount), at)
+        let settled = self.receipts.settle(payment_hash, (self.bend.settles)(amount), at);
+        self.forget_payment(settled)
     }
 
     fn expire(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
@@ -154,7 +203,11 @@ impl Receipts for Shelf {
     }
 
     fn delete(&mut self, payment_hash: &PaymentHash, keep_tombstone: bool) -> Result<(), String> {
-        if self.bend.forgets { Ok(()) } else { self.receipts.delete(payment_hash, keep_tombstone) }
+        if self.slips(Slip::Forgets) {
+            Ok(())
+        } else {
+            self.receipts.delete(payment_hash, keep_tombstone)
+        }
     }
 
     fn over(&self, after: Option<(Timestamp, u64)>, until: Timestamp, most: usize) -> Vec<Over> {
@@ -162,7 +215,7 @@ impl Receipts for Shelf {
     }
 
     fn clean(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
-        if self.bend.forgets { Ok(()) } else { self.receipts.clean(payment_hash) }
+        if self.slips(Slip::Forgets) { Ok(()) } else { self.receipts.clean(payment_hash) }
     }
 
     fn undescribe(&mut self, payment_hash: &PaymentHash) -> Result<(), String> {
