@@ -81,15 +81,23 @@ impl Plugin {
         while !plugin.ask("payecs-getinfo", "[]").contains(r#""open":true"#) {
             thread::yield_now();
         }
+        // What its history takes is no Entity's.
+        while !plugin.answer("payecs-listpays", "[]").contains(r#""result""#) {
+            thread::yield_now();
+        }
         plugin
     }
 
-    /// One call; its answer.
+    /// One call; its answer, which is no error.
     pub(crate) fn ask(&mut self, method: &str, params: &str) -> String {
-        let asked = request(0, method, params);
-        let answer = self.run(1, &[asked], true).answers.remove(0);
+        let answer = self.answer(method, params);
         assert!(answer.contains(r#""result""#), "{method} {params}: {answer}");
         answer
+    }
+
+    fn answer(&mut self, method: &str, params: &str) -> String {
+        let asked = request(0, method, params);
+        self.run(1, &[asked], true).answers.remove(0)
     }
 
     /// Makes calls, so many in flight at a time.
