@@ -273,23 +273,22 @@ impl Engine {
         let matched = self.matched(entity, index);
         let system = self.systems.get_mut(index);
         system.counts.runs += 1;
-        let system = Arc::clone(&system.def.system);
         if self.announces && !self.is_external(index) {
-            self.announce(id, &system, &matched, None);
+            self.announce(id, &matched.heading.system, matched.pairs(), None);
         }
-        self.traces.push(id, Kept::new(now_ms, system, matched));
+        self.traces.push(id, Kept::new(now_ms, matched));
     }
 
     /// The required Components as they are now, secrets left out.
     pub(crate) fn matched(&self, entity: Entity, index: SystemIndex) -> Matched {
         let (life, place) = (self.lives.of(entity), self.world.entity(entity));
-        let (names, shown) = &self.systems.get(index).shown;
+        let (heading, shown) = &self.systems.get(index).shown;
         let value = |named: &Named| match named {
             Named::Typed(typed) => typed.text(place, &life.texts),
             Named::Foreign(name) => life.foreign.values.get(name).cloned(),
         };
-        let values = shown.iter().map(value).collect();
-        Matched { names: Arc::clone(names), values }
+        let values = shown.iter().map(|named| value(named).map(Json::into_text)).collect();
+        Matched { heading: Arc::clone(heading), values }
     }
 
     /// Writes what a System answered, or fails the Entity with why it can't be; `false` then.

@@ -11,7 +11,7 @@ use crate::{
     life::Given,
     names::Named,
     systems::Systems,
-    trace::Kept,
+    trace::{Kept, line_pair},
     write::{Record, Write, Writer},
 };
 use apply::mark_ends;
@@ -182,12 +182,11 @@ impl Engine {
     /// Traces a line and, where someone watches, announces it, as the System it is named for.
     fn note_line(&mut self, id: EntityId, record: &Record) {
         let now_ms = self.now_ms;
-        let matched = self.traces.line(&record.shown);
         if self.announces {
-            self.announce(id, &record.system, &matched, None);
+            let shown = std::iter::once(line_pair(record.shown.clone()));
+            self.announce(id, &record.system, shown, None);
         }
-        let system = record.system.as_str().into();
-        self.traces.push(id, Kept::new(now_ms, system, matched));
+        self.traces.push(id, Kept::line(now_ms, record));
     }
 
     fn concerns_waits(&self, change: &Change) -> bool {

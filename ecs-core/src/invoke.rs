@@ -8,7 +8,6 @@ use crate::{
     registry::{Owner, SystemIndex},
     serving::Open,
     systems::{Failed, Systems},
-    trace::Matched,
     write::{Expected, Write, Writer},
 };
 use bevy_ecs::entity::Entity;
@@ -80,7 +79,7 @@ impl Engine {
     pub fn invocation(&self, id: EntityId) -> Option<Invoke> {
         let invocation = self.current_invocation(id)?;
         let matched = self.matched(self.find(id)?, self.systems.find(&invocation.system)?);
-        Some(invoke_body(id, &invocation.system, &matched, Some(invocation.number)))
+        Some(invoke_body(id, &invocation.system, matched.pairs(), Some(invocation.number)))
     }
 
     /// Refuses a number that is not that of the Entity's current invocation, and an advance without
@@ -105,10 +104,10 @@ impl Engine {
         &mut self,
         id: EntityId,
         system: &str,
-        matched: &Matched,
+        shown: impl Iterator<Item = (Arc<str>, Json)>,
         invocation: Option<u64>,
     ) {
-        let body = invoke_body(id, system, matched, invocation);
+        let body = invoke_body(id, system, shown, invocation);
         self.emit(id, EffectRequest::notice(&body));
     }
 
@@ -130,7 +129,7 @@ impl Engine {
         let life = self.life_mut(id, entity);
         life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
         let matched = self.matched(entity, index);
-        self.announce(id, &name, &matched, Some(number));
+        self.announce(id, &name, matched.pairs(), Some(number));
         self.open_invocation(id, open);
         if let Some(at_ms) = self.due_ms(id, since_ms) {
             self.set_due(id, number, at_ms);
@@ -267,8 +266,13 @@ impl Engine {
     }
 }
 
-fn invoke_body(id: EntityId, system: &str, matched: &Matched, invocation: Option<u64>) -> Invoke {
+fn invoke_body(
+    id: EntityId,
+    system: &str,
+    shown: impl Iterator<Item = (Arc<str>, Json)>,
+    invocation: Option<u64>,
+) -> Invoke {
     let number = [(Arc::from("entity"), Json::of(&id))];
-    let entity = Json::object(number.into_iter().chain(matched.pairs()));
+    let entity = Json::object(number.into_iter().chain(shown));
     Invoke { system: system.to_owned(), invocation, entity }
 }

@@ -29,9 +29,12 @@ use std::{
 #[derive(Clone)]
 pub struct Json(Inner);
 
+/// The text of a value alone, as it is kept for long.
+pub(crate) type JsonText = Arc<RawValue>;
+
 #[derive(Clone)]
 enum Inner {
-    Text(Arc<RawValue>),
+    Text(JsonText),
     /// With the value beside it that it is written from.
     Value(Arc<Written<dyn Carried>>),
 }

@@ -7,7 +7,7 @@ use crate::{
     names::{Mask, Named, Names},
     quotas::{Quota, QuotaReached},
     system::{Answer, On, SYSTEM_NAMES_MAX, SYSTEM_TIMEOUT_MS, SYSTEMS_MAX, SystemDef},
-    trace::Counts,
+    trace::{Counts, Heading},
 };
 use bevy_ecs::{
     component::ComponentId,
@@ -40,8 +40,8 @@ pub enum Owner {
     External,
 }
 
-/// The names of Components, and what stands behind them.
-type Shown = (Arc<[Arc<str>]>, Vec<Named>);
+/// The System with names of Components, and what stands behind those.
+type Shown = (Arc<Heading>, Vec<Named>);
 
 type Runner = Box<dyn ReadOnlySystem<In = On, Out = Answer>>;
 
@@ -241,7 +241,7 @@ impl Registry {
         let required = resolve(&def.required, names)?;
         let ((required, required_foreign), (disallowed, disallowed_foreign)) =
             (required, resolve(&def.disallowed, names)?);
-        let shown = shown(&def.required, names);
+        let shown = shown(&def, names);
         let free = self.systems.iter().position(|system| system.removed);
         let place = free.unwrap_or(self.systems.len());
         let index = SystemIndex(u16::try_from(place).expect("SYSTEMS_MAX fits"));
@@ -324,14 +324,15 @@ fn conflict(name: &str) -> Error {
     Error::Invalid(format!("Conflict with existing `system`: {name}"))
 }
 
-fn shown(required: &[impl AsRef<str>], names: &Names) -> Shown {
+fn shown(def: &SystemDef, names: &Names) -> Shown {
     let mut shown: (Vec<Arc<str>>, Vec<Named>) = Default::default();
-    for name in required.iter().map(AsRef::as_ref) {
+    for name in def.required.iter().map(AsRef::as_ref) {
         let twice = shown.0.iter().any(|earlier| **earlier == *name);
         let open = names.find(name).filter(|found| !twice && !found.is_secret());
         shown.extend(open.map(|found| (Arc::from(name), found)));
     }
-    (shown.0.into(), shown.1)
+    let heading = Heading { system: Arc::clone(&def.system), names: shown.0.into() };
+    (Arc::new(heading), shown.1)
 }
 
 fn resolve(

@@ -9,7 +9,7 @@ pub use run::{Counts, Stopwatch, Took};
 pub(crate) use spans::Spans;
 pub use spans::{BeginSpan, EndSpan, Kin, KinOf};
 
-use crate::{Engine, EntityId, Json};
+use crate::{Engine, EntityId, Json, Record, json::JsonText};
 use changed::Notes;
 use foldhash::HashMap;
 use run::Noting;
@@ -46,18 +46,26 @@ pub struct TraceEntry {
     pub answer_ms: Option<u64>,
 }
 
-/// What a System matched. All that one System matched share its names.
-#[derive(Clone, Debug, PartialEq)]
+/// What all steps of one System share.
+#[derive(Debug)]
+pub(crate) struct Heading {
+    pub(crate) system: Arc<str>,
+    /// What is shown of a match.
+    pub(crate) names: Box<[Arc<str>]>,
+}
+
+/// What a System matched. It is kept of each step, and so is small.
+#[derive(Clone, Debug)]
 pub(crate) struct Matched {
-    pub(crate) names: Arc<[Arc<str>]>,
+    pub(crate) heading: Arc<Heading>,
     /// By name; `None` where nothing is attached. Most Systems show no more than lie here.
-    pub(crate) values: SmallVec<[Option<Json>; 2]>,
+    pub(crate) values: SmallVec<[Option<JsonText>; 2]>,
 }
 
 impl Matched {
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (Arc<str>, Json)> + '_ {
-        let pairs = self.names.iter().zip(&self.values);
-        pairs.filter_map(|(name, value)| Some((Arc::clone(name), value.clone()?)))
+        let pairs = self.heading.names.iter().zip(&self.values);
+        pairs.filter_map(|(name, value)| Some((Arc::clone(name), Json::from_text(value.clone()?))))
     }
 }
 
@@ -66,16 +74,17 @@ impl Matched {
 pub(crate) struct Kept {
     number: u64,
     now_ms: u64,
-    system: Arc<str>,
     matched: Matched,
     changes: Notes,
     /// What only few steps have.
     more: Option<Box<More>>,
 }
 
-/// What is kept of a step where somebody looks, or an external System answers.
+/// What is kept of a line of the books, where somebody looks, or an external System answers.
 #[derive(Clone, Debug, Default)]
 struct More {
+    /// What is shown of the line.
+    line: Option<Json>,
     /// What was attached: which of the changes, and the value.
     values: Vec<(usize, Json)>,
     took_us: Option<u64>,
@@ -83,8 +92,25 @@ struct More {
 }
 
 impl Kept {
-    pub(crate) fn new(now_ms: u64, system: Arc<str>, matched: Matched) -> Self {
-        Self { number: 0, now_ms, system, matched, changes: Notes::default(), more: None }
+    pub(crate) fn new(now_ms: u64, matched: Matched) -> Self {
+        Self { number: 0, now_ms, matched, changes: Notes::default(), more: None }
+    }
+
+    /// What is shown of a line of the books, as if its System had matched it.
+    pub(crate) fn line(now_ms: u64, record: &Record) -> Self {
+        let (system, names) = (record.system.as_str().into(), Box::default());
+        let matched = Matched { heading: Arc::new(Heading { system, names }), values: smallvec![] };
+        let mut kept = Self::new(now_ms, matched);
+        kept.more().line = Some(record.shown.light());
+        kept
+    }
+
+    fn system(&self) -> &Arc<str> {
+        &self.matched.heading.system
+    }
+
+    fn shown_line(&self) -> Option<&Json> {
+        self.more.as_ref()?.line.as_ref()
     }
 
     fn more(&mut self) -> &mut More {
@@ -125,14 +151,13 @@ impl Ring {
 }
 
 /// The traces of all Entities.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Traces {
     /// Asked for one Entity at a time: its order is random.
     live: HashMap<EntityId, Ring>,
     ended: VecDeque<(EntityId, Ring)>,
     /// How many steps were traced.
     count: u64,
-    line_names: Arc<[Arc<str>]>,
     /// What is changed by the run under way.
     noting: Noting,
     /// Until when values and durations are kept, in milliseconds since 1970.
@@ -142,28 +167,7 @@ pub(crate) struct Traces {
     pub(crate) measures: bool,
 }
 
-impl Default for Traces {
-    fn default() -> Self {
-        Self {
-            live: HashMap::default(),
-            ended: VecDeque::new(),
-            count: 0,
-            line_names: Arc::from([Arc::from("entry")]),
-            noting: Noting::default(),
-            detail_until_ms: 0,
-            stopwatch: None,
-            measures: false,
-        }
-    }
-}
-
 impl Traces {
-    /// What is shown of a line of the books, as if its System had matched it.
-    pub(crate) fn line(&self, shown: &Json) -> Matched {
-        let values = smallvec![Some(shown.light())];
-        Matched { names: Arc::clone(&self.line_names), values }
-    }
-
     pub(crate) fn push(&mut self, entity: EntityId, kept: Kept) {
         self.count += 1;
         self.live.entry(entity).or_default().push(Kept { number: self.count, ..kept });
@@ -191,6 +195,11 @@ impl Traces {
     }
 }
 
+/// What is shown of a line of the books, by name.
+pub(crate) fn line_pair(shown: Json) -> (Arc<str>, Json) {
+    ("entry".into(), shown)
+}
+
 impl Engine {
     /// The Systems that ran on an Entity, oldest first, also after it ended.
     #[must_use]
@@ -204,14 +213,15 @@ impl Engine {
         let Some(ring) = self.traces.ring(id) else { return Vec::new() };
         let names = self.noted_names();
         let entry = |kept: &Kept| {
+            let line = kept.shown_line().map(|shown| line_pair(shown.clone()));
             let more = kept.more.as_deref();
             let values = more.map_or(&[][..], |more| more.values.as_slice());
             let (changes, others) = kept.changes.told(&names, values);
             TraceEntry {
                 step: kept.number,
                 now_ms: kept.now_ms,
-                system: Arc::clone(&kept.system),
-                components: kept.matched.pairs().collect(),
+                system: Arc::clone(kept.system()),
+                components: kept.matched.pairs().chain(line).collect(),
                 changes,
                 others,
                 took_us: more.and_then(|more| more.took_us),
@@ -239,8 +249,8 @@ mod tests {
     use super::*;
 
     fn kept(now_ms: u64) -> Kept {
-        let nothing = Matched { names: Arc::from([]), values: smallvec![] };
-        Kept::new(now_ms, "acme:x".into(), nothing)
+        let heading = Heading { system: "acme:x".into(), names: Box::default() };
+        Kept::new(now_ms, Matched { heading: Arc::new(heading), values: smallvec![] })
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! JSON that still has the value beside it that it is written from.
 
-use super::{Inner, Json};
+use super::{Inner, Json, JsonText};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::{
@@ -95,6 +95,19 @@ impl Json {
     /// The text without the value: what is kept for long.
     pub(crate) fn plain(&self) -> Self {
         Self(Inner::Text(Arc::clone(self.raw())))
+    }
+
+    /// The text on its own.
+    pub(crate) fn into_text(self) -> JsonText {
+        match self.0 {
+            Inner::Text(raw) => raw,
+            Inner::Value(_) => Arc::clone(self.raw()),
+        }
+    }
+
+    /// The value of such a text.
+    pub(crate) fn from_text(text: JsonText) -> Self {
+        Self(Inner::Text(text))
     }
 
     /// The text without the value where the text is written already; else as it is.

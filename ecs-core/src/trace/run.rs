@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{Engine, EntityId, Json, registry::SystemIndex};
 use bevy_ecs::entity::Entity;
-use std::sync::Arc;
 
 /// Reads a clock that never goes back, in nanoseconds since any moment. What it says is in traces
 /// and counts alone: the engine decides nothing by it.
@@ -133,10 +132,9 @@ impl Traces {
     /// The last step of an Entity that was of that System, or of any; a line of the books is none.
     fn last_step(&self, entity: EntityId, system: Option<&str>) -> Option<u64> {
         let ring = self.live.get(&entity)?;
-        let is_line = |kept: &Kept| Arc::ptr_eq(&kept.matched.names, &self.line_names);
         let is_it = |kept: &Kept| match system {
-            Some(name) => *kept.system == *name,
-            None => !is_line(kept),
+            Some(name) => **kept.system() == *name,
+            None => kept.shown_line().is_none(),
         };
         ring.steps.iter().rev().find(|kept| is_it(kept)).map(|kept| kept.number)
     }
