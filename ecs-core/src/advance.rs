@@ -276,7 +276,8 @@ impl Engine {
         if self.announces && !self.is_external(index) {
             self.announce(id, &matched.heading.system, matched.pairs(), None);
         }
-        self.traces.push(id, Kept::new(now_ms, matched));
+        let ring = &mut self.lives.of_mut(entity).ring;
+        self.traces.push((id, ring), Kept::new(now_ms, matched));
     }
 
     /// The required Components as they are now, secrets left out.

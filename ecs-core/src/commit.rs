@@ -186,7 +186,10 @@ impl Engine {
             let shown = std::iter::once(line_pair(record.shown.clone()));
             self.announce(id, &record.system, shown, None);
         }
-        self.traces.push(id, Kept::line(now_ms, record));
+        if let Some(entity) = self.find(id) {
+            let ring = &mut self.lives.of_mut(entity).ring;
+            self.traces.push((id, ring), Kept::line(now_ms, record));
+        }
     }
 
     fn concerns_waits(&self, change: &Change) -> bool {

@@ -13,6 +13,7 @@ use crate::{
     dispatch::ListId,
     effect::EffectClass,
     names::{ForeignId, Mask},
+    trace::Ring,
 };
 use bevy_ecs::{
     component::{Component, ComponentId},
@@ -152,6 +153,7 @@ pub(crate) struct Life {
     pub(crate) list: Option<ListId>,
     /// What the delta that is recorded has of it.
     pub(crate) recorded: Recorded,
+    pub(crate) ring: Ring,
 }
 
 /// What of an Entity is to go into the next delta as it is then.
@@ -177,8 +179,8 @@ impl Lives {
         self.0[place(entity)] = Some(Box::new(life));
     }
 
-    pub(crate) fn end(&mut self, entity: Entity) {
-        self.0[place(entity)] = None;
+    pub(crate) fn end(&mut self, entity: Entity) -> Box<Life> {
+        self.0[place(entity)].take().expect("begun when it was spawned")
     }
 
     pub(crate) fn of(&self, entity: Entity) -> &Life {
@@ -213,6 +215,7 @@ impl Life {
             texts: Texts::default(),
             list: None,
             recorded: Recorded::default(),
+            ring: Ring::default(),
         }
     }
 

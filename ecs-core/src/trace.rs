@@ -11,7 +11,6 @@ pub use spans::{BeginSpan, EndSpan, Kin, KinOf};
 
 use crate::{Engine, EntityId, Json, Record, json::JsonText};
 use changed::Notes;
-use foldhash::HashMap;
 use run::Noting;
 use serde::Serialize;
 use smallvec::{SmallVec, smallvec};
@@ -120,7 +119,7 @@ impl Kept {
 
 /// The last steps of an Entity.
 #[derive(Debug, Default)]
-struct Ring {
+pub(crate) struct Ring {
     /// How many went before the first.
     gone: u64,
     steps: VecDeque<Kept>,
@@ -150,11 +149,9 @@ impl Ring {
     }
 }
 
-/// The traces of all Entities.
+/// What is traced, beside the rings of Entities that live: those are in their notes.
 #[derive(Debug, Default)]
 pub(crate) struct Traces {
-    /// Asked for one Entity at a time: its order is random.
-    live: HashMap<EntityId, Ring>,
     ended: VecDeque<(EntityId, Ring)>,
     /// How many steps were traced.
     count: u64,
@@ -168,30 +165,23 @@ pub(crate) struct Traces {
 }
 
 impl Traces {
-    pub(crate) fn push(&mut self, entity: EntityId, kept: Kept) {
+    /// Adds a step of an Entity to its ring.
+    pub(crate) fn push(&mut self, (entity, ring): (EntityId, &mut Ring), mut kept: Kept) {
         self.count += 1;
-        self.live.entry(entity).or_default().push(Kept { number: self.count, ..kept });
+        kept.number = self.count;
+        ring.push(kept);
         self.noting.pushed(entity, self.count);
     }
 
-    pub(crate) fn end(&mut self, entity: EntityId) {
-        if let Some(ring) = self.live.remove(&entity) {
-            if self.ended.len() == ENDED_TRACES_MAX {
-                self.ended.pop_front();
-            }
-            self.ended.push_back((entity, ring));
+    /// Keeps the ring of an Entity that has ended.
+    pub(crate) fn end(&mut self, entity: EntityId, ring: Ring) {
+        if ring.steps.is_empty() {
+            return;
         }
-    }
-
-    fn ring(&self, entity: EntityId) -> Option<&Ring> {
-        let ended = || self.ended.iter().rev().find(|(id, _)| *id == entity).map(|(_, ring)| ring);
-        self.live.get(&entity).or_else(ended)
-    }
-
-    /// The ring of an Entity that lives, or ended just now.
-    fn ring_mut(&mut self, entity: EntityId) -> Option<&mut Ring> {
-        let last = self.ended.back_mut().filter(|(id, _)| *id == entity).map(|(_, ring)| ring);
-        self.live.get_mut(&entity).or(last)
+        if self.ended.len() == ENDED_TRACES_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((entity, ring));
     }
 }
 
@@ -210,7 +200,7 @@ impl Engine {
     /// The same, behind the step of that number.
     #[must_use]
     pub fn trace_after(&self, id: EntityId, step: u64) -> Vec<TraceEntry> {
-        let Some(ring) = self.traces.ring(id) else { return Vec::new() };
+        let Some(ring) = self.ring(id) else { return Vec::new() };
         let names = self.noted_names();
         let entry = |kept: &Kept| {
             let line = kept.shown_line().map(|shown| line_pair(shown.clone()));
@@ -234,7 +224,22 @@ impl Engine {
     /// How many steps of an Entity are not kept any more.
     #[must_use]
     pub fn trace_gone(&self, id: EntityId) -> u64 {
-        self.traces.ring(id).map_or(0, |ring| ring.gone)
+        self.ring(id).map_or(0, |ring| ring.gone)
+    }
+
+    /// The steps of an Entity, or of the last of that number that ended.
+    fn ring(&self, id: EntityId) -> Option<&Ring> {
+        let live = self.life_of(id).map(|life| &life.ring).filter(|ring| !ring.steps.is_empty());
+        let mut ended = self.traces.ended.iter().rev();
+        live.or_else(|| ended.find(|(ended, _)| *ended == id).map(|(_, ring)| ring))
+    }
+
+    /// A step of an Entity that lives, or ended just now.
+    fn kept_mut(&mut self, id: EntityId, step: u64) -> Option<&mut Kept> {
+        let live = self.find(id).map(|entity| &mut self.lives.of_mut(entity).ring);
+        let ended = self.traces.ended.back_mut().filter(|(ended, _)| *ended == id);
+        let mut rings = live.into_iter().chain(ended.map(|(_, ring)| ring));
+        rings.find_map(|ring| ring.step(step))
     }
 
     /// Keeps values and durations in the traces for a while: of everything that runs until
@@ -247,6 +252,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Write, Writer};
 
     fn kept(now_ms: u64) -> Kept {
         let heading = Heading { system: "acme:x".into(), names: Box::default() };
@@ -257,8 +263,16 @@ mod tests {
     fn a_trace_forgets_its_oldest_steps_and_outlives_its_entity() {
         let mut app = Engine::new();
         let entity = EntityId::FIRST;
+        for id in [entity, entity.next()] {
+            let write = Write::to(id).attach_json("acme:x", Json::yes());
+            app.set_components(&Writer::Engine, &[write], &[]).unwrap();
+        }
+        let push = |app: &mut Engine, id, kept| {
+            let place = app.find(id).unwrap();
+            app.traces.push((id, &mut app.lives.of_mut(place).ring), kept);
+        };
         for step in 0..=TRACE_LENGTH_MAX as u64 {
-            app.traces.push(entity, kept(step));
+            push(&mut app, entity, kept(step));
         }
         let steps = app.trace(entity);
         assert_eq!((steps.len(), steps[0].now_ms, steps[0].step), (TRACE_LENGTH_MAX, 1, 2));
@@ -266,9 +280,9 @@ mod tests {
         assert_eq!(app.trace_after(entity, last - 1), steps[TRACE_LENGTH_MAX - 1..]);
         assert_eq!(app.trace_after(entity, last), []);
         assert_eq!((app.trace_gone(entity), app.trace_gone(entity.next())), (1, 0));
-        app.traces.push(entity.next(), kept(0));
+        push(&mut app, entity.next(), kept(0));
         assert_eq!(app.trace(entity.next())[0].step, last + 1, "one count for all");
-        app.traces.end(entity);
+        app.set_components(&Writer::Engine, &[Write::end(entity)], &[]).unwrap();
         assert_eq!(app.trace(entity), steps);
         assert_eq!(app.trace(entity.next().next()), []);
     }

@@ -78,9 +78,9 @@ impl Engine {
         if let Some(entity) = self.world.resource_mut::<Entities>().remove(id) {
             self.close_span(id, entity);
             self.held.forget(self.lives.of(entity));
-            self.lives.end(entity);
+            let life = self.lives.end(entity);
             self.world.despawn(entity);
-            self.traces.end(id);
+            self.traces.end(id, life.ring);
             self.note_list(id);
         }
     }

@@ -82,14 +82,6 @@ impl Noting {
 }
 
 impl Traces {
-    /// Notes what changes from now on, as of that step, or of the next of the Entity.
-    fn begin(&mut self, entity: EntityId, step: Option<u64>, detailed: bool) {
-        self.end_noting(None);
-        self.noting.on = Some(entity);
-        self.noting.step = step;
-        self.noting.detailed = detailed;
-    }
-
     /// Whether a change on that Entity is to be noted. One of another Entity than that of the run
     /// is noted as that.
     pub(super) fn notes_for(&mut self, entity: EntityId) -> bool {
@@ -110,34 +102,6 @@ impl Traces {
         }
     }
 
-    /// The run is over: its step has what was noted.
-    fn end_noting(&mut self, took_ns: Option<u64>) {
-        let Some(entity) = self.noting.on.take() else { return };
-        let changes = std::mem::take(&mut self.noting.changes);
-        let mut values = std::mem::take(&mut self.noting.values);
-        let Some(step) = self.noting.step else { return };
-        let Some(kept) = self.ring_mut(entity).and_then(|ring| ring.step(step)) else { return };
-        let behind = kept.changes.append(changes);
-        if !values.is_empty() {
-            for (place, _) in &mut values {
-                *place += behind;
-            }
-            kept.more().values.append(&mut values);
-        }
-        if let Some(ns) = took_ns {
-            kept.more().took_us = Some(ns / 1_000);
-        }
-    }
-
-    /// The last step of an Entity that was of that System, or of any; a line of the books is none.
-    fn last_step(&self, entity: EntityId, system: Option<&str>) -> Option<u64> {
-        let ring = self.live.get(&entity)?;
-        let is_it = |kept: &Kept| match system {
-            Some(name) => **kept.system() == *name,
-            None => kept.shown_line().is_none(),
-        };
-        ring.steps.iter().rev().find(|kept| is_it(kept)).map(|kept| kept.number)
-    }
 }
 
 impl Engine {
@@ -152,6 +116,42 @@ impl Engine {
         self.traces.measures = measure;
     }
 
+    /// Notes what changes from now on, as of that step, or of the next of the Entity.
+    fn begin_noting(&mut self, id: EntityId, step: Option<u64>, detailed: bool) {
+        self.end_noting(None);
+        let noting = &mut self.traces.noting;
+        (noting.on, noting.step, noting.detailed) = (Some(id), step, detailed);
+    }
+
+    /// The run is over: its step has what was noted.
+    fn end_noting(&mut self, took_ns: Option<u64>) {
+        let noting = &mut self.traces.noting;
+        let Some(id) = noting.on.take() else { return };
+        let changes = std::mem::take(&mut noting.changes);
+        let mut values = std::mem::take(&mut noting.values);
+        let Some(kept) = noting.step.and_then(|step| self.kept_mut(id, step)) else { return };
+        let behind = kept.changes.append(changes);
+        if !values.is_empty() {
+            for (place, _) in &mut values {
+                *place += behind;
+            }
+            kept.more().values.append(&mut values);
+        }
+        if let Some(ns) = took_ns {
+            kept.more().took_us = Some(ns / 1_000);
+        }
+    }
+
+    /// The last step of an Entity that was of that System, or of any; a line of the books is none.
+    fn last_step(&self, id: EntityId, system: Option<&str>) -> Option<u64> {
+        let ring = &self.life_of(id)?.ring;
+        let is_it = |kept: &Kept| match system {
+            Some(name) => **kept.system() == *name,
+            None => kept.shown_line().is_none(),
+        };
+        ring.steps.iter().rev().find(|kept| is_it(kept)).map(|kept| kept.number)
+    }
+
     /// Whether somebody looks at what runs.
     fn is_looked_at(&self) -> bool {
         self.announces || self.now_ms() < self.traces.detail_until_ms
@@ -163,7 +163,7 @@ impl Engine {
         let timed = detailed || self.traces.measures;
         let stopwatch = self.traces.stopwatch.filter(|_| timed);
         let began_ns = stopwatch.map(|stopwatch| stopwatch());
-        self.traces.begin(id, None, detailed);
+        self.begin_noting(id, None, detailed);
         let _entered = self.enter_span(id, entity, index);
         self.run_system(id, entity, index);
         let ended_ns = stopwatch.map(|stopwatch| stopwatch());
@@ -171,7 +171,7 @@ impl Engine {
         if let Some(ns) = took_ns.filter(|_| self.traces.measures) {
             self.systems.get_mut(index).counts.took.add(ns);
         }
-        self.traces.end_noting(took_ns.filter(|_| detailed));
+        self.end_noting(took_ns.filter(|_| detailed));
     }
 
     /// Does what belongs to the step of an Entity that ran last: its trace has what it changes.
@@ -181,19 +181,18 @@ impl Engine {
         system: Option<&str>,
         work: impl FnOnce(&mut Self) -> R,
     ) -> R {
-        let Some(step) = self.traces.last_step(id, system) else { return work(self) };
+        let Some(step) = self.last_step(id, system) else { return work(self) };
         let detailed = self.is_looked_at();
-        self.traces.begin(id, Some(step), detailed);
+        self.begin_noting(id, Some(step), detailed);
         let done = work(self);
-        self.traces.end_noting(None);
+        self.end_noting(None);
         done
     }
 
     /// Notes after how long an external System answered.
     pub(crate) fn trace_answer(&mut self, id: EntityId, system: &str, answer_ms: u64) {
-        let step = self.traces.last_step(id, Some(system));
-        let kept = step.and_then(|step| self.traces.ring_mut(id)?.step(step));
-        if let Some(kept) = kept {
+        let step = self.last_step(id, Some(system));
+        if let Some(kept) = step.and_then(|step| self.kept_mut(id, step)) {
             kept.more().answer_ms = Some(answer_ms);
         }
     }
