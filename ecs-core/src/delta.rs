@@ -91,7 +91,7 @@ pub struct Notes {
     pub(crate) ended_ms: Option<u64>,
     pub(crate) steps: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) invocation: Option<Invocation>,
+    pub(crate) invocation: Option<Box<Invocation>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     /// Systems that may not run on it any more: they looped, failed or used up its steps.
     pub muted: Vec<String>,

@@ -96,7 +96,7 @@ impl Engine {
     }
 
     pub(crate) fn current_invocation(&self, id: EntityId) -> Option<&Invocation> {
-        self.life_of(id)?.invocation.as_ref()
+        self.life_of(id)?.invocation.as_deref()
     }
 
     /// Tells whoever watches or serves that a System runs.
@@ -127,7 +127,8 @@ impl Engine {
         self.next_invocation += 1;
         let since_ms = self.now_ms();
         let life = self.life_mut(id, entity);
-        life.invocation = Some(Invocation { number, system: name.clone(), since_ms });
+        let invocation = Invocation { number, system: name.clone(), since_ms };
+        life.invocation = Some(Box::new(invocation));
         let matched = self.matched(entity, index);
         self.announce(id, &name, matched.pairs(), Some(number));
         self.open_invocation(id, open);
@@ -214,7 +215,7 @@ impl Engine {
     pub(crate) fn take_invocation(&mut self, id: EntityId) -> Option<(Invocation, Open)> {
         let entity = self.find(id)?;
         let number = self.current_invocation(id)?.number;
-        let invocation = self.life_mut(id, entity).invocation.take()?;
+        let invocation = *self.life_mut(id, entity).invocation.take()?;
         self.cancel_timers(id, INVOCATION_TIMEOUT);
         let open = self.servers.close(number);
         let open = open.unwrap_or_else(|| Open::first(id, &invocation.system));

@@ -141,7 +141,8 @@ pub(crate) struct Life {
     pub(crate) ended_ms: Option<u64>,
     /// Effects that will still say something: replies and timers.
     pub(crate) outstanding: Vec<Effect>,
-    pub(crate) invocation: Option<Invocation>,
+    /// Few have one at a time.
+    pub(crate) invocation: Option<Box<Invocation>>,
     streak: Option<Streak>,
     /// Systems that may not run here any more: they looped, failed, or used up the Entity's steps.
     pub(crate) muted: BTreeSet<Arc<str>>,

@@ -75,7 +75,7 @@ fn explain(engine: &mut Engine, args: &Args<'_>) -> Result<Reply, ErrorObject> {
         "rests"
     };
     let awaits = life.outstanding.iter().map(|effect| Json::of(&effect.kind));
-    let invocation = life.invocation.as_ref().map_or_else(Json::null, invocation_object);
+    let invocation = life.invocation.as_deref().map_or_else(Json::null, invocation_object);
     let said = engine.explainers().filter_map(|it| {
         let told = (it.explain)(&engine.world, entity)?;
         Some((it.field, told))
