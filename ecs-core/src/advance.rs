@@ -8,7 +8,6 @@ use crate::{
     effect::{Effect, EffectClass, EffectId, EffectRequest},
     engine::Rest,
     error::{ErrorObject, Refusal},
-    names::Named,
     registry::{Body, Owner, SystemIndex},
     resting::permit_step,
     system::{Next, Step},
@@ -120,8 +119,12 @@ impl Engine {
                     let mut systems = self.systems_mut(id, entity).expect("just scanned");
                     systems.set_current(position);
                 }
-                if !self.exceeds_bounds(id, entity) {
+                let taken = self.count_step(id);
+                if !self.exceeds_bounds(id, entity, taken) {
                     self.run_traced(id, entity, system);
+                    if taken > 2 * STEPS_PER_ADVANCE_MAX {
+                        self.mute(id, &self.name_of(system));
+                    }
                 }
             }
             Ok(Scanned::Wrote) => self.wake(id),
@@ -195,10 +198,10 @@ impl Engine {
         *taken
     }
 
-    /// Counts a step that is about to be taken. `true`: it is one too many; the Entity fails, only
-    /// the flow's own Systems go on, and the list is scanned again.
-    fn exceeds_bounds(&mut self, id: EntityId, entity: Entity) -> bool {
-        let taken = self.count_step(id);
+    /// Counts a step that is about to be taken, in the Entity's life; `taken` counts those of this
+    /// run. `true`: it is one too many; the Entity fails, only the flow's own Systems go on, and
+    /// the list is scanned again.
+    fn exceeds_bounds(&mut self, id: EntityId, entity: Entity, taken: u32) -> bool {
         let now_ms = self.now_ms;
         let lasting = self.lasting.iter().any(|id| self.world.entity(entity).contains_id(*id));
         let life = self.life_mut(id, entity);
@@ -221,11 +224,11 @@ impl Engine {
 
     pub(crate) fn run_system(&mut self, id: EntityId, entity: Entity, index: SystemIndex) {
         let system = self.systems.get(index);
-        let (name, number) = (Arc::clone(&system.def.system), system.number);
+        let number = system.number;
         let life = self.lives.of_mut(entity);
         let (before, in_a_row) = (life.changes, life.matched_in_a_row(number));
         if in_a_row >= IDLE_RUNS_EXTERNAL_MAX && self.is_external(index) {
-            self.fail_as_loop(id, &name, in_a_row);
+            self.fail_as_loop(id, index, in_a_row);
             return;
         }
         self.note_run(id, entity, index);
@@ -240,16 +243,17 @@ impl Engine {
             None => self.invoke(id, entity, index),
             Some(Ok(Ok(step))) => {
                 let next = step.next;
-                let taken = self.take_step(id, &name, &writer, step);
+                let taken = self.take_step(id, index, &writer, step);
                 if taken && next != Next::Advance && writer != Writer::Engine && self.is_parked(id)
                 {
-                    self.fail_as_parked(id, &name);
+                    self.fail_as_parked(id, &self.name_of(index));
                 } else {
                     rests = taken && next == Next::Wait && self.rests_rightly(id);
                 }
             }
-            Some(Ok(Err(refusal))) => self.fail(id, &name, refusal),
+            Some(Ok(Err(refusal))) => self.fail(id, &self.name_of(index), refusal),
             Some(Err(error)) => {
+                let name = self.name_of(index);
                 self.mute(id, &name);
                 self.fail(id, &name, error.into());
             }
@@ -257,10 +261,12 @@ impl Engine {
         let unchanged =
             self.world.get_entity(entity).is_ok() && self.lives.of(entity).changes == before;
         if unchanged && !rests && in_a_row >= IDLE_RUNS_MAX && !self.is_external(index) {
-            self.fail_as_loop(id, &name, in_a_row);
-        } else if self.steps.get(&id).is_some_and(|taken| *taken > 2 * STEPS_PER_ADVANCE_MAX) {
-            self.mute(id, &name);
+            self.fail_as_loop(id, index, in_a_row);
         }
+    }
+
+    fn name_of(&self, index: SystemIndex) -> Arc<str> {
+        Arc::clone(&self.systems.get(index).def.system)
     }
 
     fn is_external(&self, index: SystemIndex) -> bool {
@@ -282,22 +288,18 @@ impl Engine {
 
     /// The required Components as they are now, secrets left out.
     pub(crate) fn matched(&self, entity: Entity, index: SystemIndex) -> Matched {
-        let (life, place) = (self.lives.of(entity), self.world.entity(entity));
         let (heading, shown) = &self.systems.get(index).shown;
-        let value = |named: &Named| match named {
-            Named::Typed(typed) => typed.text(place, &life.texts),
-            Named::Foreign(name) => life.foreign.values.get(name).cloned(),
-        };
-        let values = shown.iter().map(|named| value(named).map(Json::into_text)).collect();
+        let value = |named| self.value_of(entity, named).map(Json::into_text);
+        let values = shown.iter().map(value).collect();
         Matched { heading: Arc::clone(heading), values }
     }
 
     /// Writes what a System answered, or fails the Entity with why it can't be; `false` then.
-    fn take_step(&mut self, id: EntityId, name: &Arc<str>, writer: &Writer, step: Step) -> bool {
+    fn take_step(&mut self, id: EntityId, by: SystemIndex, writer: &Writer, step: Step) -> bool {
         let batch =
             Batch { writer, subject: Some(id), writes: &step.writes, records: &step.records };
         if let Err(error) = permit_step(writer, &step).and_then(|()| self.commit(&batch)) {
-            self.fail(id, name, error.into());
+            self.fail(id, &self.name_of(by), error.into());
             return false;
         }
         for kind in step.cancels {
@@ -366,10 +368,11 @@ impl Engine {
     }
 
     /// The same System on an unchanged Entity again and again ends in 2202, never in silence.
-    fn fail_as_loop(&mut self, id: EntityId, name: &str, in_a_row: u32) {
+    fn fail_as_loop(&mut self, id: EntityId, index: SystemIndex, in_a_row: u32) {
+        let name = self.name_of(index);
         let what = format!("System `{name}` matched {in_a_row} times in a row on the same Entity.");
-        self.mute(id, name);
-        self.fail(id, name, Error::Loop(what).into());
+        self.mute(id, &name);
+        self.fail(id, &name, Error::Loop(what).into());
     }
 
     pub(crate) fn write_as_engine(&mut self, id: EntityId, writes: &[Write]) {

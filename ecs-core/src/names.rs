@@ -65,9 +65,9 @@ impl Names {
         &self.foreign_texts[id.0 as usize]
     }
 
-    /// A name to share, if it was ever used.
-    pub(crate) fn shared(&self, name: &str) -> Option<&Arc<str>> {
-        self.by_text.get_key_value(name).map(|(name, _)| name)
+    /// A name to share, if it was ever used, and what stands behind it.
+    pub(crate) fn shared(&self, name: &str) -> Option<(&Arc<str>, &Named)> {
+        self.by_text.get_key_value(name)
     }
 
     /// What stands behind a name, if it was ever used.

@@ -36,12 +36,14 @@ impl Engine {
     /// One Component; `None` where it, or the Entity, isn't there.
     #[must_use]
     pub fn component(&self, id: EntityId, name: &str) -> Option<Json> {
-        let entity = self.find(id)?;
-        match self.names.find(name)? {
-            Named::Typed(typed) => {
-                typed.text(self.world.entity(entity), &self.lives.of(entity).texts)
-            }
-            Named::Foreign(name) => self.lives.of(entity).foreign.values.get(&name).cloned(),
+        self.value_of(self.find(id)?, self.names.shared(name)?.1)
+    }
+
+    pub(crate) fn value_of(&self, entity: Entity, name: &Named) -> Option<Json> {
+        let life = self.lives.of(entity);
+        match name {
+            Named::Typed(typed) => typed.text(self.world.entity(entity), &life.texts),
+            Named::Foreign(name) => life.foreign.values.get(name).cloned(),
         }
     }
 

@@ -71,7 +71,8 @@ impl Engine {
                 continue;
             }
             let written = write.components.iter().filter_map(|(name, _)| {
-                Some((Arc::clone(self.names.shared(name)?), self.component(id, name)))
+                let (name, named) = self.names.shared(name)?;
+                Some((Arc::clone(name), self.value_of(entity, named)))
             });
             let written: Vec<(Arc<str>, Option<Json>)> = written.collect();
             let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");

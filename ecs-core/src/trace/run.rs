@@ -101,7 +101,6 @@ impl Traces {
             self.noting.values.extend(value.map(|json| (place, json.plain())));
         }
     }
-
 }
 
 impl Engine {
