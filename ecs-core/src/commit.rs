@@ -41,11 +41,16 @@ impl Engine {
         });
         let mut changes = judged.inspect_err(|_| self.names.forget_since(names))?;
         let mut touched = std::mem::take(&mut self.touched);
-        touched.extend(changes.iter().map(|(entity, _)| *entity));
+        for (entity, _) in &changes {
+            if touched.last() != Some(entity) {
+                touched.push(*entity);
+            }
+        }
         // Mostly one alone.
-        touched.dedup();
-        touched.sort_unstable();
-        touched.dedup();
+        if touched.len() > 1 {
+            touched.sort_unstable();
+            touched.dedup();
+        }
         let made = self.to_be_made(batch.writer, &touched);
         let mut waiting = BTreeSet::new();
         mark_ends(&mut changes);

@@ -3,10 +3,11 @@
 use crate::{
     EffectRequest, EntityId, Json, WireComponent,
     error::Refusal,
-    write::{Name, Record, Write},
+    write::{Name, Record, Write, carried},
 };
 use bevy_ecs::{entity::Entity, system::In};
 use serde::{Deserialize, Serialize};
+use smallvec::{SmallVec, smallvec};
 use std::{borrow::Cow, sync::Arc};
 
 /// Most Systems an engine registers.
@@ -119,7 +120,8 @@ pub enum Next {
 #[must_use = "a Step does nothing until the System returns it"]
 pub struct Step {
     pub(crate) next: Next,
-    pub(crate) writes: Vec<Write>,
+    /// First those to its own Entity: mostly there are no others.
+    pub(crate) writes: SmallVec<[Write; 1]>,
     pub(crate) effects: Vec<EffectRequest>,
     pub(crate) cancels: Vec<&'static str>,
     pub(crate) records: Vec<Record>,
@@ -130,7 +132,7 @@ impl Step {
     fn then(next: Next) -> Self {
         Self {
             next,
-            writes: vec![Write::here()],
+            writes: smallvec![Write::here()],
             effects: Vec::new(),
             cancels: Vec::new(),
             records: Vec::new(),
@@ -153,30 +155,29 @@ impl Step {
         Self::then(Next::Stop)
     }
 
-    fn here(mut self, change: impl FnOnce(Write) -> Write) -> Self {
-        let here = std::mem::replace(&mut self.writes[0], Write::here());
-        self.writes[0] = change(here);
+    fn here(mut self, name: Name, value: Option<Json>) -> Self {
+        self.writes[0].components.push((name, value));
         self
     }
 
     /// Attaches a documented Component to the Entity.
     pub fn attach<C: WireComponent>(self, component: &C) -> Self {
-        self.here(|write| write.attach(component))
+        self.attach_json(C::SPEC.name, carried(component))
     }
 
     /// Attaches any Component by name.
     pub fn attach_json(self, name: impl Into<Name>, value: Json) -> Self {
-        self.here(|write| write.attach_json(name, value))
+        self.here(name.into(), Some(value))
     }
 
     /// Detaches a documented Component.
     pub fn detach<C: WireComponent>(self) -> Self {
-        self.here(Write::detach::<C>)
+        self.detach_name(C::SPEC.name)
     }
 
     /// Detaches any Component by name.
     pub fn detach_name(self, name: impl Into<Name>) -> Self {
-        self.here(|write| write.detach_name(name))
+        self.here(name.into(), None)
     }
 
     /// Writes to another Entity, or makes one, in the same record.

@@ -45,7 +45,7 @@ impl Write {
     /// Attaches a documented Component.
     #[must_use]
     pub fn attach<C: WireComponent>(self, component: &C) -> Self {
-        self.attach_json(C::SPEC.name, component.to_json().with(component.clone(), C::to_json))
+        self.attach_json(C::SPEC.name, carried(component))
     }
 
     /// Attaches a documented Component if there is one.
@@ -82,6 +82,11 @@ impl Write {
         self.components.push((name.into(), None));
         self
     }
+}
+
+/// The JSON of a documented Component, with the Component beside it.
+pub(crate) fn carried<C: WireComponent>(component: &C) -> Json {
+    component.to_json().with(component.clone(), C::to_json)
 }
 
 /// What must hold before a call's writes are applied.

@@ -59,7 +59,7 @@ impl Json {
 
     /// With the value beside it that this text was written from, and what wrote it.
     pub(crate) fn with<T: Any + Send + Sync>(self, value: T, write: fn(&T) -> Self) -> Self {
-        Self::value(Text::Known(Arc::clone(self.raw())), value, write)
+        Self::value(Text::Known(self.into_text()), value, write)
     }
 
     fn value<T>(text: Text, value: T, write: fn(&T) -> Self) -> Self
