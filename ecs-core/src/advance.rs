@@ -3,9 +3,7 @@
 use crate::{
     Engine, EntityId, Error, Json,
     commit::Batch,
-    delta::Change,
     dispatch::{Found, matches},
-    effect::{Effect, EffectClass, EffectId, EffectRequest},
     engine::Rest,
     error::{ErrorObject, Refusal},
     registry::{Body, Owner, SystemIndex},
@@ -297,59 +295,26 @@ impl Engine {
     /// Writes what a System answered, or fails the Entity with why it can't be; `false` then.
     fn take_step(&mut self, id: EntityId, by: SystemIndex, writer: &Writer, step: Step) -> bool {
         let batch =
-            Batch { writer, subject: Some(id), writes: &step.writes, records: &step.records };
+            Batch { writer, subject: Some(id), writes: &step.writes, records: step.records() };
         if let Err(error) = permit_step(writer, &step).and_then(|()| self.commit(&batch)) {
             self.fail(id, &self.name_of(by), error.into());
             return false;
         }
-        for kind in step.cancels {
-            self.cancel_timers(id, kind);
-        }
-        for request in step.effects {
-            self.emit(request.entity.unwrap_or(id), request);
-        }
-        for other in step.wakes {
-            self.wake(other);
+        if let Some(beside) = step.beside {
+            for kind in beside.cancels {
+                self.cancel_timers(id, kind);
+            }
+            for request in beside.effects {
+                self.emit(request.entity.unwrap_or(id), request);
+            }
+            for other in beside.wakes {
+                self.wake(other);
+            }
         }
         if step.next == Next::Advance {
             self.queue.push_front(id);
         }
         true
-    }
-
-    /// Gives an effect its number and hands it out.
-    pub(crate) fn emit(&mut self, id: EntityId, request: EffectRequest) -> EffectId {
-        let number = EffectId(self.next_effect);
-        self.next_effect += 1;
-        let effect = Effect {
-            id: number,
-            entity: id,
-            kind: request.kind.to_owned(),
-            class: request.class,
-            body: request.body,
-        };
-        if effect.class != EffectClass::Notice
-            && let Some(entity) = self.find(id)
-        {
-            let life = self.lives.of_mut(entity);
-            life.outstanding.push(effect.clone());
-            self.note(|| Change::Awaited(Box::new(effect.clone())));
-        }
-        self.effects.push(effect);
-        number
-    }
-
-    pub(crate) fn cancel_timers(&mut self, id: EntityId, kind: &str) {
-        if let Some(entity) = self.find(id) {
-            let life = self.lives.of_mut(entity);
-            let of_kind = |effect: &mut Effect| {
-                effect.kind == kind && matches!(effect.class, EffectClass::Timer { .. })
-            };
-            let over: Vec<Effect> = life.outstanding.extract_if(.., of_kind).collect();
-            for effect in over {
-                self.note(|| Change::Over(id, effect.id));
-            }
-        }
     }
 
     /// A refusal, a panic, a loop: the Entity begins to fail; what failed it first stays.

@@ -1,6 +1,6 @@
 //! Effects: what a System wants done outside, as data.
 
-use crate::{EntityId, Json, write::Write};
+use crate::{Engine, EntityId, Json, delta::Change, write::Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::any::Any;
 
@@ -115,3 +115,40 @@ impl EffectBody for Invoke {
 
 /// The kind of the timer that ends an unanswered invocation.
 pub const INVOCATION_TIMEOUT: &str = "payecs:invocation_timeout";
+
+impl Engine {
+    /// Gives an effect its number and hands it out.
+    pub(crate) fn emit(&mut self, id: EntityId, request: EffectRequest) -> EffectId {
+        let number = EffectId(self.next_effect);
+        self.next_effect += 1;
+        let effect = Effect {
+            id: number,
+            entity: id,
+            kind: request.kind.to_owned(),
+            class: request.class,
+            body: request.body,
+        };
+        if effect.class != EffectClass::Notice
+            && let Some(entity) = self.find(id)
+        {
+            let life = self.lives.of_mut(entity);
+            life.outstanding.push(effect.clone());
+            self.note(|| Change::Awaited(Box::new(effect.clone())));
+        }
+        self.effects.push(effect);
+        number
+    }
+
+    pub(crate) fn cancel_timers(&mut self, id: EntityId, kind: &str) {
+        if let Some(entity) = self.find(id) {
+            let life = self.lives.of_mut(entity);
+            let of_kind = |effect: &mut Effect| {
+                effect.kind == kind && matches!(effect.class, EffectClass::Timer { .. })
+            };
+            let over: Vec<Effect> = life.outstanding.extract_if(.., of_kind).collect();
+            for effect in over {
+                self.note(|| Change::Over(id, effect.id));
+            }
+        }
+    }
+}

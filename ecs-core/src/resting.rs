@@ -50,17 +50,17 @@ impl Engine {
 /// keeps the Entity busy or that is another Entity's, and names its own notices and timers, which
 /// write nothing.
 pub(crate) fn permit_step(writer: &Writer, step: &Step) -> Result<(), Error> {
-    let Writer::Plugin(prefix) = writer else { return Ok(()) };
+    let (Writer::Plugin(prefix), Some(beside)) = (writer, &step.beside) else { return Ok(()) };
     let foreign = |kind: &str| !kind.starts_with(prefix.as_str());
     let is_ours = |class: &EffectClass, kind| match class {
         EffectClass::Reply => true,
         EffectClass::Timer { writes, .. } => !writes.is_empty() || foreign(kind),
         EffectClass::Notice => foreign(kind),
     };
-    let mut effects = step.effects.iter();
+    let mut effects = beside.effects.iter();
     let effect = effects.find(|it| it.entity.is_some() || is_ours(&it.class, it.kind));
-    let cancel = step.cancels.iter().find(|kind| foreign(kind));
-    let what = match (step.records.first(), effect, cancel) {
+    let cancel = beside.cancels.iter().find(|kind| foreign(kind));
+    let what = match (beside.records.first(), effect, cancel) {
         (Some(record), ..) => format!("write `{}` lines", record.system),
         (None, Some(effect), _) => format!("ask for `{}`", effect.kind),
         (None, None, Some(kind)) => format!("cancel `{kind}`"),

@@ -122,6 +122,12 @@ pub struct Step {
     pub(crate) next: Next,
     /// First those to its own Entity: mostly there are no others.
     pub(crate) writes: SmallVec<[Write; 1]>,
+    pub(crate) beside: Option<Box<Beside>>,
+}
+
+/// What a System wants beside writes: many want nothing, and their Steps are small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
     pub(crate) effects: Vec<EffectRequest>,
     pub(crate) cancels: Vec<&'static str>,
     pub(crate) records: Vec<Record>,
@@ -130,14 +136,11 @@ pub struct Step {
 
 impl Step {
     fn then(next: Next) -> Self {
-        Self {
-            next,
-            writes: smallvec![Write::here()],
-            effects: Vec::new(),
-            cancels: Vec::new(),
-            records: Vec::new(),
-            wakes: Vec::new(),
-        }
+        Self { next, writes: smallvec![Write::here()], beside: None }
+    }
+
+    fn beside(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
     }
 
     /// Afterwards the list is scanned again from the top.
@@ -188,25 +191,25 @@ impl Step {
 
     /// Advances another Entity once the record is written.
     pub fn wake(mut self, entity: EntityId) -> Self {
-        self.wakes.push(entity);
+        self.beside().wakes.push(entity);
         self
     }
 
     /// Asks for an effect on behalf of the Entity.
     pub fn effect(mut self, effect: EffectRequest) -> Self {
-        self.effects.push(effect);
+        self.beside().effects.push(effect);
         self
     }
 
     /// Takes the Entity's timers of that kind back.
     pub fn cancel_timers(mut self, kind: &'static str) -> Self {
-        self.cancels.push(kind);
+        self.beside().cancels.push(kind);
         self
     }
 
     /// Writes a line beside the Components, in the same record.
     pub fn record(mut self, record: Record) -> Self {
-        self.records.push(record);
+        self.beside().records.push(record);
         self
     }
 
@@ -219,12 +222,12 @@ impl Step {
     /// The effects this Step asks for, for tests.
     #[must_use]
     pub fn effects(&self) -> &[EffectRequest] {
-        &self.effects
+        self.beside.as_ref().map_or(&[], |beside| beside.effects.as_slice())
     }
 
     /// The lines this Step writes beside the Components, for tests.
     #[must_use]
     pub fn records(&self) -> &[Record] {
-        &self.records
+        self.beside.as_ref().map_or(&[], |beside| beside.records.as_slice())
     }
 }
