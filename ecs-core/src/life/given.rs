@@ -2,7 +2,7 @@
 
 use crate::{Engine, EntityId, Json, Writer, commit::Batch};
 use bevy_ecs::component::Component;
-use litemap::LiteMap;
+use litemap::{Entry, LiteMap};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -43,17 +43,23 @@ impl Given {
 
     /// Whether that is news.
     fn give(&mut self, name: Arc<str>, value: Option<Json>) -> bool {
-        match (self.0.get_mut(&*name), value) {
-            (Some(before), Some(value)) => {
-                let changed = *before != value;
+        match (self.0.entry(name), value) {
+            (Entry::Occupied(mut before), Some(value)) => {
+                let changed = *before.get() != value;
                 if changed {
-                    *before = value;
+                    before.insert(value);
                 }
                 changed
             }
-            (None, Some(value)) => self.0.insert(name, value).is_none(),
-            (Some(_), None) => self.0.remove(&*name).is_some(),
-            (None, None) => false,
+            (Entry::Vacant(place), Some(value)) => {
+                place.insert(value);
+                true
+            }
+            (Entry::Occupied(before), None) => {
+                before.remove();
+                true
+            }
+            (Entry::Vacant(_), None) => false,
         }
     }
 }
