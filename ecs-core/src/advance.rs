@@ -144,8 +144,7 @@ impl Engine {
             self.scans.get_or_insert_default().push(names);
         }
         let (world, life) = (self.world.entity(entity), self.lives.of(entity));
-        let pass_over = world.contains::<Failing>();
-        match self.lists.find(list, &self.systems, (world, life), pass_over) {
+        match self.lists.find(list, &self.systems, (world, life)) {
             Found::System { index, position } => Ok(Scanned::Run(index, Some(position))),
             Found::Unregistered(name) if self.is_frozen(id) => {
                 let what = format!("System `{name}` of the list is no longer registered.");

@@ -6,7 +6,7 @@
 use crate::{
     life::Life,
     registry::{Owner, Registered, Registry, SystemIndex},
-    systems::Names,
+    systems::{Failing, Names},
 };
 use bevy_ecs::world::EntityRef;
 use foldhash::HashMap;
@@ -106,7 +106,6 @@ impl Lists {
         id: ListId,
         registry: &Registry,
         (entity, life): (EntityRef<'_>, &Life),
-        pass_over: bool,
     ) -> Found {
         if self.fitting >= FITTING_MAX {
             self.fitting = 0;
@@ -121,7 +120,7 @@ impl Lists {
         for position in fitting {
             let Some(index) = list.entries[usize::from(*position)] else {
                 let name = &list.names[usize::from(*position)];
-                if pass_over || life.muted.contains(name) {
+                if entity.contains::<Failing>() || life.muted.contains(name) {
                     continue;
                 }
                 return Found::Unregistered(Arc::clone(name));
