@@ -29,8 +29,8 @@ use std::{
 #[derive(Clone)]
 pub struct Json(Inner);
 
-/// The text of a value alone, as it is kept for long.
-pub(crate) type JsonText = Arc<RawValue>;
+/// The text of a value alone, as it is kept for long: behind a thin pointer, as so many are held.
+pub(crate) type JsonText = Arc<Box<RawValue>>;
 
 #[derive(Clone)]
 enum Inner {
@@ -82,7 +82,7 @@ impl Json {
     }
 
     fn kept(raw: Box<RawValue>) -> Self {
-        Self(Inner::Text(raw.into()))
+        Self(Inner::Text(Arc::new(raw)))
     }
 
     /// Judges a value of ours as [`Json::parse`] judges a text from outside.

@@ -2,7 +2,6 @@
 
 use super::{Inner, Json, JsonText};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 use std::{
     any::Any,
     sync::{Arc, OnceLock},
@@ -15,9 +14,9 @@ pub(super) struct Written<V: ?Sized> {
 }
 
 enum Text {
-    Known(Arc<RawValue>),
+    Known(JsonText),
     /// Written when somebody looks.
-    Later(OnceLock<Arc<RawValue>>),
+    Later(OnceLock<JsonText>),
 }
 
 /// A value that says how it is written.
@@ -69,7 +68,7 @@ impl Json {
         Self(Inner::Value(Arc::new(Written { text, carried: By(value, write) })))
     }
 
-    pub(super) fn raw(&self) -> &Arc<RawValue> {
+    pub(super) fn raw(&self) -> &JsonText {
         match &self.0 {
             Inner::Text(raw) => raw,
             Inner::Value(it) => match &it.text {
