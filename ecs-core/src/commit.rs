@@ -214,7 +214,7 @@ impl Engine {
         let empty = self.lives.of(entity).attached == 0;
         let given = self.world.get::<Given>(entity).is_some_and(|given| !given.is_empty());
         if given && self.is_frozen(id) {
-            self.replace_given(id, Some(Given::default()));
+            self.forget_given(id);
         }
         if empty {
             self.end(id);

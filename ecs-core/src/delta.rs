@@ -57,8 +57,10 @@ pub enum Change {
     Awaited(Box<Effect>),
     /// It no longer is.
     Over(EntityId, EffectId),
-    /// What the engine notes of an Entity.
+    /// What the engine notes of an Entity, without what was given to it.
     Life(EntityId, Box<Notes>),
+    /// Callers gave these Components as they are here; `true`: and nothing of before counts.
+    Given(EntityId, bool, Vec<Arc<str>>),
     /// What an Entity's list says of its last match, without the list.
     Progress(EntityId, ListProgress),
     /// An external System was registered, or something else is said of it.
@@ -101,13 +103,13 @@ pub struct Notes {
     /// The token of whoever made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) maker: Option<Arc<str>>,
-    /// See [`Given`].
-    #[serde(default, skip_serializing_if = "Given::is_empty")]
-    pub(crate) given: Given,
+    /// See [`Given`]; `None`: what it was before, as it is said by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) given: Option<Given>,
 }
 
 impl Notes {
-    pub(crate) fn of(life: &Life, given: &Given) -> Self {
+    pub(crate) fn of(life: &Life, given: Option<Given>) -> Self {
         Self {
             born_ms: life.born_ms,
             ended_ms: life.ended_ms,
@@ -116,7 +118,7 @@ impl Notes {
             muted: life.muted.iter().map(ToString::to_string).collect(),
             own_systems_only: life.own_systems_only,
             maker: life.maker.clone(),
-            given: given.clone(),
+            given,
         }
     }
 
@@ -171,8 +173,7 @@ impl Engine {
             let Some(entity) = self.find(id) else { continue };
             let life = self.lives.of_mut(entity);
             life.recorded.notes = false;
-            let given = self.world.get::<Given>(entity);
-            changes.extend(given.map(|it| Change::Life(id, Box::new(Notes::of(life, it)))));
+            changes.push(Change::Life(id, Box::new(Notes::of(life, None))));
         }
         let next_entity = self.world.resource::<Entities>().next;
         let counters = (next_entity, self.next_effect, self.next_invocation);
@@ -239,6 +240,7 @@ impl Engine {
                 life.take_outstanding(*effect);
             }),
             Change::Life(id, notes) => self.put_notes(*id, notes),
+            Change::Given(id, anew, names) => self.give_again(*id, *anew, names),
             Change::Progress(id, progress) => {
                 let entity = self.find(*id);
                 if let Some(mut systems) = entity.and_then(|it| self.world.get_mut::<Systems>(it)) {
@@ -303,8 +305,7 @@ impl Engine {
         let life = self.lives.of_mut(entity);
         notes.put(life);
         self.held.give(life, notes.maker.clone());
-        let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
-        given.clone_from(&notes.given);
+        self.put_given(entity, notes.given.as_ref());
     }
 
     /// Hands lines to what is kept beside the Components.

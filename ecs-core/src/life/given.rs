@@ -1,7 +1,7 @@
 //! What callers asked for.
 
-use crate::{Engine, EntityId, Json, Writer, commit::Batch};
-use bevy_ecs::component::Component;
+use crate::{Engine, EntityId, Json, Writer, commit::Batch, delta::Change};
+use bevy_ecs::{component::Component, entity::Entity};
 use litemap::{Entry, LiteMap};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -76,31 +76,57 @@ impl Engine {
             if self.lives.of(entity).invocation.is_some() {
                 continue;
             }
-            let written = write.components.iter().filter_map(|(name, _)| {
-                let (name, named) = self.names.shared(name)?;
-                Some((Arc::clone(name), self.value_of(entity, named)))
-            });
-            let written: Vec<(Arc<str>, Option<Json>)> = written.collect();
-            let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
-            let mut changed = write.exact && !given.is_empty();
-            if write.exact {
-                given.0.clear();
-            }
-            for (name, value) in written {
-                changed |= given.give(name, value);
-            }
-            if changed {
-                self.note_life(id);
+            let written = write.components.iter().map(|(name, _)| &**name);
+            if let Some(news) = self.give(entity, write.exact, written) {
+                self.note(|| Change::Given(id, write.exact, news));
             }
         }
     }
 
-    pub(crate) fn replace_given(&mut self, id: EntityId, given: Option<Given>) {
-        let Some((given, entity)) = given.zip(self.find(id)) else { return };
-        let mut before = self.world.get_mut::<Given>(entity).expect("spawned with it");
-        if *before != given {
-            *before = given;
-            self.note_life(id);
+    /// Notes that callers gave the values that all of these Components have, or took them away;
+    /// `anew`: nothing that they gave before counts. Answers with what is news, and `None` where
+    /// nothing is.
+    fn give<'a>(
+        &mut self,
+        entity: Entity,
+        anew: bool,
+        all: impl Iterator<Item = &'a str>,
+    ) -> Option<Vec<Arc<str>>> {
+        let written = all.filter_map(|name| {
+            let (name, named) = self.names.shared(name)?;
+            Some((Arc::clone(name), self.value_of(entity, named)))
+        });
+        let written: Vec<(Arc<str>, Option<Json>)> = written.collect();
+        let mut given = self.world.get_mut::<Given>(entity).expect("spawned with it");
+        let cleared = anew && !given.is_empty();
+        if cleared {
+            given.0.clear();
+        }
+        let news = written
+            .into_iter()
+            .filter_map(|(name, value)| given.give(Arc::clone(&name), value).then_some(name));
+        let news: Vec<Arc<str>> = news.collect();
+        (cleared || !news.is_empty()).then_some(news)
+    }
+
+    /// The same again, as it was recorded.
+    pub(crate) fn give_again(&mut self, id: EntityId, anew: bool, names: &[Arc<str>]) {
+        let Some(entity) = self.find(id) else { return };
+        let _news = self.give(entity, anew, names.iter().map(|name| &**name));
+    }
+
+    /// What callers gave is this from now on; `None`: what it was.
+    pub(crate) fn put_given(&mut self, entity: Entity, all: Option<&Given>) {
+        if let Some(all) = all {
+            self.world.get_mut::<Given>(entity).expect("spawned with it").clone_from(all);
+        }
+    }
+
+    /// What callers gave counts no more.
+    pub(crate) fn forget_given(&mut self, id: EntityId) {
+        let Some(entity) = self.find(id) else { return };
+        if self.give(entity, true, std::iter::empty()).is_some() {
+            self.note(|| Change::Given(id, true, Vec::new()));
         }
     }
 }

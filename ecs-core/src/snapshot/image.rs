@@ -72,7 +72,7 @@ impl Engine {
             entity: id,
             attached: self.attached(entity),
             outstanding: life.outstanding.clone(),
-            notes: Notes::of(life, given.expect("spawned with it")),
+            notes: Notes::of(life, given.filter(|given| !given.is_empty()).cloned()),
         }
     }
 }

@@ -143,9 +143,44 @@ fn a_command_that_changes_nothing_leaves_no_delta() {
     let same = Write::to(id).attach_json("acme:x", json("1"));
     app.set_components(&Writer::Caller, &[same], &[]).unwrap();
     let delta = app.take_delta().unwrap();
-    let [component, Change::Life(given_to, _)] = &delta.changes[..] else { panic!("{delta:?}") };
-    assert_eq!(*component, Change::Component(id, "acme:x".into(), Some(json("1"))));
-    assert_eq!(*given_to, id, "callers gave it once more");
+    let component = Change::Component(id, "acme:x".into(), Some(json("1")));
+    let given = Change::Given(id, false, vec!["acme:x".into()]);
+    assert_eq!(delta.changes, [component, given], "callers gave it once more");
+}
+
+/// However much callers gave before, a write is recorded with what it writes, once.
+#[test]
+fn what_was_given_is_said_by_its_name_and_read_from_older_records() {
+    let mut app = with_systems();
+    app.record_changes(true);
+    let mut follower = with_systems();
+    follower.restore(&app.snapshot()).unwrap();
+    let id = app.new_entity();
+    let value = json(&format!("\"{}\"", "x".repeat(10_000)));
+    for (name, exact) in
+        [("acme:x", false), ("acme:y", false), ("acme:nap", false), ("acme:z", true)]
+    {
+        let write = Write { exact, ..Write::to(id).attach_json(name, value.clone()) };
+        app.set_components(&Writer::Caller, &[write], &[]).unwrap();
+        let delta = app.take_delta().unwrap();
+        let text = serde_json::to_string(&delta).unwrap();
+        assert!((10_000..11_000).contains(&text.len()), "{}", text.len());
+        follower.apply_delta(&serde_json::from_str(&text).unwrap()).unwrap();
+        assert_eq!(follower.snapshot(), app.snapshot(), "{name}");
+    }
+    let without = Write::to(id).detach_name("acme:z").attach_json("acme:x", json("1"));
+    app.set_components(&Writer::Caller, &[without], &[]).unwrap();
+    let delta = app.take_delta().unwrap();
+    follower.apply_delta(&delta).unwrap();
+    assert_eq!(follower.snapshot(), app.snapshot());
+    let older = serde_json::to_string(&delta).unwrap();
+    let (before, after) = older.split_once(r#"{"given":"#).expect("it was given");
+    let after = after.split_once("]}").expect("an array of names").1;
+    let notes = r#"{"life":[1,{"born_ms":7,"steps":0,"given":{"acme:old":[1]}}]}"#;
+    let delta = serde_json::from_str(&format!("{before}{notes}{after}")).unwrap();
+    follower.apply_delta(&delta).unwrap();
+    let snapshot = serde_json::to_string(&follower.snapshot()).unwrap();
+    assert!(snapshot.contains(r#""given":{"acme:old":[1]}"#), "{snapshot}");
 }
 
 /// A long list is said once after each snapshot, whoever has it; replaying from any snapshot on

@@ -45,6 +45,7 @@ impl Entry<'_> {
             | Change::Awaited(_)
             | Change::Over(..)
             | Change::Life(..)
+            | Change::Given(..)
             | Change::Progress(..)
             | Change::Registered(..)
             | Change::Unregistered(..)

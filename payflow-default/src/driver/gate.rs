@@ -249,6 +249,7 @@ fn concerns_money(engine: &Engine, delta: &Delta, effects: &[Effect]) -> bool {
         | ecs_core::Change::Over(id, _)
         | ecs_core::Change::Ended(id)
         | ecs_core::Change::Life(id, _)
+        | ecs_core::Change::Given(id, ..)
         | ecs_core::Change::Progress(id, _) => engine.is_frozen(*id),
         ecs_core::Change::Awaited(effect) => engine.is_frozen(effect.entity),
         ecs_core::Change::Value(..)
