@@ -69,7 +69,11 @@ const ELSEWHERE_MAX: usize = 4;
 /// lightningd.
 #[derive(Debug, Parser)]
 #[command(name = "payecs-plugin", version)]
-struct Line {}
+struct Line {
+    /// What lightningd that runs with `--developer` gives each plugin: nothing is different here.
+    #[arg(long, hide = true)]
+    developer: bool,
+}
 
 /// What this thread waits for.
 enum Event {
@@ -91,7 +95,7 @@ enum Event {
 /// Runs until the input ends, a stop is asked for, or the engine ends.
 #[must_use]
 pub fn run() -> ExitCode {
-    let Line {} = Line::parse();
+    let Line { developer: _ } = Line::parse();
     if io::stdin().is_terminal() {
         eprintln!("payecs-plugin is started by lightningd: see payecs-plugin --help");
         return ExitCode::from(2);

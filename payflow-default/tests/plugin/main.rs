@@ -89,6 +89,8 @@ fn help_and_version_are_told_and_nothing_else_is_taken() {
     for (option, code, said) in [
         ("--help", 0, "plugin=/path/to/payecs-plugin"),
         ("--version", 0, "payecs-plugin "),
+        // lightningd that runs with it hands it on.
+        ("--developer", 0, ""),
         ("x", 2, ""),
     ] {
         let done = Command::new(BINARY).arg(option).stdin(Stdio::null()).output();
