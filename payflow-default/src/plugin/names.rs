@@ -34,11 +34,21 @@ const TAKEN: &[(&str, &str)] = &[
     ),
     ("lightningd", "txdiscard txprepare txsend unreserveinputs upgradewallet utxopsbt wait"),
     ("lightningd", "waitanyinvoice waitblockheight waitinvoice waitsendpay withdraw"),
+    (
+        "lightningd",
+        "addblockdepthwatch addoutpointwatch addscidwatch addscriptpubkeywatch delblockdepthwatch",
+    ),
+    ("lightningd", "deloutpointwatch delscidwatch delscriptpubkeywatch listwatch delnetworkevent"),
+    ("lightningd", "listnetworkevents injectonionmessage injectutxodeposit injectutxospend dev"),
+    (
+        "lightningd",
+        "createoffer decryptencrypteddata destroyrune graceful invokerune payersign setleaserates",
+    ),
     ("lightningd", "[dev-] [fundchannel_] [openchannel_] [splice_] [stfu_] [abort_]"),
     // What pays through the node's own channels: ours is another engine, with other books.
     ("pay", "pay paystatus listpays"),
     ("keysend", "keysend"),
-    ("xpay", "xpay xkeysend"),
+    ("xpay", "xpay xkeysend sendamount"),
     ("renepay", "renepay renepaystatus"),
     // What plans: ours asks another planner.
     ("askrene", "getroutes [askrene-]"),
@@ -52,11 +62,15 @@ const TAKEN: &[(&str, &str)] = &[
         "offers",
         "disableoffer enableoffer fetchinvoice invoicerequest listinvoicerequests listoffers",
     ),
-    ("offers", "offer sendinvoice"),
+    ("offers", "offer sendinvoice createproof"),
     // What keeps books of the node.
     ("bookkeeper", "[bkpr-]"),
     ("sql", "listsqlschemas sql"),
     // The rest.
+    ("bcli", "estimatefees getchaininfo getrawblockbyheight getutxout sendrawtransaction"),
+    ("currencyrate", "currencyconvert currencyrate listcurrencyrates"),
+    ("recklessrpc", "reckless"),
+    ("spenderp", "splicein spliceout"),
     ("autoclean", "[autoclean-]"),
     ("chanbackup", "emergencyrecover getemergencyrecoverdata restorefrompeer"),
     ("commando", "commando [commando-]"),
