@@ -102,10 +102,14 @@ impl Plugin {
         }
         self.state = match self.begin(params) {
             Ok(running) => State::Runs(Box::new(running)),
-            Err(why) => State::Off(why),
+            Err(why) => {
+                // lightningd goes on without us, and says why only where it logs what is for
+                // debugging.
+                log::log(&self.out, Level::WARN, &format!("not started: {why}"));
+                State::Off(why)
+            }
         };
         Ok(match &self.state {
-            // lightningd says that in its log, and goes on without us.
             State::Off(why) => Json::object([("disable", Json::of(why))]),
             State::New | State::Runs(_) => Json::nothing(),
         })

@@ -69,6 +69,9 @@ def handshake(binary, place):
         answer = other.call("init", options=options,
                             configuration={"lightning-dir": str(place / "ln")})
         check(why in answer["disable"] or why == "held" and "process" in answer["disable"], answer)
+        # lightningd says why only where it logs what is for debugging.
+        said = {"level": "unusual", "message": f"not started: {answer['disable']}"}
+        same([one["params"] for one in other.told if one["method"] == "log"], [said])
         same(other.code("payecs_newentity"), -32600, "it is not started")
         same(other.ends(), ([], 0), "and ends")
     same(second.ends(), ([], 0), "one that was never asked")
