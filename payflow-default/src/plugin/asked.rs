@@ -5,8 +5,9 @@ use super::{
     autoclean::Change,
     log,
     manifest::{SHUTDOWN, manifest},
+    names,
     options::Options,
-    running::{Call, Running},
+    running::{CHECK, Call, JUDGED, Running, fits},
 };
 use ecs_core::{ErrorObject, Json, METHOD_NOT_FOUND, Method, did_you_mean};
 use rpc_bridge::{Answer, Asked, INVALID_REQUEST, Out, Outcome, Peer};
@@ -50,6 +51,11 @@ impl Peer for Plugin {
                 GETMANIFEST => answer.give_now(Ok(manifest(&self.methods))),
                 INIT => answer.give_now(self.init(params.as_ref())),
                 SETCONFIG => self.set_config(params.as_ref(), answer),
+                CHECK if judged(params.as_ref()).as_deref() == Some(SETCONFIG) => {
+                    answer.give_now(Change::of(params.as_ref()).map(|_| fits(SETCONFIG)));
+                }
+                // How lightningd hands on what it is asked to judge of our commands.
+                CHECK => calls.extend(self.call(&names::name(CHECK), params, answer)),
                 _ => calls.extend(self.call(&method, params, answer)),
             }
         }
@@ -77,12 +83,42 @@ impl Plugin {
             return None;
         };
         let why = match &self.state {
-            State::Runs(_) => return Some(Call { method: method.name, params, answer }),
+            State::Runs(_) => {
+                let (params, judges) = self.in_words_of_the_engine(method, params);
+                return Some(Call { method: method.name, params, judges, answer });
+            }
             State::New => "`init` comes first".to_owned(),
             State::Off(why) => format!("the engine was not started: {why}"),
         };
         answer.give_now(Err(not_now(&why)));
         None
+    }
+
+    /// The params of a call as the engine has them, and of `check` what is judged: under the name
+    /// that the command has in the engine, also where it came with the one that it has here.
+    fn in_words_of_the_engine(
+        &self,
+        method: &Method,
+        params: Option<Json>,
+    ) -> (Option<Json>, Option<String>) {
+        if method.name != CHECK {
+            return (params, None);
+        }
+        let judges = judged(params.as_ref());
+        let renamed = judges.as_ref().and_then(|name| self.methods.get(name));
+        let params = match (renamed, params) {
+            (Some(of), Some(params)) if params.fields().is_some() => {
+                let mut fields = params.fields().unwrap_or_default();
+                fields.insert(JUDGED.to_owned(), Json::of(of.name));
+                Some(Json::object(fields))
+            }
+            (Some(of), Some(params)) => {
+                let rest = params.items().unwrap_or_default().into_iter().skip(1);
+                Some(Json::array([Json::of(of.name)].into_iter().chain(rest)))
+            }
+            (_, params) => params,
+        };
+        (params, judges)
     }
 
     fn set_config(&self, params: Option<&Json>, answer: Answer) {
@@ -136,6 +172,16 @@ impl Plugin {
         let _ends = self.events.send(Event::Started { handle, received, thread, spans });
         Ok(running)
     }
+}
+
+/// The command that is judged, in the params of `check`: by name or by position.
+fn judged(params: Option<&Json>) -> Option<String> {
+    let params = params?;
+    let name = match params.fields() {
+        Some(mut fields) => fields.remove(JUDGED),
+        None => params.items()?.into_iter().next(),
+    };
+    name?.as_str().map(std::borrow::Cow::into_owned)
 }
 
 fn not_now(why: &str) -> ErrorObject {

@@ -21,6 +21,8 @@ pub(super) fn manifest(methods: &BTreeMap<String, &'static Method>) -> Json {
             Json::array(topics.map(|name| Json::object([("method", Json::of(name))]))),
         ),
         ("nonnumericids", Json::yes()),
+        // Of a plugin that can't, lightningd calls every `check` right.
+        ("cancheck", Json::yes()),
         ("dynamic", Json::yes()),
     ])
 }

@@ -32,6 +32,8 @@ pub(super) struct Call {
     /// The name in the engine's table.
     pub(super) method: &'static str,
     pub(super) params: Option<Json>,
+    /// Of `check`: the name under which a command is judged.
+    pub(super) judges: Option<String>,
     pub(super) answer: Answer,
 }
 
@@ -129,8 +131,8 @@ impl Running {
         let posted = self.handle.post_waiting(move |driver, now| {
             drop(queued);
             let caller = Caller::owner();
-            for Call { method, params, answer } in take(&taken) {
-                let asker = Way { answer, elsewhere: elsewhere.clone() };
+            for Call { method, params, judges, answer } in take(&taken) {
+                let asker = Way { answer, judges, elsewhere: elsewhere.clone() };
                 if method == SIM_INVOICE.name {
                     let network = network.clone();
                     asker.find_out(move || {
@@ -172,10 +174,19 @@ fn give(answer: &Mutex<Option<Answer>>, outcome: Outcome) {
     }
 }
 
+/// The method that judges a call.
+pub(super) const CHECK: &str = "check";
+/// What of its params says which command is judged.
+pub(super) const JUDGED: &str = "command_to_check";
 /// The method whose invoice is decoded before the engine is asked.
 const PAY: &str = "pay";
 /// What Systems are announced as.
 const INVOKE: &str = <ecs_core::Invoke as ecs_core::EffectBody>::KIND;
+
+/// The answer to `check` where nothing is wrong.
+pub(super) fn fits(command: &str) -> Json {
+    Json::object([(JUDGED, Json::of(command))])
+}
 
 fn take(calls: &Mutex<Vec<Call>>) -> Vec<Call> {
     std::mem::take(&mut calls.lock().unwrap_or_else(PoisonError::into_inner))
@@ -184,6 +195,7 @@ fn take(calls: &Mutex<Vec<Call>>) -> Vec<Call> {
 /// The way back for a call. What is answered at once goes out at the end of the engine's round.
 struct Way {
     answer: Answer,
+    judges: Option<String>,
     elsewhere: runtime::Handle,
 }
 
@@ -201,7 +213,10 @@ impl Way {
 impl Asker for Way {
     fn answer(self: Box<Self>, reply: Result<Reply, ErrorObject>) {
         match reply {
-            Ok(Reply::Now(json)) => self.answer.give(Ok(json)),
+            Ok(Reply::Now(json)) => {
+                let json = self.judges.as_deref().map_or(json, fits);
+                self.answer.give(Ok(json));
+            }
             Ok(Reply::Elsewhere(work)) => self.find_out(work),
             Ok(Reply::Later(_)) => unreachable!("the driver waits itself"),
             Err(error) => self.answer.give(Err(error)),

@@ -10,6 +10,7 @@ import time
 from pipe import Plugin, asked, check, request, same
 
 import life
+from limits import judging
 from rpc import Refused, until
 
 # What lightningd 26 has of ours, and of what ours may have.
@@ -43,7 +44,8 @@ def handshake(binary, place):
         check(one["name"].startswith("payecs-"), one)
     same(manifest["notifications"], [{"method": topic} for topic in TOPICS])
     check(not set(TOPICS) & set(NATIVE), "lightningd refuses a plugin that declares one of its own")
-    same((manifest["nonnumericids"], manifest["dynamic"], manifest["hooks"]), (True, True, []))
+    same((manifest["nonnumericids"], manifest["dynamic"], manifest["cancheck"], manifest["hooks"]),
+         (True, True, True, []))
     same(manifest["subscriptions"], ["shutdown"])
     same(plugin.code("init", {}, {}), -32600, "a second init")
     same(plugin.code("getmanifest"), 0, "again")
@@ -109,7 +111,7 @@ def whole_life(binary, place):
                          layers=[], maxfee_msat=1000, final_cltv=18)
     check(routes["routes"], routes)
     check("accounts" in plugin.call("ledger-balance"), "the books")
-    same(plugin.call("check", "payecs_newentity"), {"command_to_check": "payecs_newentity"})
+    judging(plugin)
     check("lightningd:settle" in str(plugin.call("payecs_listsystems")), "Systems")
     check("lightningd:settle" in plugin.call("payecs_getdefaultsystems")["systems"], "the list")
     same(plugin.call("payecs_events", 0)["events"][0]["event"], "pay_success")
@@ -359,8 +361,8 @@ def spanless(binary, place):
     same(plugin.ends(), ([], 0))
 
 
-PARTS = {"handshake": handshake, "life": whole_life, "received": received,
-         "told": told, "framing": framing, "pipelined": pipelined, "ends": ends, "kills": kills,
+PARTS = {"handshake": handshake, "life": whole_life, "received": received, "told": told,
+         "framing": framing, "pipelined": pipelined, "ends": ends, "kills": kills,
          "asks": asks, "spanless": spanless}
 
 
