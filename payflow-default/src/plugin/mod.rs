@@ -46,8 +46,9 @@ use tokio::{
 };
 use tracing::Level;
 
-/// Largest request, in bytes: who sends it is the owner.
-const REQUEST_BYTES_MAX: u32 = 16 << 20;
+/// Largest request, in bytes. What it changes is one record of the journal, which has at most
+/// 16 MiB: the many short words of a request become no more than five times as long there.
+const REQUEST_BYTES_MAX: u32 = 2 << 20;
 /// Largest answer, in bytes.
 const RESPONSE_BYTES_MAX: u32 = 64 << 20;
 /// How often is looked whether new payments are taken on, before they are.

@@ -1,8 +1,8 @@
-"""What is judged before it is done."""
+"""What is judged before it is done, and what is as large as may be."""
 
 import json
 
-from pipe import request, same
+from pipe import Plugin, asked, check, request, same
 
 
 def judging(plugin):
@@ -28,3 +28,26 @@ def judging(plugin):
     same((judge("payecs_nothing"), judge("payecs_delentity", entity)), (-32601, 2204))
     setting = {"command_to_check": "setconfig", "config": aged}
     same((judge(**setting, val="60"), judge(**setting, val="soon")), (fits("setconfig"), -32602))
+
+
+def large(binary, place):
+    """What one request may be, and what an Entity may have, is kept: no record is too long."""
+    plugin = Plugin(binary, place / "ln")
+    value, kept = "x" * (15 << 17), []
+    # More than 16 MiB.
+    for at in range(9):
+        same(plugin.call("payecs_setcomponents", {"entity": 1, f"acme:x{at}": value}), {}, at)
+        kept.append(f"acme:x{at}")
+    # As many small ones as fit, each for itself.
+    small = [{"entity": at, "a:b": 1} for at in range(2, 80_000)]
+    text = asked("payecs_setcomponents", [small], 1)
+    check((15 << 17) < len(text) < (2 << 20), "it is as long as may be", len(text))
+    same(json.loads(plugin.ask(text))["result"], {})
+    plugin.call("payecs_setcomponents", {"entity": 1, "acme:small": 1})
+    plugin.kill()
+    plugin = Plugin(binary, place / "ln")
+    for name in kept:
+        found = plugin.call("payecs_getcomponents", 1, [name])
+        check(found[name] == value, name, "is there after a kill")
+    same(len(plugin.call("payecs_listentities", "a:b")["entities"]), len(small))
+    same(plugin.ends(), ([], 0))

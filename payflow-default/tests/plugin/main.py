@@ -10,7 +10,7 @@ import time
 from pipe import Plugin, asked, check, request, same
 
 import life
-from limits import judging
+from limits import judging, large
 from rpc import Refused, until
 
 # What lightningd 26 has of ours, and of what ours may have.
@@ -232,7 +232,7 @@ def framing(binary, place):
             ("half a request", b'{"jsonrpc":"2.0","id":1,"method"', -32700),
             ("no UTF-8", b'{"id":1,"method":"\xc3\x28"}', -32700),
             ("too deep", b"[" * 10_000 + b"]" * 10_000, -32700),
-            ("too large", b'{"a":"' + b"x" * (17 << 20) + b'"}', -32007),
+            ("too large", b'{"a":"' + b"x" * (2 << 20) + b'"}', -32007),
             ("no request", b"{}", -32600), ("an array", b"[" + good + b"]", -32600),
             ("an object as id", b'{"jsonrpc":"2.0","id":{},"method":"x"}', -32600),
             ("a broken id", b'{"jsonrpc":"2.0","id":1.5,"method":"x"}', -32600),
@@ -243,12 +243,12 @@ def framing(binary, place):
         same(sorted(one["id"] or "" for one in found), ["", "good", "good"], what)
         same([one["error"]["code"] for one in found if not one["id"]], [code], what)
     # One large request after the other leaves nothing behind.
-    large = [request("payecs_setcomponents", [{"entity": 9, "acme:x": "x" * (6 << 20)}]),
+    large = [request("payecs_setcomponents", [{"entity": 9, "acme:x": "x" * (15 << 17)}]),
              request("payecs_delentity", [9])]
     for body in large:
         plugin.ask(body)
     before = plugin.memory()
-    for _ in range(20):
+    for _ in range(80):
         for body in large:
             check(b'"result"' in plugin.ask(body), "a large request is taken")
     after = plugin.memory()
@@ -362,7 +362,7 @@ def spanless(binary, place):
 
 
 PARTS = {"handshake": handshake, "life": whole_life, "received": received, "told": told,
-         "framing": framing, "pipelined": pipelined, "ends": ends, "kills": kills,
+         "framing": framing, "large": large, "pipelined": pipelined, "ends": ends, "kills": kills,
          "asks": asks, "spanless": spanless}
 
 

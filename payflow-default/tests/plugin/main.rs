@@ -59,6 +59,11 @@ fn requests_are_read_however_they_are_glued_cut_or_broken() {
 }
 
 #[test]
+fn what_is_as_large_as_may_be_is_kept() {
+    run("large");
+}
+
+#[test]
 fn twenty_thousand_requests_at_once_are_answered_once_each() {
     run("pipelined");
 }
