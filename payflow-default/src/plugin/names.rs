@@ -119,6 +119,8 @@ mod tests {
     use ecs_systems::policy::Policy;
     use ledger_store::{MemoryLedger, MemoryReceipts};
 
+    const DOCS: &str = include_str!("../../../docs/PLUGIN-PROCESS.md");
+
     #[test]
     fn no_name_is_one_that_lightningd_has_and_every_method_has_one() {
         let parts = Parts {
@@ -132,6 +134,8 @@ mod tests {
         for (name, method) in &named {
             assert_eq!(taken_by(name), None, "{name}");
             assert!(*name == method.name || *name == format!("payecs-{}", method.name), "{name}");
+            let renamed = *name != method.name && !method.name.starts_with("askrene-");
+            assert!(!renamed || DOCS.contains(&format!("`{name}`")), "{name} is in the docs");
         }
         let mut left_out: Vec<&str> = engine.methods().map(|method| method.name).collect();
         left_out.retain(|of| named.values().all(|method| method.name != *of));
