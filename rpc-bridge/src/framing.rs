@@ -1,22 +1,25 @@
 //! Core Lightning's framing: JSON values one after the other, with or without space between them;
 //! what is sent ends in two newlines.
 
+mod ids;
 mod objects;
 
 use crate::{
     Limits, PARSE_ERROR,
     jsonrpc::{Response, request_too_large},
 };
+pub(crate) use ids::id_in;
 pub use objects::{Broken, Objects};
 
-/// What is said of bytes that are no value.
-pub(crate) fn said_of(broken: Broken, limits: &Limits) -> String {
+/// What is said of bytes that are no value, to whoever asked: as far as the value had begun.
+pub(crate) fn said_of(broken: Broken, begun: &[u8], limits: &Limits) -> String {
     match broken {
         Broken::Size => request_too_large(limits),
         Broken::NoValue | Broken::Syntax | Broken::Depth => {
             Response::refused(None, PARSE_ERROR, format!("Parse error: {broken}"))
         }
     }
+    .with_id_in(begun)
     .text(limits)
 }
 

@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0: requests and batches in, answers out.
 
-use crate::{Grant, Limits, Outcome, Service, call::call};
+use crate::{Grant, Limits, Outcome, Service, call::call, framing::id_in};
 use ecs_core::{ErrorObject, Fields, Json};
 use serde::Serialize;
 use std::sync::Arc;
@@ -41,6 +41,13 @@ impl Response {
 
     pub(crate) fn refused(id: Option<Json>, code: i32, message: impl Into<String>) -> Self {
         Self::new(id.unwrap_or_else(Json::null), Err(ErrorObject::new(code, message)))
+    }
+
+    /// The same with the id in a text that is no request, where it has none: whoever asked may wait
+    /// for an answer with it, as lightningd does.
+    pub(crate) fn with_id_in(self, text: &[u8]) -> Self {
+        let id = if self.id.is_null() { id_in(text).unwrap_or(self.id) } else { self.id };
+        Self { id, ..self }
     }
 
     /// Whether it is an error of that code.
@@ -147,7 +154,7 @@ fn take(fields: &mut Fields, name: &str) -> Option<Json> {
     Some(fields.swap_remove(at).1)
 }
 
-fn is_id(id: &Json) -> bool {
+pub(crate) fn is_id(id: &Json) -> bool {
     id.is_null() || id.as_str().is_some() || id.decode::<u64>().is_ok()
 }
 

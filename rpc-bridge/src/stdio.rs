@@ -22,6 +22,9 @@ use std::{
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
+/// So many bytes of a request that has too many are read nevertheless: it is answered with its id,
+/// wherever that stands.
+const READ_BYTES_MAX: usize = 64 << 20;
 /// Most requests that are handed on at once.
 const ASKED_MAX: usize = 32;
 
@@ -57,7 +60,7 @@ pub fn read(
     limits: &Limits,
     peer: &mut impl Peer,
 ) -> io::Result<()> {
-    let mut objects = Objects::new(limits.request_bytes as usize);
+    let mut objects = Objects::new(READ_BYTES_MAX.max(limits.request_bytes as usize));
     let mut bytes = vec![0; READ_BYTES];
     loop {
         let count = match input.read(&mut bytes) {
@@ -88,7 +91,10 @@ impl Came<'_> {
             match self.objects.next(&mut self.some) {
                 Ok(None) => break,
                 Ok(Some(value)) => self.look_at(&value, &mut asked, peer)?,
-                Err(broken) => self.refuse(said_of(broken, self.limits), &mut asked, peer),
+                Err(broken) => {
+                    let said = said_of(broken, &self.objects.begun(), self.limits);
+                    self.refuse(said, &mut asked, peer);
+                }
             }
             if asked.len() >= ASKED_MAX {
                 self.give(&mut asked, peer);
@@ -127,6 +133,7 @@ impl Came<'_> {
                 return ControlFlow::Continue(());
             }
             Err(refused) => {
+                let refused = refused.with_id_in(value);
                 self.refuse(refused.text(self.limits), asked, peer);
                 return ControlFlow::Continue(());
             }

@@ -275,7 +275,8 @@ async fn read(
                 Ok(None) => break,
                 Err(broken) => {
                     // Nobody listens where it can't be sent.
-                    let _sent = answers.send((said_of(broken, &limits), None)).await;
+                    let said = said_of(broken, &objects.begun(), &limits);
+                    let _sent = answers.send((said, None)).await;
                     return from;
                 }
             };

@@ -30,6 +30,24 @@ def judging(plugin):
     same((judge(**setting, val="60"), judge(**setting, val="soon")), (fits("setconfig"), -32602))
 
 
+def broken_with_id(plugin, good):
+    """lightningd takes in what we don't, and its caller waits for an answer with its id."""
+    deep = b"[" * 100 + b"]" * 100
+    for what, bad, code in [
+            ("no UTF-8", b'{"id":"x","method":"\xc3\x28"}', -32700),
+            ("a line that ends in a string", b'{"id":"x","method":"y\n\n', -32700),
+            ("half a request", b'{"jsonrpc":"2.0","id":"x","method"', -32700),
+            ("half a letter", b'{"jsonrpc":"2.0","params":["\\ud800"],"id":"x"}', -32700),
+            ("no number", b'{"params":[01],"id":"x"}', -32700),
+            ("a tab", b'{"jsonrpc":"2.0","id":"x","method":"y","params":["\t"]}', -32700),
+            ("too deep", b'{"id":"x","params":' + deep + b"}", -32700),
+            ("too large", b'{"params":"' + b"x" * (2 << 20) + b'","id":"x"}', -32007)]:
+        plugin.send(bad + good)
+        found = json.loads(plugin.next()[0])
+        same((found["id"], found["error"]["code"]), ("x", code), what)
+        same(json.loads(plugin.next()[0])["id"], "good", what)
+
+
 def large(binary, place):
     """What one request may be, and what an Entity may have, is kept: no record is too long."""
     plugin = Plugin(binary, place / "ln")

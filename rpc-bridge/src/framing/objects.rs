@@ -41,6 +41,7 @@ pub struct Objects {
     depth: u32,
     place: Place,
     skipped: Skipped,
+    begun: Vec<u8>,
     /// How many bytes of values were looked at.
     #[cfg(test)]
     looked: usize,
@@ -79,6 +80,7 @@ impl Objects {
             depth: 0,
             place,
             skipped,
+            begun: Vec::new(),
             #[cfg(test)]
             looked: 0,
         }
@@ -110,6 +112,7 @@ impl Objects {
             *bytes = rest;
             if !byte.is_ascii_whitespace() && self.skipped != Skipped::Between {
                 self.skipped = Skipped::Between;
+                self.begun = Vec::new();
                 return Err(Broken::NoValue);
             }
         }
@@ -122,16 +125,16 @@ impl Objects {
         let room = self.bytes_max.saturating_sub(self.value.len());
         for (at, byte) in all.iter().enumerate() {
             if at >= room && self.skipped == Skipped::Nothing {
-                (self.value, self.skipped) = (Vec::new(), Skipped::Value);
+                self.breaks_off(&all[..at], Skipped::Value);
                 *bytes = &all[at..];
                 return Err(Broken::Size);
             }
             if !self.goes_on_with(*byte) {
                 *bytes = &all[at..];
-                return self.gives_up();
+                return self.gives_up(&all[..at]);
             }
             if self.depth > JSON_DEPTH_MAX && self.skipped == Skipped::Nothing {
-                (self.value, self.skipped) = (Vec::new(), Skipped::Value);
+                self.breaks_off(&all[..=at], Skipped::Value);
                 *bytes = &all[at + 1..];
                 return Err(Broken::Depth);
             }
@@ -147,11 +150,24 @@ impl Objects {
         Ok(None)
     }
 
+    /// Keeps no more of a value than what is told of it.
+    fn breaks_off(&mut self, last: &[u8], skipped: Skipped) {
+        self.begun = std::mem::take(&mut self.value);
+        self.begun.extend_from_slice(last);
+        self.skipped = skipped;
+    }
+
+    /// What there was of the value that was broken last, as far as it was taken; once.
+    #[must_use]
+    pub fn begun(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.begun)
+    }
+
     /// Leaves a value that can't be JSON, before the byte that shows it.
-    fn gives_up(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+    fn gives_up(&mut self, last: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
         let was_told = self.skipped == Skipped::Value;
-        (self.value, self.depth, self.place) = (Vec::new(), 0, Place::Open);
-        self.skipped = Skipped::Between;
+        self.breaks_off(last, Skipped::Between);
+        (self.depth, self.place) = (0, Place::Open);
         if was_told { Ok(None) } else { Err(Broken::Syntax) }
     }
 

@@ -124,7 +124,6 @@ fn what_is_broken_is_answered_and_what_is_behind_it_read() {
         (&b"x"[..], "-32700"),
         (b"{]", "-32700"),
         (b"{\"a\":\"\xff\"}", "-32700"),
-        (b"{\"id\":1,\"method\":\"x\n", "-32700"),
         (b"\"a\" 17 null }", "-32700"),
         (long.as_bytes(), "-32007"),
         (deep.as_bytes(), "-32700"),
@@ -138,6 +137,29 @@ fn what_is_broken_is_answered_and_what_is_behind_it_read() {
         assert_eq!(said.len(), 3, "{shown}: {said:?}");
         assert!(said[1].contains(code) && said[1].contains(r#""id":null"#), "{shown}: {said:?}");
         assert_eq!((&said[0], &said[2]), (&answer, &answer), "{shown}");
+    }
+}
+
+/// lightningd's caller waits until an answer with its id comes.
+#[test]
+fn what_is_broken_is_answered_with_its_id_where_that_can_be_told() {
+    let (good, answer) = (request("7", "echo", "[]"), result("7", "[]"));
+    let (long, deep) = ("x".repeat(1_000), "[".repeat(70) + &"]".repeat(70));
+    let after = format!(r#"{{"method":"x","params":["{long}"],"id":8}}"#);
+    for (text, code) in [
+        (request("8", "x", "[\"\\ud800\"]"), -32700),
+        (request("8", "x", "[01]"), -32700),
+        (request("8", "x", "[\"a\tb\"]"), -32700),
+        (request("8", "x", &deep), -32700),
+        (request("8", "x", &format!("[\"{long}\"]")), -32007),
+        (after, -32007),
+        ("{\"id\":8,\"method\":\"x\n".to_owned(), -32700),
+        (r#"{"id":8,"method":"x"}"#.to_owned(), -32600),
+    ] {
+        let (said, _) = run(&[good.as_bytes(), text.as_bytes(), good.as_bytes()]);
+        assert_eq!((said.len(), &said[0], &said[2]), (3, &answer, &answer), "{text}: {said:?}");
+        let wanted = format!(r#"{{"jsonrpc":"2.0","id":8,"error":{{"code":{code},"#);
+        assert!(said[1].starts_with(&wanted), "{text}: {said:?}");
     }
 }
 
