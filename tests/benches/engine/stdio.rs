@@ -14,6 +14,7 @@
 //! | `7 steps` | nonce, five defaults and the fee budget of a draft, each announced |
 //! | `7 steps, invoice` | nonce, and an invoice decoded, its signature too, and checked |
 //! | `listentities` | 50 000 Entities with five Components each, in ms |
+//! | `bytes per Entity` | what 100 000 such Entities add to the process |
 //!
 //! Beside them stand the figures of payz, which decodes no invoice itself and keeps nothing, and
 //! the target. Nothing is asserted of a time.
@@ -22,11 +23,12 @@ use crate::child::{Plugin, request};
 use std::{env, fs, path::Path};
 
 const IN_FLIGHT: [usize; 3] = [1, 64, 4_096];
-/// Entities that are listed.
+/// Entities that are listed, and those of which it is said what they take.
 const LISTED: usize = 50_000;
+const RESIDENT: usize = 100_000;
 
-/// The row of the list, and of what an Entity of it takes.
 const LISTING: &str = "listentities, ms";
+const BYTES: &str = "bytes per Entity";
 
 /// What is measured, beside payz at 1 and 64 in flight, and the target at 64.
 struct Row {
@@ -65,6 +67,9 @@ pub(crate) fn rows(quick: bool, binary: Option<&Path>, shows: impl Fn(&str) -> b
     if shows(LISTING) {
         list(&binary, &dir, turns);
     }
+    if shows(BYTES) {
+        weigh(&binary, &dir);
+    }
     let _ = fs::remove_dir_all(&dir);
 }
 
@@ -88,16 +93,7 @@ fn measure(row: &Row, binary: &Path, dir: &Path, (turns, count): (usize, usize))
 
 fn list(binary: &Path, dir: &Path, turns: usize) {
     let mut plugin = Plugin::start(binary, &dir.join("list"));
-    let before = plugin.memory_bytes();
-    let write = |at: usize| {
-        let components = r#""acme:a":"what somebody wrote","acme:b":12345,"acme:c":true"#;
-        let more = r#""acme:d":{"list":[1,2,3]},"acme:e":"ff00ff00ff00ff00""#;
-        let entity = at + 1;
-        let params = format!(r#"[{{"entity":{entity},{components},{more}}}]"#);
-        request(at as u64, "payecs_setcomponents", &params)
-    };
-    plugin.run(64, &(0..LISTED).map(write).collect::<Vec<_>>(), false);
-    let bytes = plugin.memory_bytes().saturating_sub(before) / LISTED as u64;
+    plugin.run(64, &fives(LISTED), false);
     let turn = |_| {
         let run = plugin.run(1, &[request(1, "payecs_listentities", "[]")], true);
         assert_eq!(run.answers[0].matches(r#""entity":"#).count(), LISTED);
@@ -106,7 +102,27 @@ fn list(binary: &Path, dir: &Path, turns: usize) {
     let ms = median((0..turns).map(turn).collect());
     plugin.stop();
     println!("{LISTING:<18}{ms:>9.1}{:>9}{:>9}{:>12}{:>9}", "", "", "139", "69.5");
-    println!("{:<18}{bytes:>9}{:>9}{:>9}{:>12}{:>9}", "bytes per Entity", "", "", "2216", "1500");
+}
+
+fn weigh(binary: &Path, dir: &Path) {
+    let mut plugin = Plugin::start(binary, &dir.join("bytes"));
+    let (before, asked) = (plugin.memory_bytes(), fives(RESIDENT));
+    plugin.run(64, &asked, false);
+    let bytes = plugin.memory_bytes().saturating_sub(before) / RESIDENT as u64;
+    plugin.stop();
+    println!("{BYTES:<18}{bytes:>9}{:>9}{:>9}{:>12}{:>9}", "", "", "2216", "1500");
+}
+
+/// Writes of five Components each to so many Entities.
+fn fives(count: usize) -> Vec<String> {
+    let write = |at: usize| {
+        let components = r#""acme:a":"what somebody wrote","acme:b":12345,"acme:c":true"#;
+        let more = r#""acme:d":{"list":[1,2,3]},"acme:e":"ff00ff00ff00ff00""#;
+        let entity = at + 1;
+        let params = format!(r#"[{{"entity":{entity},{components},{more}}}]"#);
+        request(at as u64, "payecs_setcomponents", &params)
+    };
+    (0..count).map(write).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
