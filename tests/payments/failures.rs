@@ -171,14 +171,16 @@ fn a_failure_that_nobody_can_read_is_held_against_a_hop_by_this_payment_alone() 
 
 #[test]
 fn a_part_that_our_own_node_fails_goes_out_by_another_channel() {
-    let mut payer = Payer::new(&nets::diamond(nets::HALF));
-    let (node, failcode) = (payer.network.us(), FailureCode::TemporaryNodeFailure);
-    payer.script(Script::FailNext { node, failcode });
-    for (fee, parts) in [(3_000, 2), (1_000, 1)] {
-        let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
-        let outcome = payer.pay_plainly(&invoice);
-        payer.assert_paid(&outcome, Msat(fee));
-        assert_eq!(parts_of(&payer, &invoice), parts, "by dave, then by bob as ever");
+    for failcode in [FailureCode::TemporaryNodeFailure, FailureCode::TemporaryChannelFailure] {
+        let mut payer = Payer::new(&nets::diamond(nets::HALF));
+        let node = payer.network.us();
+        payer.script(Script::FailNext { node, failcode });
+        for (fee, parts) in [(3_000, 2), (1_000, 1)] {
+            let invoice = payer.invoice("carol", InvoiceRequest::of(AMOUNT));
+            let outcome = payer.pay_plainly(&invoice);
+            payer.assert_paid(&outcome, Msat(fee));
+            assert_eq!(parts_of(&payer, &invoice), parts, "by dave, then by bob as ever");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Blame {
     Payee,
     /// It can't be told who refused.
     Nobody,
-    /// The channel of that hop has too little liquidity.
+    /// The channel of that hop, which isn't ours, has too little liquidity.
     Liquidity(usize),
     /// The channel of that hop asks for what the part did not keep, and said so.
     Terms(usize),
@@ -22,7 +22,8 @@ pub enum Blame {
     Channel(usize),
     /// The node where that hop begins; it isn't ours.
     Node(usize),
-    /// Our own node as a whole, over the channel that it names.
+    /// Our own node as a whole, over the channel that it names, or this channel of ours for the
+    /// moment: other payments may have its slots. What it can carry our node says by itself.
     Ours(ChannelDirection),
     /// Our own node as a whole, which names no channel: the part never got as far as one.
     Nothing,
@@ -41,6 +42,9 @@ impl Failure {
         #[expect(clippy::wildcard_enum_match_arm, reason = "other codes are about the channel")]
         match self.failcode {
             FailureCode::Unreadable => Blame::Nobody,
+            FailureCode::TemporaryChannelFailure if index == 0 => {
+                Blame::Ours(route.hops[0].short_channel_id_dir)
+            }
             FailureCode::TemporaryChannelFailure | FailureCode::InvalidOnionBlinding => {
                 Blame::Liquidity(index)
             }

@@ -46,6 +46,7 @@ macro_rules! planner_laws {
             the_same_question_on_the_same_knowledge_gets_the_same_answer
             a_job_works_on_what_was_known_when_it_was_made
             a_direction_that_failed_is_not_used_again_at_that_amount
+            a_channel_of_ours_that_failed_is_used_again
             what_a_part_takes_is_not_free_for_others
             lessons_make_the_version_grow
             a_change_that_fits_is_in_the_graph
@@ -225,9 +226,10 @@ pub fn the_same_question_on_the_same_knowledge_gets_the_same_answer<P: Planner>(
         assert_eq!(ask(&one, &request), first, "asked again");
         assert_eq!(ask(&other, &request), first, "asked of another");
         let Ok(plan) = first else { continue };
+        let last = plan.routes[0].hops.len().saturating_sub(1);
         let lessons = [
             Lesson::Sent(plan.routes[0].clone()),
-            failed(&plan.routes[0], 0, FailureCode::TemporaryChannelFailure),
+            failed(&plan.routes[0], last, FailureCode::TemporaryChannelFailure),
         ];
         for lesson in &lessons {
             one.learn(lesson, NOW);
@@ -248,27 +250,34 @@ pub fn a_job_works_on_what_was_known_when_it_was_made<P: Planner>(open: impl Fn(
     assert_eq!(later(), before);
 }
 
-/// A direction that failed at an amount is not used again at that amount or more within the
-/// half-life; a smaller amount may try it.
+/// A direction of others that failed at an amount is not used again at that amount or more within
+/// the half-life; a smaller amount may try it.
 pub fn a_direction_that_failed_is_not_used_again_at_that_amount<P: Planner>(
     open: impl Fn(Arc<Graph>) -> P,
 ) {
-    for index in [0, 1] {
-        let mut planner = open(Arc::new(two_ways()));
-        let route = route_for(&planner, 500_000);
-        let hop = route.hops[index].clone();
-        planner.learn(&Lesson::Sent(route.clone()), NOW);
-        planner.learn(&failed(&route, index, FailureCode::TemporaryChannelFailure), NOW);
-        for amount in [500_000, 500_001, 700_000, 5_000_000] {
-            let request = PlanRequest { now: SOON, ..question(amount) };
-            let plan = ask(&planner, &request).expect("the other way carries it");
-            let again = plan.routes.iter().flat_map(|route| &route.hops).find(|used| {
-                used.short_channel_id_dir == hop.short_channel_id_dir
-                    && used.amount_msat >= hop.amount_msat
-            });
-            assert!(again.is_none(), "{amount} over what refused it");
-        }
+    let mut planner = open(Arc::new(two_ways()));
+    let route = route_for(&planner, 500_000);
+    let hop = route.hops[1].clone();
+    planner.learn(&Lesson::Sent(route.clone()), NOW);
+    planner.learn(&failed(&route, 1, FailureCode::TemporaryChannelFailure), NOW);
+    for amount in [500_000, 500_001, 700_000, 5_000_000] {
+        let request = PlanRequest { now: SOON, ..question(amount) };
+        let plan = ask(&planner, &request).expect("the other way carries it");
+        let again = plan.routes.iter().flat_map(|route| &route.hops).find(|used| {
+            used.short_channel_id_dir == hop.short_channel_id_dir
+                && used.amount_msat >= hop.amount_msat
+        });
+        assert!(again.is_none(), "{amount} over what refused it");
     }
+}
+
+/// Our node says what our own channels carry: one that is full for the moment is used as before.
+pub fn a_channel_of_ours_that_failed_is_used_again<P: Planner>(open: impl Fn(Arc<Graph>) -> P) {
+    let mut planner = open(Arc::new(two_ways()));
+    let route = route_for(&planner, 500_000);
+    planner.learn(&Lesson::Sent(route.clone()), NOW);
+    planner.learn(&failed(&route, 0, FailureCode::TemporaryChannelFailure), NOW);
+    assert_eq!(route_for(&planner, 500_000), route);
 }
 
 /// While a part is out, what it takes is not given to others; once it is back, it is.

@@ -34,8 +34,8 @@ pub enum Lesson {
 /// Chooses routes. Whatever it answers, the engine checks before a part leaves.
 ///
 /// The laws are `planner_laws!`: a plan delivers exactly the amount asked for, within fee budget,
-/// delay and parts; the same question on the same knowledge gets the same answer; a direction that
-/// failed at an amount is not used again at that amount or more within the half-life.
+/// delay and parts; the same question on the same knowledge gets the same answer; a direction of
+/// others that failed at an amount is not used again at that amount or more within the half-life.
 pub trait Planner: Send {
     /// Makes a job of a question. Cheap; the job may take long.
     fn prepare(&self, request: PlanRequest) -> PlanJob;

@@ -27,7 +27,7 @@ fn a_failure_blames_who_bolt_4_says() {
     let first = route.hops[0].short_channel_id_dir;
     for (index, code, update, expected) in [
         (1, FailureCode::TemporaryChannelFailure, None, Blame::Liquidity(1)),
-        (0, FailureCode::TemporaryChannelFailure, None, Blame::Liquidity(0)),
+        (0, FailureCode::TemporaryChannelFailure, None, Blame::Ours(first)),
         (1, FailureCode::TemporaryChannelFailure, Some(dearer()), Blame::Liquidity(1)),
         (1, FailureCode::InvalidOnionBlinding, None, Blame::Liquidity(1)),
         (1, FailureCode::FeeInsufficient, Some(dearer()), Blame::Terms(1)),

@@ -25,7 +25,8 @@ impl Planner for Short {
                     index: usize::try_from(index).unwrap(),
                     kind: HopFailure::LiquidityLack,
                 };
-                let at = failure.erring_index.map_or(FailedAt::Unreadable, hop);
+                let index = failure.erring_index.filter(|index| *index > 0);
+                let at = index.map_or(FailedAt::Unreadable, hop);
                 self.knowledge.failed(route, at, now);
             }
             Lesson::Told(reports) => self.knowledge.told(reports, now),

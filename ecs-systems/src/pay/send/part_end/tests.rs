@@ -238,7 +238,11 @@ fn dearer(by: u64) -> Failure {
 #[test]
 fn what_a_failed_part_tells_is_its_payments_and_adds_up() {
     let unread = Failure { erring_index: None, failcode: FailureCode::Unreadable, ..failure() };
-    for (failure, policies, avoided) in [(dearer(7), 1, 0), (unread, 0, 1), (failure(), 0, 0)] {
+    let narrow = Failure { erring_index: Some(1), ..failure() };
+    let ours = failure();
+    for (failure, policies, avoided) in
+        [(dearer(7), 1, 0), (unread, 0, 1), (narrow, 0, 0), (ours, 0, 1)]
+    {
         let (bench, _) = ran(parent(vec![open_part()]), &PART_FAILED, failed(failure.clone()));
         let told = bench.app.get::<Told>(payment()).map(|told| told.0.clone());
         assert_eq!(told.is_some(), policies + avoided > 0, "{failure:?}");
