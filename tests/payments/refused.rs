@@ -66,19 +66,36 @@ impl Watch {
         engine.entities().into_iter().filter(is_over).collect()
     }
 
+    /// What ended at one moment did so in an order that can't be told: what passed may have been
+    /// the last.
     fn learn(&mut self, payer: &Payer, ended: Vec<EntityId>) {
         let engine = payer.driver.engine();
+        let part = |entity| &engine.get::<Part>(entity).expect("a part").0.route;
+        let failure = |entity| engine.get::<PartFailure>(entity).map(|it| &it.0);
+        for (route, failure) in
+            ended.iter().filter_map(|entity| Some((part(*entity), failure(*entity)?)))
+        {
+            self.refused(route, failure);
+        }
         for entity in ended {
             self.over.insert(entity);
-            let Part(part) = engine.get(entity).expect("a part");
-            match engine.get::<PartFailure>(entity) {
-                Some(PartFailure(failure)) => self.failed(&part.route, failure),
-                None => self.paid(&part.route),
+            match failure(entity) {
+                Some(failure) => self.crossed(part(entity), failure),
+                None => self.paid(part(entity)),
             }
         }
     }
 
-    fn failed(&mut self, route: &Route, failure: &Failure) {
+    fn refused(&mut self, route: &Route, failure: &Failure) {
+        if let Blame::Liquidity(index) = failure.blame(route) {
+            let hop = &route.hops[index];
+            let least = self.refused.entry(hop.short_channel_id_dir).or_insert(hop.amount_msat);
+            *least = hop.amount_msat.min(*least);
+            self.lacks += 1;
+        }
+    }
+
+    fn crossed(&mut self, route: &Route, failure: &Failure) {
         let crossed = match failure.blame(route) {
             Blame::Payee => route.hops.len(),
             Blame::Nobody | Blame::Ours(_) | Blame::Nothing => 0,
@@ -90,12 +107,6 @@ impl Watch {
         for hop in &route.hops[..crossed] {
             let (way, amount) = (hop.short_channel_id_dir, hop.amount_msat);
             self.refused.retain(|refused, least| *refused != way || *least > amount);
-        }
-        if let Blame::Liquidity(index) = failure.blame(route) {
-            let hop = &route.hops[index];
-            let least = self.refused.entry(hop.short_channel_id_dir).or_insert(hop.amount_msat);
-            *least = hop.amount_msat.min(*least);
-            self.lacks += 1;
         }
     }
 
@@ -168,6 +179,17 @@ proptest! {
             Faults { unreadable_ppm: unreadable, reprice_ppm: reprice, ..Faults::default() };
         watched(&world(seed, bimodal, faults), &payments);
     }
+}
+
+#[test]
+fn what_passes_at_the_moment_of_a_refusal_may_pass_again() {
+    let faults = Faults { reprice_ppm: 94_663, ..Faults::default() };
+    let payments = [
+        (4_490_008_050_754_995_762, 183_087_000),
+        (11_260_314_326_531_802_715, 548_468_478),
+        (1_989_951_031_616_381_759, 423_681_429),
+    ];
+    watched(&world(16_999_802_122_306_324_302, false, faults), &payments);
 }
 
 #[test]
