@@ -146,6 +146,17 @@ fn a_line_is_traced_as_the_system_that_writes_its_kind() {
     assert_eq!(ledger_record(&books()).body.decode::<LedgerEntry>().unwrap(), books());
 }
 
+/// What refuses a line about a receipt in that state that expires in so long, if anything does.
+fn kept(line: &ReceiptLine, state: ReceiptState, expires_in_ms: u64) -> (Bench, Option<i32>) {
+    let bench = Bench::new();
+    let now = Timestamp(bench.app.resource::<Inputs>().unwrap().now_ms);
+    let expires_at = now.after_ms(expires_in_ms);
+    let mut bench = bench.receipt(Receipt { expires_at, ..receipt(state) });
+    let lines = Step::advance().receipt(line);
+    let refused = bench.app.keep_records(lines.records()).err();
+    (bench, refused.map(|error| error.code()))
+}
+
 #[test]
 fn a_receipt_expires_only_once_its_time_is_over_and_unpaid() {
     use ReceiptState::{Cancelled, Paid, Settling, Unpaid};
@@ -157,13 +168,8 @@ fn a_receipt_expires_only_once_its_time_is_over_and_unpaid() {
         (Paid, 0, false),
         (Cancelled, 0, false),
     ] {
-        let mut bench = Bench::new();
-        let now = Timestamp(bench.app.resource::<Inputs>().unwrap().now_ms);
-        let expires_at = now.after_ms(expires_in_ms);
-        bench = bench.receipt(Receipt { expires_at, ..receipt(state) });
-        let lines = Step::advance().receipt(&line);
-        let written = bench.app.keep_records(lines.records()).map_err(|error| error.code());
-        assert_eq!(written.err(), (!fit).then_some(ecs_core::INVALID_PARAMS), "{state:?}");
+        let (_, code) = kept(&line, state, expires_in_ms);
+        assert_eq!(code, (!fit).then_some(ecs_core::INVALID_PARAMS), "{state:?}");
     }
 }
 
@@ -178,14 +184,8 @@ fn a_receipt_is_cleaned_away_only_once_it_is_over() {
         (Paid, 1, true),
         (Cancelled, 1, true),
     ] {
-        let mut bench = Bench::new();
-        let now = Timestamp(bench.app.resource::<Inputs>().unwrap().now_ms);
-        let expires_at = now.after_ms(expires_in_ms);
-        bench = bench.receipt(Receipt { expires_at, ..receipt(state) });
-        let lines = Step::advance().receipt(&line);
-        let written = bench.app.keep_records(lines.records()).map_err(|error| error.code());
-        let code = (!fit).then_some(ecs_core::INVALID_PARAMS);
-        assert_eq!(written.err(), code, "{state:?}");
+        let (bench, code) = kept(&line, state, expires_in_ms);
+        assert_eq!(code, (!fit).then_some(ecs_core::INVALID_PARAMS), "{state:?}");
         assert_eq!(bench.shelf.0.lock().unwrap().receipt.is_none(), fit, "{state:?}");
     }
 }
