@@ -286,7 +286,7 @@ impl Engine {
     /// The required Components as they are now, secrets left out.
     pub(crate) fn matched(&self, entity: Entity, index: SystemIndex) -> Matched {
         let (heading, shown) = &self.systems.get(index).shown;
-        let value = |named| self.value_of(entity, named).map(Json::into_text);
+        let value = |named| self.value_of(entity, named);
         let values = shown.iter().map(value).collect();
         Matched { heading: Arc::clone(heading), values }
     }

@@ -9,12 +9,8 @@ use serde::{
     de::{self, DeserializeOwned},
 };
 use serde_json::value::RawValue;
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use text::JsonText;
 
 /// A JSON value as its text: key order, `0.50` and integers beyond 2⁵³ come back as they went in.
 ///
@@ -28,9 +24,6 @@ use std::{
 /// ```
 #[derive(Clone)]
 pub struct Json(Inner);
-
-/// The text of a value alone, as it is kept for long: behind a thin pointer, as so many are held.
-pub(crate) type JsonText = Arc<Box<RawValue>>;
 
 #[derive(Clone)]
 enum Inner {
@@ -78,11 +71,7 @@ impl Json {
     pub fn judge(raw: &RawValue) -> Result<Self, JsonError> {
         check_limits(raw.get(), JSON_DEPTH_MAX)?;
         check_letters(raw.get())?;
-        Ok(Self::kept(raw.to_owned()))
-    }
-
-    fn kept(raw: Box<RawValue>) -> Self {
-        Self(Inner::Text(Arc::new(raw)))
+        Ok(Self::part(raw))
     }
 
     /// Judges a value of ours as [`Json::parse`] judges a text from outside.
@@ -120,22 +109,19 @@ impl Json {
     /// If the value has a map whose keys aren't strings: our own mistake.
     #[must_use]
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
-        let raw = serde_json::value::to_raw_value(value).expect("our values have string keys");
-        Self::kept(raw)
+        Self::from_text(JsonText::of(value))
     }
 
     /// `true`, the value of every flag.
     #[must_use]
     pub fn yes() -> Self {
-        static YES: LazyLock<Json> = LazyLock::new(|| Json::of(&true));
-        YES.clone()
+        Self::of(&true)
     }
 
     /// `null`.
     #[must_use]
     pub fn null() -> Self {
-        static NULL: LazyLock<Json> = LazyLock::new(|| Json::of(&()));
-        NULL.clone()
+        Self::of(&())
     }
 
     /// `{}`: the answer of what only acts.
@@ -147,7 +133,7 @@ impl Json {
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.raw().get()
+        self.kept().get()
     }
 
     /// Whether this is `null`.
@@ -211,7 +197,7 @@ impl Json {
 
     /// What stands in a value that was judged as a whole.
     fn part(raw: &RawValue) -> Self {
-        Self::kept(raw.to_owned())
+        Self::from_text(JsonText::copied(raw))
     }
 
     /// The fields of an object as they stand in the text; of two with one name both. `None`: no
@@ -263,7 +249,7 @@ impl fmt::Debug for Json {
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.raw().serialize(to)
+        self.kept().serialize(to)
     }
 }
 
@@ -271,7 +257,7 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(from)?;
         check_limits(raw.get(), WRAPPED_DEPTH_MAX).map_err(de::Error::custom)?;
-        Ok(Self::kept(raw))
+        Ok(Self::from_text(JsonText::owned(raw)))
     }
 }
 
@@ -388,5 +374,7 @@ mod canonical;
 mod carried;
 mod letters;
 mod limits;
+mod short;
+mod text;
 #[cfg(test)]
 mod tests;

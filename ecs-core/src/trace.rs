@@ -9,7 +9,7 @@ pub use run::{Counts, Stopwatch, Took};
 pub(crate) use spans::Spans;
 pub use spans::{BeginSpan, EndSpan, Kin, KinOf};
 
-use crate::{Engine, EntityId, Json, Record, json::JsonText};
+use crate::{Engine, EntityId, Json, Record};
 use changed::Notes;
 use run::Noting;
 use serde::Serialize;
@@ -58,13 +58,13 @@ pub(crate) struct Heading {
 pub(crate) struct Matched {
     pub(crate) heading: Arc<Heading>,
     /// By name; `None` where nothing is attached. Most Systems show no more than lie here.
-    pub(crate) values: SmallVec<[Option<JsonText>; 2]>,
+    pub(crate) values: SmallVec<[Option<Json>; 2]>,
 }
 
 impl Matched {
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (Arc<str>, Json)> + '_ {
         let pairs = self.heading.names.iter().zip(&self.values);
-        pairs.filter_map(|(name, value)| Some((Arc::clone(name), Json::from_text(value.clone()?))))
+        pairs.filter_map(|(name, value)| Some((Arc::clone(name), value.clone()?)))
     }
 }
 
@@ -117,6 +117,9 @@ impl Kept {
     }
 }
 
+/// Room that an Entity's first step makes.
+const STEPS_EXPECTED: usize = 8;
+
 /// The last steps of an Entity.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
@@ -127,6 +130,9 @@ pub(crate) struct Ring {
 
 impl Ring {
     fn push(&mut self, kept: Kept) {
+        if self.steps.is_empty() {
+            self.steps.reserve(STEPS_EXPECTED);
+        }
         if self.steps.len() == TRACE_LENGTH_MAX {
             self.steps.pop_front();
             self.gone += 1;
@@ -155,7 +161,6 @@ pub(crate) struct Traces {
     ended: VecDeque<(EntityId, Ring)>,
     /// How many steps were traced.
     count: u64,
-    /// What is changed by the run under way.
     noting: Noting,
     /// Until when values and durations are kept, in milliseconds since 1970.
     detail_until_ms: u64,

@@ -2,6 +2,7 @@
 
 use crate::{EntityId, Json, WireComponent};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// The name of a Component.
@@ -20,14 +21,14 @@ pub struct Write {
     /// Detach everything else first.
     pub exact: bool,
     /// Component and value; no value detaches.
-    pub components: Vec<(Name, Option<Json>)>,
+    pub components: SmallVec<[(Name, Option<Json>); 1]>,
 }
 
 impl Write {
     /// Changes to the Entity the System runs on.
     #[must_use]
     pub fn here() -> Self {
-        Self { entity: None, exact: false, components: Vec::new() }
+        Self { entity: None, exact: false, components: SmallVec::new() }
     }
 
     /// Changes to another Entity.

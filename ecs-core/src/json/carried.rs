@@ -68,12 +68,12 @@ impl Json {
         Self(Inner::Value(Arc::new(Written { text, carried: By(value, write) })))
     }
 
-    pub(super) fn raw(&self) -> &JsonText {
+    pub(super) fn kept(&self) -> &JsonText {
         match &self.0 {
-            Inner::Text(raw) => raw,
+            Inner::Text(text) => text,
             Inner::Value(it) => match &it.text {
-                Text::Known(raw) => raw,
-                Text::Later(raw) => raw.get_or_init(|| Arc::clone(it.carried.write().raw())),
+                Text::Known(text) => text,
+                Text::Later(text) => text.get_or_init(|| it.carried.write().into_text()),
             },
         }
     }
@@ -88,24 +88,24 @@ impl Json {
 
     /// Whether both have the same text, not only the same meaning.
     pub(crate) fn is_same_text(&self, other: &Self) -> bool {
-        Arc::ptr_eq(self.raw(), other.raw()) || self.text() == other.text()
+        self.kept().is_same(other.kept())
     }
 
     /// The text without the value: what is kept for long.
     pub(crate) fn plain(&self) -> Self {
-        Self(Inner::Text(Arc::clone(self.raw())))
+        Self::from_text(self.kept().clone())
     }
 
     /// The text on its own.
-    pub(crate) fn into_text(self) -> JsonText {
+    pub(super) fn into_text(self) -> JsonText {
         match self.0 {
-            Inner::Text(raw) => raw,
-            Inner::Value(_) => Arc::clone(self.raw()),
+            Inner::Text(text) => text,
+            Inner::Value(_) => self.kept().clone(),
         }
     }
 
     /// The value of such a text.
-    pub(crate) fn from_text(text: JsonText) -> Self {
+    pub(super) fn from_text(text: JsonText) -> Self {
         Self(Inner::Text(text))
     }
 
@@ -113,7 +113,7 @@ impl Json {
     pub(crate) fn light(&self) -> Self {
         let unwritten = match &self.0 {
             Inner::Text(_) => false,
-            Inner::Value(it) => matches!(&it.text, Text::Later(raw) if raw.get().is_none()),
+            Inner::Value(it) => matches!(&it.text, Text::Later(text) if text.get().is_none()),
         };
         if unwritten { self.clone() } else { self.plain() }
     }

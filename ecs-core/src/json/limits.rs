@@ -1,6 +1,7 @@
 //! How deep JSON may be nested, and how long its numbers may be.
 
 use super::JsonError;
+use memchr::memchr2;
 
 /// Deepest nesting of arrays and objects that is read.
 pub const JSON_DEPTH_MAX: u32 = 64;
@@ -52,7 +53,7 @@ fn is_of_number(byte: u8) -> bool {
 pub(super) fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     loop {
-        let ahead = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        let ahead = memchr2(b'"', b'\\', &bytes[at..]);
         at += ahead.expect("a string of valid JSON is closed");
         if bytes[at] == b'"' {
             return at;

@@ -114,3 +114,62 @@ fn equal_values_and_no_others_have_one_canonical_text() {
         assert_eq!(&Json::parse(&left.canonical()).unwrap(), left, "it means the same");
     }
 }
+
+/// Values of every kind that is written in place where it is short, and of some that never are.
+#[derive(Clone, Debug, serde::Serialize)]
+enum Value {
+    Unit,
+    Named(u16),
+    #[serde(untagged)]
+    Flag(bool),
+    #[serde(untagged)]
+    Number(i64),
+    #[serde(untagged)]
+    Large(u64),
+    #[serde(untagged)]
+    Some(Option<u8>),
+    #[serde(untagged)]
+    Text(String),
+    #[serde(untagged)]
+    Letter(char),
+    #[serde(untagged)]
+    Numbers(Vec<u8>),
+    #[serde(untagged)]
+    Fraction(f64),
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Unit),
+        any::<bool>().prop_map(Value::Flag),
+        any::<i64>().prop_map(Value::Number),
+        any::<u64>().prop_map(Value::Large),
+        any::<Option<u8>>().prop_map(Value::Some),
+        "[ -~\\n\"\\\\é\u{7f}]{0,18}".prop_map(Value::Text),
+        any::<char>().prop_map(Value::Letter),
+        prop::collection::vec(any::<u8>(), 0..8).prop_map(Value::Numbers),
+        (-1e9..1e9).prop_map(Value::Fraction),
+        any::<u16>().prop_map(Value::Named),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_value_has_the_text_that_serde_json_writes_however_long_it_is(value in values()) {
+        let text = serde_json::to_string(&value).unwrap();
+        let json = Json::of(&value);
+        prop_assert_eq!(json.text(), &text);
+        let again = [Json::parse(&text).unwrap(), serde_json::from_str(&text).unwrap()];
+        for read in &again {
+            prop_assert!(read.is_same_text(&json), "{} and {}", read.text(), text);
+        }
+        prop_assert_eq!(serde_json::to_string(&again).unwrap(), format!("[{text},{text}]"));
+    }
+}
+
+#[test]
+fn a_short_text_comes_back_as_it_came() {
+    for text in ["1.0", "-0", "1e3", "0.50", "[1, 2]", "{}", "\"\\u0041\"", "0", "18446744073709"] {
+        assert_eq!(serde_json::to_string(&json(text)).unwrap(), text);
+    }
+}

@@ -112,16 +112,16 @@ pub(super) fn writes(engine: &Engine, args: &Args<'_>) -> Result<Vec<Write>, Err
     let mut writes = Vec::new();
     for fields in args.objects("writes")? {
         let (entity, exact, components) = named(args, "writes", fields)?;
-        let components = components.into_iter().map(|(name, value)| (name.into(), value));
-        let components: Vec<(Name, _)> = components.collect();
-        for (name, _) in &components {
+        let components = components.into_iter().map(|(name, value)| (Name::from(name), value));
+        let write = Write { entity: Some(entity), exact, components: components.collect() };
+        for (name, _) in &write.components {
             permit_write(args.caller(), name)?;
             if let Some(scope) = engine.guarded.get(&**name) {
                 permit(args.caller(), *scope, &format!("writing `{name}`"))?;
                 permit_judge(engine, args.caller(), (entity, name))?;
             }
         }
-        writes.push(Write { entity: Some(entity), exact, components });
+        writes.push(write);
     }
     Ok(writes)
 }

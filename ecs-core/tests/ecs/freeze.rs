@@ -49,8 +49,8 @@ fn callers_and_plugins_write_what_their_rights_allow() {
             }
             assert_eq!(app.is_frozen(entity), freeze);
             let value = Some(json(value)).filter(|value| !value.is_null());
-            let write =
-                Write { components: vec![(name.to_owned().into(), value)], ..Write::to(entity) };
+            let mut write = Write::to(entity);
+            write.components.push((name.to_owned().into(), value));
             let before = app.snapshot();
             let result = app.set_components(writer, &[write], &[]);
             assert_eq!(code(&result), wanted, "{name} by {writer:?}, frozen {freeze}: {result:?}");
