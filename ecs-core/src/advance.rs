@@ -200,10 +200,11 @@ impl Engine {
     /// the list is scanned again.
     fn exceeds_bounds(&mut self, id: EntityId, entity: Entity, taken: u32) -> bool {
         let now_ms = self.now_ms;
-        let lasting = self.lasting.iter().any(|id| self.world.entity(entity).contains_id(*id));
-        let life = self.life_mut(id, entity);
+        let life = self.lives.of(entity);
         let age_ms = now_ms.saturating_sub(life.born_ms);
-        let old = !lasting && (life.steps >= STEPS_PER_LIFE_MAX || age_ms > LIFE_MS_MAX);
+        let old = (life.steps >= STEPS_PER_LIFE_MAX || age_ms > LIFE_MS_MAX)
+            && !self.lasting.iter().any(|id| self.world.entity(entity).contains_id(*id));
+        let life = self.life_mut(id, entity);
         life.steps = life.steps.saturating_add(1);
         if life.own_systems_only || (taken <= STEPS_PER_ADVANCE_MAX && !old) {
             return false;
@@ -286,8 +287,7 @@ impl Engine {
     /// The required Components as they are now, secrets left out.
     pub(crate) fn matched(&self, entity: Entity, index: SystemIndex) -> Matched {
         let (heading, shown) = &self.systems.get(index).shown;
-        let value = |named| self.value_of(entity, named);
-        let values = shown.iter().map(value).collect();
+        let values = shown.iter().map(|named| self.value_of(entity, named)).collect();
         Matched { heading: Arc::clone(heading), values }
     }
 

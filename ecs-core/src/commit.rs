@@ -8,7 +8,6 @@ use crate::{
     Engine, EntityId, Error,
     component::{ComponentSpec, OWN_PREFIX, TypedComponent, WhenFrozen, Writable},
     delta,
-    life::Given,
     names::Named,
     systems::Systems,
     trace::{Kept, line_pair},
@@ -16,7 +15,6 @@ use crate::{
 };
 use apply::mark_ends;
 use change::{Change, decode};
-use std::{collections::BTreeSet, sync::Arc};
 
 /// Everything that is written in one record.
 pub(crate) struct Batch<'a> {
@@ -52,23 +50,24 @@ impl Engine {
             touched.dedup();
         }
         let made = self.to_be_made(batch.writer, &touched);
-        let mut waiting = BTreeSet::new();
+        let (mut waiting, mut may_freeze) = (Vec::new(), *batch.writer == Writer::Caller);
         mark_ends(&mut changes);
         for (entity, change) in changes.drain(..) {
             if self.concerns_waits(&change) {
-                waiting.insert(entity);
+                waiting.push(entity);
             }
+            may_freeze |= change.freezes();
             self.apply(entity, change);
         }
         self.judged = changes;
         self.note_given(batch);
         self.note_maker(&made);
         for entity in touched.drain(..) {
-            self.follow_up(entity);
+            self.follow_up(entity, may_freeze);
         }
         self.touched = touched;
         if !waiting.is_empty() {
-            self.follow_waits(&waiting);
+            self.follow_waits(waiting);
         }
         Ok(())
     }
@@ -110,10 +109,7 @@ impl Engine {
         }
         for (name, value) in &write.components {
             let value = value.as_ref().filter(|value| !value.is_null());
-            let mut named = match value {
-                Some(_) => Some(self.names.intern(name)?),
-                None => self.names.look_up(name)?,
-            };
+            let mut named = self.names.of_written(name, value.is_some())?;
             if *writer != Writer::Engine {
                 match named {
                     Some(Named::Typed(typed)) => {
@@ -144,7 +140,7 @@ impl Engine {
         &self,
         writer: &Writer,
         (entity, frozen): (EntityId, bool),
-        typed: Arc<TypedComponent>,
+        typed: TypedComponent,
         attaching: bool,
     ) -> Result<Named, Error> {
         let ComponentSpec { name, writable, when_frozen, .. } = typed.spec;
@@ -209,14 +205,12 @@ impl Engine {
 
     /// After a batch: an Entity that is frozen now forgets what was given to it; one that has
     /// nothing any more is gone.
-    fn follow_up(&mut self, id: EntityId) {
+    fn follow_up(&mut self, id: EntityId, may_freeze: bool) {
         let Some(entity) = self.find(id) else { return };
-        let empty = self.lives.of(entity).attached == 0;
-        let given = self.world.get::<Given>(entity).is_some_and(|given| !given.is_empty());
-        if given && self.is_frozen(id) {
+        if may_freeze && self.is_frozen(id) {
             self.forget_given(id);
         }
-        if empty {
+        if self.lives.of(entity).attached == 0 {
             self.end(id);
             self.note(|| delta::Change::Ended(id));
         }

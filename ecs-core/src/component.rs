@@ -5,7 +5,7 @@ use bevy_ecs::{
     component::{Component, ComponentId},
     world::{EntityRef, EntityWorldMut, World},
 };
-use std::sync::Arc;
+use std::ops::Deref;
 
 /// Longest name, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -161,12 +161,17 @@ pub(crate) type Insertion = Box<dyn FnOnce(&mut EntityWorldMut<'_>) + Send + Syn
 /// A value in its canonical text, and what puts it onto an Entity.
 pub(crate) type Decoded = (Json, Insertion);
 
-/// A documented Component as the engine handles it, without its type.
+/// A documented Component as an engine handles it, without its type.
+#[derive(Clone, Copy)]
 pub(crate) struct TypedComponent {
-    pub(crate) spec: ComponentSpec,
-    /// The name in `spec`, to share.
-    pub(crate) name: Arc<str>,
+    /// Its number in the engine's world.
     pub(crate) id: ComponentId,
+    codec: &'static Codec,
+}
+
+/// What is the same of a documented Component in every engine.
+pub(crate) struct Codec {
+    pub(crate) spec: ComponentSpec,
     pub(crate) decode: fn(&Json) -> Result<Decoded, Shape>,
     /// Whether the value beside a text is of this type.
     pub(crate) is_carried: fn(&Json) -> bool,
@@ -176,17 +181,29 @@ pub(crate) struct TypedComponent {
     get: fn(EntityRef<'_>) -> Option<Json>,
 }
 
+impl Deref for TypedComponent {
+    type Target = Codec;
+
+    fn deref(&self) -> &'static Codec {
+        self.codec
+    }
+}
+
 impl TypedComponent {
+    pub(crate) fn of<C: WireComponent>(world: &mut World) -> Self {
+        Self { id: world.register_component::<C>(), codec: Codec::of::<C>() }
+    }
+
     /// What is attached to an Entity with these texts, as it was written.
     pub(crate) fn text(&self, entity: EntityRef<'_>, texts: &Texts) -> Option<Json> {
         texts.get(self.id).cloned().or_else(|| (self.get)(entity))
     }
+}
 
-    pub(crate) fn of<C: WireComponent>(world: &mut World) -> Self {
-        Self {
+impl Codec {
+    const fn of<C: WireComponent>() -> &'static Self {
+        &Self {
             spec: C::SPEC,
-            name: C::SPEC.name.into(),
-            id: world.register_component::<C>(),
             decode: |json| {
                 let value = C::from_json(json)?;
                 Ok((value.to_json(), insertion(value)))

@@ -19,7 +19,7 @@ const FITTING_MAX: usize = 65_536;
 
 /// An interned list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ListId(u64);
+pub(crate) struct ListId(usize);
 
 /// What a scan of a list came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,10 +42,9 @@ struct List {
 /// The interned lists.
 #[derive(Default)]
 pub(crate) struct Lists {
-    /// Asked for one at a time: its order is random.
-    by_number: HashMap<u64, List>,
-    by_names: BTreeMap<Names, u64>,
-    next: u64,
+    /// By number; `None`: free for another list.
+    places: Vec<Option<List>>,
+    by_names: BTreeMap<Names, ListId>,
     /// How many pairs of list and archetype are kept resolved.
     fitting: usize,
 }
@@ -54,49 +53,49 @@ impl Lists {
     /// Interns a list for one more Entity; `hint`: what it was interned as for another. `None`: too
     /// many different lists are in use.
     pub(crate) fn take(&mut self, names: &Names, hint: Option<ListId>) -> Option<ListId> {
-        let hinted = hint.and_then(|id| self.by_number.get_mut(&id.0).map(|list| (id, list)));
+        let hinted = hint.and_then(|id| self.list_mut(id).map(|list| (id, list)));
         if let Some((id, list)) = hinted.filter(|(_, list)| Arc::ptr_eq(&list.names, names)) {
             list.users += 1;
             return Some(id);
         }
-        if let Some(number) = self.by_names.get(names) {
-            let list = self.by_number.get_mut(number).expect("both maps hold the same lists");
-            list.users += 1;
-            return Some(ListId(*number));
+        if let Some(id) = self.by_names.get(names).copied() {
+            self.list_mut(id).expect("what has a name is there").users += 1;
+            return Some(id);
         }
-        if self.by_number.len() >= LISTS_MAX {
+        if self.by_names.len() >= LISTS_MAX {
             self.drop_unused();
         }
-        if self.by_number.len() >= LISTS_MAX {
+        if self.by_names.len() >= LISTS_MAX {
             return None;
         }
-        let number = self.next;
-        self.next += 1;
-        self.by_names.insert(Arc::clone(names), number);
-        let (entries, fitting) = (Vec::new(), HashMap::default());
-        let names = Arc::clone(names);
-        self.by_number.insert(number, List { names, users: 1, generation: None, entries, fitting });
-        Some(ListId(number))
+        let is_full = self.by_names.len() == self.places.len();
+        if is_full {
+            self.places.push(None);
+        }
+        let place = self.places.iter().rposition(Option::is_none).expect("one is free now");
+        self.places[place] = Some(List::of(Arc::clone(names)));
+        self.by_names.insert(Arc::clone(names), ListId(place));
+        Some(ListId(place))
+    }
+
+    fn list_mut(&mut self, id: ListId) -> Option<&mut List> {
+        self.places.get_mut(id.0)?.as_mut()
     }
 
     /// One Entity less uses the list. It stays resolved until room is needed.
     pub(crate) fn give_back(&mut self, id: ListId) {
-        if let Some(list) = self.by_number.get_mut(&id.0) {
+        if let Some(list) = self.list_mut(id) {
             list.users -= 1;
         }
     }
 
     fn drop_unused(&mut self) {
-        let (lists, by_names) = (&mut self.by_number, &mut self.by_names);
-        let fitting = &mut self.fitting;
-        lists.retain(|_, list| {
-            let used = list.users > 0;
-            if !used {
-                *fitting -= list.fitting.len();
-                by_names.remove(&list.names);
+        for place in &mut self.places {
+            if let Some(list) = place.take_if(|list| list.users == 0) {
+                self.fitting -= list.fitting.len();
+                self.by_names.remove(&list.names);
             }
-            used
-        });
+        }
     }
 
     /// The first System of the list that matches and may run. A name that is not registered ends
@@ -109,17 +108,15 @@ impl Lists {
     ) -> Found {
         if self.fitting >= FITTING_MAX {
             self.fitting = 0;
-            self.by_number.values_mut().for_each(|list| list.fitting.clear());
+            self.places.iter_mut().flatten().for_each(|list| list.fitting.clear());
         }
-        let list = self.by_number.get_mut(&id.0).expect("an attached list is interned");
-        let resolved = list.fitting.len();
-        list.refresh(registry);
-        let key = list.fit(registry, entity);
-        self.fitting = self.fitting + list.fitting.len() - resolved;
-        let fitting = &list.fitting[&key];
+        let list = self.places[id.0].as_mut().expect("an attached list is interned");
+        self.fitting -= list.refresh(registry);
+        let List { names, entries, fitting, .. } = list;
+        let fitting = fit(fitting, &mut self.fitting, entries, (registry, entity));
         for position in fitting {
-            let Some(index) = list.entries[usize::from(*position)] else {
-                let name = &list.names[usize::from(*position)];
+            let Some(index) = entries[usize::from(*position)] else {
+                let name = &names[usize::from(*position)];
                 if entity.contains::<Failing>() || life.muted.contains(name) {
                     continue;
                 }
@@ -147,34 +144,39 @@ fn may_run(system: &Registered, life: &Life) -> bool {
 }
 
 impl List {
-    fn refresh(&mut self, registry: &Registry) {
-        if self.generation != Some(registry.generation) {
-            self.generation = Some(registry.generation);
-            self.entries = self.names.iter().map(|name| registry.find(name)).collect();
-            self.fitting.clear();
-        }
+    /// Interned for one Entity.
+    fn of(names: Names) -> Self {
+        let (entries, fitting) = (Vec::new(), HashMap::default());
+        Self { names, users: 1, generation: None, entries, fitting }
     }
 
-    /// Finds the positions whose Systems fit the Entity's archetype, and those of unregistered
-    /// names. Answers where they are kept.
-    fn fit(&mut self, registry: &Registry, entity: EntityRef<'_>) -> usize {
-        let archetype = entity.archetype();
-        let key = archetype.id().index();
-        if self.fitting.contains_key(&key) {
-            return key;
+    /// Answers how many archetypes it is no longer resolved for.
+    fn refresh(&mut self, registry: &Registry) -> usize {
+        if self.generation == Some(registry.generation) {
+            return 0;
         }
-        let fitting = self
-            .entries
-            .iter()
-            .zip(0_u16..)
-            .filter(|(entry, _)| {
-                entry.is_none_or(|index| {
-                    registry.get(index).fits_archetype(|id| archetype.contains(id))
-                })
-            })
-            .map(|(_, position)| position)
-            .collect();
-        self.fitting.insert(key, fitting);
-        key
+        self.generation = Some(registry.generation);
+        self.entries = self.names.iter().map(|name| registry.find(name)).collect();
+        let resolved = self.fitting.len();
+        self.fitting.clear();
+        resolved
     }
+}
+
+/// The positions whose Systems fit an Entity's archetype, and those of unregistered names; resolved
+/// and counted where it is the first of that archetype.
+fn fit<'a>(
+    fitting: &'a mut HashMap<usize, Box<[u16]>>,
+    count: &mut usize,
+    entries: &[Option<SystemIndex>],
+    (registry, entity): (&Registry, EntityRef<'_>),
+) -> &'a [u16] {
+    let archetype = entity.archetype();
+    fitting.entry(archetype.id().index()).or_insert_with(|| {
+        let fits = |index| registry.get(index).fits_archetype(|id| archetype.contains(id));
+        let entries = entries.iter().zip(0_u16..);
+        let fitting = entries.filter(|(entry, _)| entry.is_none_or(fits));
+        *count += 1;
+        fitting.map(|(_, position)| position).collect()
+    })
 }

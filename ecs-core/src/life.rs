@@ -74,7 +74,7 @@ impl Texts {
     }
 
     /// Notes the text of a Component that is attached, and answers what was there.
-    pub(crate) fn put(&mut self, component: &TypedComponent, text: &Json) -> Option<Json> {
+    pub(crate) fn put(&mut self, component: TypedComponent, text: &Json) -> Option<Json> {
         let Written { ids, texts } = Arc::make_mut(&mut self.0);
         let number = number(component.id);
         match ids.binary_search(&number) {

@@ -1,11 +1,15 @@
 //! Names of Components, interned.
 
+mod statics;
+
 use crate::{
     Error,
     component::{NAME_BYTES_MAX, OWN_PREFIX, TypedComponent, check_name},
+    write::Name,
 };
 use foldhash::HashMap;
-use std::{collections::BTreeMap, sync::Arc};
+use statics::Statics;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// Most foreign names an engine takes in its life, those of the flow among them.
 pub const FOREIGN_NAMES_MAX: u32 = 4_352;
@@ -15,10 +19,10 @@ pub const FOREIGN_NAMES_MAX: u32 = 4_352;
 pub(crate) struct ForeignId(pub(crate) u32);
 
 /// What stands behind a name.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) enum Named {
     /// A documented Component.
-    Typed(Arc<TypedComponent>),
+    Typed(TypedComponent),
     /// A name without a type: a third party's, or under a free prefix of ours.
     Foreign(ForeignId),
 }
@@ -35,25 +39,28 @@ impl Named {
 pub(crate) struct Names {
     /// Asked for one name at a time: its order is random.
     by_text: HashMap<Arc<str>, Named>,
-    typed: BTreeMap<&'static str, Arc<TypedComponent>>,
+    typed: BTreeMap<Arc<str>, TypedComponent>,
+    statics: Statics,
     foreign_texts: Vec<Arc<str>>,
     free_prefixes: Vec<&'static str>,
 }
 
 impl Names {
     pub(crate) fn add_typed(&mut self, component: TypedComponent) {
-        let (name, component) = (component.spec.name, Arc::new(component));
-        self.by_text.insert(Arc::clone(&component.name), Named::Typed(Arc::clone(&component)));
+        self.statics = Statics::default();
+        let name: Arc<str> = component.spec.name.into();
+        self.by_text.insert(Arc::clone(&name), Named::Typed(component));
         let earlier = self.typed.insert(name, component);
-        assert!(earlier.is_none(), "component {name} registered twice");
+        assert!(earlier.is_none(), "component {} registered twice", component.spec.name);
     }
 
     pub(crate) fn add_free_prefix(&mut self, prefix: &'static str) {
         self.free_prefixes.push(prefix);
     }
 
-    pub(crate) fn typed(&self) -> impl Iterator<Item = &Arc<TypedComponent>> {
-        self.typed.values()
+    /// The documented Components, by name.
+    pub(crate) fn typed(&self) -> impl Iterator<Item = (&Arc<str>, &TypedComponent)> {
+        self.typed.iter()
     }
 
     /// The names without a type, by number.
@@ -72,7 +79,31 @@ impl Names {
 
     /// What stands behind a name, if it was ever used.
     pub(crate) fn find(&self, name: &str) -> Option<Named> {
-        self.by_text.get(name).cloned()
+        self.by_text.get(name).copied()
+    }
+
+    /// What stands behind the name of something that is written. A new one is interned where it
+    /// is attached; `None`: nobody ever had it, and it is only detached.
+    ///
+    /// # Errors
+    /// As [`Names::intern`].
+    pub(crate) fn of_written(
+        &mut self,
+        name: &Name,
+        attaches: bool,
+    ) -> Result<Option<Named>, Error> {
+        let remembered = match name {
+            Cow::Borrowed(text) => self.statics.find(text),
+            Cow::Owned(_) => None,
+        };
+        if remembered.is_some() {
+            return Ok(remembered);
+        }
+        let named = if attaches { Some(self.intern(name)?) } else { self.look_up(name)? };
+        if let (Cow::Borrowed(text), Some(named)) = (name, named) {
+            self.statics.put(text, named);
+        }
+        Ok(named)
     }
 
     /// What stands behind a name; a new one is interned.
@@ -118,6 +149,9 @@ impl Names {
 
     /// Takes back the names interned since, when what they were for was refused.
     pub(crate) fn forget_since(&mut self, mark: usize) {
+        if mark < self.foreign_texts.len() {
+            self.statics = Statics::default();
+        }
         for text in self.foreign_texts.drain(mark..) {
             self.by_text.remove(&text);
         }
@@ -130,7 +164,7 @@ impl Names {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        let hint = did_you_mean(self.typed.keys().copied(), name);
+        let hint = did_you_mean(self.typed.keys().map(AsRef::as_ref), name);
         Error::Invalid(format!("`{name}` is no documented component{hint}"))
     }
 }
@@ -233,10 +267,14 @@ mod tests {
     fn names_that_were_only_asked_for_or_taken_back_use_no_room() {
         let mut names = Names::default();
         assert!(names.look_up("acme:asked").is_ok_and(|named| named.is_none()));
-        let mark = names.mark();
-        names.intern("acme:new").map_err(|error| error.to_string()).map(|_| ()).unwrap();
+        let (mark, name) = (names.mark(), Name::Borrowed("acme:new"));
+        let is_known = |names: &mut Names, attaches| {
+            names.of_written(&name, attaches).is_ok_and(|named| named.is_some())
+        };
+        assert!(!is_known(&mut names, false), "only detached");
+        assert!(is_known(&mut names, true) && is_known(&mut names, false));
         names.forget_since(mark);
-        assert!(names.find("acme:new").is_none());
+        assert!(!is_known(&mut names, false) && names.find(&name).is_none());
         assert_eq!(names.mark(), 0);
     }
 

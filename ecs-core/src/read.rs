@@ -73,10 +73,10 @@ impl Engine {
     /// The names of all Components, in byte order.
     pub(crate) fn attached_names(&self, entity: Entity) -> Vec<Arc<str>> {
         let (foreign, entity) = (&self.lives.of(entity).foreign, self.world.entity(entity));
-        let typed = self.names.typed().filter(|typed| entity.contains_id(typed.id));
+        let typed = self.names.typed().filter(|(_, typed)| entity.contains_id(typed.id));
         let foreign = foreign.values.keys();
         let mut names: Vec<Arc<str>> = typed
-            .map(|typed| Arc::clone(&typed.name))
+            .map(|(name, _)| Arc::clone(name))
             .chain(foreign.map(|name| Arc::clone(self.names.text(*name))))
             .collect();
         names.sort();
@@ -99,7 +99,7 @@ impl Engine {
 
     /// The specs of all documented Components, by name.
     pub fn component_specs(&self) -> impl Iterator<Item = &ComponentSpec> {
-        self.names.typed().map(|typed| &typed.spec)
+        self.names.typed().map(|(_, typed)| &typed.spec)
     }
 
     /// All registered Systems with their owners, in order of registration.

@@ -191,15 +191,17 @@ impl Engine {
     }
 
     /// Sets the timers and meets the joins that follow from a change of these Entities.
-    pub(crate) fn follow_waits(&mut self, changed: &BTreeSet<EntityId>) {
+    pub(crate) fn follow_waits(&mut self, mut changed: Vec<EntityId>) {
+        changed.sort_unstable();
+        changed.dedup();
         let mut asking: BTreeSet<EntityId> = BTreeSet::new();
         for id in changed {
-            self.follow_list(*id);
-            self.follow_wake_at(*id);
-            let join = self.get::<Join>(*id).cloned();
-            self.waits.follow(*id, join.as_ref());
-            asking.extend(join.is_some().then_some(*id));
-            asking.extend(self.waits.joining.get(id).into_iter().flatten());
+            self.follow_list(id);
+            self.follow_wake_at(id);
+            let join = self.get::<Join>(id).cloned();
+            self.waits.follow(id, join.as_ref());
+            asking.extend(join.is_some().then_some(id));
+            asking.extend(self.waits.joining.get(&id).into_iter().flatten());
         }
         for id in asking {
             self.meet_join(id);

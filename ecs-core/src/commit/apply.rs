@@ -36,10 +36,10 @@ impl Engine {
                 self.note(|| delta::Change::Ended(id));
             }
             Change::AttachTyped(typed, json, insertion) => {
-                self.attach_typed((id, target), &typed, &json, insertion);
+                self.attach_typed((id, target), typed, &json, insertion);
             }
             Change::AttachForeign(name, json) => self.attach_foreign((id, target), name, json),
-            Change::DetachTyped(typed) => self.detach_typed((id, target), &typed),
+            Change::DetachTyped(typed) => self.detach_typed((id, target), typed),
             Change::DetachForeign(name) => self.detach_foreign((id, target), name),
         }
     }
@@ -47,7 +47,7 @@ impl Engine {
     fn attach_typed(
         &mut self,
         (id, target): (EntityId, Entity),
-        typed: &TypedComponent,
+        typed: TypedComponent,
         json: &Json,
         insertion: Option<Insertion>,
     ) {
@@ -97,7 +97,7 @@ impl Engine {
         self.note_foreign(id, name, Some(json));
     }
 
-    fn detach_typed(&mut self, (id, target): (EntityId, Entity), typed: &TypedComponent) {
+    fn detach_typed(&mut self, (id, target): (EntityId, Entity), typed: TypedComponent) {
         if !self.world.entity(target).contains_id(typed.id) {
             return;
         }
@@ -132,8 +132,10 @@ impl Engine {
 
     fn clear(&mut self, entity: EntityId, target: Entity) {
         let here = self.world.entity(target);
-        let typed = self.names.typed().filter(|typed| here.contains_id(typed.id));
-        for component in typed.cloned().collect::<Vec<_>>() {
+        let typed = self.names.typed().map(|(_, typed)| *typed);
+        let attached: Vec<TypedComponent> =
+            typed.filter(|typed| here.contains_id(typed.id)).collect();
+        for component in attached {
             self.apply_to(entity, target, Change::DetachTyped(component));
         }
         let names: Vec<ForeignId> = self.lives.of(target).foreign.values.keys().copied().collect();

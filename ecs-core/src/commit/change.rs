@@ -6,7 +6,6 @@ use crate::{
     names::{ForeignId, Named},
     write::Writer,
 };
-use std::sync::Arc;
 
 /// A change that was judged and decoded: it cannot fail any more.
 pub(crate) enum Change {
@@ -14,9 +13,9 @@ pub(crate) enum Change {
     /// Takes the Entity away.
     End,
     /// Without an insertion, the value is beside the text.
-    AttachTyped(Arc<TypedComponent>, Json, Option<Insertion>),
+    AttachTyped(TypedComponent, Json, Option<Insertion>),
     AttachForeign(ForeignId, Json),
-    DetachTyped(Arc<TypedComponent>),
+    DetachTyped(TypedComponent),
     DetachForeign(ForeignId),
 }
 
@@ -24,6 +23,11 @@ impl Change {
     /// Whether it makes an Entity where there is none.
     pub(crate) fn attaches(&self) -> bool {
         self.value().is_some()
+    }
+
+    /// Whether it attaches what freezes an Entity.
+    pub(crate) fn freezes(&self) -> bool {
+        matches!(self, Self::AttachTyped(typed, ..) if typed.spec.freezes)
     }
 
     /// What it attaches.
@@ -44,10 +48,10 @@ pub(crate) fn decode(
     value: Option<&Json>,
 ) -> Result<Change, Error> {
     if *writer == Writer::Engine
-        && let (Named::Typed(typed), Some(json)) = (&named, value)
+        && let (Named::Typed(typed), Some(json)) = (named, value)
         && (typed.is_carried)(json)
     {
-        return Ok(Change::AttachTyped(Arc::clone(typed), json.clone(), None));
+        return Ok(Change::AttachTyped(typed, json.clone(), None));
     }
     if let Some(json) = value {
         json.check().map_err(|error| Error::Invalid(format!("`{name}`: {error}")))?;

@@ -76,17 +76,6 @@ impl Notes {
         }
     }
 
-    /// Adds what was noted later; answers by how much its places are behind now.
-    pub(super) fn append(&mut self, later: Self) -> usize {
-        let before = self.0.len();
-        if before == 0 {
-            self.0 = later.0;
-        } else {
-            self.0.extend_from_slice(&later.0);
-        }
-        before
-    }
-
     /// What was noted, by name; and the other Entities, each once.
     pub(super) fn told(
         &self,
@@ -117,7 +106,7 @@ impl Notes {
 impl Engine {
     /// What each noted Component is called.
     pub(super) fn noted_names(&self) -> BTreeMap<Noted, Arc<str>> {
-        let typed = self.names.typed().map(|it| (Noted::typed(it.id), Arc::clone(&it.name)));
+        let typed = self.names.typed().map(|(name, it)| (Noted::typed(it.id), Arc::clone(name)));
         let foreign = (0_u32..).map(ForeignId).zip(self.names.foreign_texts());
         let foreign = foreign.map(|(id, name)| (Noted::foreign(id), Arc::clone(name)));
         typed.chain(foreign).collect()
@@ -127,14 +116,12 @@ impl Engine {
     pub(crate) fn trace_typed(
         &mut self,
         entity: EntityId,
-        typed: &TypedComponent,
+        typed: TypedComponent,
         change: ChangeKind,
         value: Option<&Json>,
     ) {
-        if self.traces.notes_for(entity) {
-            let shown = value.filter(|_| !typed.spec.secret);
-            self.traces.note(change, Noted::typed(typed.id), shown);
-        }
+        let shown = value.filter(|_| !typed.spec.secret);
+        self.note_changes(entity, [(change, Noted::typed(typed.id), shown)]);
     }
 
     /// The same for a name without a type.
@@ -145,22 +132,17 @@ impl Engine {
         change: ChangeKind,
         value: Option<&Json>,
     ) {
-        if self.traces.notes_for(entity) {
-            self.traces.note(change, Noted::foreign(id), value);
-        }
+        self.note_changes(entity, [(change, Noted::foreign(id), value)]);
     }
 
     /// The same for all Components of an Entity that is taken away.
     pub(crate) fn trace_end(&mut self, id: EntityId, entity: Entity) {
-        if !self.traces.notes_for(id) {
-            return;
-        }
         let life = self.lives.of(entity);
         let list = self.world.entity(entity).contains_id(self.systems_id);
         let typed = life.texts.ids().chain(list.then_some(self.systems_id)).map(Noted::typed);
         let foreign = life.foreign.values.keys().copied().map(Noted::foreign);
-        for noted in typed.chain(foreign) {
-            self.traces.note(ChangeKind::Detached, noted, None);
-        }
+        let detached = |noted| (ChangeKind::Detached, noted, None);
+        let changes: Vec<_> = typed.chain(foreign).map(detached).collect();
+        self.note_changes(id, changes);
     }
 }

@@ -1,8 +1,8 @@
 //! Around a run: what it changes is noted, and where somebody looks it is timed.
 
 use super::{
-    Kept, Traces,
-    changed::{ChangeKind, Noted, Notes},
+    Kept,
+    changed::{ChangeKind, Noted},
 };
 use crate::{Engine, EntityId, Json, registry::SystemIndex};
 use bevy_ecs::entity::Entity;
@@ -59,8 +59,8 @@ impl Took {
     }
 }
 
-/// What is changed by the run under way.
-#[derive(Debug, Default)]
+/// The run under way, whose step has what it changes.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Noting {
     /// On which Entity; `None`: none is under way.
     on: Option<EntityId>,
@@ -68,8 +68,6 @@ pub(super) struct Noting {
     step: Option<u64>,
     /// Whether values are kept too.
     detailed: bool,
-    changes: Notes,
-    values: Vec<(usize, Json)>,
 }
 
 impl Noting {
@@ -81,29 +79,30 @@ impl Noting {
     }
 }
 
-impl Traces {
-    /// Whether a change on that Entity is to be noted. One of another Entity than that of the run
-    /// is noted as that.
-    pub(super) fn notes_for(&mut self, entity: EntityId) -> bool {
-        match self.noting.on {
-            None => false,
-            Some(on) if on == entity => true,
-            Some(_) => {
-                self.noting.changes.add_other(entity);
-                false
+impl Engine {
+    /// Notes changes on an Entity in the step of the run under way, if there is one; those on
+    /// another Entity than that of the run are noted as that.
+    pub(super) fn note_changes<'a>(
+        &mut self,
+        id: EntityId,
+        changes: impl IntoIterator<Item = (ChangeKind, Noted, Option<&'a Json>)>,
+    ) {
+        let Noting { on: Some(on), step: Some(step), detailed } = self.traces.noting else {
+            return;
+        };
+        let Some(kept) = self.kept_mut(on, step) else { return };
+        if on != id {
+            kept.changes.add_other(id);
+            return;
+        }
+        for (change, component, value) in changes {
+            let place = kept.changes.add(change, component);
+            if let Some(json) = value.filter(|_| detailed) {
+                kept.more().values.push((place, json.plain()));
             }
         }
     }
 
-    pub(super) fn note(&mut self, change: ChangeKind, component: Noted, value: Option<&Json>) {
-        let place = self.noting.changes.add(change, component);
-        if self.noting.detailed {
-            self.noting.values.extend(value.map(|json| (place, json.plain())));
-        }
-    }
-}
-
-impl Engine {
     /// Sets what runs are timed by, where somebody looks or [`Engine::measure_runs`] asks for it.
     /// Without it nothing is timed.
     pub fn set_stopwatch(&mut self, stopwatch: Stopwatch) {
@@ -122,21 +121,11 @@ impl Engine {
         (noting.on, noting.step, noting.detailed) = (Some(id), step, detailed);
     }
 
-    /// The run is over: its step has what was noted.
+    /// The run is over.
     fn end_noting(&mut self, took_ns: Option<u64>) {
-        let noting = &mut self.traces.noting;
-        let Some(id) = noting.on.take() else { return };
-        let changes = std::mem::take(&mut noting.changes);
-        let mut values = std::mem::take(&mut noting.values);
-        let Some(kept) = noting.step.and_then(|step| self.kept_mut(id, step)) else { return };
-        let behind = kept.changes.append(changes);
-        if !values.is_empty() {
-            for (place, _) in &mut values {
-                *place += behind;
-            }
-            kept.more().values.append(&mut values);
-        }
-        if let Some(ns) = took_ns {
+        let noted = self.traces.noting.on.take().zip(self.traces.noting.step);
+        let Some((ns, (id, step))) = took_ns.zip(noted) else { return };
+        if let Some(kept) = self.kept_mut(id, step) {
             kept.more().took_us = Some(ns / 1_000);
         }
     }
