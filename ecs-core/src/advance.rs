@@ -257,8 +257,8 @@ impl Engine {
             }
         }
         let unchanged =
-            self.world.get_entity(entity).is_ok() && self.lives.of(entity).changes == before;
-        if unchanged && !rests && in_a_row >= IDLE_RUNS_MAX && !self.is_external(index) {
+            || self.world.get_entity(entity).is_ok() && self.lives.of(entity).changes == before;
+        if in_a_row >= IDLE_RUNS_MAX && !rests && unchanged() && !self.is_external(index) {
             self.fail_as_loop(id, index, in_a_row);
         }
     }
@@ -287,7 +287,8 @@ impl Engine {
     /// The required Components as they are now, secrets left out.
     pub(crate) fn matched(&self, entity: Entity, index: SystemIndex) -> Matched {
         let (heading, shown) = &self.systems.get(index).shown;
-        let values = shown.iter().map(|named| self.value_of(entity, named)).collect();
+        let life = self.lives.of(entity);
+        let values = shown.iter().map(|named| self.value_in(life, entity, named)).collect();
         Matched { heading: Arc::clone(heading), values }
     }
 

@@ -38,21 +38,16 @@ impl Engine {
             Ok(changes)
         });
         let mut changes = judged.inspect_err(|_| self.names.forget_since(names))?;
+        let made = self.to_be_made(batch, &changes);
         let mut touched = std::mem::take(&mut self.touched);
-        for (entity, _) in &changes {
-            if touched.last() != Some(entity) {
-                touched.push(*entity);
-            }
-        }
-        // Mostly one alone.
-        if touched.len() > 1 {
-            touched.sort_unstable();
-            touched.dedup();
-        }
-        let made = self.to_be_made(batch.writer, &touched);
         let (mut waiting, mut may_freeze) = (Vec::new(), *batch.writer == Writer::Caller);
-        mark_ends(&mut changes);
+        if batch.writes.iter().any(|write| write.exact) {
+            mark_ends(&mut changes);
+        }
         for (entity, change) in changes.drain(..) {
+            if touched.last() != Some(&entity) {
+                touched.push(entity);
+            }
             if self.concerns_waits(&change) {
                 waiting.push(entity);
             }
@@ -62,6 +57,11 @@ impl Engine {
         self.judged = changes;
         self.note_given(batch);
         self.note_maker(&made);
+        // Mostly one alone.
+        if touched.len() > 1 {
+            touched.sort_unstable();
+            touched.dedup();
+        }
         for entity in touched.drain(..) {
             self.follow_up(entity, may_freeze);
         }

@@ -10,8 +10,13 @@ pub(crate) use held::Held;
 pub use quota::{QUOTA_REACHED, Quota, QuotaReached, QuotaTooHigh, Quotas};
 
 use crate::{
-    Engine, EntityId, Error, commit::change::Change, inputs::Entities, life::Life,
-    names::ForeignId, systems::Systems, write::Writer,
+    Engine, EntityId, Error,
+    commit::{Batch, change::Change},
+    inputs::Entities,
+    life::Life,
+    names::ForeignId,
+    systems::Systems,
+    write::Writer,
 };
 use bevy_ecs::component::ComponentId;
 use std::{collections::BTreeMap, sync::Arc};
@@ -221,12 +226,19 @@ impl Engine {
         Some(length as u64)
     }
 
-    /// Those of these Entities that somebody's token is about to make.
-    pub(crate) fn to_be_made(&self, writer: &Writer, touched: &[EntityId]) -> Vec<EntityId> {
-        if self.calling.is_none() || *writer != Writer::Caller {
+    /// The Entities that somebody's token is about to make by these changes.
+    pub(crate) fn to_be_made(
+        &self,
+        batch: &Batch<'_>,
+        changes: &[(EntityId, Change)],
+    ) -> Vec<EntityId> {
+        if self.calling.is_none() || *batch.writer != Writer::Caller {
             return Vec::new();
         }
-        touched.iter().copied().filter(|id| self.find(*id).is_none()).collect()
+        let written = changes.iter().map(|(id, _)| *id);
+        let mut made: Vec<EntityId> = written.filter(|id| self.find(*id).is_none()).collect();
+        made.dedup();
+        made
     }
 
     /// Notes whose token has made these Entities.

@@ -6,6 +6,7 @@ use crate::{
     effect::{Effect, EffectClass},
     engine::Engine,
     inputs::Entities,
+    life::Life,
     names::Named,
     registry::Owner,
     system::SystemDef,
@@ -40,7 +41,12 @@ impl Engine {
     }
 
     pub(crate) fn value_of(&self, entity: Entity, name: &Named) -> Option<Json> {
-        let life = self.lives.of(entity);
+        self.value_in(self.lives.of(entity), entity, name)
+    }
+
+    /// The same, where the notes of the Entity are at hand.
+    #[inline]
+    pub(crate) fn value_in(&self, life: &Life, entity: Entity, name: &Named) -> Option<Json> {
         match name {
             Named::Typed(typed) => typed.text(self.world.entity(entity), &life.texts),
             Named::Foreign(name) => life.foreign.values.get(name).cloned(),
