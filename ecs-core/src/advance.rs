@@ -108,7 +108,11 @@ impl Engine {
     fn step(&mut self, id: EntityId) -> Result<(), Error> {
         let Some(entity) = self.find_and_keep(id) else { return Ok(()) };
         let life = self.lives.of(entity);
-        if life.is_busy() || life.invocation.is_some() {
+        if life.invocation.is_some() {
+            self.hasten_invocation(id);
+            return Ok(());
+        }
+        if life.is_busy() {
             return Ok(());
         }
         match self.scan(id, entity) {

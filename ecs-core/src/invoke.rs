@@ -150,12 +150,23 @@ impl Engine {
         Some([end, lost].into_iter().flatten().fold(at_ms, u64::min))
     }
 
+    /// An Entity that is woken while it awaits an external System awaits it no longer than it may
+    /// by now.
+    pub(crate) fn hasten_invocation(&mut self, id: EntityId) {
+        let Some(Invocation { number, since_ms, .. }) = self.current_invocation(id) else { return };
+        let (number, since_ms) = (*number, *since_ms);
+        let set_ms = self.timer_ms(id, INVOCATION_TIMEOUT);
+        let is_sooner = |at_ms: &u64| set_ms.is_some_and(|set_ms| *at_ms < set_ms);
+        if let Some(at_ms) = self.due_ms(id, since_ms).filter(is_sooner) {
+            self.set_due(id, number, at_ms);
+        }
+    }
+
     fn set_due(&mut self, id: EntityId, number: u64, at_ms: u64) {
-        let set = self.outstanding(id).iter().find(|effect| effect.kind == INVOCATION_TIMEOUT);
-        let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
-        if set.is_some_and(|set| set.class == class) {
+        if self.timer_ms(id, INVOCATION_TIMEOUT) == Some(at_ms) {
             return;
         }
+        let class = EffectClass::Timer { at_ms, writes: Vec::new(), only_if: None };
         self.cancel_timers(id, INVOCATION_TIMEOUT);
         let (kind, body) = (INVOCATION_TIMEOUT, Json::of(&number));
         self.emit(id, EffectRequest { kind, class, body, entity: None });

@@ -130,6 +130,15 @@ impl Engine {
         self.life_of(id).map_or(&[], |life| life.outstanding.as_slice())
     }
 
+    /// When a timer of an Entity fires, where one of that kind is set.
+    pub(crate) fn timer_ms(&self, id: EntityId, kind: &str) -> Option<u64> {
+        let set = self.outstanding(id).iter().find(|effect| effect.kind == kind)?;
+        match set.class {
+            EffectClass::Timer { at_ms, .. } => Some(at_ms),
+            EffectClass::Reply | EffectClass::Notice => None,
+        }
+    }
+
     /// The moment of the command.
     pub(crate) fn now_ms(&self) -> u64 {
         self.now_ms

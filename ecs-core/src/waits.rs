@@ -3,7 +3,7 @@
 use crate::{
     Engine, EntityId, Error, Json,
     component::{ComponentSpec, Shape, WireComponent},
-    effect::{Effect, EffectClass, EffectRequest},
+    effect::{Effect, EffectRequest},
     inputs::Entities,
     systems::Systems,
     time::{parse_utc, utc_text},
@@ -211,12 +211,7 @@ impl Engine {
     /// The timer is as `lightningd:wake_at` says.
     fn follow_wake_at(&mut self, id: EntityId) {
         let wanted = self.get::<WakeAt>(id).map(|at| at.0);
-        let set = self.outstanding(id).iter().find(|effect| effect.kind == WAKE_TIMER);
-        let set = set.and_then(|effect| match effect.class {
-            EffectClass::Timer { at_ms, .. } => Some(at_ms),
-            EffectClass::Reply | EffectClass::Notice => None,
-        });
-        if wanted == set {
+        if wanted == self.timer_ms(id, WAKE_TIMER) {
             return;
         }
         self.cancel_timers(id, WAKE_TIMER);

@@ -2,7 +2,10 @@
 
 use crate::{
     bolt11::DecodedInvoices,
-    components::{self, Approval, Deadline, Parent, SameAs, SetHeld},
+    components::{
+        self, Approval, Cancel, Deadline, PaidPreimage, Parent, Part, PartSent, Planning, SameAs,
+        SetHeld,
+    },
     flow, kin, methods,
     policy::{Intake, Policy},
     port::{KnowledgeDesk, PlansAsked},
@@ -10,7 +13,7 @@ use crate::{
     records, rest, spans,
 };
 use bevy_ecs::{entity::Entity, world::World};
-use ecs_core::{Engine, Entities, Error, Plugin, Scope, WireComponent};
+use ecs_core::{Engine, Entities, Error, Failing, Plugin, Scope, WireComponent};
 use std::{fmt, sync::Arc};
 
 /// Adds the documented Components and the Systems of the default flow.
@@ -37,10 +40,21 @@ impl Default for PaymentSystems {
     }
 }
 
-/// No external System has longer than the deadline of the payment it works for.
+/// No external System has longer than the deadline of the payment it works for, and none holds up
+/// what works for a payment that is over already: a plan, or a part that has not left.
 fn deadline_ms(world: &World, entity: Entity) -> Option<u64> {
     let parent = world.get::<Parent>(entity);
     let payment = parent.and_then(|parent| world.resource::<Entities>().get(parent.0));
+    let here = world.entity(entity);
+    let has_left = here.contains::<PartSent>();
+    if let Some(payment) = payment.map(|payment| world.entity(payment))
+        && (here.contains::<Planning>() || (here.contains::<Part>() && !has_left))
+        && (payment.contains::<Cancel>()
+            || payment.contains::<Failing>()
+            || payment.contains::<PaidPreimage>())
+    {
+        return Some(0);
+    }
     world.get::<Deadline>(payment.unwrap_or(entity)).map(|deadline| deadline.0.0)
 }
 

@@ -228,3 +228,36 @@ fn a_system_that_disallows_the_cancel_lets_a_part_go_that_it_held_back() {
     assert_eq!(payer.submitted_in_all(), 0);
     payer.assert_books_agree();
 }
+
+#[test]
+fn nobody_holds_up_the_end_of_what_is_cancelled() {
+    for crash in [false, true] {
+        for (waits_on, disallowed) in [
+            ("lightningd:part", "acme:ok"),
+            ("lightningd:part", "lightningd:cancel"),
+            ("lightningd:planning", "acme:ok"),
+        ] {
+            let holds = system("acme:x").requires([waits_on]).disallows([disallowed]);
+            let mut payer = Payer::new(&nets::line());
+            let id = payer.start_behind(Msat(1_000_000), [holds]);
+            let engine = payer.driver.engine();
+            let plan = engine.get::<PlanningEntity>(id).map(|plan| plan.0);
+            let open = engine.get::<PartsOpen>(id).map(|open| open.0[0].entity);
+            let held = open.or(plan).expect("it is planned or sent");
+            let number = engine.invocation(held).and_then(|it| it.invocation);
+            payer.tell(id, Write::here().attach(&Cancel));
+            if crash {
+                payer.crash();
+            }
+            payer.run_for(1);
+            assert_eq!(payer.outcome(id).code(), 210, "{waits_on}: {}", payer.story(id));
+            let (now, engine) = (payer.now, payer.driver.engine());
+            assert!(engine.get::<Systems>(held).is_none() && engine.invocation(held).is_none());
+            let late =
+                payer.driver.command(now, |engine| engine.advance_with(held, number, &[], &[]));
+            assert_eq!(late.map_err(|error| error.code()), Err(2207), "{waits_on}");
+            assert_eq!(payer.submitted_in_all(), 0);
+            payer.assert_books_agree();
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use crate::common::{Claim, at, code_of, engine, entity, id, json, ran, recorded};
 use ecs_core::{
-    Effect, Engine, EntityId, INVOCATION_TIMEOUT, Invoke, Json, STEPS_PER_LIFE_MAX, Step, Systems,
-    Write, Writer, system,
+    Effect, EffectClass, Engine, EntityId, INVOCATION_TIMEOUT, Invoke, Json, STEPS_PER_LIFE_MAX,
+    Step, Systems, Write, Writer, system,
 };
 
 /// An engine with the external Systems `acme:one` (until `acme:done`) and `acme:two` (after it).
@@ -106,10 +106,27 @@ fn no_system_is_waited_for_past_its_timeout_or_the_deadline() {
         }
         let entity = entity(&mut app, &["acme:quick"], &["acme:go"]);
         app.advance(entity, None).unwrap();
-        let ecs_core::EffectClass::Timer { at_ms: set, .. } = timer(&app, entity).class else {
-            panic!("a timer")
+        assert_eq!(waits_until(&app, entity), at_ms, "{deadline:?}");
+        // An Entity that is woken judges it anew, and is never patient for longer.
+        let mut woken = |deadline| {
+            app.set_deadline(deadline);
+            app.wake(entity);
+            app.run();
+            waits_until(&app, entity)
         };
-        assert_eq!(set, at_ms, "{deadline:?}");
+        assert_eq!([woken(|_, _| Some(1_200)), woken(|_, _| Some(1_300))], [1_200; 2]);
+        assert_eq!(woken(|_, _| Some(0)), 0, "at once");
+        let timer = timer(&app, entity);
+        assert!(app.fire_timer(entity, timer.id).unwrap());
+        assert_eq!(code_of(&app, entity, "lightningd:failing"), Some(2203));
+    }
+}
+
+/// When the external System at work there must have answered.
+fn waits_until(app: &Engine, entity: EntityId) -> u64 {
+    match timer(app, entity).class {
+        EffectClass::Timer { at_ms, .. } => at_ms,
+        EffectClass::Reply | EffectClass::Notice => panic!("a timer"),
     }
 }
 
