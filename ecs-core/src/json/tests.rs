@@ -169,7 +169,26 @@ proptest! {
 
 #[test]
 fn a_short_text_comes_back_as_it_came() {
-    for text in ["1.0", "-0", "1e3", "0.50", "[1, 2]", "{}", "\"\\u0041\"", "0", "18446744073709"] {
+    for text in [
+        "1.0",
+        "-0",
+        "-7",
+        "1e3",
+        "0.50",
+        "0",
+        "18446744073709",
+        "true",
+        "false",
+        "null",
+        "[1, 2]",
+        "{}",
+        r#""""#,
+        r#""a/b""#,
+        "\"é\u{7f}\"",
+        r#""\u0041""#,
+        r#""\/""#,
+        r#"["a"]"#,
+    ] {
         assert_eq!(serde_json::to_string(&json(text)).unwrap(), text);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::short::short_text;
 use arrayvec::ArrayString;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -62,13 +62,25 @@ impl Serialize for JsonText {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Long(raw) => raw.serialize(to),
-            Self::Short(text) => match text.parse::<u64>() {
-                // As it stands there: JSON has no zeros before a number.
-                Ok(number) => to.serialize_u64(number),
-                Err(_) => serde_json::from_str::<&RawValue>(text)
-                    .map_err(serde::ser::Error::custom)?
-                    .serialize(to),
-            },
+            Self::Short(text) => serialize_short(text, to),
         }
+    }
+}
+
+/// Writes it as it stands there; what needs no reading isn't read.
+fn serialize_short<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    let plain = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    if let Some(plain) = plain.filter(|plain| !plain.contains('\\')) {
+        return to.serialize_str(plain);
+    }
+    if let Ok(number) = text.parse::<u64>() {
+        // JSON has no zeros before a number.
+        return to.serialize_u64(number);
+    }
+    match text {
+        "true" => to.serialize_bool(true),
+        "false" => to.serialize_bool(false),
+        "null" => to.serialize_unit(),
+        _ => serde_json::from_str::<&RawValue>(text).map_err(S::Error::custom)?.serialize(to),
     }
 }
