@@ -1,5 +1,9 @@
 //! The Entities that are measured: their Components and Systems.
 
+mod bare;
+
+pub(crate) use bare::Bare;
+
 use bevy_ecs::{
     component::Component,
     system::{In, Query},
