@@ -42,11 +42,12 @@ def voices(daemon):
 
 
 def opened(daemon):
-    """Waits until payments are taken on, and the history of the books is there."""
+    """Waits until payments are taken on, and the books have our channels and their history."""
     http = Http(daemon)
     info = until("it is open", lambda: (found := http.call("getinfo"))["synced"]
                  and found["intake"]["open"] and found)
     until("the history is there", lambda: http.code("listpays", status="failed") != 2321)
+    until("the books have our channels", lambda: http.call("ledger-balance")["accounts"])
     http.close()
     return info
 
