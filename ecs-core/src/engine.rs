@@ -55,6 +55,10 @@ pub type AtRest = fn(&World, Entity) -> Rest;
 /// waited for past it. `None`: no bound but the System's own.
 pub type Deadline = fn(&World, Entity) -> Option<u64>;
 
+/// Whether nobody wants any more what an Entity stands for: an external System that has it when it
+/// is woken is waited for no longer. One that begins later has its time.
+pub type Unwanted = fn(&World, Entity) -> bool;
+
 /// What an Entity without a matching System comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rest {
@@ -90,6 +94,7 @@ pub struct Engine {
     pub(crate) keeper: Option<Keeper>,
     pub(crate) at_rest: AtRest,
     pub(crate) deadline: Deadline,
+    pub(crate) unwanted: Unwanted,
     pub(crate) flow: Vec<Arc<str>>,
     pub(crate) additions: Additions,
     pub(crate) default_list: Systems,
@@ -171,6 +176,7 @@ impl Engine {
             keeper: None,
             at_rest: |_, _| Rest::Stuck,
             deadline: |_, _| None,
+            unwanted: |_, _| false,
             flow: Vec::new(),
             additions: Additions::default(),
             default_list: Systems::listing::<&str>([]),
@@ -311,6 +317,11 @@ impl Engine {
     /// Sets who says how long external Systems may be waited for.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = deadline;
+    }
+
+    /// Sets who says for what external Systems are waited for no longer.
+    pub fn set_unwanted(&mut self, unwanted: Unwanted) {
+        self.unwanted = unwanted;
     }
 
     /// Lifts the bounds on an Entity's life while that Component is attached: something else bounds

@@ -150,16 +150,22 @@ impl Engine {
         Some([end, lost].into_iter().flatten().fold(at_ms, u64::min))
     }
 
-    /// An Entity that is woken while it awaits an external System awaits it no longer than it may
-    /// by now.
+    /// An Entity that is woken while it awaits an external System awaits it no longer, where nobody
+    /// wants any more what it stands for.
     pub(crate) fn hasten_invocation(&mut self, id: EntityId) {
-        let Some(Invocation { number, since_ms, .. }) = self.current_invocation(id) else { return };
-        let (number, since_ms) = (*number, *since_ms);
-        let set_ms = self.timer_ms(id, INVOCATION_TIMEOUT);
-        let is_sooner = |at_ms: &u64| set_ms.is_some_and(|set_ms| *at_ms < set_ms);
-        if let Some(at_ms) = self.due_ms(id, since_ms).filter(is_sooner) {
-            self.set_due(id, number, at_ms);
+        let Some(number) = self.current_invocation(id).map(|invocation| invocation.number) else {
+            return;
+        };
+        let now_ms = self.now_ms();
+        let is_later = self.timer_ms(id, INVOCATION_TIMEOUT).is_some_and(|at_ms| now_ms < at_ms);
+        if is_later && self.is_unwanted(id) {
+            self.set_due(id, number, now_ms);
         }
+    }
+
+    /// Whether nobody wants any more what an Entity stands for.
+    pub(crate) fn is_unwanted(&self, id: EntityId) -> bool {
+        self.find(id).is_some_and(|entity| (self.unwanted)(&self.world, entity))
     }
 
     fn set_due(&mut self, id: EntityId, number: u64, at_ms: u64) {
@@ -181,17 +187,22 @@ impl Engine {
             };
             let (number, since_ms) = (*number, *since_ms);
             let has_grace = self.times_of(system).is_some_and(|(_, grace_ms)| grace_ms.is_some());
-            if let Some(at_ms) = self.due_ms(id, since_ms).filter(|_| has_grace) {
+            let may_change = has_grace && !self.is_unwanted(id);
+            if let Some(at_ms) = self.due_ms(id, since_ms).filter(|_| may_change) {
                 self.set_due(id, number, at_ms);
             }
         }
     }
 
     /// Gives what is outstanding after a restart its time: what ran out while nobody could answer
-    /// has it again. As part of a command, before timers are taken up.
+    /// has it again, unless nobody wants it any more. As part of a command, before timers are
+    /// taken up.
     pub fn resume_invocations(&mut self) {
         let now_ms = self.now_ms();
         for id in self.servers.awaiting() {
+            if self.is_unwanted(id) {
+                continue;
+            }
             let (Some(entity), Some(invocation)) = (self.find(id), self.current_invocation(id))
             else {
                 continue;

@@ -75,7 +75,7 @@ pub use component::{
 pub use declared::{ADDITIONS_MAX, Additions, Declared, External, OWNER_BYTES_MAX};
 pub use delta::{Change, Delta, Line, Notes};
 pub use effect::{Effect, EffectBody, EffectClass, EffectId, EffectRequest, INVOCATION_TIMEOUT};
-pub use engine::{AtRest, Deadline, Engine, Keeper, Rest};
+pub use engine::{AtRest, Deadline, Engine, Keeper, Rest, Unwanted};
 pub use error::{Error, ErrorObject, INTERNAL, INVALID_PARAMS, METHOD_NOT_FOUND, Refusal};
 pub use json::{JSON_DEPTH_MAX, Json, JsonError, NUMBER_DIGITS_MAX, NUMBER_EXPONENT_MAX};
 pub use method::explainer::{Explainer, Recall, Recalled};

@@ -256,7 +256,10 @@ impl Engine {
         let Some(entity) = self.find(id) else { return false };
         let now_ms = self.now_ms();
         let is_late = (self.deadline)(&self.world, entity).is_some_and(|end| end <= now_ms);
-        !is_late && open.tries < TRIES_MAX && self.servers.has_another(open)
+        !is_late
+            && !self.is_unwanted(id)
+            && open.tries < TRIES_MAX
+            && self.servers.has_another(open)
     }
 
     /// Looks through the state for what is outstanding: after a restore.

@@ -40,22 +40,28 @@ impl Default for PaymentSystems {
     }
 }
 
-/// No external System has longer than the deadline of the payment it works for, and none holds up
-/// what works for a payment that is over already: a plan, or a part that has not left.
+/// The payment that an Entity works for.
+fn payment_of(world: &World, entity: Entity) -> Option<Entity> {
+    world.get::<Parent>(entity).and_then(|parent| world.resource::<Entities>().get(parent.0))
+}
+
+/// No external System has longer than the deadline of the payment it works for.
 fn deadline_ms(world: &World, entity: Entity) -> Option<u64> {
-    let parent = world.get::<Parent>(entity);
-    let payment = parent.and_then(|parent| world.resource::<Entities>().get(parent.0));
+    let payment = payment_of(world, entity).unwrap_or(entity);
+    world.get::<Deadline>(payment).map(|deadline| deadline.0.0)
+}
+
+/// A plan, and a part that has not left, are of no use to a payment that is over.
+fn is_unwanted(world: &World, entity: Entity) -> bool {
+    let Some(payment) = payment_of(world, entity).map(|payment| world.entity(payment)) else {
+        return false;
+    };
     let here = world.entity(entity);
-    let has_left = here.contains::<PartSent>();
-    if let Some(payment) = payment.map(|payment| world.entity(payment))
-        && (here.contains::<Planning>() || (here.contains::<Part>() && !has_left))
+    let waits_part = here.contains::<Part>() && !here.contains::<PartSent>();
+    (waits_part || here.contains::<Planning>())
         && (payment.contains::<Cancel>()
             || payment.contains::<Failing>()
             || payment.contains::<PaidPreimage>())
-    {
-        return Some(0);
-    }
-    world.get::<Deadline>(payment.unwrap_or(entity)).map(|deadline| deadline.0.0)
 }
 
 impl Plugin for PaymentSystems {
@@ -70,6 +76,7 @@ impl Plugin for PaymentSystems {
         app.set_keeper(records::keep);
         app.set_at_rest(rest::at_rest);
         app.set_deadline(deadline_ms);
+        app.set_unwanted(is_unwanted);
         app.set_kin(kin::kin);
         app.set_span_facts(spans::begin, spans::end);
         // Its bound is the height at which it is refused.

@@ -261,3 +261,21 @@ fn nobody_holds_up_the_end_of_what_is_cancelled() {
         }
     }
 }
+
+#[test]
+fn a_system_that_requires_the_cancel_has_its_time() {
+    let holds = system("acme:x").requires(["lightningd:part"]).disallows(["acme:ok"]);
+    let sees = system("acme:y")
+        .requires(["lightningd:part", "lightningd:cancel"])
+        .disallows(["acme:seen"]);
+    let mut payer = Payer::new(&nets::line());
+    let id = payer.start_behind(Msat(1_000_000), [holds, sees]);
+    let part = payer.driver.engine().get::<PartsOpen>(id).expect("one is open").0[0].entity;
+    payer.tell(id, Write::here().attach(&Cancel));
+    payer.run_for(1_000);
+    assert!(!payer.outcome(id).is_final(), "the second is at work: {}", payer.story(id));
+    answer(&mut payer, part, &[Write::to(part).attach_json("acme:seen", Json::yes())]);
+    assert_eq!(payer.outcome(id).code(), 210, "{}", payer.story(id));
+    assert_eq!(payer.submitted_in_all(), 0);
+    payer.assert_books_agree();
+}

@@ -137,6 +137,9 @@ impl Engine {
 
     /// The same for all Components of an Entity that is taken away.
     pub(crate) fn trace_end(&mut self, id: EntityId, entity: Entity) {
+        if !self.traces.notes() {
+            return;
+        }
         let life = self.lives.of(entity);
         let list = self.world.entity(entity).contains_id(self.systems_id);
         let typed = life.texts.ids().chain(list.then_some(self.systems_id)).map(Noted::typed);

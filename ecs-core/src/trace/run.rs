@@ -1,7 +1,7 @@
 //! Around a run: what it changes is noted, and where somebody looks it is timed.
 
 use super::{
-    Kept,
+    Kept, Traces,
     changed::{ChangeKind, Noted},
 };
 use crate::{Engine, EntityId, Json, registry::SystemIndex};
@@ -76,6 +76,13 @@ impl Noting {
         if self.on == Some(entity) && self.step.is_none() {
             self.step = Some(step);
         }
+    }
+}
+
+impl Traces {
+    /// Whether a run is under way.
+    pub(super) fn notes(&self) -> bool {
+        self.noting.on.is_some()
     }
 }
 

@@ -107,15 +107,16 @@ fn no_system_is_waited_for_past_its_timeout_or_the_deadline() {
         let entity = entity(&mut app, &["acme:quick"], &["acme:go"]);
         app.advance(entity, None).unwrap();
         assert_eq!(waits_until(&app, entity), at_ms, "{deadline:?}");
-        // An Entity that is woken judges it anew, and is never patient for longer.
-        let mut woken = |deadline| {
-            app.set_deadline(deadline);
+        let woken = |app: &mut Engine| {
             app.wake(entity);
             app.run();
-            waits_until(&app, entity)
+            waits_until(app, entity)
         };
-        assert_eq!([woken(|_, _| Some(1_200)), woken(|_, _| Some(1_300))], [1_200; 2]);
-        assert_eq!(woken(|_, _| Some(0)), 0, "at once");
+        assert_eq!(woken(&mut app), at_ms, "it is still wanted");
+        app.set_unwanted(|_, _| true);
+        assert_eq!(woken(&mut app), 1_000, "at once");
+        app.begin(at(1_100));
+        assert_eq!(woken(&mut app), 1_000, "as before");
         let timer = timer(&app, entity);
         assert!(app.fire_timer(entity, timer.id).unwrap());
         assert_eq!(code_of(&app, entity, "lightningd:failing"), Some(2203));
